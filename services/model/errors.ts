@@ -1,0 +1,74 @@
+/**
+ * Every way in which Lacre can say "could not do it". The edge maps each code to AWS's error type
+ * and HTTP status in one table (`http/error-table.ts`); a new code does not compile until it is mapped.
+ */
+export type ErrorCode =
+  // the request itself
+  | 'INVALID_PARAMETER'
+  | 'VALIDATION_FAILED'
+  | 'INVALID_REQUEST_CONTENT'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'REQUEST_TOO_LARGE'
+  | 'REQUEST_TIMEOUT'
+  | 'UNKNOWN_OPERATION'
+  | 'NOT_BUILT'
+  // who asks
+  | 'MISSING_AUTHENTICATION'
+  | 'UNKNOWN_ACCESS_KEY'
+  | 'INVALID_SIGNATURE'
+  | 'SIGNATURE_EXPIRED'
+  | 'REPLAYED_REQUEST'
+  | 'ACCESS_DENIED'
+  // what is asked for
+  | 'FUNCTION_NOT_FOUND'
+  | 'RESOURCE_NOT_FOUND'
+  | 'CODE_SIGNING_CONFIG_NOT_FOUND'
+  | 'RESOURCE_CONFLICT'
+  | 'PRECONDITION_FAILED'
+  | 'QUOTA_EXCEEDED'
+  // the artifact and the gate
+  | 'INVALID_ARTIFACT'
+  | 'INVALID_SEAL'
+  | 'INVALID_CODE_SIGNATURE'
+  | 'CODE_VERIFICATION_FAILED'
+  | 'POLICY_DENIED'
+  // running
+  | 'TOO_MANY_REQUESTS'
+  | 'FUNCTION_NOT_READY'
+  | 'FUNCTION_FAILED'
+  | 'INVALID_RUNTIME'
+  | 'ACTIVATION_FAILED'
+  // the service
+  | 'OUT_OF_SPACE'
+  | 'UNAVAILABLE'
+  | 'LEDGER_BROKEN'
+  | 'DATA_DIRECTORY_IN_USE'
+  | 'CONFIGURATION'
+  | 'INTERNAL'
+
+export interface PlatformErrorOptions {
+  readonly cause?: unknown
+  /** Facts for the log and for `--json`; never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>
+  /** The decision that refused, sent as `x-lacre-decision-id`. */
+  readonly decisionId?: string
+}
+
+/** The one error class that crosses folders. `publicMessage` reaches the caller; `detail` and `cause` only the log. */
+export class PlatformError extends Error {
+  override readonly name = 'PlatformError'
+  readonly code: ErrorCode
+  readonly detail: Readonly<Record<string, unknown>>
+  readonly decisionId: string | undefined
+
+  constructor(code: ErrorCode, publicMessage: string, options: PlatformErrorOptions = {}) {
+    super(publicMessage, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.detail = options.detail ?? {}
+    this.decisionId = options.decisionId
+  }
+
+  get publicMessage(): string {
+    return this.message
+  }
+}

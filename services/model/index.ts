@@ -1,0 +1,72 @@
+/**
+ * The vocabulary of Lacre: ids, ARNs, digests, error codes, limits, and the values that cross folders.
+ * A leaf: it knows no other folder, does no I/O, and reads no clock of its own.
+ */
+export * as limits from './limits.ts'
+export { PlatformError, type ErrorCode, type PlatformErrorOptions } from './errors.ts'
+export { parseIsoTime, systemClock, toAwsTimestamp, toIsoTime, type Clock } from './clock.ts'
+export { systemRandom, type Random } from './random.ts'
+export { newCodeSigningConfigId, newId, newPublisherVersion, ulid, type IdPrefix } from './ids.ts'
+export { parseSha256, sha256, toBase64Digest, type Sha256 } from './digest.ts'
+export { bufferSource, type ByteSource } from './byte-source.ts'
+export { canonicalJson, type Json } from './canonical-json.ts'
+export { parseStrictJson } from './strict-json.ts'
+export { systemPrincipal, type Principal } from './principal.ts'
+export type {
+  AcceptedArtifact,
+  Artifact,
+  ArtifactEntry,
+  ArtifactIdentity,
+  EntryKind,
+} from './artifact.ts'
+export type {
+  PublisherMatch,
+  SealFinding,
+  SealForm,
+  SealFormat,
+  SealInput,
+  SealReport,
+  SealRule,
+  SignerIdentity,
+  Verdict,
+} from './verdict.ts'
+export type {
+  KeyPublisherDocument,
+  PublisherDocument,
+  PublisherKey,
+  Revocation,
+  RevocationTarget,
+  TrustedPublisher,
+  X509PublisherDocument,
+} from './publisher.ts'
+export type {
+  ChangeFacts,
+  Decision,
+  DecisionCheck,
+  Facts,
+  SigningConfigFacts,
+  SubjectFacts,
+} from './decision.ts'
+export {
+  loaderVariables,
+  releaseDigest,
+  type ReleaseLayer,
+  type ReleaseParts,
+  type ReleaseSpec,
+} from './release.ts'
+export {
+  LATEST,
+  codeSigningConfigArn,
+  functionArn,
+  layerArn,
+  layerVersionArn,
+  parseFunctionReference,
+  parseLayerVersionArn,
+  parsePlace,
+  parsePublisherVersionArn,
+  publisherVersionArn,
+  type FunctionReference,
+  type LayerVersionReference,
+  type Place,
+  type PublisherVersionReference,
+} from './arn.ts'

@@ -1,0 +1,17 @@
+/** Who acts. Approvals, quorums and the ledger count the principal, never the access key it came with. */
+export interface Principal {
+  readonly id: string
+  readonly kind: 'user' | 'workload' | 'system'
+  readonly name: string
+  readonly roles: readonly string[]
+  readonly claims: Readonly<Record<string, string>>
+}
+
+/** The service itself: timers, activation, recovery. */
+export const systemPrincipal: Principal = {
+  id: 'system',
+  kind: 'system',
+  name: 'lacre',
+  roles: [],
+  claims: {},
+}

@@ -1,0 +1,66 @@
+import type { SealForm } from './verdict.ts'
+
+/** A window during which a key of a `key` publisher may sign. Milliseconds since the epoch. */
+export interface PublisherKey {
+  /** SubjectPublicKeyInfo, PEM. */
+  readonly publicKeyPem: string
+  readonly notBeforeMs?: number
+  readonly notAfterMs?: number
+}
+
+interface PublisherCommon {
+  /** Which signature forms count: `statement` for keys and `cms` for x509 unless said otherwise (RULES §4). */
+  readonly forms: readonly SealForm[]
+  /** `seal`, `vouch`, `attest:<predicateType>`. */
+  readonly purposes: readonly string[]
+  /** How long a signature stays good, counted from its trusted time or else from the version's creation. */
+  readonly signatureValidityMs?: number
+}
+
+export interface KeyPublisherDocument extends PublisherCommon {
+  readonly kind: 'key'
+  readonly keys: readonly PublisherKey[]
+}
+
+export interface X509PublisherDocument extends PublisherCommon {
+  readonly kind: 'x509'
+  /** Roots, PEM, one certificate each. A pinned end-entity certificate (CA:FALSE) trusts itself alone. */
+  readonly rootsPem: readonly string[]
+  readonly intermediatesPem: readonly string[]
+  /** Exact RFC 4514 subject, or subjectAltName values with their type; none given = any certificate under the roots. */
+  readonly subjects?: readonly string[]
+  readonly subjectAltNames?: readonly {
+    readonly type: 'dns' | 'uri' | 'email'
+    readonly value: string
+  }[]
+}
+
+export type PublisherDocument = KeyPublisherDocument | X509PublisherDocument
+
+/** One immutable version of a publisher, as `trust` sees it. */
+export interface TrustedPublisher {
+  readonly id: string
+  readonly name: string
+  readonly version: string
+  /** `arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME/VERSION` */
+  readonly arn: string
+  readonly status: 'Active' | 'Canceled' | 'Revoked'
+  readonly createdAtMs: number
+  readonly document: PublisherDocument
+  /** Named by the code signing config at hand (every one, where there is no config). */
+  readonly allowed: boolean
+}
+
+export type RevocationTarget = 'publisher' | 'publisher-version' | 'certificate' | 'key' | 'seal'
+
+/**
+ * `target` by kind: publisher id · ARN of the version · SHA-256 of the certificate · SHA-256 of the SPKI · SHA-256 of the seal.
+ * Final: an effective time may only move earlier.
+ */
+export interface Revocation {
+  readonly targetKind: RevocationTarget
+  readonly target: string
+  readonly effectiveAtMs: number
+  readonly recordedAtMs: number
+  readonly reason: string
+}

@@ -1,0 +1,80 @@
+import type { Sha256 } from './digest.ts'
+
+export type SealFormat = 'bundle' | 'cms'
+/** What the signature says: our Statement, a bare signature over the bytes, or a CMS structure. */
+export type SealForm = 'statement' | 'message' | 'cms'
+
+/** One seal as found: its exact bytes and where it lay. */
+export interface SealInput {
+  readonly format: SealFormat
+  readonly place: 'block' | 'detached'
+  readonly bytes: Uint8Array
+}
+
+/** Who signed, compared exactly. `id` is what thresholds count (RULES §4): SPKI for a key, issuer + subject + SPKI for x509. */
+export interface SignerIdentity {
+  readonly id: string
+  readonly kind: 'key' | 'x509'
+  /** SHA-256 of the SubjectPublicKeyInfo, hex. */
+  readonly spkiSha256: Sha256
+  /** For people: a subject name, or `key SHA256:…`. */
+  readonly display: string
+  readonly subject?: string
+  readonly issuer?: string
+  readonly certificateSha256?: Sha256
+}
+
+/** AWS's four checks, by AWS's names. */
+export type SealRule = 'integrity' | 'mismatch' | 'expiry' | 'revocation'
+
+export interface SealFinding {
+  readonly rule: SealRule
+  readonly status: 'passed' | 'failed'
+  /** One stable word per cause: `digest-mismatch`, `unknown-signer`, `publisher-revoked` … */
+  readonly reason?: string
+  readonly expected: string
+  readonly got: string
+  /** The publisher that comes nearest, where none matches. */
+  readonly nearest?: string
+  readonly fix?: string
+}
+
+export interface PublisherMatch {
+  readonly publisherId: string
+  readonly name: string
+  readonly version: string
+  readonly arn: string
+  /** Whether the code signing config names this version. */
+  readonly allowed: boolean
+}
+
+export interface SealReport {
+  readonly digest: Sha256
+  readonly format: SealFormat
+  readonly form: SealForm | undefined
+  readonly place: 'block' | 'detached'
+  readonly outcome: 'trusted' | 'untrusted' | 'tampered'
+  readonly signer: SignerIdentity | undefined
+  readonly publisher: PublisherMatch | undefined
+  /** Trusted times only (RULES §4), milliseconds. */
+  readonly trustedTimesMs: readonly number[]
+  readonly expiresAtMs: number | undefined
+  /** The signed predicate's release counter, "0" for want of one. */
+  readonly counter: string
+  readonly findings: readonly SealFinding[]
+  /** What was present and not checked, for want of roots. */
+  readonly unchecked: readonly string[]
+}
+
+/**
+ * What the seals of one artifact say. `trusted`: at least one seal by an allowed publisher, none expired,
+ * revoked or tampered among those that count. `tampered` never passes, whatever stands beside it.
+ */
+export interface Verdict {
+  readonly kind: 'trusted' | 'unsigned' | 'untrusted' | 'tampered'
+  readonly seals: readonly SealReport[]
+  /** The four checks over all seals: what the gate and `lacre verify` show. All are always there. */
+  readonly findings: readonly SealFinding[]
+  /** First instant after which this verdict may change by itself (an expiry), if any. */
+  readonly validUntilMs: number | undefined
+}
