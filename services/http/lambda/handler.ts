@@ -1,0 +1,36 @@
+import type { TempFile } from '../../blobs/index.ts'
+import type { Json } from '../../model/index.ts'
+import type { Caller } from '../../operations/index.ts'
+
+/** A JSON object as it came in: Lambda's own members, unknown ones tolerated as AWS does. */
+export type JsonObject = { readonly [name: string]: Json | undefined }
+
+/** One call of Lambda's API, authenticated and with its body taken in. */
+export interface LambdaRequest {
+  readonly caller: Caller
+  /** Path members, percent-decoded: `FunctionName`, `Name`, `CodeSigningConfigArn` … */
+  readonly path: Readonly<Record<string, string>>
+  /** Query members by their wire name; a repeated one is the array of its values. */
+  readonly query: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** The body as JSON object, `{}` for an empty one; a `ZipFile` member (at the top, in `Code` or in `Content`) was cut out. */
+  readonly json: JsonObject
+  /** What `ZipFile` held, decoded, in a temporary file that the edge removes afterwards. */
+  readonly zip: TempFile | undefined
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal
+}
+
+export interface LambdaAnswer {
+  readonly status: number
+  /** AWS's body; left out for an empty one. */
+  readonly body?: Json
+  /** `x-lacre-decision-id` for every answer of a gated operation. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type LambdaHandler = (request: LambdaRequest) => Promise<LambdaAnswer>
+
+/** By AWS's operation name; those absent answer "OPERATION is not built in this version". */
+export type LambdaHandlers = Readonly<Record<string, LambdaHandler>>

@@ -1,0 +1,41 @@
+import type { AuditTrail } from '../audit/index.ts'
+import type { BlobStore } from '../blobs/index.ts'
+import type { JobRunner } from '../jobs/index.ts'
+import type { Keys } from '../keys/index.ts'
+import type { LiveSet } from '../live/index.ts'
+import type { Clock, Place, Principal, Random } from '../model/index.ts'
+import type { Runtime } from '../runtime/index.ts'
+import type { Store } from '../store/index.ts'
+import type { Examiner } from './examine.ts'
+import type { Metrics } from './metrics.ts'
+
+/** One line per event: facts as fields, a constant phrase as message (STYLE "Logging"). */
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What an operation works with; built once in `app.ts`. */
+export interface Deps {
+  readonly place: Place
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly keys: Keys
+  readonly jobs: JobRunner
+  readonly live: LiveSet
+  readonly runtime: Runtime
+  readonly examiner: Examiner
+  readonly metrics: Metrics
+  readonly audit: AuditTrail
+}
+
+/** Who asks, established by `auth`, and under which request id. */
+export interface Caller {
+  readonly principal: Principal
+  readonly requestId: string
+}

@@ -1,0 +1,300 @@
+import type { Generated } from 'kysely'
+
+/**
+ * The rows, as both dialects hold them: times are integer milliseconds, digests hex text, documents JSON text,
+ * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
+ */
+export interface Schema {
+  setting: SettingTable
+  world: WorldTable
+  principal: PrincipalTable
+  access_key: AccessKeyTable
+  seen_signature: SeenSignatureTable
+  sealed_key: SealedKeyTable
+  document: DocumentTable
+  artifact: ArtifactTable
+  detached_seal: DetachedSealTable
+  publisher: PublisherTable
+  publisher_version: PublisherVersionTable
+  revocation: RevocationTable
+  code_signing_config: CodeSigningConfigTable
+  function_name: FunctionNameTable
+  function: FunctionTable
+  function_version: FunctionVersionTable
+  alias: AliasTable
+  layer: LayerTable
+  layer_version: LayerVersionTable
+  decision: DecisionTable
+  live_interval: LiveIntervalTable
+  ledger_head: LedgerHeadTable
+  ledger_entry: LedgerEntryTable
+  ledger_node: LedgerNodeTable
+  ledger_checkpoint: LedgerCheckpointTable
+  jobs: JobsTable
+}
+
+export interface SettingTable {
+  name: string
+  value: string
+}
+
+/** One row, id 1: raised by every write that a decision can depend on (CONTRACTS "World"). */
+export interface WorldTable {
+  id: number
+  counter: number
+}
+
+export interface PrincipalTable {
+  id: string
+  kind: 'user' | 'workload' | 'system'
+  name: string
+  /** JSON array of role names. */
+  roles: string
+  created_at: number
+}
+
+export interface AccessKeyTable {
+  id: string
+  principal_id: string
+  /** AES-256-GCM under the master key, base64 (`keys`). */
+  secret_sealed: string
+  status: 'Active' | 'Inactive'
+  created_at: number
+}
+
+/** SigV4 signatures of changing requests, until the window has passed (RULES §7). */
+export interface SeenSignatureTable {
+  signature: string
+  first_seen_at: number
+}
+
+/** Keys the service keeps, encrypted at rest; `purpose` is unique: one key, one purpose. */
+export interface SealedKeyTable {
+  purpose: string
+  public_key_pem: string
+  private_key_sealed: string
+  created_at: number
+}
+
+/** Large documents beside the ledger (decisions, facts, policies, seals), by the SHA-256 of `body`. */
+export interface DocumentTable {
+  sha256: string
+  body: string
+}
+
+export interface ArtifactTable {
+  code_sha256: string
+  sha256: string
+  tree: string
+  size_bytes: number
+  unzipped_bytes: number
+  entry_count: number
+  created_at: number
+}
+
+/** Seals uploaded beside an artifact, for the *unsealed* digest. */
+export interface DetachedSealTable {
+  artifact_sha256: string
+  seal_digest: string
+  format: 'bundle' | 'cms'
+  /** base64 */
+  body: string
+  created_at: number
+}
+
+export interface PublisherTable {
+  id: string
+  kind: 'key' | 'x509'
+  /** Unique for ever: names are never reused. */
+  name: string
+  created_at: number
+}
+
+/** Immutable but for `status`. */
+export interface PublisherVersionTable {
+  publisher_id: string
+  /** 10 alphanumeric characters. */
+  version: string
+  /** PublisherDocument, canonical JSON. */
+  document: string
+  /** SHA-256 of `document`. */
+  digest: string
+  status: 'Active' | 'Canceled' | 'Revoked'
+  created_at: number
+}
+
+/** Final; a later row for the same target may only carry an earlier effective time. */
+export interface RevocationTable {
+  id: string
+  target_kind: 'publisher' | 'publisher-version' | 'certificate' | 'key' | 'seal'
+  target: string
+  effective_at: number
+  recorded_at: number
+  reason: string
+}
+
+export interface CodeSigningConfigTable {
+  /** `csc-` + 17 hex */
+  id: string
+  description: string
+  policy: 'Warn' | 'Enforce'
+  /** JSON: `[{arn, publisherId, version} | {arn, publisherId: null, version: null}]`, resolved when saved (RULES §4). */
+  publishers: string
+  tags: string
+  last_modified: number
+}
+
+/** Governance and counters belong to the name and outlive deletion. */
+export interface FunctionNameTable {
+  name: string
+  /** The number the next published version takes; never goes back. */
+  next_version: number
+}
+
+export interface FunctionTable {
+  /** `fn-` ULID, new at each create. */
+  id: string
+  name: string
+  code_signing_config_id: string | null
+  /** function_version.id that `$LATEST` serves, and the one being prepared. */
+  serving: string | null
+  pending: string | null
+  /** JSON map. */
+  tags: string
+  created_at: number
+}
+
+/** A published version, or one state of `$LATEST` (`version` = '$LATEST'). */
+export interface FunctionVersionTable {
+  /** `fv-` ULID */
+  id: string
+  function_id: string
+  /** Digits or `$LATEST`. */
+  version: string
+  /** FunctionConfigurationDocument of `catalog`, canonical JSON. Environment values stand here and nowhere else. */
+  configuration: string
+  code_sha256: string
+  /** JSON: ReleaseLayer[] */
+  layers: string
+  release: string
+  decision_id: string
+  state: 'Pending' | 'Active' | 'Inactive' | 'Failed'
+  state_reason: string | null
+  state_reason_code: string | null
+  last_update_status: 'Successful' | 'Failed' | 'InProgress' | null
+  last_update_status_reason: string | null
+  last_update_status_reason_code: string | null
+  revision_id: string
+  last_modified: number
+}
+
+export interface AliasTable {
+  function_id: string
+  name: string
+  version: string
+  description: string
+  /** The second weighted version and its weight, both or none. */
+  routing_version: string | null
+  routing_weight: number | null
+  revision_id: string
+  decision_id: string
+}
+
+export interface LayerTable {
+  name: string
+  next_version: number
+}
+
+export interface LayerVersionTable {
+  arn: string
+  name: string
+  version: number
+  description: string
+  license: string | null
+  /** JSON arrays or null. */
+  compatible_runtimes: string | null
+  compatible_architectures: string | null
+  code_sha256: string
+  decision_id: string
+  created_at: number
+  /** Deleted layer versions stay for the functions that use them. */
+  deleted_at: number | null
+}
+
+export interface DecisionTable {
+  id: string
+  at: number
+  outcome: 'allow' | 'warn' | 'deny'
+  principal_id: string
+  action: string
+  resource: string
+  /** document.sha256 of the Decision and of its Facts. */
+  document: string
+  facts: string
+}
+
+/** What could be invoked, from when to when (CONTRACTS). Closed and opened in the transaction that changes it. */
+export interface LiveIntervalTable {
+  id: Generated<number>
+  function_name: string
+  /** Alias name, version digits, or `$LATEST`. */
+  alias: string
+  slot: 'primary' | 'weighted'
+  version: string
+  weight: number
+  layers: string
+  code_sha256: string
+  release: string
+  decision_id: string
+  from_ms: number
+  to_ms: number | null
+  from_index: number
+  to_index: number | null
+}
+
+/** One row, id 1, locked by each append. */
+export interface LedgerHeadTable {
+  id: number
+  origin: string
+  size: number
+  /** JSON array of hex hashes: the frontier, largest subtree first. */
+  frontier: string
+  root: string
+  last_at: number
+}
+
+export interface LedgerEntryTable {
+  index: number
+  leaf_hash: string
+  /** Canonical JSON: the leaf. */
+  body: string
+}
+
+/** Complete subtrees: level 0 are leaves. */
+export interface LedgerNodeTable {
+  level: number
+  index: number
+  hash: string
+}
+
+export interface LedgerCheckpointTable {
+  size: number
+  /** C2SP signed note. */
+  note: string
+  at: number
+}
+
+/** CONTRACTS: jobs(kind, key, state, run_at, lease_until, fence, attempts, payload_digest). */
+export interface JobsTable {
+  id: string
+  kind: string
+  key: string
+  state: 'ready' | 'leased' | 'done' | 'dead'
+  run_at: number
+  lease_until: number | null
+  fence: number
+  attempts: number
+  payload: string
+  payload_digest: string
+  last_error: string | null
+}
