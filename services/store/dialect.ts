@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+
+import {
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type Kysely,
+} from 'kysely'
+
+import { SqliteConnection, type Access } from './connection.ts'
+
+export interface PoolOptions {
+  readonly path: string
+  readonly access: Access
+  /** Handles. SQLite has one writer; readers do not wait for each other. */
+  readonly size: number
+}
+
+/** SQLite through several handles; Kysely's own has one, behind which snapshots would queue. */
+export class PooledSqliteDialect implements Dialect {
+  readonly #driver: PooledDriver
+
+  constructor(options: PoolOptions) {
+    this.#driver = new PooledDriver(options)
+  }
+
+  createDriver(): Driver {
+    return this.#driver
+  }
+  createQueryCompiler(): SqliteQueryCompiler {
+    return new SqliteQueryCompiler()
+  }
+  createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter()
+  }
+  createIntrospector(db: Kysely<unknown>): SqliteIntrospector {
+    return new SqliteIntrospector(db)
+  }
+}
+
+/** A migration that is killed half way leaves nothing: SQLite's DDL is transactional, Kysely does not use it. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
+}
+
+class PooledDriver implements Driver {
+  readonly #options: PoolOptions
+  readonly #all: SqliteConnection[] = []
+  readonly #idle: SqliteConnection[] = []
+  readonly #waiting: ((connection: SqliteConnection) => void)[] = []
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  async init(): Promise<void> {}
+
+  acquireConnection(): Promise<DatabaseConnection> {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) return Promise.resolve(idle)
+    if (this.#all.length < this.#options.size) {
+      const connection = new SqliteConnection(this.#options.path, this.#options.access)
+      this.#all.push(connection)
+      return Promise.resolve(connection)
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    const handle = own(connection)
+    if (this.#options.access === 'write') return handle.run('begin immediate')
+    handle.run('begin')
+    // SQLite takes the snapshot at the first read, not at `begin`.
+    handle.run('select 1 from sqlite_schema limit 1')
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    own(connection).run('commit')
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    const handle = own(connection)
+    // A full disk makes SQLite roll back by itself; a second rollback would hide the first error.
+    if (handle.db.inTransaction) handle.run('rollback')
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const handle = own(connection)
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#idle.push(handle)
+    else next(handle)
+  }
+
+  async destroy(): Promise<void> {
+    for (const connection of this.#all.splice(0)) connection.close()
+    this.#idle.length = 0
+  }
+}
+
+/** Only connections of this driver are ever handed to it. */
+function own(connection: DatabaseConnection): SqliteConnection {
+  assert(connection instanceof SqliteConnection)
+  return connection
+}

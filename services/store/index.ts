@@ -1,0 +1,47 @@
+/**
+ * The database: one SQLite file, migrated, with one writer and several readers. Reads take a Reader, writes take a
+ * Writer, first parameter, never optional. It knows rows and transactions, and nothing of what they mean.
+ */
+/** Opens or makes the database; openReader reads one beside a running service (`ledger verify --data`). */
+export {
+  openReader,
+  openStore,
+  type Reader,
+  type Store,
+  type StoreOptions,
+  type Writer,
+} from './open.ts'
+/** Holds a data directory for this process; throws DATA_DIRECTORY_IN_USE. */
+export { lockDataDirectory, type DirectoryLock } from './lock.ts'
+/** True for an error by which a constraint of the schema refused a write. */
+export { isConstraintError } from './sqlite-errors.ts'
+/** The rows of each table. */
+export type {
+  AccessKeyTable,
+  AliasTable,
+  ArtifactTable,
+  CodeSigningConfigTable,
+  DecisionTable,
+  DetachedSealTable,
+  DocumentTable,
+  FunctionNameTable,
+  FunctionTable,
+  FunctionVersionTable,
+  JobsTable,
+  LayerTable,
+  LayerVersionTable,
+  LedgerCheckpointTable,
+  LedgerEntryTable,
+  LedgerHeadTable,
+  LedgerNodeTable,
+  LiveIntervalTable,
+  PrincipalTable,
+  PublisherTable,
+  PublisherVersionTable,
+  RevocationTable,
+  Schema,
+  SealedKeyTable,
+  SeenSignatureTable,
+  SettingTable,
+  WorldTable,
+} from './schema.ts'

@@ -1,0 +1,37 @@
+import { Migrator, sql, type Kysely, type Migration } from 'kysely'
+
+import { PlatformError } from '../model/index.ts'
+import * as catalog from '../../migrations/0001_catalog.ts'
+
+import type { Schema } from './schema.ts'
+
+const migrations: Readonly<Record<string, Migration>> = {
+  '0001_catalog': catalog,
+}
+
+/**
+ * Brings the database to this program's schema. One written by a newer program is left untouched.
+ * @throws PlatformError CONFIGURATION
+ */
+export async function migrate(db: Kysely<Schema>): Promise<void> {
+  const unknown = (await applied(db)).filter((name) => migrations[name] === undefined)
+  if (unknown.length > 0) {
+    throw new PlatformError(
+      'CONFIGURATION',
+      `the data directory was written by a newer lacre (it has migration \`${unknown.join('`, `')}\`); start that one, or restore a backup of this version`,
+    )
+  }
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+}
+
+async function applied(db: Kysely<Schema>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
+  if (!tables.some((table) => table.name === 'kysely_migration')) return []
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+  return rows.map((row) => row.name)
+}

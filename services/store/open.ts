@@ -1,0 +1,133 @@
+import { closeSync, existsSync, openSync, statSync } from 'node:fs'
+
+import Database from 'better-sqlite3'
+import { Kysely, type Transaction } from 'kysely'
+
+import { PlatformError } from '../model/index.ts'
+
+import { PooledSqliteDialect } from './dialect.ts'
+import { migrate } from './migrate.ts'
+import type { Schema } from './schema.ts'
+import { toStoreError } from './sqlite-errors.ts'
+
+/** Reads, of the last committed state. */
+export type Reader = Kysely<Schema>
+/** Writes, inside one transaction; only `Store.transaction` makes one. */
+export type Writer = Transaction<Schema>
+
+/** Snapshots that may be open at once before the next one waits. */
+const READ_HANDLES = 4
+
+export interface Store {
+  readonly path: string
+  /** Each query sees the last commit; two queries may see two. */
+  readonly reader: Reader
+  /** All that `work` reads is one committed state. */
+  snapshot<T>(work: (reader: Reader) => Promise<T>): Promise<T>
+  /**
+   * Commits when `work` resolves, rolls back when it rejects; one at a time. SQL only in there: no file, process or
+   * network is waited for, and no second transaction, which would wait for this one for ever.
+   * @throws PlatformError OUT_OF_SPACE, UNAVAILABLE
+   */
+  transaction<T>(work: (tx: Writer) => Promise<T>): Promise<T>
+  /** SQLite's full check and the references: what is wrong, in its words; empty where nothing is. */
+  integrity(): string[]
+  /** True where the process before this one did not close the database. */
+  readonly uncleanShutdown: boolean
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface StoreOptions {
+  readonly path: string
+}
+
+/**
+ * Opens or makes the database, migrated, and checked first where the last process was killed.
+ * @throws PlatformError CONFIGURATION (written by a newer version), LEDGER_BROKEN (damaged), OUT_OF_SPACE
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { path } = options
+  // Environment values stand in here: nobody else reads it. WAL and shm take the mode over.
+  closeSync(openSync(path, 'a', 0o600))
+  const uncleanShutdown = walIsLeft(path)
+  const writer = new Kysely<Schema>({
+    dialect: new PooledSqliteDialect({ path, access: 'write', size: 1 }),
+  })
+  try {
+    if (uncleanShutdown) refuseDamage(path)
+    await migrate(writer)
+  } catch (error) {
+    await writer.destroy()
+    throw toStoreError(error)
+  }
+  return buildStore(path, writer, uncleanShutdown)
+}
+
+/**
+ * Opens a database that may be in use, to read it alone: no lock, no migration.
+ * @throws PlatformError CONFIGURATION (none there), OUT_OF_SPACE
+ */
+export function openReader(path: string): Reader & AsyncDisposable {
+  if (!existsSync(path))
+    throw new PlatformError('CONFIGURATION', `there is no database at \`${path}\``)
+  const db = new Kysely<Schema>({
+    dialect: new PooledSqliteDialect({ path, access: 'read', size: 1 }),
+  })
+  return Object.assign(db, { [Symbol.asyncDispose]: () => db.destroy() })
+}
+
+function buildStore(path: string, writer: Kysely<Schema>, uncleanShutdown: boolean): Store {
+  const reader = new Kysely<Schema>({
+    dialect: new PooledSqliteDialect({ path, access: 'read', size: READ_HANDLES }),
+  })
+  let closed: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    await reader.destroy()
+    // The last handle to close folds the WAL into the database, and a clean end leaves none.
+    await writer.destroy()
+  }
+  const store: Store = {
+    path,
+    reader,
+    uncleanShutdown,
+    snapshot: (work) => reader.transaction().execute(work),
+    transaction: (work) => writer.transaction().execute(work),
+    integrity: () => checkFile(path, 'integrity_check'),
+    close: () => (closed ??= close()),
+    [Symbol.asyncDispose]: () => store.close(),
+  }
+  return store
+}
+
+function walIsLeft(path: string): boolean {
+  const wal = `${path}-wal`
+  return existsSync(wal) && statSync(wal).size > 0
+}
+
+function refuseDamage(path: string): void {
+  const [first] = checkFile(path, 'quick_check')
+  if (first !== undefined) {
+    throw new PlatformError('LEDGER_BROKEN', 'the database file is damaged', {
+      detail: { found: first },
+    })
+  }
+}
+
+function checkFile(path: string, pragma: 'quick_check' | 'integrity_check'): string[] {
+  try {
+    const db = new Database(path, { readonly: true })
+    try {
+      const lines = db.pragma(pragma) as Record<string, string>[]
+      const dangling = db.pragma('foreign_key_check') as { table: string; rowid: number }[]
+      return [
+        ...lines.flatMap((line) => Object.values(line)).filter((line) => line !== 'ok'),
+        ...dangling.map((row) => `${row.table} row ${row.rowid} names a row that is not there`),
+      ]
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    throw toStoreError(error)
+  }
+}
