@@ -11,6 +11,7 @@ export { parseSha256, sha256, toBase64Digest, type Sha256 } from './digest.ts'
 export { bufferSource, type ByteSource } from './byte-source.ts'
 export { canonicalJson, type Json } from './canonical-json.ts'
 export { parseStrictJson } from './strict-json.ts'
+export { compiledUrl } from './compiled.ts'
 export { systemPrincipal, type Principal } from './principal.ts'
 export type {
   AcceptedArtifact,

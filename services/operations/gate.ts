@@ -1,20 +1,34 @@
 import type { RowRef } from '../audit/index.ts'
 import type { BlobSource } from '../blobs/index.ts'
-import type {
-  AcceptedArtifact,
-  ArtifactIdentity,
-  ChangeFacts,
-  Decision,
-  Json,
-  SealInput,
-  Sha256,
+import {
+  PlatformError,
+  newId,
+  parseIsoTime,
+  type AcceptedArtifact,
+  type ArtifactIdentity,
+  type ChangeFacts,
+  type Decision,
+  type Facts,
+  type Json,
+  type SealInput,
+  type Sha256,
 } from '../model/index.ts'
+import { decide } from '../policy/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
+import { accept } from '../trust/index.ts'
+import { afterCommit, closeTransaction, insertDecision, raiseWorld } from './commit.ts'
+import type { Caller, Deps } from './context.ts'
+import { judgeSubjects, readSituation, readWorld, toFacts, type JudgedSubject } from './facts.ts'
+import { refusalMessage } from './refusal.ts'
+
+/** How often a change is decided again when the world moved under it (CONTRACTS). */
+const DECIDE_TRIES = 3
 
 /** A zip that passed the strict profile and is not yet admitted: its identity, its seals, and the bytes. */
 export interface ExaminedArtifact {
   readonly identity: ArtifactIdentity
   readonly source: BlobSource
+  readonly sealBlock: { readonly offset: number; readonly length: number } | undefined
   /** The seals of the block; detached ones are added from the store when judged. */
   readonly seals: readonly SealInput[]
   /** A block that cannot be read is a tampered one (RULES §3). */
@@ -73,4 +87,146 @@ export interface Admitted {
   readonly decision: Decision
   /** New artifacts, already stored under their digest, in the order of `subjects`. */
   readonly accepted: readonly AcceptedArtifact[]
+}
+
+/** The decision on a change as the world is now, with nothing stored: AWS's `DryRun`. */
+export async function preview(
+  deps: Deps,
+  caller: Caller,
+  change: Change<unknown>,
+): Promise<Decision> {
+  const judgement = await judge(deps, caller, change)
+  if (judgement.decision.outcome === 'deny') throw refusal(judgement)
+  return judgement.decision
+}
+
+/**
+ * Judges, decides and commits one change. On a no, the decision and a ledger entry are kept and nothing else.
+ * @throws PlatformError what `read` and `commit` throw; INVALID_CODE_SIGNATURE, CODE_VERIFICATION_FAILED or
+ * POLICY_DENIED with the decision's id; RESOURCE_CONFLICT when the world moved three times
+ */
+export async function govern<T>(
+  deps: Deps,
+  caller: Caller,
+  change: Change<T>,
+): Promise<{ readonly result: T; readonly decision: Decision }> {
+  for (let tries = 0; tries < DECIDE_TRIES; tries += 1) {
+    const judgement = await judge(deps, caller, change)
+    const { decision } = judgement
+    deps.metrics.decision(decision.outcome, change.action)
+    if (decision.outcome === 'deny') {
+      await keepRefusal(deps, change, judgement)
+      throw refusal(judgement)
+    }
+    const accepted = await keepArtifacts(deps, judgement)
+    const committed = await commit(deps, change, { judgement, accepted })
+    if (committed === 'moved') continue
+    countWarning(deps, judgement)
+    await afterCommit(deps, committed)
+    return { result: committed.result, decision }
+  }
+  throw new PlatformError(
+    'RESOURCE_CONFLICT',
+    'The operation cannot be performed at this time: what it depends on keeps changing. Try again.',
+  )
+}
+
+interface Judgement {
+  readonly facts: Facts
+  readonly judged: readonly JudgedSubject[]
+  readonly decision: Decision
+  readonly atMs: number
+}
+
+async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promise<Judgement> {
+  const situation = await readSituation(deps, change)
+  const judged = await judgeSubjects(deps, situation)
+  const facts = toFacts(deps, caller, change, { situation, judged })
+  const decision = decide(facts, newId('dec', deps.clock, deps.random))
+  return { facts, judged, decision, atMs: situation.atMs }
+}
+
+function refusal({ decision, judged }: Judgement): PlatformError {
+  const code = decision.refusal ?? 'POLICY_DENIED'
+  const failed = decision.checks.filter((check) => check.status === 'failed')
+  const names = judged.map(({ subject }) => ({ arn: subject.arn, name: subject.name }))
+  return new PlatformError(code, refusalMessage(code, failed, names), {
+    decisionId: decision.id,
+    detail: { failed: failed.map((check) => `${check.subject} ${check.rule}`) },
+  })
+}
+
+async function keepRefusal(
+  deps: Deps,
+  change: Change<unknown>,
+  { facts, decision, atMs }: Judgement,
+): Promise<void> {
+  await deps.store.transaction(async (tx) => {
+    const touched = await insertDecision(tx, decision, { facts, atMs })
+    await closeTransaction(
+      deps,
+      tx,
+      { ...eventOf(change, facts), type: 'refusal' },
+      { committed: { result: undefined, touched }, decision },
+    )
+  })
+}
+
+/** New bytes are kept under their digest before the rows that name them: an orphan blob is collectable, a dangling row is not. */
+async function keepArtifacts(deps: Deps, judgement: Judgement): Promise<AcceptedArtifact[]> {
+  const accepted: AcceptedArtifact[] = []
+  for (const { subject, examined, facts } of judgement.judged) {
+    if (subject.artifact === undefined) continue
+    const artifact = accept(
+      { identity: examined.identity, source: examined.source },
+      facts.verdict,
+      judgement.decision,
+    )
+    await deps.blobs.put(artifact)
+    accepted.push(artifact)
+  }
+  return accepted
+}
+
+/** One transaction: the world as it was decided on, the rows, the decision, the intervals, the ledger entry. */
+async function commit<T>(
+  deps: Deps,
+  change: Change<T>,
+  state: { readonly judgement: Judgement; readonly accepted: readonly AcceptedArtifact[] },
+): Promise<Committed<T> | 'moved'> {
+  const { facts, decision, atMs } = state.judgement
+  return await deps.store.transaction(async (tx) => {
+    if ((await readWorld(tx)) !== facts.world || hasLapsed(facts, deps.clock.nowMs()))
+      return 'moved'
+    const admitted = { decision, accepted: state.accepted }
+    const decided = await insertDecision(tx, decision, { facts, atMs })
+    const committed = await change.commit(tx, admitted, atMs)
+    if (change.raisesWorld) await raiseWorld(tx)
+    const note = change.note?.(admitted)
+    await closeTransaction(
+      deps,
+      tx,
+      { ...eventOf(change, facts), ...(note === undefined ? {} : { note }) },
+      { committed: { ...committed, touched: [...decided, ...committed.touched] }, decision },
+    )
+    return committed
+  })
+}
+
+function eventOf(change: Change<unknown>, facts: Facts) {
+  const { action, resource } = change
+  return { type: 'change', action, resource, principal: facts.principal, world: facts.world }
+}
+
+function hasLapsed(facts: Facts, nowMs: number): boolean {
+  if (facts.validUntil === null) return false
+  const untilMs = parseIsoTime(facts.validUntil)
+  return untilMs === undefined || nowMs > untilMs
+}
+
+/** AWS: SignatureValidationErrors counts deployments that Warn let through. */
+function countWarning(deps: Deps, { decision, judged }: Judgement): void {
+  if (decision.outcome !== 'warn') return
+  const owner = judged.find(({ subject }) => subject.kind === 'function')
+  if (owner !== undefined) deps.metrics.signatureValidationError(owner.subject.name)
 }

@@ -4,3 +4,5 @@
  */
 export type { Caller, Deps, Log } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
+/** Opens and judges artifacts in worker threads. */
+export { Examiner } from './examine.ts'

@@ -1,0 +1,8 @@
+/**
+ * The live set: exactly what can be invoked now (RULES, Words), what could be then, and the frozen snapshot
+ * the warm path reads. It judges nothing and knows no HTTP.
+ */
+export { LiveSet, type Resolution } from './live-set.ts'
+export type { LedgerPosition } from './intervals.ts'
+export type { LiveRow } from './table.ts'
+export { toReleaseSpec, type ReleaseRow } from './release-spec.ts'

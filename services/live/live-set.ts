@@ -1,0 +1,104 @@
+import type { RowRef } from '../audit/index.ts'
+import { LATEST, functionArn, type Place, type ReleaseSpec } from '../model/index.ts'
+import type { Reader, Store, Writer } from '../store/index.ts'
+import { reconcileIntervals, type LedgerPosition } from './intervals.ts'
+import { readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
+import { liveHistory, liveTable, type LiveRow } from './table.ts'
+
+export type Resolution =
+  | {
+      readonly kind: 'found'
+      readonly spec: ReleaseSpec
+      /** Digits or `$LATEST`: X-Amz-Executed-Version. */
+      readonly executedVersion: string
+      /** With the alias, as the function sees it (SPEC A3). */
+      readonly invokedArn: string
+    }
+  | { readonly kind: 'not-found'; readonly arn: string }
+  | { readonly kind: 'pending'; readonly arn: string }
+  | { readonly kind: 'failed'; readonly arn: string; readonly reason: string }
+
+/** What can be invoked: a frozen snapshot in memory for the warm path, interval rows for everybody else. */
+export class LiveSet {
+  #functions: ReadonlyMap<string, LiveFunction> = new Map()
+  readonly #store: Store
+  readonly #place: Place
+
+  constructor(options: { readonly store: Store; readonly place: Place }) {
+    this.#store = options.store
+    this.#place = options.place
+  }
+
+  /** Replaces the snapshot (of the named functions, or whole) by what is committed. */
+  async refresh(functionNames?: readonly string[]): Promise<void> {
+    const fresh = await this.#store.snapshot((reader) =>
+      readLiveFunctions(reader, this.#place, functionNames),
+    )
+    if (functionNames === undefined) {
+      this.#functions = fresh
+      return
+    }
+    const next = new Map(this.#functions)
+    for (const name of functionNames) {
+      const found = fresh.get(name)
+      if (found === undefined) next.delete(name)
+      else next.set(name, found)
+    }
+    this.#functions = next
+  }
+
+  /**
+   * The version a qualifier means now; `fraction` in [0, 1) draws between an alias's two versions.
+   * Memory only: no database, no signature, no policy on this path.
+   */
+  resolve(name: string, qualifier: string | undefined, fraction: number): Resolution {
+    const owner = this.#functions.get(name)
+    const arn = functionArn(this.#place, name, qualifier)
+    if (owner === undefined) return { kind: 'not-found', arn }
+    if (qualifier === undefined || qualifier === LATEST) return toResolution(owner.latest, arn)
+    if (/^[0-9]+$/.test(qualifier)) return toResolution(owner.versions.get(qualifier), arn)
+    const alias = owner.aliases.get(qualifier)
+    if (alias === undefined) return { kind: 'not-found', arn }
+    const version =
+      alias.routing !== undefined && fraction < alias.routing.weight
+        ? alias.routing.version
+        : alias.version
+    return toResolution(version === LATEST ? owner.latest : owner.versions.get(version), arn)
+  }
+
+  /** What is live now, from committed rows. */
+  async table(reader: Reader): Promise<LiveRow[]> {
+    return await liveTable(reader)
+  }
+
+  /** What was live at an instant. */
+  async at(reader: Reader, atMs: number): Promise<LiveRow[]> {
+    return await liveTable(reader, atMs)
+  }
+
+  async history(reader: Reader, functionName: string, alias: string): Promise<LiveRow[]> {
+    return await liveHistory(reader, functionName, alias)
+  }
+
+  /** Inside the transaction that changes the named functions. */
+  async reconcile(
+    tx: Writer,
+    functionNames: readonly string[],
+    position: LedgerPosition,
+  ): Promise<RowRef[]> {
+    return await reconcileIntervals(tx, this.#place, functionNames, position)
+  }
+}
+
+function toResolution(target: LiveVersion | undefined, arn: string): Resolution {
+  if (target === undefined) return { kind: 'not-found', arn }
+  switch (target.state) {
+    case 'Active':
+      return { kind: 'found', spec: target.spec, executedVersion: target.version, invokedArn: arn }
+    case 'Pending':
+    case 'Inactive':
+      return { kind: 'pending', arn }
+    case 'Failed':
+      return { kind: 'failed', arn, reason: target.reason ?? 'the code could not be activated' }
+  }
+}

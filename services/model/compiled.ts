@@ -1,0 +1,10 @@
+/**
+ * Where a worker's or child's compiled file lies. Node 20 cannot load TypeScript, so that a module run from
+ * its source (by a test runner) starts its workers from the build: `…/services/x/y.ts` → `…/dist/services/x/y.js`.
+ */
+export function compiledUrl(importMetaUrl: string, relativePath: string): URL {
+  const url = new URL(relativePath, importMetaUrl)
+  if (!importMetaUrl.endsWith('.ts')) return url
+  const at = url.href.lastIndexOf('/services/')
+  return new URL(`${url.href.slice(0, at)}/dist${url.href.slice(at)}`)
+}

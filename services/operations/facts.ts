@@ -1,0 +1,153 @@
+import { revocations, signingConfigFor, trustedPublishers } from '../catalog/index.ts'
+import {
+  PlatformError,
+  codeSigningConfigArn,
+  loaderVariables,
+  toIsoTime,
+  type Facts,
+  type Revocation,
+  type SealInput,
+  type SigningConfigFacts,
+  type SubjectFacts,
+  type TrustedPublisher,
+} from '../model/index.ts'
+import type { Reader } from '../store/index.ts'
+import type { Caller, Deps } from './context.ts'
+import type { Change, ChangeFactsInput, ExaminedArtifact, Subject } from './gate.ts'
+
+/** All that a decision is read from, in one snapshot with its world. */
+export interface Situation {
+  readonly atMs: number
+  readonly world: number
+  readonly input: ChangeFactsInput
+  readonly signingConfig: SigningConfigFacts | null
+  readonly publishers: readonly TrustedPublisher[]
+  readonly revocations: readonly Revocation[]
+}
+
+/** A subject with its bytes at hand. */
+export interface JudgedSubject {
+  readonly subject: Subject
+  readonly examined: ExaminedArtifact
+  readonly facts: SubjectFacts
+}
+
+export async function readWorld(reader: Reader): Promise<number> {
+  const row = await reader
+    .selectFrom('world')
+    .select('counter')
+    .where('id', '=', 1)
+    .executeTakeFirst()
+  if (row === undefined) throw new PlatformError('INTERNAL', 'the database has no world row')
+  return row.counter
+}
+
+/** One snapshot: what the change is about, and everything its judgement depends on. */
+export async function readSituation(deps: Deps, change: Change<unknown>): Promise<Situation> {
+  const atMs = deps.clock.nowMs()
+  return await deps.store.snapshot(async (reader) => {
+    const world = await readWorld(reader)
+    const input = await change.read(reader, atMs)
+    const signingConfig = await readSigningConfig(deps, reader, input.codeSigningConfigId)
+    const allowed = signingConfig === null ? 'all' : new Set(signingConfig.allowedPublishers)
+    return {
+      atMs,
+      world,
+      input,
+      signingConfig,
+      publishers: await trustedPublishers(reader, deps.place, allowed),
+      revocations: await revocations(reader),
+    }
+  })
+}
+
+/** Fail closed: a config that is named and not there refuses; it does not mean "none". */
+async function readSigningConfig(
+  deps: Deps,
+  reader: Reader,
+  id: string | null,
+): Promise<SigningConfigFacts | null> {
+  if (id === null) return null
+  const config = await signingConfigFor(reader, deps.place, id)
+  if (config === undefined) {
+    const arn = codeSigningConfigArn(deps.place, id)
+    throw new PlatformError(
+      'CODE_SIGNING_CONFIG_NOT_FOUND',
+      `The code signing configuration cannot be found. Check that the provided configuration is not deleted: ${arn}.`,
+    )
+  }
+  return config
+}
+
+/** Every subject's seals judged in a worker; new bytes by what was examined, stored ones by their blob. */
+export async function judgeSubjects(deps: Deps, situation: Situation): Promise<JudgedSubject[]> {
+  const judged: JudgedSubject[] = []
+  for (const subject of situation.input.subjects) {
+    const examined = subject.artifact ?? (await deps.examiner.stored(subject.codeSha256))
+    const detached = await readDetachedSeals(deps, examined.identity.sha256)
+    const verdict = await deps.examiner.judge(examined, {
+      kind: subject.kind,
+      name: subject.name,
+      account: deps.place.account,
+      detached,
+      publishers: situation.publishers,
+      revocations: situation.revocations,
+      atMs: situation.atMs,
+    })
+    const { codeSha256, sha256, tree } = examined.identity
+    judged.push({
+      subject,
+      examined,
+      facts: { kind: subject.kind, arn: subject.arn, codeSha256, sha256, tree, verdict },
+    })
+  }
+  return judged
+}
+
+/** Attaching a detached seal raises the world, so that reading them outside the snapshot is caught at commit. */
+async function readDetachedSeals(deps: Deps, unsealedSha256: string): Promise<SealInput[]> {
+  const rows = await deps.store.reader
+    .selectFrom('detached_seal')
+    .select(['format', 'body'])
+    .where('artifact_sha256', '=', unsealedSha256)
+    .orderBy('seal_digest')
+    .execute()
+  return rows.map((row) => ({
+    format: row.format,
+    place: 'detached',
+    bytes: Buffer.from(row.body, 'base64'),
+  }))
+}
+
+export function toFacts(
+  deps: Deps,
+  caller: Caller,
+  change: Change<unknown>,
+  state: { readonly situation: Situation; readonly judged: readonly JudgedSubject[] },
+): Facts {
+  const { situation, judged } = state
+  const validUntil = earliest(judged.map((subject) => subject.facts.verdict.validUntilMs))
+  return {
+    v: 1,
+    at: toIsoTime(situation.atMs),
+    world: situation.world,
+    validUntil: validUntil === undefined ? null : toIsoTime(validUntil),
+    principal: caller.principal,
+    action: change.action,
+    resource: change.resource,
+    release: situation.input.release,
+    change: situation.input.change,
+    subjects: judged.map((subject) => subject.facts),
+    signingConfig: situation.signingConfig,
+    isolation: deps.runtime.capability.isolation,
+    loaderVariables: loaderVariables(situation.input.environmentNames),
+    exceptions: judged
+      .filter((one) => one.subject.kind === 'layer')
+      .flatMap((one) => one.examined.noteworthyPaths.map((path) => `${one.subject.arn}: ${path}`)),
+  }
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}
