@@ -45,3 +45,67 @@ export type {
   SignedFunction,
   SigningPolicy,
 } from './code-signing-configs.ts'
+
+// Artifacts: what was admitted, by the digest of its bytes.
+/** Reads by digest; `undefined` or missing where no such artifact was ever admitted. */
+export { artifactsByDigest, findArtifact } from './artifacts.ts'
+/** Writes the row of an accepted artifact once; versions share it. */
+export { insertArtifact } from './artifacts.ts'
+/** A row that a write touched: what the ledger entry of the change covers. */
+export type { TouchedRow } from './touched.ts'
+
+// Functions and their versions.
+/** Reads: a function by name, what `$LATEST` shows and what it executes, names in order. */
+export { findFunction, findLatest, findServing, listFunctionNames } from './functions.ts'
+/** Writes, inside the gate; numbers belong to the name and are never given twice. */
+export {
+  deleteFunctionRows,
+  insertFunction,
+  setFunctionTags,
+  setLatest,
+  takeVersionNumber,
+} from './functions.ts'
+export type { FunctionRecord } from './functions.ts'
+/** Reads of versions: by row id, by number, all published ones in order. */
+export { findPublishedVersion, findVersionById, listPublishedVersions } from './versions.ts'
+/** Writes, inside the gate or when a state settles. */
+export { deleteVersion, insertVersion, setVersionStatus } from './versions.ts'
+/** Whether nothing is under way; what PublishVersion compares. */
+export { isSettled, publishDigest } from './versions.ts'
+/** The states as AWS words them (recorded). */
+export { activeStatus, pendingStatus, updatingStatus } from './versions.ts'
+export type { NewVersion, VersionLayer, VersionRecord, VersionStatus } from './versions.ts'
+/** What a version is configured with: AWS's defaults, and what was given laid over it. */
+export { defaultConfiguration, withConfiguration } from './configuration.ts'
+export type {
+  ConfigurationInput,
+  FunctionConfigurationDocument,
+  LoggingConfig,
+  VpcConfig,
+} from './configuration.ts'
+/** The digest of what would run; environment values enter as HMACs. */
+export { releaseOf } from './release.ts'
+
+// Aliases.
+/** Reads and writes of aliases; a list is a page after a name. */
+export { deleteAliasRow, findAlias, insertAlias, listAliases, updateAliasRow } from './aliases.ts'
+export type { AliasRecord, AliasRouting } from './aliases.ts'
+
+// Layers.
+/** Reads: deleted layer versions are unseen, and stay for the functions that use them. */
+export { findLayerVersion, listLayerNames, listLayerVersions } from './layers.ts'
+/** Writes, inside the gate. */
+export { insertLayerVersion, markLayerVersionDeleted, takeLayerNumber } from './layers.ts'
+/** What a release holds of a layer. */
+export { toReleaseLayer } from './layers.ts'
+export type { LayerVersionRecord } from './layers.ts'
+
+// AWS's answer shapes.
+/** FunctionConfiguration, AliasConfiguration, LayerVersionsListItem, GetLayerVersionResponse. */
+export {
+  toAliasConfiguration,
+  toFunctionConfiguration,
+  toLayerListItem,
+  toLayerVersion,
+  type Answer,
+} from './answers.ts'
