@@ -12,6 +12,7 @@ export { bufferSource, type ByteSource } from './byte-source.ts'
 export { canonicalJson, type Json } from './canonical-json.ts'
 export { parseStrictJson } from './strict-json.ts'
 export { compiledUrl } from './compiled.ts'
+export * as sigv4 from './sigv4.ts'
 export { systemPrincipal, type Principal } from './principal.ts'
 export type {
   AcceptedArtifact,

@@ -1,5 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 
+import { parseIsoTime, toIsoTime } from './clock.ts'
+
 /**
  * AWS Signature Version 4, the pure half that the signer (cli/client) and the verifier (auth) share: both sides
  * canonicalize in this one place. For every service but S3: the path is normalized and encoded a second time.
@@ -65,7 +67,7 @@ export function signature(key: Uint8Array, text: string): Buffer {
 
 /** `20150830T123600Z` */
 export function toAmzDate(ms: number): string {
-  return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, '')
+  return toIsoTime(ms).replace(/[-:]|\.\d{3}/g, '')
 }
 
 /** Milliseconds since the epoch, or `undefined` where the text is no such time. */
@@ -73,9 +75,9 @@ export function parseAmzDate(text: string): number | undefined {
   const match = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(text)
   if (match === null) return undefined
   const [, year, month, day, hour, minute, second] = match
-  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  // Date.parse takes 31 February for 3 March; such a text is no time.
-  return Number.isNaN(ms) || toAmzDate(ms) !== text ? undefined : ms
+  const ms = parseIsoTime(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  // 31 February is taken for 3 March; such a text is no time.
+  return ms === undefined || toAmzDate(ms) !== text ? undefined : ms
 }
 
 /** RFC 3986: everything but the unreserved characters, upper-case hex. */

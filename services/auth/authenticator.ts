@@ -1,0 +1,63 @@
+import type { Clock, Place, Principal } from '../model/index.ts'
+import type { Store } from '../store/index.ts'
+
+import type { SecretBox } from './access-keys.ts'
+import { Credentials } from './credentials.ts'
+import { authorize } from './principals.ts'
+import { ReplayGuard } from './replay.ts'
+import { beginVerification, type SignedRequest } from './verifier.ts'
+
+export interface AuthenticatorOptions {
+  readonly store: Store
+  readonly box: SecretBox
+  readonly clock: Clock
+  readonly place: Place
+}
+
+export interface Expectation {
+  /** Services the signature may be scoped to: `lambda`; for our own API `lacre` or `lambda`. */
+  readonly services: readonly string[]
+  /** `lambda:UpdateAlias`: authorized before the body is read. */
+  readonly action: string
+  /** Whether a repeated signature is refused: every change, but neither reads nor Invoke (RULES §7). */
+  readonly changing: boolean
+}
+
+/** Authenticated as far as that goes without the body, and authorized. */
+export interface Admission {
+  readonly principal: Principal
+  readonly accessKeyId: string
+  /** @throws PlatformError INVALID_SIGNATURE, REPLAYED_REQUEST */
+  finish(bodySha256: string): Promise<Principal>
+}
+
+export interface Authenticator {
+  /** @throws PlatformError MISSING_AUTHENTICATION, INVALID_SIGNATURE, SIGNATURE_EXPIRED, UNKNOWN_ACCESS_KEY, ACCESS_DENIED */
+  begin(request: SignedRequest, expectation: Expectation): Promise<Admission>
+  /** To be called after every commit that touched an access key or a principal. */
+  forget(): void
+}
+
+export function openAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { store, box, clock, place } = options
+  const credentials = new Credentials(store, box)
+  const replays = new ReplayGuard(store, clock)
+  return {
+    begin: async (request, expectation) => {
+      const { services, action, changing } = expectation
+      const rules = { place, services, nowMs: clock.nowMs() }
+      const begun = await beginVerification(request, rules, (id) => credentials.get(id))
+      authorize(begun.principal, action, place)
+      return {
+        principal: begun.principal,
+        accessKeyId: begun.accessKeyId,
+        finish: async (bodySha256) => {
+          begun.finish(bodySha256)
+          if (changing) await replays.admit(begun.signature)
+          return begun.principal
+        },
+      }
+    },
+    forget: () => credentials.forget(),
+  }
+}

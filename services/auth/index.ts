@@ -1,0 +1,33 @@
+/**
+ * Who asks: AWS Signature Version 4 by access keys of our own, replay protection, and the table of what a role may.
+ * It knows nothing of HTTP servers or of what is asked for; secrets reach it sealed.
+ */
+/** Builds the one authenticator of a service: access keys from the store, derived signing keys in memory. */
+export {
+  openAuthenticator,
+  type Admission,
+  type Authenticator,
+  type AuthenticatorOptions,
+  type Expectation,
+} from './authenticator.ts'
+/** SigV4 in header form, in two steps; throws INVALID_SIGNATURE, SIGNATURE_EXPIRED, MISSING_AUTHENTICATION. */
+export {
+  beginVerification,
+  type BegunRequest,
+  type SignedRequest,
+  type VerifierRules,
+} from './verifier.ts'
+/** One secret with its derived signing keys. */
+export { credentialOf, type Credential } from './credentials.ts'
+/** Rows of access keys; a secret is shown once, by who made it. Throws RESOURCE_NOT_FOUND, RESOURCE_CONFLICT. */
+export {
+  createAccessKey,
+  disableAccessKey,
+  listAccessKeys,
+  newAccessKeyPair,
+  type AccessKey,
+  type AccessKeyPair,
+  type SecretBox,
+} from './access-keys.ts'
+/** May this principal do that? Throws ACCESS_DENIED. */
+export { authorize, findPrincipal } from './principals.ts'
