@@ -1,0 +1,34 @@
+import { PlatformError } from '../model/index.ts'
+
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'])
+
+/** A disk that takes no more is a typed error from which the service recovers by itself; the rest stays as it is. */
+export function toDiskError(error: unknown): unknown {
+  const code = errorCode(error)
+  if (code === undefined) return error
+  if (NO_ROOM.has(code)) {
+    return new PlatformError('OUT_OF_SPACE', 'the service cannot store files at the moment', {
+      cause: error,
+      detail: { errno: code },
+    })
+  }
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return new PlatformError('UNAVAILABLE', 'the service has too many files open', { cause: error })
+  }
+  return error
+}
+
+/** `ENOENT` and its like, where the error is the operating system's. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** Runs `work`, and types what the disk answers. */
+export async function onDisk<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toDiskError(error)
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * Files by their SHA-256: admitted artifacts for ever, raw uploads for a while, temporary files for a request.
+ * It knows bytes and digests, and nothing of what they mean; only an AcceptedArtifact is kept.
+ */
+/** Opens the blob directories under a data directory; throws OUT_OF_SPACE. */
+export { openBlobs, type BlobReader, type BlobStore } from './blob-store.ts'
+/** Random access to one file; to be disposed of. */
+export { type BlobSource } from './blob-source.ts'
+/** A file that is gone when disposed of, unless staged first. */
+export { type TempFile } from './temp-file.ts'
