@@ -18,7 +18,8 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import { govern, type Committed } from './gate.ts'
+import type { Committed } from './change.ts'
+import { govern } from './gate.ts'
 import { trustChange } from './publishers.ts'
 
 /** What a request may set; members not given stay as they are. */
@@ -184,8 +185,7 @@ export async function listFunctionsByCodeSigningConfig(
 
 async function getConfig(deps: Deps, reader: Reader, arn: string): Promise<CodeSigningConfig> {
   const id = codeSigningConfigId(deps.place, arn)
-  const config =
-    id === undefined ? undefined : await findCodeSigningConfig(reader, deps.place, id)
+  const config = id === undefined ? undefined : await findCodeSigningConfig(reader, deps.place, id)
   if (config === undefined) throw configNotFound(arn)
   return config
 }

@@ -5,15 +5,11 @@ import {
   setFunctionCodeSigningConfig,
   type SignedFunction,
 } from '../catalog/index.ts'
-import {
-  PlatformError,
-  codeSigningConfigArn,
-  functionArn,
-  type Decision,
-} from '../model/index.ts'
+import { PlatformError, codeSigningConfigArn, functionArn, type Decision } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import { govern, type Committed } from './gate.ts'
+import type { Committed } from './change.ts'
+import { govern } from './gate.ts'
 import { trustChange } from './publishers.ts'
 
 export interface FunctionCodeSigning {
@@ -96,8 +92,7 @@ export async function deleteFunctionCodeSigningConfig(
 
 async function attachable(deps: Deps, reader: Reader, arn: string): Promise<string> {
   const id = codeSigningConfigId(deps.place, arn)
-  const config =
-    id === undefined ? undefined : await findCodeSigningConfig(reader, deps.place, id)
+  const config = id === undefined ? undefined : await findCodeSigningConfig(reader, deps.place, id)
   if (config !== undefined) return config.id
   throw new PlatformError(
     'CODE_SIGNING_CONFIG_NOT_FOUND',

@@ -27,7 +27,8 @@ import {
 import type { Reader } from '../store/index.ts'
 import { parsePublisherDocument, publisherFromPem } from '../trust/index.ts'
 import type { Caller, Deps } from './context.ts'
-import { govern, type ChangeFactsInput, type Committed } from './gate.ts'
+import type { ChangeFactsInput, Committed } from './change.ts'
+import { govern } from './gate.ts'
 
 /** A publisher as given: a whole document, or PEM (a public key or certificates) with what differs from its defaults. */
 export type PublisherInput =
@@ -63,7 +64,12 @@ export async function createPublisher(
     },
     commit: async (tx, _admitted, atMs) => {
       await insertPublisher(tx, { id, name, kind: document.kind, createdAtMs: atMs })
-      await insertPublisherVersion(tx, { publisherId: id, version, ...stored(document), createdAtMs: atMs })
+      await insertPublisherVersion(tx, {
+        publisherId: id,
+        version,
+        ...stored(document),
+        createdAtMs: atMs,
+      })
       const touched = [{ table: 'publisher' as const, key: { id } }, versionRow(id, version)]
       return { result: await getPublisher(tx, deps.place, name), touched }
     },
@@ -174,7 +180,9 @@ function toDocument(input: PublisherInput): PublisherDocument {
   if ('document' in input) return parsePublisherDocument(input.document)
   const { settings } = input
   const defaults = publisherFromPem(input.pem)
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
+  const given = Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined),
+  )
   return parsePublisherDocument({ ...defaults, ...given })
 }
 

@@ -17,7 +17,8 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import { govern, type Committed } from './gate.ts'
+import type { Committed } from './change.ts'
+import { govern } from './gate.ts'
 import { publisherArn, trustChange } from './publishers.ts'
 
 /** What is revoked: a publisher or one version of it by name, the rest by SHA-256 (RULES §4). */
@@ -68,7 +69,11 @@ export async function revoke(
       }))
       return { result, touched: [{ table: 'revocation' as const, key: { id } }, ...touched] }
     },
-    note: () => ({ revocation: id, kind: request.subject.kind, effective: toIsoTime(effectiveAtMs) }),
+    note: () => ({
+      revocation: id,
+      kind: request.subject.kind,
+      effective: toIsoTime(effectiveAtMs),
+    }),
   })
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../model/index.ts'
 
 /** The set in force until Cedar sets exist: AWS parity (RULES §4, "Under `default`, parity means one thing"). */
-const POLICY_SET_VERSION = 'default@1'
+export const POLICY_SET_VERSION = 'default@1'
 
 /** RFC 8785 SHA-256 of the facts: what a decision is bound to. */
 export function factsDigest(facts: Facts): Decision['factsDigest'] {

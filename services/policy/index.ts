@@ -3,3 +3,5 @@
  * becomes of the decision.
  */
 export { decide, factsDigest } from './decide.ts'
+/** The set in force, as decisions name it. */
+export { POLICY_SET_VERSION } from './decide.ts'
