@@ -81,10 +81,9 @@ function readEntry(reader: ForwardReader): CentralEntry {
   const offset = reader.position
   const cut = (): Error =>
     refusal('zip.directory-entry', 'the central directory ends inside an entry', { offset })
-  if (reader.left < CENTRAL_BYTES) throw cut()
-  // The window may move on the next read: the header is copied.
-  const header = Buffer.from(reader.take(CENTRAL_BYTES))
-  if (header.readUInt32LE(0) !== CENTRAL_SIGNATURE)
+  const fixed = reader.peek(CENTRAL_BYTES)
+  if (fixed.length < CENTRAL_BYTES) throw cut()
+  if (fixed.readUInt32LE(0) !== CENTRAL_SIGNATURE)
     throw refusal(
       'zip.directory-entry',
       'the central directory holds something else than entries',
@@ -92,22 +91,21 @@ function readEntry(reader: ForwardReader): CentralEntry {
         offset,
       },
     )
-  const nameLength = header.readUInt16LE(28)
-  const extraLength = header.readUInt16LE(30)
-  const commentLength = header.readUInt16LE(32)
-  if (reader.left < nameLength + extraLength + commentLength) throw cut()
-  const variable = Buffer.from(reader.take(nameLength + extraLength + commentLength))
-  const nameBytes = variable.subarray(0, nameLength)
-  const extra = variable.subarray(nameLength, nameLength + extraLength)
-  const comment = variable.subarray(nameLength + extraLength)
-  const name = decodeName(nameBytes, (header.readUInt16LE(8) & FLAG_UTF8) !== 0)
+  const nameEnd = CENTRAL_BYTES + fixed.readUInt16LE(28)
+  const extraEnd = nameEnd + fixed.readUInt16LE(30)
+  const length = extraEnd + fixed.readUInt16LE(32)
+  if (reader.left < length) throw cut()
+  const header = reader.take(length)
+  const flags = header.readUInt16LE(8)
+  // A copy: the window should not live as long as the entry.
+  const nameBytes = Buffer.from(header.subarray(CENTRAL_BYTES, nameEnd))
+  const name = decodeName(nameBytes, (flags & FLAG_UTF8) !== 0)
   const { path, isDirectory } = parseEntryPath(name)
   const entry = {
     path,
     ...kindAndMode(header, { name, isDirectory }),
-    // Not a view of `variable`: extra and comment should not live as long as the entry.
-    nameBytes: Buffer.from(nameBytes),
-    flags: header.readUInt16LE(8),
+    nameBytes,
+    flags,
     method: header.readUInt16LE(10),
     modified: header.readUInt32LE(12),
     crc32: header.readUInt32LE(16),
@@ -120,7 +118,11 @@ function readEntry(reader: ForwardReader): CentralEntry {
   if (header.readUInt16LE(34) !== 0)
     throw refusal('zip.multi-disk', `${shown(name)} starts on another disk`, { entry: name })
   checkFields(entry, name)
-  checkExtraAndComment(entry, { name, extra, comment })
+  checkExtraAndComment(entry, {
+    name,
+    extra: header.subarray(nameEnd, extraEnd),
+    comment: header.subarray(extraEnd),
+  })
   return entry
 }
 

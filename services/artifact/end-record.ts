@@ -26,6 +26,7 @@ export interface EndRecord {
 
 /** Byte strings that no comment may hold: each could make another reader start elsewhere (RULES §3). */
 export function holdsForbiddenSignature(comment: Buffer): boolean {
+  if (comment.length === 0) return false
   return [END_SIGNATURE, ZIP64_END_SIGNATURE, ZIP64_LOCATOR_SIGNATURE, SEAL_MAGIC_TEXT].some(
     (signature) => comment.includes(signature),
   )

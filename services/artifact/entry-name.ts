@@ -34,7 +34,7 @@ export function decodeName(bytes: Uint8Array, utf8Flag: boolean): string {
   if (!utf8Flag && bytes.some((byte) => byte >= 0x80))
     throw refusal(
       'zip.name-encoding',
-      `the name ${shown(text)} is not ASCII and not marked as UTF-8, so readers disagree about it`,
+      `the name ${shown(text)} is not ASCII and not marked as UTF-8, so readers disagree about it (pack with \`lacre pack\`, \`7z -mcu=on\`, or zip under an en_US.UTF-8 locale)`,
       { entry: text },
     )
   return text

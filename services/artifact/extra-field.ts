@@ -38,6 +38,7 @@ const knownFields: ReadonlyMap<number, FieldCheck> = new Map([
 
 /** What is wrong with the extra fields of one header, or `undefined`. */
 export function findExtraFault(extra: Buffer, context: ExtraContext): string | undefined {
+  if (extra.length === 0) return undefined
   const seen = new Set<number>()
   let at = 0
   while (at < extra.length) {
@@ -60,13 +61,9 @@ export function findExtraFault(extra: Buffer, context: ExtraContext): string | u
   return undefined
 }
 
-/** Info-ZIP: flags, then one time for each flag; the central copy holds the first alone, or all. */
-function extendedTimestamp(data: Buffer, { place }: ExtraContext): string | undefined {
-  if (data.length === 0) return malformed
-  const flags = data.readUInt8(0)
-  const times = (flags & 1) + ((flags >> 1) & 1) + ((flags >> 2) & 1)
-  const full = data.length === 1 + 4 * times
-  return ok(full || (place === 'central' && data.length === 1 + 4 * (flags & 1)))
+/** Info-ZIP: flags, then up to three times. Tools differ in which they write where; times are no content. */
+function extendedTimestamp(data: Buffer): string | undefined {
+  return ok([1, 5, 9, 13].includes(data.length))
 }
 
 function unixOwner(data: Buffer): string | undefined {

@@ -7,6 +7,7 @@ import { refusal, shown } from './refusal.ts'
 const LOCAL_BYTES = 30
 const LOCAL_SIGNATURE = 0x04034b50
 const DESCRIPTOR_SIGNATURE = 0x08074b50
+const NO_COMMENT = Buffer.alloc(0)
 
 /**
  * Reads the local header at the reader's place and holds it against the central one: readers that stream see
@@ -20,8 +21,12 @@ export function readLocalHeader(reader: ForwardReader, entry: CentralEntry): voi
       entry: entry.path,
       offset,
     })
-  if (reader.left < LOCAL_BYTES) throw differs('the file ends')
-  const header = Buffer.from(reader.take(LOCAL_BYTES))
+  const fixed = reader.peek(LOCAL_BYTES)
+  if (fixed.length < LOCAL_BYTES) throw differs('the file ends')
+  const nameEnd = LOCAL_BYTES + fixed.readUInt16LE(26)
+  const length = nameEnd + fixed.readUInt16LE(28)
+  if (reader.left < length + entry.compressedBytes) throw differs('the file ends')
+  const header = reader.take(length)
   if (header.readUInt32LE(0) !== LOCAL_SIGNATURE) throw differs('there is no local one')
   if (header.readUInt16LE(6) !== entry.flags) throw differs('flags')
   if (header.readUInt16LE(8) !== entry.method) throw differs('method')
@@ -32,14 +37,10 @@ export function readLocalHeader(reader: ForwardReader, entry: CentralEntry): voi
   if (!same(header.readUInt32LE(14), entry.crc32)) throw differs('CRC')
   if (!same(header.readUInt32LE(18), entry.compressedBytes)) throw differs('compressed size')
   if (!same(header.readUInt32LE(22), entry.sizeBytes)) throw differs('size')
-  const nameLength = header.readUInt16LE(26)
-  const extraLength = header.readUInt16LE(28)
-  if (reader.left < nameLength + extraLength + entry.compressedBytes) throw differs('the file ends')
-  const variable = reader.take(nameLength + extraLength)
-  if (!variable.subarray(0, nameLength).equals(entry.nameBytes)) throw differs('name')
-  const fault = findExtraFault(variable.subarray(nameLength), {
+  if (!header.subarray(LOCAL_BYTES, nameEnd).equals(entry.nameBytes)) throw differs('name')
+  const fault = findExtraFault(header.subarray(nameEnd), {
     name: entry.nameBytes,
-    comment: Buffer.alloc(0),
+    comment: NO_COMMENT,
     hostSystem: entry.hostSystem,
     externalAttributes: entry.externalAttributes,
     place: 'local',

@@ -30,8 +30,8 @@ interface Located extends Promised {
   readonly dataOffset: number
 }
 
-/** Where the data of an opened entry lies; entries are handed out without it. */
-const places = new WeakMap<ArtifactEntry, Located>()
+/** Where the data of an opened artifact's entries lies, by path; entries are handed out without it. */
+const places = new WeakMap<readonly ArtifactEntry[], ReadonlyMap<string, Located>>()
 
 /**
  * Opens a zip under the strict profile (DESIGN §3): every byte belongs to exactly one header, entry, seal block or
@@ -47,7 +47,8 @@ export async function openArtifact(source: ByteSource): Promise<Artifact> {
   const reader = new ForwardReader(source, { start: 0, end: end.directoryOffset }, (bytes) =>
     hash.update(bytes),
   )
-  const read = await readEntries(reader, directory)
+  const located = new Map<string, Located>()
+  const read = await readEntries(reader, directory, located)
   const entriesEnd = reader.position
   const sealBlock = locateSealBlock(source, { start: entriesEnd, end: end.directoryOffset })
   const unsealedHash = hash.copy()
@@ -56,6 +57,7 @@ export async function openArtifact(source: ByteSource): Promise<Artifact> {
   const entries = sortByPath(
     read.filter((entry) => entry.kind !== 'directory' || !holding.has(entry.path)),
   )
+  places.set(entries, located)
   return {
     source,
     ...digests,
@@ -72,6 +74,7 @@ export async function openArtifact(source: ByteSource): Promise<Artifact> {
 async function readEntries(
   reader: ForwardReader,
   directory: readonly CentralEntry[],
+  located: Map<string, Located>,
 ): Promise<ArtifactEntry[]> {
   const entries: ArtifactEntry[] = []
   const links = new Map<string, string>()
@@ -79,15 +82,32 @@ async function readEntries(
     if (central.offset !== reader.position) throw misplaced(central, reader.position)
     readLocalHeader(reader, central)
     const place: Located = { ...promisedBy(central), dataOffset: reader.position }
-    const digest = await readContent(reader, central, links)
+    checkLinkSize(central)
+    // No await for the many: it would cost as much as the work.
+    const digest = isSmall(central)
+      ? readSmall(reader, central, links)
+      : await readLarge(reader, central)
     readDescriptor(reader, central)
     const { path, kind, mode, sizeBytes } = central
-    const entry: ArtifactEntry = Object.freeze({ path, kind, mode, sizeBytes, sha256: digest })
-    places.set(entry, place)
+    const entry: ArtifactEntry = { path, kind, mode, sizeBytes, sha256: digest }
+    located.set(path, place)
     entries.push(entry)
   }
   checkLinks(links)
   return entries
+}
+
+function checkLinkSize(central: CentralEntry): void {
+  if (central.kind === 'symlink' && !isSmallLink(central))
+    throw refusal(
+      'zip.symlink-target',
+      `the target of the symlink ${shown(central.path)} is longer than ${LINK_TARGET_LIMIT_BYTES} bytes`,
+      { entry: central.path },
+    )
+}
+
+function isSmallLink(central: CentralEntry): boolean {
+  return central.sizeBytes <= LINK_TARGET_LIMIT_BYTES && isSmall(central)
 }
 
 function promisedBy(central: CentralEntry): Promised {
@@ -109,24 +129,20 @@ function misplaced(central: CentralEntry, position: number): Error {
   )
 }
 
-async function readContent(
+/** The digest of a small entry, and the target of a symlink. */
+function readSmall(
   reader: ForwardReader,
   central: CentralEntry,
   links: Map<string, string>,
-): Promise<Sha256> {
-  if (central.kind === 'symlink' && central.sizeBytes > LINK_TARGET_LIMIT_BYTES)
-    throw refusal(
-      'zip.symlink-target',
-      `the target of the symlink ${shown(central.path)} is longer than ${LINK_TARGET_LIMIT_BYTES} bytes`,
-      { entry: central.path },
-    )
-  if (isSmall(central)) {
-    const packed = reader.take(central.compressedBytes)
-    for (const chunk of guarded([packed], central)) void chunk
-    const content = inflateWhole(central, packed)
-    if (central.kind === 'symlink') links.set(central.path, parseLinkTarget(central.path, content))
-    return sha256(content)
-  }
+): Sha256 {
+  const packed = reader.take(central.compressedBytes)
+  for (const chunk of guarded([packed], central)) void chunk
+  const content = inflateWhole(central, packed)
+  if (central.kind === 'symlink') links.set(central.path, parseLinkTarget(central.path, content))
+  return sha256(content)
+}
+
+async function readLarge(reader: ForwardReader, central: CentralEntry): Promise<Sha256> {
   const hash = createHash('sha256')
   const packed = guarded(reader.chunks(central.compressedBytes), central)
   for await (const chunk of inflateChunks(central, packed)) hash.update(chunk)
@@ -170,7 +186,7 @@ export async function* entryContent(
   artifact: Artifact,
   entry: ArtifactEntry,
 ): AsyncGenerator<Uint8Array> {
-  const place = places.get(entry)
+  const place = places.get(artifact.entries)?.get(entry.path)
   assert.ok(place !== undefined, 'the entry is not of an opened artifact')
   const { dataOffset, compressedBytes } = place
   const range = { start: dataOffset, end: dataOffset + compressedBytes }
