@@ -1,0 +1,13 @@
+/**
+ * Keys the service keeps: encrypted at rest under one master key, one key to one purpose. With `cli/signing`, the only
+ * place where private keys are used. It signs the bytes it is given and does not know what they say.
+ */
+/** The master key: configured, or a file in the data directory; throws CONFIGURATION. */
+export {
+  loadMasterKey,
+  type MasterKey,
+  type MasterKeyOptions,
+  type MasterKeySource,
+} from './master-key.ts'
+/** Sealed secrets and signers over the store; throws CONFIGURATION for a wrong master key. */
+export { openKeys, type Keys, type KeysOptions, type Signer } from './keys.ts'

@@ -1,0 +1,120 @@
+import { createPrivateKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+
+import { PlatformError, type Clock } from '../model/index.ts'
+import { isConstraintError, type SealedKeyTable, type Store, type Writer } from '../store/index.ts'
+import type { MasterKey, MasterKeySource } from './master-key.ts'
+
+/** A key the service keeps, for one purpose. */
+export interface Signer {
+  readonly purpose: string
+  /** SubjectPublicKeyInfo. */
+  readonly publicKeyPem: string
+  /** Ed25519 over exactly these bytes. */
+  sign(bytes: Uint8Array): Uint8Array
+}
+
+export interface Keys {
+  readonly masterKey: { readonly source: MasterKeySource; readonly id: string }
+  /** Encrypts a small secret for the database; only `open` with the same purpose gives it back. */
+  seal(purpose: string, plaintext: Uint8Array): string
+  /** @throws PlatformError CONFIGURATION (another master key), INTERNAL (changed since) */
+  open(purpose: string, sealed: string): Uint8Array
+  /** The key of that purpose, an Ed25519 one made at first use: one key, one purpose (RULES §9). */
+  signer(purpose: string): Promise<Signer>
+}
+
+export interface KeysOptions {
+  readonly store: Store
+  readonly masterKey: MasterKey
+  readonly clock: Clock
+  /** Writes the ledger entry of a new key, in the transaction that keeps it. */
+  readonly record?: (tx: Writer, purpose: string, atMs: number) => Promise<void>
+}
+
+/**
+ * Opens the keys in the store; a master key that did not seal them is refused here and not at first use.
+ * @throws PlatformError CONFIGURATION
+ */
+export async function openKeys(options: KeysOptions): Promise<Keys> {
+  const any = await options.store.reader.selectFrom('sealed_key').selectAll().limit(1).execute()
+  for (const row of any) openRow(options.masterKey, row)
+  return new StoredKeys(options)
+}
+
+class StoredKeys implements Keys {
+  readonly #options: KeysOptions
+  readonly #signers = new Map<string, Promise<Signer>>()
+
+  constructor(options: KeysOptions) {
+    this.#options = options
+  }
+
+  get masterKey(): Keys['masterKey'] {
+    const { source, id } = this.#options.masterKey
+    return { source, id }
+  }
+
+  seal(purpose: string, plaintext: Uint8Array): string {
+    return this.#options.masterKey.encrypt(`secret ${purpose}`, plaintext)
+  }
+
+  open(purpose: string, sealed: string): Uint8Array {
+    return this.#options.masterKey.decrypt(`secret ${purpose}`, sealed)
+  }
+
+  signer(purpose: string): Promise<Signer> {
+    const known = this.#signers.get(purpose)
+    if (known !== undefined) return known
+    const found = this.#findOrCreate(purpose)
+    this.#signers.set(purpose, found)
+    // A failure is not kept: the disk may have room again.
+    found.catch(() => this.#signers.delete(purpose))
+    return found
+  }
+
+  async #findOrCreate(purpose: string): Promise<Signer> {
+    if (!/^[a-z][a-z0-9.-]{0,63}$/.test(purpose))
+      throw new PlatformError('INTERNAL', `\`${purpose}\` is no purpose of a key`)
+    const row = (await this.#find(purpose)) ?? (await this.#create(purpose))
+    const key = openRow(this.#options.masterKey, row)
+    return { purpose, publicKeyPem: row.public_key_pem, sign: (bytes) => sign(null, bytes, key) }
+  }
+
+  async #find(purpose: string): Promise<SealedKeyTable | undefined> {
+    const { reader } = this.#options.store
+    return await reader
+      .selectFrom('sealed_key')
+      .selectAll()
+      .where('purpose', '=', purpose)
+      .executeTakeFirst()
+  }
+
+  async #create(purpose: string): Promise<SealedKeyTable> {
+    const { store, masterKey, clock, record } = this.#options
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+    const der = privateKey.export({ format: 'der', type: 'pkcs8' })
+    const row: SealedKeyTable = {
+      purpose,
+      public_key_pem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+      private_key_sealed: masterKey.encrypt(`key ${purpose}`, der),
+      created_at: clock.nowMs(),
+    }
+    try {
+      await store.transaction(async (tx) => {
+        await tx.insertInto('sealed_key').values(row).execute()
+        await record?.(tx, purpose, row.created_at)
+      })
+      return row
+    } catch (error) {
+      // Another node was first: its key is the key.
+      const first = isConstraintError(error) ? await this.#find(purpose) : undefined
+      if (first === undefined) throw error
+      return first
+    }
+  }
+}
+
+function openRow(masterKey: MasterKey, row: SealedKeyTable): KeyObject {
+  const der = masterKey.decrypt(`key ${row.purpose}`, row.private_key_sealed)
+  return createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' })
+}

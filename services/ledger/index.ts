@@ -1,0 +1,62 @@
+/**
+ * The mathematics of the Merkle log: RFC 6962 hashing and proofs, C2SP signed notes and checkpoints, and the
+ * verification of entries. Pure: no I/O, no clock, no private key.
+ */
+/** RFC 6962 hashing, and appending with nothing but the frontier. */
+export {
+  EMPTY_FRONTIER,
+  EMPTY_ROOT,
+  appendLeaf,
+  frontierNodes,
+  isFrontier,
+  leafHash,
+  nodeHash,
+  rootOf,
+  type Appended,
+  type Frontier,
+  type Hash,
+  type TreeNode,
+} from './merkle.ts'
+/** Proofs: made from a reader of complete subtrees, verified from their claim alone. */
+export {
+  consistencyProof,
+  inclusionProof,
+  subtreeHash,
+  verifyConsistency,
+  verifyInclusion,
+  verifySubtreeConsistency,
+  verifySubtreeInclusion,
+  type ConsistencyClaim,
+  type InclusionClaim,
+  type NodeReader,
+  type SubtreeConsistencyClaim,
+} from './proofs.ts'
+/** C2SP signed-note, Ed25519; throws INVALID_PARAMETER where text is no note or no key. */
+export {
+  formatNote,
+  formatVerifierKey,
+  isSignedBy,
+  noteKey,
+  parseNote,
+  parseVerifierKey,
+  type NoteKey,
+  type NoteSignature,
+  type SignedNote,
+} from './signed-note.ts'
+/** C2SP tlog-checkpoint; throws INVALID_PARAMETER. */
+export {
+  formatCheckpoint,
+  parseCheckpoint,
+  type Checkpoint,
+  type SignedCheckpoint,
+} from './checkpoint.ts'
+/** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
+export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
+/** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */
+export {
+  LedgerWalk,
+  verifyEntries,
+  type LedgerFinding,
+  type LedgerReport,
+  type VerifyEntriesOptions,
+} from './verify-entries.ts'

@@ -1,0 +1,125 @@
+import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto'
+
+import { PlatformError } from '../model/index.ts'
+
+/** C2SP signed-note: the algorithm byte of Ed25519. */
+const ED25519 = 0x01
+const SIGNATURES_LIMIT = 100
+const NOTE_LIMIT_CHARS = 65_536
+
+/** A key by which notes are verified; its name and id stand on the signature line. */
+export interface NoteKey {
+  readonly name: string
+  /** 8 hex digits: the first four bytes of SHA-256(name, line feed, algorithm, public key). */
+  readonly id: string
+  readonly publicKey: KeyObject
+}
+
+export interface NoteSignature {
+  readonly name: string
+  readonly id: string
+  readonly bytes: Uint8Array
+}
+
+export interface SignedNote {
+  /** What is signed, with its last line feed. */
+  readonly text: string
+  readonly signatures: readonly NoteSignature[]
+}
+
+/** @throws PlatformError INVALID_PARAMETER where the PEM holds no Ed25519 public key, or the name is none */
+export function noteKey(name: string, publicKeyPem: string): NoteKey {
+  return keyOf(name, rawPublicKey(publicKeyPem))
+}
+
+/** `name+1a2b3c4d+base64`, C2SP's form of a verifier key. @throws PlatformError INVALID_PARAMETER */
+export function parseVerifierKey(text: string): NoteKey {
+  const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim())
+  const [, name = '', id = '', encoded = ''] = match ?? []
+  const bytes = Buffer.from(encoded, 'base64')
+  if (match === null || bytes.length !== 33 || bytes[0] !== ED25519) throw refuseKey()
+  const key = keyOf(name, bytes.subarray(1))
+  if (key.id !== id) throw refuseKey()
+  return key
+}
+
+export function formatVerifierKey(key: NoteKey): string {
+  const bytes = Buffer.concat([Buffer.of(ED25519), rawOf(key.publicKey)])
+  return `${key.name}+${key.id}+${bytes.toString('base64')}`
+}
+
+/** The note with a signature that somebody else made over exactly `text`. */
+export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
+  const lines = signatures.map(({ name, id, bytes }) => {
+    const encoded = Buffer.concat([Buffer.from(id, 'hex'), bytes]).toString('base64')
+    return `— ${name} ${encoded}\n`
+  })
+  return `${text}\n${lines.join('')}`
+}
+
+/** @throws PlatformError INVALID_PARAMETER where it is no signed note */
+export function parseNote(note: string): SignedNote {
+  // oxlint-disable-next-line no-control-regex -- the format allows no control character but the line feed
+  const foreign = /[\u0000-\u0009\u000b-\u001f\u007f]/
+  const split = note.lastIndexOf('\n\n')
+  if (note.length > NOTE_LIMIT_CHARS || !note.isWellFormed() || foreign.test(note) || split < 0)
+    throw refuseNote()
+  const lines = note.slice(split + 2).split('\n')
+  // The last signature line ends in a line feed, too.
+  if (lines.pop() !== '' || lines.length === 0 || lines.length > SIGNATURES_LIMIT)
+    throw refuseNote()
+  return { text: note.slice(0, split + 1), signatures: lines.map(parseSignatureLine) }
+}
+
+function parseSignatureLine(line: string): NoteSignature {
+  const match = /^— ([^+\s]+) ([A-Za-z0-9+/]+={0,2})$/.exec(line)
+  const [, name = '', encoded = ''] = match ?? []
+  const bytes = Buffer.from(encoded, 'base64')
+  if (match === null || bytes.length < 5 || bytes.toString('base64') !== encoded) throw refuseNote()
+  return { name, id: bytes.subarray(0, 4).toString('hex'), bytes: bytes.subarray(4) }
+}
+
+/**
+ * Whether that key signed the note. Signatures by other keys are passed over; one that carries this key's name and
+ * id and does not verify spoils the note, as C2SP asks.
+ */
+export function isSignedBy(note: SignedNote, key: NoteKey): boolean {
+  const own = note.signatures.filter(({ name, id }) => name === key.name && id === key.id)
+  const text = Buffer.from(note.text)
+  return own.length > 0 && own.every(({ bytes }) => verify(null, text, key.publicKey, bytes))
+}
+
+function keyOf(name: string, raw: Uint8Array): NoteKey {
+  if (!/^[^+\s]+$/.test(name)) throw refuseKey()
+  const id = createHash('sha256')
+    .update(`${name}\n`)
+    .update(Buffer.of(ED25519))
+    .update(raw)
+    .digest('hex')
+    .slice(0, 8)
+  const x = Buffer.from(raw).toString('base64url')
+  const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+  return { name, id, publicKey }
+}
+
+function rawPublicKey(pem: string): Buffer {
+  try {
+    const key = createPublicKey(pem)
+    if (key.asymmetricKeyType === 'ed25519') return rawOf(key)
+  } catch (cause) {
+    throw refuseKey(cause)
+  }
+  throw refuseKey()
+}
+
+function rawOf(key: KeyObject): Buffer {
+  return Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url')
+}
+
+function refuseKey(cause?: unknown): PlatformError {
+  return new PlatformError('INVALID_PARAMETER', 'this is no Ed25519 key of a log', { cause })
+}
+
+function refuseNote(): PlatformError {
+  return new PlatformError('INVALID_PARAMETER', 'this is no signed note')
+}
