@@ -13,6 +13,7 @@ export interface DoctorReport {
     readonly missing: readonly string[]
     readonly freezer: boolean
   }
+  readonly masterKey: { readonly source: string; readonly id: string }
   readonly policySet: string
   readonly world: number
   readonly ledger: { readonly origin: string; readonly size: number; readonly root: string }
@@ -72,6 +73,7 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       missing: capability.missing,
       freezer: capability.freezer,
     },
+    masterKey: { source: deps.keys.masterKey.source, id: deps.keys.masterKey.id },
     policySet: POLICY_SET_VERSION,
     ...stored,
     uncleanShutdown: deps.store.uncleanShutdown,

@@ -51,3 +51,5 @@ export {
 export { readLive, readLiveHistory } from './live.ts'
 /** What works on this machine and what is in force. */
 export { readDoctor, type DoctorReport } from './doctor.ts'
+/** The ledger as auditors read it; throws RESOURCE_NOT_FOUND before the first checkpoint. */
+export { readCheckpoint, readLedgerEntries, type LedgerLine } from './ledger.ts'

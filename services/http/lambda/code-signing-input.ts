@@ -1,5 +1,6 @@
 import { PlatformError, limits, type Json } from '../../model/index.ts'
 import type { JsonObject } from './handler.ts'
+import type { ConstraintCheck } from './validation.ts'
 
 /**
  * What code signing requests may hold, as Lambda's service model has it. All violations of one request are told
@@ -16,83 +17,47 @@ const TAG_VALUE_LIMIT_CHARS = 256
 const MAX_ITEMS_LIMIT = 10_000
 const PAGE_SIZE = 50
 
-/** Collects the constraint failures of one request. */
-export class Constraints {
-  readonly #failures: string[] = []
-
-  refuse(value: string, member: string, rule: string): void {
-    const shown = value === '' ? `''` : `'${value.slice(0, 256)}'`
-    this.#failures.push(`Value ${shown} at '${member}' failed to satisfy constraint: ${rule}`)
-  }
-
-  refuseMissing(member: string): void {
-    this.#failures.push(
-      `Value null at '${member}' failed to satisfy constraint: Member must not be null`,
-    )
-  }
-
-  /** @throws PlatformError VALIDATION_FAILED */
-  end(): void {
-    const count = this.#failures.length
-    if (count === 0) return
-    const head = `${count} validation error${count === 1 ? '' : 's'} detected: `
-    throw new PlatformError('VALIDATION_FAILED', head + this.#failures.join('; '))
-  }
+export function checkConfigArn(check: ConstraintCheck, arn: string | undefined): void {
+  if (!check.required('codeSigningConfigArn', arn)) return
+  check.length('codeSigningConfigArn', arn, { max: 200 })
+  check.pattern('codeSigningConfigArn', arn, CONFIG_ARN, CONFIG_ARN.source.slice(1, -1))
 }
 
-export function checkConfigArn(constraints: Constraints, arn: string): void {
-  if (arn.length <= 200 && CONFIG_ARN.test(arn)) return
-  const pattern = CONFIG_ARN.source.slice(1, -1)
-  const rule = `Member must satisfy regular expression pattern: ${pattern}`
-  constraints.refuse(arn, 'codeSigningConfigArn', rule)
-}
-
-export function readDescription(constraints: Constraints, body: JsonObject): string | undefined {
+export function readDescription(check: ConstraintCheck, body: JsonObject): string | undefined {
   const text = readString(body, 'Description')
-  if (text !== undefined && text.length > DESCRIPTION_LIMIT_CHARS) {
-    const rule = `Member must have length less than or equal to ${DESCRIPTION_LIMIT_CHARS}`
-    constraints.refuse(text, 'description', rule)
-  }
+  check.length('description', text, { max: DESCRIPTION_LIMIT_CHARS })
   return text
 }
 
 export function readPolicy(
-  constraints: Constraints,
+  check: ConstraintCheck,
   body: JsonObject,
 ): 'Warn' | 'Enforce' | undefined {
-  const policies = readObject(body, 'CodeSigningPolicies')
-  const text =
-    policies === undefined ? undefined : readString(policies, 'UntrustedArtifactOnDeployment')
-  if (text === undefined || text === 'Warn' || text === 'Enforce') return text
-  const member = 'codeSigningPolicies.untrustedArtifactOnDeployment'
-  constraints.refuse(text, member, 'Member must satisfy enum value set: [Warn, Enforce]')
+  const policies = readObject(body, 'CodeSigningPolicies') ?? {}
+  const text = readString(policies, 'UntrustedArtifactOnDeployment')
+  if (text === 'Warn' || text === 'Enforce') return text
+  check.oneOf('codeSigningPolicies.untrustedArtifactOnDeployment', text, ['Warn', 'Enforce'])
   return undefined
 }
 
 /** `undefined` where the member is not there. */
 export function readPublisherArns(
-  constraints: Constraints,
+  check: ConstraintCheck,
   body: JsonObject,
 ): readonly string[] | undefined {
   const allowed = readObject(body, 'AllowedPublishers')
   if (allowed === undefined) return undefined
-  const member = 'allowedPublishers.signingProfileVersionArns'
+  const at = 'allowedPublishers.signingProfileVersionArns'
   const list = allowed['SigningProfileVersionArns']
   if (list === undefined || list === null) {
-    constraints.refuseMissing(member)
+    check.required(at, list)
     return undefined
   }
   const arns = readStrings(list, 'SigningProfileVersionArns')
-  const shown = `[${arns.join(', ')}]`
-  if (arns.length === 0) {
-    constraints.refuse(shown, member, 'Member must have length greater than or equal to 1')
-  } else if (arns.length > limits.ALLOWED_PUBLISHERS_LIMIT) {
-    const rule = `Member must have length less than or equal to ${limits.ALLOWED_PUBLISHERS_LIMIT}`
-    constraints.refuse(shown, member, rule)
-  } else if (!arns.every((arn) => PUBLISHER_ARN.test(arn))) {
-    const pattern = PUBLISHER_ARN.source.slice(1, -1)
-    const rule = `Member must satisfy constraint: [Member must satisfy regular expression pattern: ${pattern}]`
-    constraints.refuse(shown, member, rule)
+  check.length(at, arns, { min: 1, max: limits.ALLOWED_PUBLISHERS_LIMIT })
+  if (!arns.every((arn) => PUBLISHER_ARN.test(arn))) {
+    const pattern = `Member must satisfy regular expression pattern: ${PUBLISHER_ARN.source.slice(1, -1)}`
+    check.fail(at, arns, `Member must satisfy constraint: [${pattern}]`)
   }
   return arns
 }
@@ -119,32 +84,27 @@ export function readTags(body: JsonObject): Readonly<Record<string, string>> {
 
 /** Marker and page size. */
 export function readPage(
-  constraints: Constraints,
+  check: ConstraintCheck,
   query: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): { readonly marker: string | undefined; readonly limit: number } {
   const marker = query['Marker']
-  const text = query['MaxItems']
-  const page = { marker: typeof marker === 'string' && marker !== '' ? marker : undefined }
-  if (text === undefined) return { ...page, limit: PAGE_SIZE }
-  const count = typeof text === 'string' && /^-?\d{1,9}$/.test(text) ? Number(text) : undefined
-  if (count === undefined) throw wrongType('MaxItems')
-  if (count < 1) {
-    constraints.refuse(
-      String(count),
-      'maxItems',
-      'Member must have value greater than or equal to 1',
-    )
-  } else if (count > MAX_ITEMS_LIMIT) {
-    const rule = `Member must have value less than or equal to ${MAX_ITEMS_LIMIT}`
-    constraints.refuse(String(count), 'maxItems', rule)
+  const text = query['MaxItems'] ?? String(PAGE_SIZE)
+  if (typeof text !== 'string' || !/^-?\d{1,9}$/.test(text)) throw wrongType('MaxItems')
+  check.range('maxItems', Number(text), { min: 1, max: MAX_ITEMS_LIMIT })
+  return {
+    marker: typeof marker === 'string' && marker !== '' ? marker : undefined,
+    limit: Math.min(Number(text), PAGE_SIZE),
   }
-  return { ...page, limit: Math.min(Math.max(count, 1), PAGE_SIZE) }
 }
 
 export function readString(body: JsonObject, name: string): string | undefined {
   const value = body[name]
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'string') throw wrongType(name)
+  // A lone surrogate has no canonical form, and so no digest in the ledger (RFC 8785).
+  if (!value.isWellFormed()) {
+    throw new PlatformError('INVALID_PARAMETER', `\`${name}\` has text that is not Unicode`)
+  }
   return value
 }
 
@@ -163,10 +123,9 @@ function readStrings(value: Json, name: string): string[] {
   })
 }
 
-/** AWS says SerializationException; the edge maps it. */
+/** Of the right name and the wrong JSON type: AWS's deserializer refuses it before any constraint. */
 function wrongType(name: string): PlatformError {
-  return new PlatformError(
-    'INVALID_REQUEST_CONTENT',
-    `Could not parse request body into json: \`${name}\` has the wrong type`,
-  )
+  return new PlatformError('INVALID_REQUEST_CONTENT', `\`${name}\` has the wrong type`, {
+    detail: { awsType: 'SerializationException' },
+  })
 }

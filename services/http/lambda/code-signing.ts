@@ -19,7 +19,6 @@ import {
   type Deps,
 } from '../../operations/index.ts'
 import {
-  Constraints,
   checkConfigArn,
   readDescription,
   readPage,
@@ -28,6 +27,7 @@ import {
   readString,
   readTags,
 } from './code-signing-input.ts'
+import { ConstraintCheck } from './validation.ts'
 import type { LambdaAnswer, LambdaHandlers, LambdaRequest } from './handler.ts'
 
 /** Lambda's nine operations on code signing configs, as SIGNING.md C.1 to C.4 has them. */
@@ -66,13 +66,12 @@ export function codeSigningHandlers(deps: Deps): LambdaHandlers {
 }
 
 async function create(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
-  const constraints = new Constraints()
-  const description = readDescription(constraints, request.json)
-  const publisherArns = readPublisherArns(constraints, request.json)
-  const absent = request.json['AllowedPublishers'] ?? null
-  if (absent === null) constraints.refuseMissing('allowedPublishers')
-  const policy = readPolicy(constraints, request.json)
-  constraints.end()
+  const check = new ConstraintCheck()
+  const description = readDescription(check, request.json)
+  check.required('allowedPublishers', request.json['AllowedPublishers'])
+  const publisherArns = readPublisherArns(check, request.json)
+  const policy = readPolicy(check, request.json)
+  check.finish()
   const { result, decision } = await createCodeSigningConfig(deps, request.caller, {
     description,
     publisherArns: publisherArns ?? [],
@@ -83,43 +82,42 @@ async function create(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer>
 }
 
 async function update(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
-  const constraints = new Constraints()
+  const check = new ConstraintCheck()
   const arn = request.path['CodeSigningConfigArn'] ?? ''
-  checkConfigArn(constraints, arn)
-  const description = readDescription(constraints, request.json)
-  const publisherArns = readPublisherArns(constraints, request.json)
-  const policy = readPolicy(constraints, request.json)
-  constraints.end()
+  checkConfigArn(check, arn)
+  const description = readDescription(check, request.json)
+  const publisherArns = readPublisherArns(check, request.json)
+  const policy = readPolicy(check, request.json)
+  check.finish()
   const settings = { arn, description, publisherArns, policy }
   const { result, decision } = await updateCodeSigningConfig(deps, request.caller, settings)
   return { status: 200, body: { CodeSigningConfig: toBody(result) }, headers: decided(decision) }
 }
 
 async function list(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
-  const constraints = new Constraints()
-  const page = readPage(constraints, request.query)
-  constraints.end()
+  const check = new ConstraintCheck()
+  const page = readPage(check, request.query)
+  check.finish()
   const { configs, next } = await listCodeSigningConfigs(deps, page)
   const body = { CodeSigningConfigs: configs.map(toBody), ...marker(next) }
   return { status: 200, body }
 }
 
 async function listFunctions(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
-  const constraints = new Constraints()
+  const check = new ConstraintCheck()
   const arn = request.path['CodeSigningConfigArn'] ?? ''
-  checkConfigArn(constraints, arn)
-  const page = readPage(constraints, request.query)
-  constraints.end()
+  checkConfigArn(check, arn)
+  const page = readPage(check, request.query)
+  check.finish()
   const { arns, next } = await listFunctionsByCodeSigningConfig(deps, { arn, ...page })
   return { status: 200, body: { FunctionArns: arns, ...marker(next) } }
 }
 
 async function put(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
-  const constraints = new Constraints()
+  const check = new ConstraintCheck()
   const arn = readString(request.json, 'CodeSigningConfigArn')
-  if (arn === undefined) constraints.refuseMissing('codeSigningConfigArn')
-  else checkConfigArn(constraints, arn)
-  constraints.end()
+  checkConfigArn(check, arn)
+  check.finish()
   const { result, decision } = await putFunctionCodeSigningConfig(deps, request.caller, {
     functionName: functionName(deps, request),
     configArn: arn ?? '',
@@ -146,10 +144,10 @@ async function withoutType(work: () => Promise<LambdaAnswer>): Promise<LambdaAns
 }
 
 function configArn(request: LambdaRequest): string {
-  const constraints = new Constraints()
+  const check = new ConstraintCheck()
   const arn = request.path['CodeSigningConfigArn'] ?? ''
-  checkConfigArn(constraints, arn)
-  constraints.end()
+  checkConfigArn(check, arn)
+  check.finish()
   return arn
 }
 
@@ -161,10 +159,10 @@ function functionName(deps: Deps, request: LambdaRequest): string {
   const text = request.path['FunctionName'] ?? ''
   const reference = text.length <= 256 ? parseFunctionReference(text) : undefined
   if (reference === undefined) {
-    const constraints = new Constraints()
+    const check = new ConstraintCheck()
     const rule = `Member must satisfy regular expression pattern: ${FUNCTION_NAME_PATTERN}`
-    constraints.refuse(text, 'functionName', rule)
-    constraints.end()
+    check.fail('functionName', text, rule)
+    check.finish()
     return ''
   }
   const { region, account, name } = reference

@@ -1,0 +1,135 @@
+import { Type } from 'typebox'
+
+import { PlatformError, toIsoTime, type Json } from '../../model/index.ts'
+import type { LiveRow } from '../../live/index.ts'
+import {
+  listDecisions,
+  readDecision,
+  readDoctor,
+  readLive,
+  readLiveHistory,
+  type Deps,
+} from '../../operations/index.ts'
+import { parseCount, parseInstant } from './instants.ts'
+import { route, type Route } from './route.ts'
+import { CountText, InstantText, LiveRowAnswer, Nothing, Outcome } from './schemas.ts'
+
+const strict = { additionalProperties: false } as const
+const DECISIONS_PAGE = { min: 1, max: 500, otherwise: 50 }
+
+/** What was decided, what is live, and what is in force. */
+export function evidenceRoutes(deps: Deps): Route[] {
+  return [...decisionRoutes(deps), ...liveRoutes(deps), doctorRoute(deps)]
+}
+
+function decisionRoutes(deps: Deps): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/decisions',
+      summary: 'Decisions, newest first',
+      params: Nothing,
+      query: Type.Object(
+        {
+          limit: Type.Optional(CountText),
+          resource: Type.Optional(Type.String({ maxLength: 512 })),
+          outcome: Type.Optional(Outcome),
+        },
+        strict,
+      ),
+      body: Nothing,
+      status: 200,
+      answer: Type.Object({ decisions: Type.Array(Type.Unknown()) }),
+      handle: async ({ query }) => {
+        const limit = parseCount('limit', query.limit, DECISIONS_PAGE)
+        const { resource, outcome } = query
+        const decisions = await listDecisions(deps, { limit, resource, outcome })
+        return { body: { decisions: decisions.map((one) => ({ ...one })) } }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/decisions/:id',
+      summary: 'One decision with every check, and the facts it is a function of',
+      params: Type.Object({ id: Type.String({ pattern: '^dec-[0-9A-Z]{26}$' }) }, strict),
+      query: Nothing,
+      body: Nothing,
+      status: 200,
+      answer: Type.Object({ decision: Type.Unknown(), facts: Type.Unknown() }),
+      handle: async ({ params }) => {
+        const { decision, facts } = await readDecision(deps, params.id)
+        // Both were stored as canonical JSON and only parsed since.
+        return { body: { decision, facts } as unknown as Json }
+      },
+    }),
+  ]
+}
+
+function liveRoutes(deps: Deps): Route[] {
+  const FunctionParams = Type.Object(
+    {
+      functionName: Type.String({ pattern: '^[a-zA-Z0-9-_]{1,64}$' }),
+      alias: Type.String({ pattern: '^(\\$LATEST|[a-zA-Z0-9-_]{1,128})$' }),
+    },
+    strict,
+  )
+  return [
+    route({
+      method: 'GET',
+      path: '/live',
+      summary: 'What can be invoked: now, or `at` an instant',
+      params: Nothing,
+      query: Type.Object({ at: Type.Optional(InstantText) }, strict),
+      body: Nothing,
+      status: 200,
+      answer: Type.Object({ at: InstantText, live: Type.Array(LiveRowAnswer) }),
+      handle: async ({ query }) => {
+        const nowMs = deps.clock.nowMs()
+        const atMs = query.at === undefined ? undefined : parseInstant('at', query.at)
+        if (atMs !== undefined && atMs > nowMs) {
+          throw new PlatformError('INVALID_PARAMETER', '`at` lies in the future')
+        }
+        const live = (await readLive(deps, atMs)).map(rowBody)
+        return { body: { at: toIsoTime(atMs ?? nowMs), live } }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/live/:functionName/:alias',
+      summary: 'Everything that was ever live in one alias or version, oldest first',
+      params: FunctionParams,
+      query: Nothing,
+      body: Nothing,
+      status: 200,
+      answer: Type.Object({ history: Type.Array(LiveRowAnswer) }),
+      handle: async ({ params }) => {
+        const history = (await readLiveHistory(deps, params)).map(rowBody)
+        return { body: { history } }
+      },
+    }),
+  ]
+}
+
+function doctorRoute(deps: Deps): Route {
+  return route({
+    method: 'GET',
+    path: '/doctor',
+    summary: 'What works on this machine and what is in force',
+    params: Nothing,
+    query: Nothing,
+    body: Nothing,
+    status: 200,
+    answer: Type.Unknown(),
+    handle: async () => ({ body: (await readDoctor(deps)) as unknown as Json }),
+  })
+}
+
+function rowBody(row: LiveRow): Json {
+  const { fromMs, toMs, layers, ...rest } = row
+  return {
+    ...rest,
+    layers: layers.map((layer) => ({ ...layer })),
+    from: toIsoTime(fromMs),
+    to: toMs === null ? null : toIsoTime(toMs),
+  }
+}
