@@ -1,4 +1,10 @@
-import { createPrivateKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  type KeyObject,
+} from 'node:crypto'
 
 import { PlatformError, type Clock } from '../model/index.ts'
 import { isConstraintError, type SealedKeyTable, type Store, type Writer } from '../store/index.ts'
@@ -19,6 +25,8 @@ export interface Keys {
   seal(purpose: string, plaintext: Uint8Array): string
   /** @throws PlatformError CONFIGURATION (another master key), INTERNAL (changed since) */
   open(purpose: string, sealed: string): Uint8Array
+  /** Compares values without showing them: HMAC-SHA-256 under a key of that purpose, hex. */
+  hmac(purpose: string, value: string): string
   /** The key of that purpose, an Ed25519 one made at first use: one key, one purpose (RULES §9). */
   signer(purpose: string): Promise<Signer>
 }
@@ -60,6 +68,10 @@ class StoredKeys implements Keys {
 
   open(purpose: string, sealed: string): Uint8Array {
     return this.#options.masterKey.decrypt(`secret ${purpose}`, sealed)
+  }
+
+  hmac(purpose: string, value: string): string {
+    return this.#options.masterKey.mac(purpose, value)
   }
 
   signer(purpose: string): Promise<Signer> {
@@ -116,5 +128,10 @@ class StoredKeys implements Keys {
 
 function openRow(masterKey: MasterKey, row: SealedKeyTable): KeyObject {
   const der = masterKey.decrypt(`key ${row.purpose}`, row.private_key_sealed)
-  return createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' })
+  const key = createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' })
+  // The public half stands in the clear beside it: what others verify with is what we sign with.
+  const publicKeyPem = createPublicKey(key).export({ format: 'pem', type: 'spki' }).toString()
+  if (publicKeyPem !== row.public_key_pem)
+    throw new PlatformError('INTERNAL', `the \`${row.purpose}\` key was changed in the database`)
+  return key
 }

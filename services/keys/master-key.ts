@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -15,6 +15,8 @@ export interface MasterKey {
   readonly source: MasterKeySource
   /** Eight hex digits that tell master keys apart and say nothing of them. */
   readonly id: string
+  /** HMAC-SHA-256 under a key of that purpose, hex. */
+  mac(purpose: string, value: string): string
   /** AES-256-GCM, bound to what it is for. */
   encrypt(purpose: string, plaintext: Uint8Array): string
   /** @throws PlatformError CONFIGURATION: sealed by another master key · INTERNAL: changed since */
@@ -93,6 +95,10 @@ function masterKey(bytes: Uint8Array, source: MasterKeySource): MasterKey {
   return {
     source,
     id,
+    mac: (purpose, value) =>
+      createHmac('sha256', derive(`mac ${purpose}`, KEY_BYTES))
+        .update(value)
+        .digest('hex'),
     encrypt(purpose, plaintext) {
       // AES-GCM asks for nonces never used twice: the system's generator, not the one that tests replace.
       const nonce = randomBytes(NONCE_BYTES)

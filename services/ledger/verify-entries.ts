@@ -77,6 +77,15 @@ export class LedgerWalk {
     return this.#frontier
   }
 
+  get origin(): string | undefined {
+    return this.#origin
+  }
+
+  /** The newest time seen, 0 before the first entry. */
+  get lastAt(): number {
+    return this.#lastAt
+  }
+
   /** The next entry as it was found: its exact bytes as text. */
   add(body: string): {
     readonly leaf: Hash
@@ -138,7 +147,7 @@ export class LedgerWalk {
     const { checkpoints, logKey } = this.#options
     const { size } = this.#frontier
     for (const checkpoint of checkpoints) this.#checkCheckpoint(checkpoint)
-    const checkpointedSize = Math.max(0, ...checkpoints.map((checkpoint) => checkpoint.size))
+    const checkpointedSize = checkpoints.reduce((most, { size }) => Math.max(most, size), 0)
     return {
       size,
       root: rootOf(this.#frontier),

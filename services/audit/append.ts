@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+
+import {
+  appendLeaf,
+  leafHash,
+  rootOf,
+  type EntryChange,
+  type LedgerEntry,
+} from '../ledger/index.ts'
+import { PlatformError, canonicalJson, limits, type Json } from '../model/index.ts'
+import type { LedgerHeadTable, Writer } from '../store/index.ts'
+import { capStrings, capText } from './cap.ts'
+import { hasItsKey, isGoverned, readRow, rowDigest, rowName, type RowRef } from './governed.ts'
+import { EMPTY_HEAD, frontierOf } from './head.ts'
+
+/** What an operation tells the ledger, in the transaction that does it. */
+export interface NewEntry {
+  /** The kind of event: `decision`, `refusal`, `activation` … */
+  readonly type: string
+  /** The operation's instant, milliseconds. */
+  readonly at: number
+  readonly principal: { readonly id: string; readonly kind: string; readonly name: string }
+  readonly action: string
+  readonly resource: string
+  readonly decision: { readonly id: string; readonly digest: string } | null
+  readonly world: number
+  /** Every governed row written or deleted. Rows are read again here, as they stand in the transaction. */
+  readonly touched: readonly RowRef[]
+  /** A few small facts. Never a value of an environment variable, a token, a payload or a key. */
+  readonly note?: Json
+}
+
+export interface Appended {
+  readonly index: number
+  readonly leafHash: string
+  /** The time the entry carries: never before the one in front of it. */
+  readonly atMs: number
+}
+
+export interface Position {
+  readonly index: number
+  readonly atMs: number
+}
+
+/** Makes the empty ledger; one that is there stays as it is. Returns the origin in force. */
+export async function initLedger(tx: Writer, origin: string): Promise<string> {
+  assert(/^[^+\s]{1,200}$/.test(origin), 'an origin is a name without spaces and plus signs')
+  await tx
+    .insertInto('ledger_head')
+    .values({ id: 1, origin, ...EMPTY_HEAD })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute()
+  return (await lockHead(tx)).origin
+}
+
+/** Which index and time the entry that this transaction appends will have. */
+export async function nextPosition(tx: Writer, nowMs: number): Promise<Position> {
+  const head = await lockHead(tx)
+  return { index: head.size, atMs: Math.max(nowMs, head.last_at) }
+}
+
+export async function nextIndex(tx: Writer): Promise<number> {
+  return (await lockHead(tx)).size
+}
+
+/**
+ * Appends one entry with its leaf, tree nodes and frontier, in the caller's transaction.
+ * @throws PlatformError INTERNAL where the entry is larger than a tile can hold
+ */
+export async function append(tx: Writer, entry: NewEntry): Promise<Appended> {
+  const head = await lockHead(tx)
+  const full = await toEntry(tx, head, entry)
+  const body = canonicalJson(full as unknown as Json)
+  if (Buffer.byteLength(body) > limits.LEDGER_ENTRY_LIMIT_BYTES) {
+    throw new PlatformError('INTERNAL', 'the change is too large for one ledger entry', {
+      detail: { type: entry.type, changes: full.changes.length },
+    })
+  }
+  const leaf = leafHash(body)
+  const { frontier, nodes } = appendLeaf(frontierOf(head), leaf)
+  await tx.insertInto('ledger_entry').values({ index: full.index, leaf_hash: leaf, body }).execute()
+  await tx
+    .insertInto('ledger_node')
+    .values([...nodes])
+    .execute()
+  await tx
+    .updateTable('ledger_head')
+    .set({
+      size: frontier.size,
+      frontier: JSON.stringify(frontier.hashes),
+      root: rootOf(frontier),
+      last_at: full.at,
+    })
+    .where('id', '=', 1)
+    .execute()
+  return { index: full.index, leafHash: leaf, atMs: full.at }
+}
+
+/** Writing the row, though nothing changes, is the lock that both dialects have. */
+async function lockHead(tx: Writer): Promise<LedgerHeadTable> {
+  const head = await tx
+    .updateTable('ledger_head')
+    .set({ id: 1 })
+    .where('id', '=', 1)
+    .returningAll()
+    .executeTakeFirst()
+  assert(head, 'the ledger was not made yet')
+  return head
+}
+
+async function toEntry(tx: Writer, head: LedgerHeadTable, entry: NewEntry): Promise<LedgerEntry> {
+  return {
+    v: 1,
+    type: capText(entry.type),
+    origin: head.origin,
+    index: head.size,
+    // The wall clock may step back; order is by index and times follow it (RULES §6).
+    at: Math.max(entry.at, head.last_at),
+    principal: {
+      id: capText(entry.principal.id),
+      kind: capText(entry.principal.kind),
+      name: capText(entry.principal.name),
+    },
+    action: capText(entry.action),
+    resource: capText(entry.resource),
+    decision: entry.decision && { id: entry.decision.id, digest: entry.decision.digest },
+    world: entry.world,
+    changes: await readChanges(tx, entry.touched),
+    ...(entry.note !== undefined && { note: capStrings(entry.note) }),
+  }
+}
+
+async function readChanges(tx: Writer, touched: readonly RowRef[]): Promise<EntryChange[]> {
+  const unique = new Map(
+    touched.filter(isGoverned).map((ref) => [rowName(ref.table, ref.key), ref]),
+  )
+  const changes: EntryChange[] = []
+  for (const ref of unique.values()) {
+    assert(hasItsKey(ref), `a row of ${ref.table} is not named by its key`)
+    const row = await readRow(tx, ref)
+    changes.push({
+      table: ref.table,
+      key: ref.key,
+      sha256: row === undefined ? null : rowDigest(row),
+    })
+  }
+  return changes
+}

@@ -1,0 +1,79 @@
+import { sql } from 'kysely'
+
+import { canonicalJson, sha256, type Json, type Sha256 } from '../model/index.ts'
+import type { Reader, Schema } from '../store/index.ts'
+
+/**
+ * Tables of which every row's last state is hashed into the ledger, with the columns that name a row. Not here:
+ * counters, queues and caches (world, jobs, seen_signature), `document`, whose rows prove themselves, and the ledger.
+ */
+export const governedTables = {
+  setting: ['name'],
+  principal: ['id'],
+  access_key: ['id'],
+  sealed_key: ['purpose'],
+  artifact: ['code_sha256'],
+  detached_seal: ['artifact_sha256', 'seal_digest'],
+  publisher: ['id'],
+  publisher_version: ['publisher_id', 'version'],
+  revocation: ['id'],
+  code_signing_config: ['id'],
+  function_name: ['name'],
+  function: ['id'],
+  function_version: ['id'],
+  alias: ['function_id', 'name'],
+  layer: ['name'],
+  layer_version: ['arn'],
+  decision: ['id'],
+  live_interval: ['id'],
+} as const satisfies Partial<Record<keyof Schema, readonly string[]>>
+
+export type GovernedTable = keyof typeof governedTables
+
+export const governedTableNames = Object.keys(governedTables) as readonly GovernedTable[]
+
+/** A row written or deleted in the transaction of an entry; one of a table that is not governed is passed over. */
+export interface RowRef {
+  readonly table: keyof Schema
+  /** Every key column of the table, and nothing else. */
+  readonly key: Readonly<Record<string, string | number>>
+}
+
+export type Row = Readonly<Record<string, string | number | null>>
+
+/** SHA-256 of the row's canonical JSON. Empty columns are left out, so that a later migration may add one. */
+export function rowDigest(row: Row): Sha256 {
+  const filled = Object.entries(row).filter(([, value]) => value !== null)
+  return sha256(canonicalJson(Object.fromEntries(filled) as Json))
+}
+
+/** One text to a row, for maps. */
+export function rowName(table: string, key: RowRef['key']): string {
+  return `${table} ${canonicalJson(key)}`
+}
+
+/** The key columns of a row that was read. */
+export function keyOf(table: GovernedTable, row: Row): RowRef['key'] {
+  return Object.fromEntries(governedTables[table].map((column) => [column, row[column] ?? '']))
+}
+
+export interface GovernedRef extends RowRef {
+  readonly table: GovernedTable
+}
+
+export function isGoverned(ref: RowRef): ref is GovernedRef {
+  return Object.hasOwn(governedTables, ref.table)
+}
+
+export function hasItsKey({ table, key }: GovernedRef): boolean {
+  const columns: readonly string[] = governedTables[table]
+  return Object.keys(key).length === columns.length && columns.every((column) => column in key)
+}
+
+export async function readRow(reader: Reader, ref: RowRef): Promise<Row | undefined> {
+  const conditions = Object.entries(ref.key).map(
+    ([column, value]) => sql`${sql.ref(column)} = ${value}`,
+  )
+  const query = sql<Row>`select * from ${sql.table(ref.table)} where ${sql.join(conditions, sql` and `)}`
+  return (await query.execute(reader)).rows[0]
+}

@@ -1,0 +1,56 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { PlatformError } from '../model/index.ts'
+
+/** The last checkpoint signed, kept outside the database: what shows that a tail was cut off (RULES §6). */
+export interface OutsideCheckpoint {
+  /** Undefined where none was ever kept. */
+  read(): string | undefined
+  /** On the disk itself when it resolves. @throws PlatformError OUT_OF_SPACE */
+  write(note: string): Promise<void>
+}
+
+export function openOutside(dataDir: string): OutsideCheckpoint {
+  const dir = join(dataDir, 'checkpoints')
+  const latest = join(dir, 'latest')
+  return {
+    read: () => readOutside(dataDir),
+    async write(note) {
+      try {
+        mkdirSync(dir, { recursive: true, mode: 0o700 })
+        await writeSynced(`${latest}.new`, note)
+        await rename(`${latest}.new`, latest)
+        const handle = await open(dir, 'r')
+        try {
+          await handle.sync()
+        } finally {
+          await handle.close()
+        }
+      } catch (cause) {
+        throw new PlatformError('OUT_OF_SPACE', 'the checkpoint cannot be written', { cause })
+      }
+    },
+  }
+}
+
+/** The note under `dataDir`, for whoever only reads. @throws PlatformError LEDGER_BROKEN */
+export function readOutside(dataDir: string): string | undefined {
+  try {
+    return readFileSync(join(dataDir, 'checkpoints', 'latest'), 'utf8')
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
+    throw new PlatformError('LEDGER_BROKEN', 'the last checkpoint cannot be read', { cause })
+  }
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'w', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,190 @@
+import {
+  formatCheckpoint,
+  formatNote,
+  formatVerifierKey,
+  noteKey,
+  parseCheckpoint,
+  type NoteKey,
+  type SignedCheckpoint,
+} from '../ledger/index.ts'
+import { PlatformError, systemPrincipal, type Clock } from '../model/index.ts'
+import type { Keys, Signer } from '../keys/index.ts'
+import type { Store, Writer } from '../store/index.ts'
+import { append, initLedger, nextPosition, type Appended, type NewEntry } from './append.ts'
+import { LEDGER_KEY, checkAtStart, rootAt } from './at-start.ts'
+import type { Position } from './append.ts'
+import { findHead } from './head.ts'
+import { openOutside, type OutsideCheckpoint } from './outside.ts'
+
+/** At most one checkpoint in this time; the last of a burst is signed at its end. */
+const CHECKPOINT_INTERVAL_MS = 1_000
+
+interface Log {
+  error(fields: object, message: string): void
+}
+
+export interface AuditOptions {
+  readonly store: Store
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly log: Log
+  readonly dataDir: string
+  /** The name of a ledger that is made now; one that is there keeps its own. */
+  readonly origin: string
+}
+
+/** The ledger of a running service. */
+export interface AuditTrail {
+  readonly origin: string
+  readonly publicKeyPem: string
+  /** C2SP's form of the log's key: what to keep outside and give to `--log-key`. */
+  readonly verifierKey: string
+  /** Appends, and has a checkpoint signed a second later. @throws PlatformError INTERNAL (too large) */
+  append(tx: Writer, entry: NewEntry): Promise<Appended>
+  /** The index and time of the entry that this transaction appends. */
+  nextPosition(tx: Writer, nowMs: number): Promise<Position>
+  /** Something was committed: a checkpoint follows within a second. */
+  wake(): void
+  /**
+   * Signs what is committed now, unless the last checkpoint covers it. Returns the last.
+   * @throws PlatformError LEDGER_BROKEN, OUT_OF_SPACE
+   */
+  checkpoint(): Promise<SignedCheckpoint | undefined>
+  /** Signs the last checkpoint. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Opens the ledger, or makes it. One that does not extend the last checkpoint kept outside does not open.
+ * @throws PlatformError LEDGER_BROKEN
+ */
+export async function openAudit(options: AuditOptions): Promise<AuditTrail> {
+  const { store, keys } = options
+  const outside = openOutside(options.dataDir)
+  const last = await store.snapshot((reader) => checkAtStart(reader, outside.read()))
+  const origin = await store.transaction((tx) => initLedger(tx, options.origin))
+  return new StoredTrail(options, { outside, last, origin, signer: await keys.signer(LEDGER_KEY) })
+}
+
+/** The ledger entry of a key made at first use: `openKeys({ record: recordKey })`. */
+export async function recordKey(tx: Writer, purpose: string, atMs: number): Promise<void> {
+  const world = await tx.selectFrom('world').select('counter').executeTakeFirstOrThrow()
+  await append(tx, {
+    type: 'key.created',
+    at: atMs,
+    principal: systemPrincipal,
+    action: 'lacre:CreateKey',
+    resource: `key/${purpose}`,
+    decision: null,
+    world: world.counter,
+    touched: [{ table: 'sealed_key', key: { purpose } }],
+  })
+}
+
+interface TrailParts {
+  readonly outside: OutsideCheckpoint
+  readonly last: SignedCheckpoint | undefined
+  readonly origin: string
+  readonly signer: Signer
+}
+
+class StoredTrail implements AuditTrail {
+  readonly origin: string
+  readonly publicKeyPem: string
+  readonly #key: NoteKey
+  readonly #options: AuditOptions
+  readonly #parts: TrailParts
+  readonly #stop = new AbortController()
+  #last: SignedCheckpoint | undefined
+  #signing: Promise<SignedCheckpoint | undefined> | undefined
+  #scheduled: Promise<void> | undefined
+
+  constructor(options: AuditOptions, parts: TrailParts) {
+    this.origin = parts.origin
+    this.publicKeyPem = parts.signer.publicKeyPem
+    this.#key = noteKey(parts.origin, parts.signer.publicKeyPem)
+    this.#options = options
+    this.#parts = parts
+    this.#last = parts.last
+  }
+
+  get verifierKey(): string {
+    return formatVerifierKey(this.#key)
+  }
+
+  append(tx: Writer, entry: NewEntry): Promise<Appended> {
+    // The checkpoint is of what is committed when its time has come, this entry or not.
+    this.wake()
+    return append(tx, entry)
+  }
+
+  nextPosition(tx: Writer, nowMs: number): Promise<Position> {
+    return nextPosition(tx, nowMs)
+  }
+
+  wake(): void {
+    if (this.#stop.signal.aborted) return
+    this.#scheduled ??= this.#later().finally(() => (this.#scheduled = undefined))
+  }
+
+  async #later(): Promise<void> {
+    const { clock, log } = this.#options
+    try {
+      await clock.sleep(CHECKPOINT_INTERVAL_MS, this.#stop.signal)
+      await this.checkpoint()
+    } catch (error) {
+      if (!this.#stop.signal.aborted) log.error({ err: error }, 'no checkpoint could be signed')
+    }
+  }
+
+  async checkpoint(): Promise<SignedCheckpoint | undefined> {
+    // One after the other: the larger size is signed last.
+    while (this.#signing !== undefined) await this.#signing.catch(() => undefined)
+    this.#signing = this.#sign()
+    try {
+      return await this.#signing
+    } finally {
+      this.#signing = undefined
+    }
+  }
+
+  async #sign(): Promise<SignedCheckpoint | undefined> {
+    const { store, clock } = this.#options
+    const last = this.#last
+    const { size, root } = await store.snapshot(async (reader) => {
+      const head = await findHead(reader)
+      // The tree that is signed contains the one signed before, or nothing is.
+      if (last !== undefined && (await rootAt(reader, last.size)) !== last.root)
+        throw new PlatformError('LEDGER_BROKEN', 'the ledger does not extend its last checkpoint')
+      return { size: head?.size ?? 0, root: await rootAt(reader, head?.size ?? 0) }
+    })
+    if (last !== undefined && size < last.size)
+      throw new PlatformError('LEDGER_BROKEN', 'the ledger is shorter than its last checkpoint')
+    if (size === (last?.size ?? 0)) return last
+    const note = this.#note(formatCheckpoint({ origin: this.origin, size, root }))
+    // Outside first: a row about a checkpoint that nobody outside has would be no use.
+    await this.#parts.outside.write(note)
+    this.#last = parseCheckpoint(note)
+    await store.transaction((tx) =>
+      tx
+        .insertInto('ledger_checkpoint')
+        .values({ size, note, at: clock.nowMs() })
+        .onConflict((conflict) => conflict.column('size').doNothing())
+        .execute(),
+    )
+    return this.#last
+  }
+
+  #note(text: string): string {
+    const bytes = this.#parts.signer.sign(Buffer.from(text))
+    return formatNote(text, [{ name: this.#key.name, id: this.#key.id, bytes }])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#scheduled
+    await this.checkpoint().catch((error: unknown) =>
+      this.#options.log.error({ err: error }, 'no checkpoint could be signed'),
+    )
+  }
+}
