@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+
+import type { CommandRow } from './command.ts'
+import { runCommandLine } from './run.ts'
+
+/** The verbs; a module is imported only when its verb is called, so that `lacre --version` stays fast. */
+const table: readonly CommandRow[] = [
+  {
+    name: 'pack',
+    summary: 'pack a directory into a reproducible zip',
+    load: () => import('./commands/pack.ts'),
+  },
+  {
+    name: 'check',
+    summary: 'check a zip against the strict profile',
+    load: () => import('./commands/check.ts'),
+  },
+]
+
+/** From the package's own manifest: one folder up in the sources, two in `dist`. */
+function packageVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
+      if (isManifest(manifest)) return manifest.version
+    } catch {
+      // Not there: the other one is.
+    }
+  }
+  return '0.0.0'
+}
+
+function isManifest(value: unknown): value is { version: string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    value.name === 'lacre' &&
+    'version' in value &&
+    typeof value.version === 'string'
+  )
+}
+
+// `lacre inspect … | head`: whoever stops reading is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
+process.exitCode = await runCommandLine(table, {
+  args: process.argv.slice(2),
+  environment: process.env,
+  out: process.stdout,
+  err: process.stderr,
+  version: packageVersion(),
+})
