@@ -8,3 +8,5 @@ export { openBlobs, type BlobReader, type BlobStore } from './blob-store.ts'
 export { type BlobSource } from './blob-source.ts'
 /** A file that is gone when disposed of, unless staged first. */
 export { type TempFile } from './temp-file.ts'
+/** Opens a file by its path, for a worker; never through a link. */
+export { openSource } from './blob-source.ts'

@@ -1,4 +1,4 @@
-import { append, nextPosition, type RowRef } from '../audit/index.ts'
+import type { RowRef } from '../audit/index.ts'
 import {
   canonicalJson,
   sha256,
@@ -10,7 +10,7 @@ import {
 } from '../model/index.ts'
 import type { Writer } from '../store/index.ts'
 import type { Deps } from './context.ts'
-import type { Committed } from './gate.ts'
+import type { Committed } from './change.ts'
 
 /** What a ledger entry says beside the rows. */
 export interface Event {
@@ -33,11 +33,11 @@ export async function closeTransaction<T>(
   state: { readonly committed: Committed<T>; readonly decision: Decision | undefined },
 ): Promise<void> {
   const { committed, decision } = state
-  const position = await nextPosition(tx, deps.clock.nowMs())
+  const position = await deps.audit.nextPosition(tx, deps.clock.nowMs())
   const touched: RowRef[] = [...committed.touched]
   touched.push(...(await deps.live.reconcile(tx, committed.functionNames ?? [], position)))
   const { id, kind, name } = event.principal
-  await append(tx, {
+  await deps.audit.append(tx, {
     type: event.type,
     at: position.atMs,
     principal: { id, kind, name },
@@ -141,4 +141,5 @@ export async function afterCommit(deps: Deps, committed: Committed<unknown>): Pr
     await deps.live.refresh(committed.functionNames)
   }
   deps.jobs.wake()
+  deps.audit.wake()
 }

@@ -1,32 +1,27 @@
 import type { BlobSource, BlobStore } from '../blobs/index.ts'
 import {
   compiledUrl,
-  type ArtifactIdentity,
   type Revocation,
   type SealInput,
   type Sha256,
   type TrustedPublisher,
   type Verdict,
 } from '../model/index.ts'
-import type { ExaminedArtifact } from './gate.ts'
+import type { Examination, ExaminedArtifact, StoredArtifact } from './change.ts'
 import { Offload } from './offload.ts'
 
 const WORKER_THREADS = 2
-/** Identities and seals of stored blobs kept in memory: facts of immutable bytes, never verdicts. */
+/** Examinations of stored blobs kept in memory. */
 const EXAMINED_CACHE_LIMIT = 512
 
-/** What the worker needs to open an artifact again without trusting anything it is told about it. */
-export interface ExamineAnswer {
-  readonly identity: ArtifactIdentity
-  readonly sealBlock: { readonly offset: number; readonly length: number } | undefined
-  readonly seals: readonly SealInput[]
-  readonly brokenSeal: string | undefined
-  readonly noteworthyPaths: readonly string[]
+export interface ExamineTask {
+  readonly path: string
+  /** What the bytes must hash to, where that is known. */
+  readonly codeSha256?: Sha256
 }
 
-export interface JudgeTask {
-  readonly path: string
-  readonly examined: ExamineAnswer
+/** What seals are judged by: everything a verdict is a function of, beside the bytes. */
+export interface Judging {
   readonly kind: 'function' | 'layer'
   readonly name: string
   readonly account: string
@@ -37,11 +32,16 @@ export interface JudgeTask {
   readonly atMs: number
 }
 
+export interface JudgeTask extends Judging {
+  readonly path: string
+  readonly examined: Examination
+}
+
 /** Opens and judges artifacts in worker threads: a 250 MB deployment must not be felt by callers. */
 export class Examiner {
   readonly #blobs: BlobStore
   readonly #offload: Offload
-  readonly #stored = new Map<Sha256, ExamineAnswer>()
+  readonly #stored = new Map<Sha256, Examination>()
 
   constructor(blobs: BlobStore) {
     this.#blobs = blobs
@@ -50,42 +50,40 @@ export class Examiner {
 
   /** The strict profile, both digests, the seals. @throws PlatformError INVALID_ARTIFACT */
   async examine(source: BlobSource): Promise<ExaminedArtifact> {
-    const answer = (await this.#offload.run('examine', { path: source.path })) as ExamineAnswer
-    return { ...answer, source }
+    return { ...(await this.#examine({ path: source.path })), source }
   }
 
-  /** The same of an admitted blob. @throws PlatformError INVALID_ARTIFACT where the stored bytes are not what they were */
-  async stored(codeSha256: Sha256): Promise<ExaminedArtifact> {
-    const source = this.#blobs.open(codeSha256)
-    const known = this.#stored.get(codeSha256)
-    if (known !== undefined) return { ...known, source }
-    const answer = (await this.#offload.run('examine', {
-      path: source.path,
-      codeSha256,
-    })) as ExamineAnswer
-    if (this.#stored.size >= EXAMINED_CACHE_LIMIT) {
-      const oldest = this.#stored.keys().next()
-      if (!oldest.done) this.#stored.delete(oldest.value)
-    }
-    this.#stored.set(codeSha256, answer)
-    return { ...answer, source }
+  /** The same of an admitted blob. @throws PlatformError ACTIVATION_FAILED where its bytes are not what was admitted */
+  async stored(codeSha256: Sha256): Promise<StoredArtifact> {
+    using source = this.#blobs.open(codeSha256)
+    const { path } = source
+    const known = this.#stored.get(codeSha256) ?? (await this.#examine({ path, codeSha256 }))
+    this.#remember(codeSha256, known)
+    return { ...known, path }
   }
 
-  /** What the seals say of these bytes, by the publishers and revocations given. */
-  async judge(
-    artifact: ExaminedArtifact,
-    asked: Omit<JudgeTask, 'path' | 'examined'>,
-  ): Promise<Verdict> {
-    const { source, identity, sealBlock, seals, brokenSeal, noteworthyPaths } = artifact
-    const task: JudgeTask = {
-      ...asked,
-      path: source.path,
-      examined: { identity, sealBlock, seals, brokenSeal, noteworthyPaths },
-    }
+  /** What the seals say of the bytes at `path`, by the publishers and revocations given. */
+  async judge(path: string, artifact: Examination, by: Judging): Promise<Verdict> {
+    const { identity, sealBlock, seals, brokenSeal, noteworthyPaths } = artifact
+    const examined = { identity, sealBlock, seals, brokenSeal, noteworthyPaths }
+    const task: JudgeTask = { ...by, path, examined }
     return (await this.#offload.run('judge', task)) as Verdict
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#offload[Symbol.asyncDispose]()
+  }
+
+  async #examine(task: ExamineTask): Promise<Examination> {
+    return (await this.#offload.run('examine', task)) as Examination
+  }
+
+  /** Most recently used last; the first goes when there are too many. */
+  #remember(codeSha256: Sha256, examination: Examination): void {
+    this.#stored.delete(codeSha256)
+    this.#stored.set(codeSha256, examination)
+    if (this.#stored.size <= EXAMINED_CACHE_LIMIT) return
+    const oldest = this.#stored.keys().next()
+    if (!oldest.done) this.#stored.delete(oldest.value)
   }
 }

@@ -13,7 +13,7 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import type { Change, ChangeFactsInput, ExaminedArtifact, Subject } from './gate.ts'
+import type { Change, ChangeFactsInput, Examination, Subject } from './change.ts'
 
 /** All that a decision is read from, in one snapshot with its world. */
 export interface Situation {
@@ -25,10 +25,10 @@ export interface Situation {
   readonly revocations: readonly Revocation[]
 }
 
-/** A subject with its bytes at hand. */
+/** A subject with what its bytes are and what its seals say. */
 export interface JudgedSubject {
   readonly subject: Subject
-  readonly examined: ExaminedArtifact
+  readonly examined: Examination
   readonly facts: SubjectFacts
 }
 
@@ -85,7 +85,8 @@ export async function judgeSubjects(deps: Deps, situation: Situation): Promise<J
   for (const subject of situation.input.subjects) {
     const examined = subject.artifact ?? (await deps.examiner.stored(subject.codeSha256))
     const detached = await readDetachedSeals(deps, examined.identity.sha256)
-    const verdict = await deps.examiner.judge(examined, {
+    const path = 'path' in examined ? examined.path : examined.source.path
+    const verdict = await deps.examiner.judge(path, examined, {
       kind: subject.kind,
       name: subject.name,
       account: deps.place.account,

@@ -9,10 +9,12 @@ import { PlatformError, codeSigningConfigArn, functionArn, type Decision } from 
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { Committed } from './change.ts'
+import { functionNotFound, locateFunction } from './function-reference.ts'
 import { govern } from './gate.ts'
 import { trustChange } from './publishers.ts'
 
 export interface FunctionCodeSigning {
+  /** As asked: a name, a partial ARN or an ARN; as answered: the bare name. */
   readonly functionName: string
   readonly configArn: string
 }
@@ -25,8 +27,9 @@ export interface FunctionCodeSigning {
 export async function putFunctionCodeSigningConfig(
   deps: Deps,
   caller: Caller,
-  input: FunctionCodeSigning,
+  asked: FunctionCodeSigning,
 ): Promise<{ result: FunctionCodeSigning; decision: Decision }> {
+  const input = { ...asked, functionName: nameOf(deps, asked.functionName) }
   const look = async (reader: Reader): Promise<{ owner: SignedFunction; configId: string }> => {
     // Recorded: with neither there, AWS names the config.
     const configId = await attachable(deps, reader, input.configArn)
@@ -55,8 +58,9 @@ export async function putFunctionCodeSigningConfig(
  */
 export async function getFunctionCodeSigningConfig(
   deps: Deps,
-  functionName: string,
+  asked: string,
 ): Promise<FunctionCodeSigning | undefined> {
+  const functionName = nameOf(deps, asked)
   const owner = await getFunction(deps, deps.store.reader, functionName)
   const configArn = attachedArn(deps, owner)
   return configArn === null ? undefined : { functionName, configArn }
@@ -69,10 +73,11 @@ export async function getFunctionCodeSigningConfig(
 export async function deleteFunctionCodeSigningConfig(
   deps: Deps,
   caller: Caller,
-  functionName: string,
+  asked: string,
 ): Promise<{ decision?: Decision }> {
-  const attached = await getFunctionCodeSigningConfig(deps, functionName)
+  const attached = await getFunctionCodeSigningConfig(deps, asked)
   if (attached === undefined) return {}
+  const { functionName } = attached
   return await govern(deps, caller, {
     action: 'lambda:DeleteFunctionCodeSigningConfig',
     resource: functionArn(deps.place, functionName),
@@ -100,13 +105,15 @@ async function attachable(deps: Deps, reader: Reader, arn: string): Promise<stri
   )
 }
 
+/** A name, a partial ARN or an ARN; a config belongs to the function, whatever the qualifier. */
+function nameOf(deps: Deps, functionName: string): string {
+  return locateFunction(deps.place, { functionName }).name
+}
+
 async function getFunction(deps: Deps, reader: Reader, name: string): Promise<SignedFunction> {
   const owner = await findSignedFunction(reader, name)
   if (owner !== undefined) return owner
-  throw new PlatformError(
-    'FUNCTION_NOT_FOUND',
-    `Function not found: ${functionArn(deps.place, name)}`,
-  )
+  throw functionNotFound(deps.place, name)
 }
 
 function attachedArn(deps: Deps, owner: SignedFunction): string | null {

@@ -1,93 +1,31 @@
-import type { RowRef } from '../audit/index.ts'
-import type { BlobSource } from '../blobs/index.ts'
 import {
   PlatformError,
   newId,
   parseIsoTime,
   type AcceptedArtifact,
-  type ArtifactIdentity,
-  type ChangeFacts,
   type Decision,
   type Facts,
-  type Json,
-  type SealInput,
-  type Sha256,
 } from '../model/index.ts'
 import { decide } from '../policy/index.ts'
-import type { Reader, Writer } from '../store/index.ts'
 import { accept } from '../trust/index.ts'
+import type { Change, Committed } from './change.ts'
 import { afterCommit, closeTransaction, insertDecision, raiseWorld } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import { judgeSubjects, readSituation, readWorld, toFacts, type JudgedSubject } from './facts.ts'
 import { refusalMessage } from './refusal.ts'
 
+export type {
+  Admitted,
+  Change,
+  ChangeFactsInput,
+  Committed,
+  ExaminedArtifact,
+  Subject,
+} from './change.ts'
+export { record } from './commit.ts'
+
 /** How often a change is decided again when the world moved under it (CONTRACTS). */
 const DECIDE_TRIES = 3
-
-/** A zip that passed the strict profile and is not yet admitted: its identity, its seals, and the bytes. */
-export interface ExaminedArtifact {
-  readonly identity: ArtifactIdentity
-  readonly source: BlobSource
-  readonly sealBlock: { readonly offset: number; readonly length: number } | undefined
-  /** The seals of the block; detached ones are added from the store when judged. */
-  readonly seals: readonly SealInput[]
-  /** A block that cannot be read is a tampered one (RULES §3). */
-  readonly brokenSeal: string | undefined
-  /** Paths that run by themselves or shadow libraries when this is a layer (RULES §8). */
-  readonly noteworthyPaths: readonly string[]
-}
-
-/** One artifact that the change would make invocable. `artifact` is new; without it the stored blob of that digest is judged. */
-export interface Subject {
-  readonly kind: 'function' | 'layer'
-  readonly arn: string
-  /** The function's or layer's bare name: what a seal's `names` are matched with. */
-  readonly name: string
-  readonly codeSha256: Sha256
-  readonly artifact?: ExaminedArtifact
-}
-
-/** What a change is about, read in one snapshot. */
-export interface ChangeFactsInput {
-  readonly change: ChangeFacts
-  readonly release: Sha256 | null
-  readonly subjects: readonly Subject[]
-  /** The config whose checks apply: the function's, or the one being attached. `null`: no signing checks. */
-  readonly codeSigningConfigId: string | null
-  readonly environmentNames: readonly string[]
-}
-
-export interface Committed<T> {
-  readonly result: T
-  /** Every governed row written or deleted: hashed into the ledger entry. */
-  readonly touched: readonly RowRef[]
-  /** Functions whose live set may have changed: intervals are closed and opened, and the snapshot replaced. */
-  readonly functionNames?: readonly string[]
-}
-
-/**
- * A change to what can be invoked or to what is trusted. All of them pass `govern`: the one choke point (promise P2).
- */
-export interface Change<T> {
-  /** AWS's name of the operation: `lambda:UpdateAlias`; ours: `lacre:PutPublisher`. */
-  readonly action: string
-  /** The ARN of what is changed. */
-  readonly resource: string
-  /** Raised when the written rows are something other decisions depend on (CONTRACTS "World"). */
-  readonly raisesWorld: boolean
-  /** Existence and guards (404, 409, 412) are thrown here; called again when the world moved. */
-  read(reader: Reader, atMs: number): Promise<ChangeFactsInput>
-  /** SQL only, short. Guards that may have moved since `read` (RevisionId, existence) are checked again here. */
-  commit(tx: Writer, admitted: Admitted, atMs: number): Promise<Committed<T>>
-  /** Small facts for the ledger entry beside the row hashes. */
-  note?(admitted: Admitted): Json
-}
-
-export interface Admitted {
-  readonly decision: Decision
-  /** New artifacts, already stored under their digest, in the order of `subjects`. */
-  readonly accepted: readonly AcceptedArtifact[]
-}
 
 /** The decision on a change as the world is now, with nothing stored: AWS's `DryRun`. */
 export async function preview(
@@ -170,15 +108,17 @@ async function keepRefusal(
       { committed: { result: undefined, touched }, decision },
     )
   })
+  deps.audit.wake()
 }
 
 /** New bytes are kept under their digest before the rows that name them: an orphan blob is collectable, a dangling row is not. */
 async function keepArtifacts(deps: Deps, judgement: Judgement): Promise<AcceptedArtifact[]> {
   const accepted: AcceptedArtifact[] = []
-  for (const { subject, examined, facts } of judgement.judged) {
+  for (const { subject, facts } of judgement.judged) {
     if (subject.artifact === undefined) continue
+    const { identity, source } = subject.artifact
     const artifact = accept(
-      { identity: examined.identity, source: examined.source },
+      { identity, source },
       facts.verdict,
       judgement.decision,
     )

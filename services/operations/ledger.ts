@@ -9,20 +9,24 @@ export interface LedgerLine {
 }
 
 /**
- * The newest signed checkpoint (C2SP signed note): what an auditor keeps outside.
- * @throws PlatformError RESOURCE_NOT_FOUND before the first was signed
+ * A signed checkpoint (C2SP signed note) of what is committed now: what an auditor keeps outside.
+ * @throws PlatformError RESOURCE_NOT_FOUND (an empty ledger), LEDGER_BROKEN
  */
 export async function readCheckpoint(
   deps: Deps,
-): Promise<{ readonly size: number; readonly note: string }> {
+): Promise<{ readonly size: number; readonly note: string; readonly verifierKey: string }> {
+  await deps.audit.checkpoint()
   const row = await deps.store.reader
     .selectFrom('ledger_checkpoint')
     .select(['size', 'note'])
     .orderBy('size', 'desc')
     .limit(1)
     .executeTakeFirst()
-  if (row !== undefined) return row
-  throw new PlatformError('RESOURCE_NOT_FOUND', 'no checkpoint of the ledger has been signed yet')
+  if (row !== undefined) return { ...row, verifierKey: deps.audit.verifierKey }
+  throw new PlatformError(
+    'RESOURCE_NOT_FOUND',
+    'the ledger is empty: no checkpoint has been signed',
+  )
 }
 
 /** Entries in order, from an index on. */

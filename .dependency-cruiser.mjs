@@ -1,0 +1,113 @@
+// The table of ARCHITECTURE.md as rules: what is absent here is an error.
+const layers = {
+  model: [],
+  artifact: ['model'],
+  seal: ['model', 'artifact'],
+  trust: ['model', 'artifact', 'seal'],
+  policy: ['model'],
+  ledger: ['model'],
+  blobs: ['model'],
+  store: ['model'],
+  keys: ['model', 'seal', 'store'],
+  auth: ['model', 'store', 'keys'],
+  audit: ['model', 'ledger', 'store', 'keys'],
+  jobs: ['model', 'store'],
+  catalog: ['model', 'store'],
+  live: ['model', 'store', 'trust', 'policy', 'audit', 'jobs'],
+  runtime: ['model', 'artifact', 'blobs'],
+  operations: [
+    'model',
+    'artifact',
+    'seal',
+    'trust',
+    'policy',
+    'ledger',
+    'blobs',
+    'store',
+    'keys',
+    'auth',
+    'audit',
+    'jobs',
+    'catalog',
+    'live',
+    'runtime',
+  ],
+  http: ['model', 'auth', 'operations', 'catalog', 'live', 'audit'],
+}
+
+const only = (name, library, home) => ({
+  name,
+  severity: 'error',
+  from: { path: '^(services|cli|migrations)/', pathNot: `^(${home})` },
+  to: { path: `node_modules/(${library})/` },
+})
+
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'not-resolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...Object.entries(layers).map(([layer, below]) => ({
+      name: `layer-${layer}`,
+      severity: 'error',
+      from: { path: `^services/${layer}/` },
+      to: {
+        path: '^(services|cli|migrations)/',
+        pathNot: [
+          `^services/(${[layer, ...below].join('|')})/`,
+          // The store runs the migrations; nobody else knows them.
+          ...(layer === 'store' ? ['^migrations/'] : []),
+        ],
+      },
+    })),
+    {
+      name: 'every-folder-has-a-row',
+      severity: 'error',
+      from: { path: `^services/(?!(${Object.keys(layers).join('|')})/)[^/]+/` },
+      to: {},
+    },
+    {
+      name: 'through-the-front-door',
+      severity: 'error',
+      from: { path: '^(services|cli)/([^/]+)' },
+      to: { path: '^services/[^/]+/', pathNot: ['^$1/$2/', '^services/[^/]+/index\\.ts$'] },
+    },
+    {
+      name: 'cli-shares-pure-folders-only',
+      severity: 'error',
+      from: { path: '^cli/', pathNot: '^cli/commands/(serve|ledger)\\.ts$' },
+      to: { path: '^services/', pathNot: '^services/(model|artifact|seal|trust|policy|ledger)/' },
+    },
+    {
+      name: 'cli-starts-the-service-through-main',
+      severity: 'error',
+      from: { path: '^cli/commands/(serve|ledger)\\.ts$' },
+      to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
+    },
+    {
+      name: 'migrations-are-frozen',
+      severity: 'error',
+      from: { path: '^migrations/' },
+      to: { path: '^(services|cli)/' },
+    },
+    only('sqlite-in-store', 'better-sqlite3', 'services/store/'),
+    only(
+      'kysely-below-operations',
+      'kysely',
+      'services/(store|catalog|audit|jobs|live)/|migrations/',
+    ),
+    only('fastify-at-the-edge', 'fastify|@fastify/[^/]+', 'services/http/'),
+    only('forge-opens-pkcs12-only', 'node-forge', 'cli/signing/'),
+    only('sigstore-sign-in-cli-signing', '@sigstore/sign|@sigstore/bundle', 'cli/signing/'),
+    only('archiver-in-cli-packaging', 'archiver', 'cli/packaging/'),
+    only('ffi-in-the-spawner', 'koffi', 'services/runtime/'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+}

@@ -1,0 +1,155 @@
+import { mkdirSync } from 'node:fs'
+
+import { openAudit, recordKey } from './audit/index.ts'
+import { openBlobs } from './blobs/index.ts'
+import { dataPaths, type Config } from './config.ts'
+import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
+import { serveHttp } from './http/index.ts'
+import { JobRunner } from './jobs/index.ts'
+import { loadMasterKey, openKeys } from './keys/index.ts'
+import { LiveSet } from './live/index.ts'
+import type { Clock, Random } from './model/index.ts'
+import {
+  ACTIVATE,
+  Examiner,
+  activationHandler,
+  activationOptions,
+  type Deps,
+  type Log,
+  type Metrics,
+} from './operations/index.ts'
+import { openRuntime } from './runtime/index.ts'
+import { lockDataDirectory, openStore } from './store/index.ts'
+
+/** What differs between a service and a test of it. */
+export interface Surroundings {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface App extends AsyncDisposable {
+  /** Where it listens: `http://127.0.0.1:9771`. */
+  readonly url: string
+  readonly deps: Deps
+  /** What people should know at start: the policy in force, what isolation lacks. */
+  readonly notices: readonly string[]
+}
+
+/** Closes in reverse order of opening, all of it, whatever one of them says. */
+class Closers implements AsyncDisposable {
+  readonly #open: AsyncDisposable[] = []
+
+  add<T extends AsyncDisposable>(opened: T): T {
+    this.#open.push(opened)
+    return opened
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const failures: unknown[] = []
+    for (let next = this.#open.pop(); next !== undefined; next = this.#open.pop()) {
+      try {
+        await next[Symbol.asyncDispose]()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
+  }
+}
+
+/**
+ * The composition root: every object is built here, once, in the order of the folders' table.
+ * @throws PlatformError CONFIGURATION, DATA_DIRECTORY_IN_USE, LEDGER_BROKEN, OUT_OF_SPACE
+ */
+export async function startApp(config: Config, around: Surroundings): Promise<App> {
+  const closers = new Closers()
+  try {
+    const deps = await buildDeps(config, around, closers)
+    const admin = await ensureAdmin(deps)
+    const changed = await deps.runtime.verifyPrepared()
+    if (changed.length > 0) around.log.error({ changed }, 'prepared code was changed on the disk')
+    await deps.live.refresh()
+    const server = closers.add(await serveHttp(config, deps))
+    writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: server.url, ...admin })
+    deps.jobs.start()
+    deps.audit.wake()
+    return {
+      url: server.url,
+      deps,
+      notices: noticesOf(deps),
+      [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
+    }
+  } catch (error) {
+    await closers[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function buildDeps(config: Config, around: Surroundings, closers: Closers): Promise<Deps> {
+  const { clock, random, log } = around
+  const { dataDir, place } = config
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  closers.add(asyncOf(await lockDataDirectory(dataDir)))
+  const store = closers.add(await openStore({ path: dataPaths(dataDir).database }))
+  await checkPlace(store, place)
+  const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOf(config) })
+  const keys = await openKeys({ store, masterKey, clock, record: recordKey })
+  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
+  const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin }))
+  const blobs = openBlobs(dataDir)
+  const runtime = closers.add(
+    await openRuntime({
+      dataDir,
+      blobs,
+      clock,
+      random,
+      isolation: config.isolation,
+      requireIsolation: config.requireIsolation,
+      place,
+      maxEnvironments: config.maxEnvironments,
+      log,
+    }),
+  )
+  const examiner = closers.add(new Examiner(blobs))
+  const live = new LiveSet({ store, place })
+  const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
+  const metrics: Metrics = makeMetrics()
+  const deps: Deps = {
+    place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
+  } // prettier-ignore
+  jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
+  return deps
+}
+
+function masterKeyOf(config: Config): { file?: string; value?: string } {
+  if (config.masterKey === undefined) return {}
+  return config.masterKey.from === 'file'
+    ? { file: config.masterKey.path }
+    : { value: config.masterKey.base64 }
+}
+
+function asyncOf(opened: Disposable): AsyncDisposable {
+  return {
+    [Symbol.asyncDispose]: () => {
+      opened[Symbol.dispose]()
+      return Promise.resolve()
+    },
+  }
+}
+
+/** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */
+function noticesOf(deps: Deps): string[] {
+  const { isolation, driver, missing } = deps.runtime.capability
+  const notices = [`policy set: default (unsigned code is admitted where no config is attached)`]
+  notices.push(
+    isolation === 'full'
+      ? `isolation: full (${driver})`
+      : `isolation: ${isolation} (${driver}); missing: ${missing.join(', ')}`,
+  )
+  if (deps.keys.masterKey.source === 'inside the data directory') {
+    notices.push('master key: inside the data directory; give --master-key-file to keep it apart')
+  }
+  notices.push(`ledger key: ${deps.audit.verifierKey}`)
+  return notices
+}

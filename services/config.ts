@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { PlatformError, parsePlace, type Place } from './model/index.ts'
+
+/** As `lacre serve` takes them: `--name value` without the dashes. */
+export interface ServeOptions {
+  readonly data: string
+  readonly listen?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly trustProxy?: boolean
+  readonly account?: string
+  readonly region?: string
+  readonly isolation?: string
+  readonly requireIsolation?: boolean
+  readonly masterKeyFile?: string
+  readonly maxEnvironments?: string
+  readonly openMetrics?: boolean
+}
+
+/** Everything that can be set, checked once; nobody else reads the environment. */
+export interface Config {
+  readonly dataDir: string
+  readonly host: string
+  readonly port: number
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  /** A proxy in front ends TLS: a listener beyond loopback is then allowed without our own certificate. */
+  readonly trustProxy: boolean
+  readonly place: Place
+  readonly isolation: 'auto' | 'bubblewrap' | 'process'
+  readonly requireIsolation: boolean
+  /** Where the key that encrypts secrets at rest comes from (RULES §9). */
+  readonly masterKey:
+    | { readonly from: 'file'; readonly path: string }
+    | { readonly from: 'environment'; readonly base64: string }
+    | undefined
+  readonly maxEnvironments: number
+  readonly openMetrics: boolean
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+}
+
+const DEFAULT_PORT = 9_771
+const DEFAULT_MAX_ENVIRONMENTS = 64
+
+/**
+ * Options first, then `LACRE_*` variables, then defaults. `LACRE_MASTER_KEY` is taken out of the environment,
+ * so that no child and no dump holds it.
+ * @throws PlatformError CONFIGURATION, INVALID_PARAMETER
+ */
+export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Config {
+  const { host, port } = parseListen(options.listen ?? env['LACRE_LISTEN'])
+  const config: Config = {
+    dataDir: resolve(options.data),
+    host,
+    port,
+    tls: readTls(options),
+    trustProxy: options.trustProxy ?? false,
+    place: parsePlace(
+      options.account ?? env['LACRE_ACCOUNT'] ?? '000000000000',
+      options.region ?? env['LACRE_REGION'] ?? 'us-east-1',
+    ),
+    isolation: oneOf('isolation', options.isolation ?? 'auto', ['auto', 'bubblewrap', 'process']),
+    requireIsolation: options.requireIsolation ?? false,
+    masterKey: readMasterKey(options, env),
+    maxEnvironments: parseCount(options.maxEnvironments),
+    openMetrics: options.openMetrics ?? false,
+    logLevel: oneOf('LACRE_LOG_LEVEL', env['LACRE_LOG_LEVEL'] ?? 'info', [
+      'debug',
+      'info',
+      'warn',
+      'error',
+    ]),
+  }
+  refuseOpenListener(config)
+  return Object.freeze(config)
+}
+
+/** RULES §7: beyond loopback only with TLS, ours or a named proxy's. */
+function refuseOpenListener(config: Config): void {
+  if (isLoopback(config.host) || config.tls !== undefined || config.trustProxy) return
+  throw new PlatformError(
+    'CONFIGURATION',
+    `\`${config.host}\` is not loopback: give --tls-cert and --tls-key, or --trust-proxy where a proxy ends TLS`,
+  )
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+}
+
+function parseListen(text: string | undefined): { host: string; port: number } {
+  if (text === undefined) return { host: '127.0.0.1', port: DEFAULT_PORT }
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  if (host === undefined || !(port <= 65_535)) {
+    throw new PlatformError('CONFIGURATION', `\`${text}\` is not HOST:PORT`)
+  }
+  return { host, port }
+}
+
+function readTls(options: ServeOptions): Config['tls'] {
+  const { tlsCert, tlsKey } = options
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new PlatformError('CONFIGURATION', '--tls-cert and --tls-key go together')
+  }
+  try {
+    return { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) }
+  } catch (cause) {
+    throw new PlatformError('CONFIGURATION', 'the TLS certificate or key cannot be read', { cause })
+  }
+}
+
+function readMasterKey(options: ServeOptions, env: NodeJS.ProcessEnv): Config['masterKey'] {
+  const base64 = env['LACRE_MASTER_KEY']
+  delete env['LACRE_MASTER_KEY']
+  const path = options.masterKeyFile ?? env['LACRE_MASTER_KEY_FILE']
+  if (path !== undefined) return { from: 'file', path: resolve(path) }
+  return base64 === undefined ? undefined : { from: 'environment', base64 }
+}
+
+function parseCount(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_MAX_ENVIRONMENTS
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count
+  throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value)
+  if (found !== undefined) return found
+  throw new PlatformError('CONFIGURATION', `${name} \`${value}\` is none of ${allowed.join(', ')}`)
+}
+
+/** The database file and the like, by name. */
+export function dataPaths(dataDir: string) {
+  return {
+    database: join(dataDir, 'lacre.db'),
+    admin: join(dataDir, 'admin.json'),
+    checkpoints: join(dataDir, 'checkpoints'),
+  } as const
+}
