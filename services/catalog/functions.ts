@@ -1,4 +1,5 @@
 import type { Reader, Writer } from '../store/index.ts'
+import { deleteAliasRow, listAliases } from './aliases.ts'
 import type { TouchedRow } from './touched.ts'
 import {
   deleteVersion,
@@ -140,19 +141,36 @@ export async function setFunctionTags(
   return { table: 'function', key: { id: functionId } }
 }
 
-/** The function with its aliases and versions; the name's row stays. */
-export async function deleteFunctionRows(tx: Writer, owner: FunctionRecord): Promise<TouchedRow[]> {
+/**
+ * Aliases, then published versions, at most `limit` rows: a function may have more than one ledger entry can tell of.
+ * Answers what went, and whether that was all.
+ */
+export async function deleteSomeOfFunction(
+  tx: Writer,
+  functionId: string,
+  limit: number,
+): Promise<{
+  readonly touched: readonly TouchedRow[]
+  readonly versions: readonly string[]
+  readonly emptied: boolean
+}> {
+  const aliases = await listAliases(tx, functionId, { limit })
   const touched: TouchedRow[] = []
-  const aliases = await tx
-    .selectFrom('alias')
-    .select('name')
-    .where('function_id', '=', owner.id)
-    .execute()
-  await tx.deleteFrom('alias').where('function_id', '=', owner.id).execute()
-  for (const alias of aliases)
-    touched.push({ table: 'alias', key: { function_id: owner.id, name: alias.name } })
-  const versions = (await listPublishedVersions(tx, owner.id)).map((version) => version.id)
-  for (const id of [owner.serving, owner.pending, ...versions])
+  for (const alias of aliases) touched.push(await deleteAliasRow(tx, alias))
+  const published = await listPublishedVersions(tx, functionId)
+  const versions = published.slice(0, limit - aliases.length)
+  for (const version of versions) touched.push(await deleteVersion(tx, version.id))
+  return {
+    touched,
+    versions: versions.map((version) => version.version),
+    emptied: aliases.length < limit && versions.length === published.length,
+  }
+}
+
+/** The function, once its aliases and versions are gone; the name's row stays. */
+export async function deleteFunctionRow(tx: Writer, owner: FunctionRecord): Promise<TouchedRow[]> {
+  const touched: TouchedRow[] = []
+  for (const id of [owner.serving, owner.pending])
     if (id !== null) touched.push(await deleteVersion(tx, id))
   await tx.deleteFrom('function').where('id', '=', owner.id).execute()
   touched.push({ table: 'function', key: { id: owner.id } })

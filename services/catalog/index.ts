@@ -59,7 +59,8 @@ export type { TouchedRow } from './touched.ts'
 export { findFunction, findLatest, findServing, listFunctionNames } from './functions.ts'
 /** Writes, inside the gate; numbers belong to the name and are never given twice. */
 export {
-  deleteFunctionRows,
+  deleteFunctionRow,
+  deleteSomeOfFunction,
   insertFunction,
   setFunctionTags,
   setLatest,

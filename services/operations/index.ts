@@ -57,3 +57,42 @@ export { readCheckpoint, readLedgerEntries, type LedgerLine } from './ledger.ts'
 export { ACTIVATE, activationHandler, activationOptions } from './activate.ts'
 /** A change the service makes by itself, with its ledger entry and without a decision. */
 export { record } from './commit.ts'
+/** Functions: create, update, read, delete. What is refused throws what the gate throws. */
+export { createFunction, type CreateFunctionInput, type VersionChange } from './create-function.ts'
+export { updateFunctionCode, type UpdateFunctionCodeInput } from './update-function-code.ts'
+export {
+  updateFunctionConfiguration,
+  type UpdateFunctionConfigurationInput,
+} from './update-function-configuration.ts'
+export { deleteFunction, type Removal } from './delete-function.ts'
+export { getFunction, listFunctions, listVersions, type FunctionFound } from './get-function.ts'
+export { locateFunction, locateUnqualified, type FunctionAsked } from './function-reference.ts'
+export type { CodeSource } from './code-source.ts'
+export type { PageAnswer, PageAsked } from './page.ts'
+/** Versions: publishing unchanged code answers the version that is there. */
+export { publishVersion, type PublishVersionInput } from './publish-version.ts'
+/** Aliases: every move is judged as an upload is. */
+export { createAlias, type AliasChange, type CreateAliasInput } from './create-alias.ts'
+export { updateAlias, type UpdateAliasInput } from './update-alias.ts'
+export { deleteAlias } from './delete-alias.ts'
+export { getAlias, listAliases, type AliasFound } from './get-alias.ts'
+/** Layers: examined and kept as code is, judged with every function that takes them. */
+export {
+  publishLayerVersion,
+  type LayerChange,
+  type PublishLayerVersionInput,
+} from './publish-layer-version.ts'
+export {
+  getLayerVersion,
+  getLayerVersionByArn,
+  listLayerVersions,
+  listLayers,
+  type LayerFilter,
+} from './get-layer-version.ts'
+export { deleteLayerVersion } from './delete-layer-version.ts'
+/** Tags of functions. */
+export { checkTagCount, listTags, tagResource, untagResource, type Tags } from './function-tags.ts'
+/** The warm path: resolves once, runs exactly that. */
+export { invoke, type InvokeAnswer, type InvokeInput } from './invoke.ts'
+/** The durable job that prepares what was admitted, for `app.ts` to register. */
+export { ACTIVATE, activationHandler, activationOptions } from './activate.ts'

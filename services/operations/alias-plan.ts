@@ -1,0 +1,101 @@
+import {
+  findPublishedVersion,
+  findServing,
+  type AliasRouting,
+  type FunctionRecord,
+  type VersionRecord,
+} from '../catalog/index.ts'
+import { LATEST, PlatformError, functionArn, type Place } from '../model/index.ts'
+import type { Reader } from '../store/index.ts'
+import { functionNotFound } from './function-reference.ts'
+import type { ChangeFactsInput, Subject } from './gate.ts'
+import { environmentNames, subjectsOf } from './release-plan.ts'
+
+/** Where an alias points. */
+export interface AliasTarget {
+  readonly version: string
+  readonly routing: AliasRouting | null
+}
+
+/**
+ * The versions an alias would reach: both of them are judged, with their layers, since both would run.
+ * @throws PlatformError FUNCTION_NOT_FOUND, INVALID_PARAMETER (recorded sentences)
+ */
+export async function reachedVersions(
+  reader: Reader,
+  place: Place,
+  owner: FunctionRecord,
+  target: AliasTarget,
+): Promise<VersionRecord[]> {
+  const { version, routing } = target
+  if (routing !== null) refuseRouting(version, routing)
+  const reached: VersionRecord[] = []
+  for (const number of routing === null ? [version] : [version, routing.version]) {
+    const found =
+      number === LATEST
+        ? await findServing(reader, owner)
+        : await findPublishedVersion(reader, owner.id, number)
+    if (found === undefined) throw functionNotFound(place, owner.name, number)
+    reached.push(found)
+  }
+  return reached
+}
+
+function refuseRouting(version: string, routing: AliasRouting): void {
+  if (version === LATEST) {
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      '$LATEST is not supported for an alias pointing to more than 1 version',
+    )
+  }
+  if (version === routing.version) {
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      `Invalid function version ${version}. Function version ${version} is already included in routing configuration.`,
+    )
+  }
+}
+
+/** An alias move is judged as an upload is (DESIGN §5): subjects are all that it would make reachable. */
+export function aliasFacts(
+  place: Place,
+  owner: FunctionRecord,
+  move: {
+    readonly from: string | null
+    readonly target: AliasTarget
+    readonly reached: readonly VersionRecord[]
+  },
+): ChangeFactsInput {
+  const { from, target, reached } = move
+  const subjects = new Map<string, Subject>()
+  for (const subject of reached.flatMap((version) => subjectsOf(place, version)))
+    subjects.set(subject.arn, subject)
+  return {
+    change: {
+      from,
+      to: target.version,
+      ...(target.routing === null ? {} : { weight: target.routing.weight }),
+    },
+    release: reached[0]?.release ?? null,
+    subjects: [...subjects.values()],
+    codeSigningConfigId: owner.codeSigningConfigId,
+    environmentNames: [
+      ...new Set(reached.flatMap((version) => environmentNames(version.configuration))),
+    ],
+  }
+}
+
+/** What was judged is what is written: the versions reached are the same rows, and the config the same. */
+export function sameReach(
+  judged: readonly VersionRecord[],
+  now: readonly VersionRecord[],
+): boolean {
+  return judged.length === now.length && judged.every((one, at) => one.id === now[at]?.id)
+}
+
+export function aliasConflict(place: Place, name: string, alias: string): PlatformError {
+  return new PlatformError(
+    'RESOURCE_CONFLICT',
+    `The operation cannot be performed at this time. An update is in progress for resource: ${functionArn(place, name, alias)}`,
+  )
+}

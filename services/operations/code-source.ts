@@ -1,0 +1,83 @@
+import { findArtifact } from '../catalog/index.ts'
+import type { TempFile } from '../blobs/index.ts'
+import { PlatformError, limits, type ArtifactIdentity, type Sha256 } from '../model/index.ts'
+import type { Deps } from './context.ts'
+import type { ExaminedArtifact } from './gate.ts'
+
+/** The bucket under which artifacts uploaded by digest are named (CONTRACTS "Artifact"). */
+const OWN_BUCKET = 'lacre'
+
+/** Where a request says its code is: in the request, or uploaded before. */
+export type CodeSource =
+  | { readonly kind: 'zip'; readonly file: TempFile }
+  | { readonly kind: 'object'; readonly bucket: string; readonly key: string }
+
+/** Code that passed the strict profile; `artifact` where its bytes are not kept yet. */
+export interface OpenedCode extends Disposable {
+  readonly identity: ArtifactIdentity
+  readonly artifact: ExaminedArtifact | undefined
+}
+
+/**
+ * Opens and examines the code off the event loop. Nothing is kept by it.
+ * @throws PlatformError INVALID_ARTIFACT, INVALID_PARAMETER (no such object), REQUEST_TOO_LARGE
+ */
+export async function openCode(deps: Deps, source: CodeSource): Promise<OpenedCode> {
+  if (source.kind === 'object') return await openObject(deps, source)
+  if (source.file.sizeBytes > limits.ZIPPED_INLINE_LIMIT_BYTES) {
+    throw new PlatformError(
+      'REQUEST_TOO_LARGE',
+      `Zipped size must be smaller than ${limits.ZIPPED_INLINE_LIMIT_BYTES} bytes`,
+    )
+  }
+  return await examine(deps, source.file.source())
+}
+
+async function openObject(
+  deps: Deps,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
+): Promise<OpenedCode> {
+  if (bucket !== OWN_BUCKET) {
+    throw objectError('NoSuchBucket', 'The specified bucket does not exist')
+  }
+  if (!/^[0-9a-f]{64}$/.test(key))
+    throw objectError('NoSuchKey', 'The specified key does not exist.')
+  const digest = key as Sha256
+  const staged = deps.blobs.openStaged(digest)
+  if (staged !== undefined) {
+    const opened = await examine(deps, staged)
+    if (opened.identity.codeSha256 === digest) return opened
+    opened[Symbol.dispose]()
+    throw new PlatformError(
+      'INVALID_ARTIFACT',
+      'the uploaded bytes are not those of their digest',
+      {
+        detail: { expected: digest, got: opened.identity.codeSha256 },
+      },
+    )
+  }
+  const known = await findArtifact(deps.store.reader, digest)
+  if (known === undefined) throw objectError('NoSuchKey', 'The specified key does not exist.')
+  return { identity: known, artifact: undefined, [Symbol.dispose]: () => undefined }
+}
+
+async function examine(deps: Deps, source: ExaminedArtifact['source']): Promise<OpenedCode> {
+  try {
+    const artifact = await deps.examiner.examine(source)
+    return {
+      identity: artifact.identity,
+      artifact,
+      [Symbol.dispose]: () => source[Symbol.dispose](),
+    }
+  } catch (error) {
+    source[Symbol.dispose]()
+    throw error
+  }
+}
+
+function objectError(code: string, message: string): PlatformError {
+  return new PlatformError(
+    'INVALID_PARAMETER',
+    `Error occurred while GetObject. S3 Error Code: ${code}. S3 Error Message: ${message}`,
+  )
+}

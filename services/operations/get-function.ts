@@ -1,0 +1,112 @@
+import {
+  findAlias,
+  findFunction,
+  findLatest,
+  findPublishedVersion,
+  listFunctionNames,
+  listPublishedVersions,
+  type FunctionRecord,
+  type VersionRecord,
+} from '../catalog/index.ts'
+import { LATEST } from '../model/index.ts'
+import type { Reader } from '../store/index.ts'
+import type { Deps } from './context.ts'
+import {
+  functionNotFound,
+  getFunctionRecord,
+  locateFunction,
+  locateUnqualified,
+  type FunctionAsked,
+} from './function-reference.ts'
+import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
+
+/** A version as asked for, and the qualifier that its ARN is to carry. */
+export interface FunctionFound {
+  readonly owner: FunctionRecord
+  readonly version: VersionRecord
+  readonly qualifier: string | undefined
+}
+
+/** @throws PlatformError FUNCTION_NOT_FOUND */
+export async function getFunction(deps: Deps, asked: FunctionAsked): Promise<FunctionFound> {
+  const { name, qualifier } = locateFunction(deps.place, asked)
+  return await deps.store.snapshot(async (reader) => {
+    const owner = await getFunctionRecord(reader, deps.place, { name, qualifier })
+    const version = await findQualified(reader, owner, qualifier)
+    if (version === undefined) throw functionNotFound(deps.place, name, qualifier)
+    return { owner, version, qualifier }
+  })
+}
+
+/** Order of SPEC A3: `$LATEST`, digits a version, else an alias and its first version. */
+export async function findQualified(
+  reader: Reader,
+  owner: FunctionRecord,
+  qualifier: string | undefined,
+): Promise<VersionRecord | undefined> {
+  if (qualifier === undefined || qualifier === LATEST) return await findLatest(reader, owner)
+  if (/^[0-9]+$/.test(qualifier)) return await findPublishedVersion(reader, owner.id, qualifier)
+  const alias = await findAlias(reader, owner.id, qualifier)
+  if (alias === undefined) return undefined
+  return alias.version === LATEST
+    ? await findLatest(reader, owner)
+    : await findPublishedVersion(reader, owner.id, alias.version)
+}
+
+/** By name; with `all`, every version of each function, as AWS does for FunctionVersion=ALL. */
+export async function listFunctions(
+  deps: Deps,
+  asked: PageAsked & { readonly all: boolean },
+): Promise<PageAnswer<VersionRecord>> {
+  const [afterName, afterVersion] = readMarker(asked.marker)?.split(' ') ?? []
+  return await deps.store.snapshot(async (reader) => {
+    const found: VersionRecord[] = []
+    if (afterName !== undefined && asked.all)
+      found.push(...(await versionsAfter(reader, afterName, afterVersion)))
+    let after = afterName
+    while (found.length <= asked.limit) {
+      const names = await listFunctionNames(reader, { after, limit: asked.limit + 1 })
+      if (names.length === 0) break
+      for (const name of names) {
+        found.push(...(await versionsOf(reader, name, asked.all)))
+        if (found.length > asked.limit) break
+      }
+      after = names.at(-1)
+    }
+    return toPage(found, asked.limit, (one) => `${one.functionName} ${one.version}`)
+  })
+}
+
+async function versionsAfter(
+  reader: Reader,
+  name: string,
+  version: string | undefined,
+): Promise<VersionRecord[]> {
+  const all = await versionsOf(reader, name, true)
+  const last = version === undefined || version === LATEST ? 0 : Number(version)
+  return all.filter((one) => one.version !== LATEST && Number(one.version) > last)
+}
+
+async function versionsOf(reader: Reader, name: string, all: boolean): Promise<VersionRecord[]> {
+  const owner = await findFunction(reader, name)
+  const latest = owner === undefined ? undefined : await findLatest(reader, owner)
+  if (owner === undefined || latest === undefined) return []
+  return all ? [latest, ...(await listPublishedVersions(reader, owner.id))] : [latest]
+}
+
+/** `$LATEST` first, then by number. @throws PlatformError FUNCTION_NOT_FOUND */
+export async function listVersions(
+  deps: Deps,
+  asked: PageAsked & { readonly functionName: string },
+): Promise<PageAnswer<VersionRecord>> {
+  const name = locateUnqualified(deps.place, asked.functionName)
+  const after = readMarker(asked.marker)
+  return await deps.store.snapshot(async (reader) => {
+    await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
+    const found =
+      after === undefined
+        ? await versionsOf(reader, name, true)
+        : await versionsAfter(reader, name, after)
+    return toPage(found, asked.limit, (one) => one.version)
+  })
+}

@@ -1,0 +1,146 @@
+import { LATEST, PlatformError, limits } from '../model/index.ts'
+import type { Caller, Deps } from './context.ts'
+import { functionNotFound, locateFunction, type FunctionAsked } from './function-reference.ts'
+
+export interface InvokeInput extends FunctionAsked {
+  readonly invocationType: 'RequestResponse' | 'DryRun' | 'Event'
+  readonly payload: Uint8Array
+  /** Base64, as it came. */
+  readonly clientContext?: string | undefined
+  readonly traceId?: string | undefined
+  /** The last 4 KB of the log are wanted. */
+  readonly tail: boolean
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal
+}
+
+export interface InvokeAnswer {
+  readonly status: 200 | 202 | 204
+  readonly payload: Uint8Array
+  readonly functionError: boolean
+  /** Where it was asked for. */
+  readonly logTail?: Uint8Array | undefined
+  readonly executedVersion?: string | undefined
+  /** The decision that admitted what ran. */
+  readonly decisionId?: string | undefined
+}
+
+const EMPTY = new Uint8Array()
+/** AWS documents 6 MB; its hard limit is 6 MiB + 100 (SPEC A4). */
+const PAYLOAD_LIMIT_BYTES = limits.INVOKE_PAYLOAD_LIMIT_BYTES
+
+/**
+ * Resolves the qualifier once, stamps what it found on the call and runs exactly that. Memory only up to the runtime:
+ * no database, no signature, no policy (DESIGN §8).
+ * @throws PlatformError FUNCTION_NOT_FOUND, FUNCTION_NOT_READY, REQUEST_TOO_LARGE, INVALID_REQUEST_CONTENT,
+ * INVALID_PARAMETER (asynchronous), TOO_MANY_REQUESTS
+ */
+export async function invoke(
+  deps: Deps,
+  caller: Caller,
+  input: InvokeInput,
+): Promise<InvokeAnswer> {
+  const { name, qualifier } = locateFunction(deps.place, input)
+  if (input.payload.byteLength > PAYLOAD_LIMIT_BYTES) {
+    throw new PlatformError(
+      'REQUEST_TOO_LARGE',
+      `${input.payload.byteLength} byte payload is too large for the ${input.invocationType} invocation type (limit ${PAYLOAD_LIMIT_BYTES} bytes)`,
+      { detail: { awsType: 'RequestTooLargeException' } },
+    )
+  }
+  if (input.invocationType === 'Event') {
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      'InvocationType `Event` is not built in this version; invoke with `RequestResponse`',
+    )
+  }
+  const target = resolve(deps, name, qualifier)
+  if (input.invocationType === 'DryRun')
+    return { status: 204, payload: EMPTY, functionError: false, decisionId: target.spec.decisionId }
+  const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
+  requireJson(payload)
+  const outcome = await run(deps, target, {
+    requestId: caller.requestId,
+    payload,
+    invokedArn: target.invokedArn,
+    ...(input.clientContext === undefined ? {} : { clientContext: input.clientContext }),
+    ...(input.traceId === undefined ? {} : { traceId: input.traceId }),
+    tail: input.tail,
+    signal: input.signal,
+  })
+  return {
+    status: 200,
+    payload: outcome.payload,
+    functionError: outcome.functionError,
+    logTail: input.tail ? outcome.logTail : undefined,
+    executedVersion: target.executedVersion,
+    decisionId: target.spec.decisionId,
+  }
+}
+
+/** AWS hands a function that was called without a payload an empty object. */
+const EMPTY_EVENT = new TextEncoder().encode('{}')
+
+type Target = Extract<ReturnType<Deps['live']['resolve']>, { kind: 'found' }>
+
+function resolve(deps: Deps, name: string, qualifier: string | undefined): Target {
+  const found = deps.live.resolve(name, qualifier, deps.random.fraction())
+  switch (found.kind) {
+    case 'found':
+      return found
+    case 'not-found':
+      // Recorded: unqualified, AWS names `$LATEST`.
+      throw functionNotFound(deps.place, name, qualifier ?? LATEST)
+    case 'pending':
+      throw notReady('Pending', found.arn)
+    case 'failed':
+      throw notReady('Failed', found.arn, found.reason)
+  }
+}
+
+/** AWS's sentence for invoking what is not active; for a failed one with its reason (promise P6). */
+function notReady(state: string, arn: string, reason?: string): PlatformError {
+  const why = reason === undefined ? '' : `. ${reason}`
+  return new PlatformError(
+    'FUNCTION_NOT_READY',
+    `The operation cannot be performed at this time. The function is currently in the following state: ${state}${why}`,
+    { detail: { functionArn: arn } },
+  )
+}
+
+async function run(
+  deps: Deps,
+  target: Target,
+  call: Parameters<Deps['runtime']['invoke']>[1],
+): Promise<Awaited<ReturnType<Deps['runtime']['invoke']>>> {
+  const { functionName } = target.spec
+  const startMs = deps.clock.monotonicMs()
+  try {
+    const outcome = await deps.runtime.invoke(target.spec, call)
+    const result = outcome.functionError ? 'error' : 'success'
+    deps.metrics.invocation(functionName, result, deps.clock.monotonicMs() - startMs)
+    return outcome
+  } catch (error) {
+    const throttled = error instanceof PlatformError && error.code === 'TOO_MANY_REQUESTS'
+    const durationMs = deps.clock.monotonicMs() - startMs
+    deps.metrics.invocation(functionName, throttled ? 'throttle' : 'error', durationMs)
+    throw error
+  }
+}
+
+/** AWS refuses what is no JSON before the function sees it (recorded: InvalidRequestContentException). */
+function requireJson(payload: Uint8Array): void {
+  const prefix = 'Could not parse request body into json: Could not parse payload into json: '
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(payload)
+  } catch (cause) {
+    throw new PlatformError('INVALID_REQUEST_CONTENT', `${prefix}it is not UTF-8`, { cause })
+  }
+  try {
+    JSON.parse(text)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.slice(0, 120) : 'it is no JSON'
+    throw new PlatformError('INVALID_REQUEST_CONTENT', `${prefix}${why}`, { cause })
+  }
+}
