@@ -47,7 +47,15 @@ function build(example, npmFolder) {
   if (npmFolder === undefined) return
   const npm = spawnSync(
     'npm',
-    ['ci', '--install-links', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'],
+    [
+      'ci',
+      '--install-links',
+      '--omit=dev',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--prefer-offline',
+    ],
     { cwd: join(work, example, npmFolder), encoding: 'utf8' },
   )
   assert.equal(npm.status, 0, npm.stderr)
@@ -105,7 +113,8 @@ try {
   rmSync(join(work, 'orders-layer/nodejs/pricing'), { recursive: true })
 
   step('Make the keys of our CI, of a publisher that will be revoked, and of a stranger')
-  for (const who of ['ci', 'retired', 'stranger']) lacre(['key', 'create', '--out', at(`${who}.pem`)])
+  for (const who of ['ci', 'retired', 'stranger'])
+    lacre(['key', 'create', '--out', at(`${who}.pem`)])
 
   step('Pack reproducibly: the same tree gives the same bytes')
   lacre(['pack', at('orders'), '-o', at('orders-1.zip')])
@@ -121,14 +130,30 @@ try {
 
   step('Seal them: the signature travels inside the zip, and names what it is for')
   const seal = (zip, key, kind, name, counter) =>
-    lacre(['sign', at(zip), '--key', at(`${key}.pem`), '--kind', kind, '--name', name, '--counter', counter])
+    lacre([
+      'sign',
+      at(zip),
+      '--key',
+      at(`${key}.pem`),
+      '--kind',
+      kind,
+      '--name',
+      name,
+      '--counter',
+      counter,
+    ])
   seal('orders-1.zip', 'ci', 'function', 'orders', '1')
   seal('orders-2.zip', 'ci', 'function', 'orders', '2')
   seal('layer.zip', 'ci', 'layer', 'orders-layer', '1')
   seal('report.zip', 'ci', 'function', 'report', '1')
   seal('orders-stranger.zip', 'stranger', 'function', 'orders', '3')
   seal('orders-retired.zip', 'retired', 'function', 'orders', '3')
-  forge(at('orders-2.zip'), at('orders-tampered.zip'), '"discountPercent": 10', '"discountPercent": 90')
+  forge(
+    at('orders-2.zip'),
+    at('orders-tampered.zip'),
+    '"discountPercent": 10',
+    '"discountPercent": 90',
+  )
 
   step('Verify offline, and see that a zip still unpacks with ordinary tools')
   lacre(['verify', at('orders-1.zip'), '--key', at('ci.pem.pub')])
@@ -188,7 +213,17 @@ try {
   show(JSON.stringify(report.payload))
 
   step('Version 2 as a canary: a tenth of the calls')
-  service(['deploy', at('orders-2.zip'), '--function', 'orders', '--publish', '--alias', 'prod', '--weight', '0.1'])
+  service([
+    'deploy',
+    at('orders-2.zip'),
+    '--function',
+    'orders',
+    '--publish',
+    '--alias',
+    'prod',
+    '--weight',
+    '0.1',
+  ])
   const alias = await aws.send(new GetAliasCommand({ FunctionName: 'orders', Name: 'prod' }))
   assert.equal(alias.FunctionVersion, '1')
   assert.deepEqual(alias.RoutingConfig?.AdditionalVersionWeights, { 2: 0.1 })

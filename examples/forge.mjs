@@ -8,7 +8,8 @@ import { crc32 } from 'node:zlib'
 export function forge(from, to, text, replacement) {
   const zip = readFileSync(from)
   const at = zip.indexOf(text)
-  if (at === -1 || text.length !== replacement.length) throw new Error(`\`${text}\` is not stored in ${from}`)
+  if (at === -1 || text.length !== replacement.length)
+    throw new Error(`\`${text}\` is not stored in ${from}`)
   zip.write(replacement, at, 'latin1')
   repairChecksums(zip, at)
   writeFileSync(to, zip)

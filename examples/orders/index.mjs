@@ -6,7 +6,9 @@ import { ulid } from 'ulid'
 // From the layer: Lambda puts /opt/nodejs/node_modules on NODE_PATH, which only require() follows.
 const { quote } = createRequire(import.meta.url)('pricing')
 
-const { release, discountPercent } = JSON.parse(readFileSync(new URL('release.json', import.meta.url)))
+const { release, discountPercent } = JSON.parse(
+  readFileSync(new URL('release.json', import.meta.url)),
+)
 
 /** { items: [{ sku, price: "12.50", quantity }], country } → a quote with tax, in decimal text. */
 export const handler = async (event, context) => {

@@ -1,0 +1,181 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import type {
+  Facts,
+  SealFinding,
+  SealRule,
+  Sha256,
+  SubjectFacts,
+  Verdict,
+} from '../../../services/model/index.ts'
+import { decide, factsDigest } from '../../../services/policy/index.ts'
+
+const RULES: readonly SealRule[] = ['integrity', 'mismatch', 'expiry', 'revocation']
+const digest = 'ab'.repeat(32) as Sha256
+
+function verdict(failed: readonly SealRule[]): Verdict {
+  const findings = RULES.map<SealFinding>((rule) => ({
+    rule,
+    status: failed.includes(rule) ? 'failed' : 'passed',
+    expected: 'what is asked for',
+    got: 'what is there',
+  }))
+  return { kind: 'trusted', seals: [], findings, validUntilMs: undefined }
+}
+
+function subject(arn: string, failed: readonly SealRule[] = []): SubjectFacts {
+  return {
+    kind: arn.includes(':layer:') ? 'layer' : 'function',
+    arn,
+    codeSha256: digest,
+    sha256: digest,
+    tree: digest,
+    verdict: verdict(failed),
+  }
+}
+
+function facts(subjects: readonly SubjectFacts[], policy: 'Warn' | 'Enforce' | null): Facts {
+  return {
+    v: 1,
+    at: '2026-11-22T10:00:00.000Z',
+    world: 7,
+    validUntil: null,
+    principal: { id: 'usr-admin', kind: 'user', name: 'admin', roles: ['admin'], claims: {} },
+    action: 'lambda:UpdateFunctionCode',
+    resource: 'arn:aws:lambda:us-east-1:000000000000:function:orders',
+    release: digest,
+    change: { from: null, to: null },
+    subjects,
+    signingConfig: policy === null ? null : { arn: 'arn', policy, allowedPublishers: [] },
+    isolation: 'full',
+    loaderVariables: [],
+    exceptions: [],
+  }
+}
+
+const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:orders'
+const LAYER = 'arn:aws:lambda:us-east-1:000000000000:layer:shared:1'
+
+describe('a failed integrity check', () => {
+  test.each(['Warn', 'Enforce', null] as const)('refuses under %s', (policy) => {
+    const decision = decide(facts([subject(FUNCTION, ['integrity'])], policy), 'dec-1')
+
+    expect(decision.outcome).toBe('deny')
+    expect(decision.refusal).toBe('INVALID_CODE_SIGNATURE')
+  })
+
+  test('of a layer refuses the function', () => {
+    const decision = decide(
+      facts([subject(FUNCTION), subject(LAYER, ['integrity'])], 'Warn'),
+      'dec-1',
+    )
+
+    expect(decision.refusal).toBe('INVALID_CODE_SIGNATURE')
+  })
+
+  test('comes before what the code signing config says', () => {
+    const decision = decide(
+      facts([subject(FUNCTION, ['mismatch']), subject(LAYER, ['integrity'])], 'Enforce'),
+      'dec-1',
+    )
+
+    expect(decision.refusal).toBe('INVALID_CODE_SIGNATURE')
+  })
+})
+
+describe.each(['mismatch', 'expiry', 'revocation'] as const)('a failed %s check', (rule) => {
+  test('refuses under Enforce', () => {
+    const decision = decide(facts([subject(FUNCTION, [rule])], 'Enforce'), 'dec-1')
+
+    expect(decision.outcome).toBe('deny')
+    expect(decision.refusal).toBe('CODE_VERIFICATION_FAILED')
+    expect(decision.policySet.determining).toEqual([`signature.${rule}`])
+  })
+
+  test('warns under Warn', () => {
+    const decision = decide(facts([subject(FUNCTION, [rule])], 'Warn'), 'dec-1')
+
+    expect(decision.outcome).toBe('warn')
+    expect(decision.refusal).toBeUndefined()
+  })
+
+  test('is not judged where no config is attached, and says so', () => {
+    const decision = decide(facts([subject(FUNCTION, [rule])], null), 'dec-1')
+
+    expect(decision.outcome).toBe('allow')
+    expect(decision.checks.find((check) => check.rule === `signature.${rule}`)?.status).toBe(
+      'skipped',
+    )
+  })
+})
+
+test('a refusal tells every check of every subject, also those after the first that failed', () => {
+  const decision = decide(
+    facts([subject(FUNCTION, ['mismatch', 'expiry']), subject(LAYER, ['revocation'])], 'Enforce'),
+    'dec-1',
+  )
+
+  const failed = decision.checks.filter((check) => check.status === 'failed')
+  expect(decision.checks).toHaveLength(8)
+  expect(failed.map((check) => [check.subject, check.rule])).toEqual([
+    [FUNCTION, 'signature.mismatch'],
+    [FUNCTION, 'signature.expiry'],
+    [LAYER, 'signature.revocation'],
+  ])
+})
+
+test('a verdict that lacks one of the four checks is refused, not passed', () => {
+  const bare = subject(FUNCTION)
+  const missing: SubjectFacts = {
+    ...bare,
+    verdict: { ...bare.verdict, findings: bare.verdict.findings.slice(1) },
+  }
+
+  expect(decide(facts([missing], null), 'dec-1').outcome).toBe('deny')
+})
+
+test('the decision is a function of the facts alone', () => {
+  const same = facts([subject(FUNCTION, ['expiry'])], 'Warn')
+
+  expect(decide(same, 'dec-1')).toEqual(decide(structuredClone(same), 'dec-1'))
+})
+
+test('any changed fact changes the digest that the decision is bound to', () => {
+  const plain = facts([subject(FUNCTION)], 'Enforce')
+
+  fc.assert(
+    fc.property(
+      fc.constantFrom(
+        { world: 8 },
+        { action: 'lambda:Other' },
+        { isolation: 'none' as const },
+        { signingConfig: null },
+        { subjects: [] },
+        { loaderVariables: ['NODE_OPTIONS'] },
+      ),
+      (change) => factsDigest({ ...plain, ...change }) !== factsDigest(plain),
+    ),
+  )
+})
+
+test('what loads code by itself is told, and allowed by the default set', () => {
+  const decision = decide(
+    {
+      ...facts([subject(FUNCTION)], 'Enforce'),
+      loaderVariables: ['NODE_OPTIONS'],
+      isolation: 'none',
+      exceptions: [`${LAYER}: extensions/agent`],
+    },
+    'dec-1',
+  )
+
+  expect(decision.outcome).toBe('allow')
+  expect(decision.checks.map((check) => check.rule)).toEqual(
+    expect.arrayContaining([
+      'configuration.loader-variables',
+      'runtime.isolation',
+      'layers.noteworthy-path',
+    ]),
+  )
+})
