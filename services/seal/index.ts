@@ -1,0 +1,63 @@
+/**
+ * Seals as bytes: the block in the zip, Sigstore bundles, in-toto statements, CMS, DER. Encodes and decodes, each
+ * thing in one form. It knows no keys, no publishers and no time, and verifies no signature.
+ */
+
+/** The seals in a block (given whole); throws INVALID_SEAL. */
+export { decodeSealBlock } from './seal-block.ts'
+/** The block holding 1..16 seals; throws INVALID_SEAL. */
+export { encodeSealBlock } from './seal-block.ts'
+/** One seal by its format and place; throws INVALID_SEAL. */
+export { decodeSeal, encodeSeal, formatOfDetached, type DecodedSeal } from './decode-seal.ts'
+/** Sigstore bundle v0.3; throws INVALID_SEAL. */
+export {
+  BUNDLE_MEDIA_TYPE,
+  decodeBundle,
+  encodeBundle,
+  type Bundle,
+  type BundleContent,
+  type BundleSigner,
+} from './bundle.ts'
+/** CMS SignedData, detached; throws INVALID_SEAL. */
+export { decodeCms, encodeCms, type Cms, type CmsSignerId } from './cms.ts'
+/** The signed attributes of a CMS that we make. */
+export { encodeSignedAttributes } from './cms-attributes.ts'
+/** In-toto statements by the subject rule, and DSSE's encoding of what is signed; throws INVALID_SEAL. */
+export {
+  encodeSealStatement,
+  parseStatement,
+  preAuthEncoding,
+  SEAL_PREDICATE_TYPE,
+  STATEMENT_PAYLOAD_TYPE,
+  type SealPredicate,
+  type Statement,
+} from './statement.ts'
+/** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
+export { compareDer, readDer, TAG, type Der } from './der-reader.ts'
+export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'
+export {
+  derNull,
+  encodeDer,
+  integer,
+  objectIdentifier,
+  octetString,
+  sequence,
+  setOf,
+  smallInteger,
+} from './der-writer.ts'
+/** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
+export {
+  OID,
+  parseDigestAlgorithm,
+  parseSignatureAlgorithm,
+  type HashName,
+  type SignatureScheme,
+} from './algorithms.ts'
+/** ECDSA signatures as numbers in range, and their twins; throws INVALID_SEAL. */
+export { checkEcdsa, lowerTwin, otherTwin, type CurveName } from './ecdsa.ts'
+/** PEM blocks (RFC 7468); throws INVALID_SEAL. */
+export { encodePem, parsePem, type PemBlock } from './pem.ts'
+/** Canonical base64; throws INVALID_SEAL. */
+export { decodeBase64, encodeBase64 } from './base64.ts'
+/** The refusal of a seal, with one stable word for its cause. */
+export { malformed } from './refusal.ts'

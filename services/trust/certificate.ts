@@ -1,0 +1,163 @@
+import { X509Certificate } from 'node:crypto'
+
+import { sha256, type Sha256 } from '../model/index.ts'
+import {
+  DerCursor,
+  encodeDer,
+  malformed,
+  otherTwin,
+  parseSignatureAlgorithm,
+  readDer,
+  sequence,
+  TAG,
+  toBitOctets,
+  toTimeMs,
+  type Der,
+} from '../seal/index.ts'
+import type { VerificationCache } from './cache.ts'
+import { parseExtensions, type Extensions } from './extensions.ts'
+import { formatName } from './names.ts'
+import { parsePublicKey, type PublicKey } from './public-key.ts'
+import { verifySignature } from './signature.ts'
+
+/** One certificate, parsed once and strictly. Whether it may be believed is for the path to say. */
+export interface Certificate {
+  readonly der: Uint8Array
+  readonly sha256: Sha256
+  readonly serial: string
+  /** DER of the names; compared byte by byte. */
+  readonly issuer: string
+  readonly subject: string
+  /** RFC 4514 text of the same. */
+  readonly issuerText: string
+  readonly subjectText: string
+  readonly notBeforeMs: number
+  /** The last millisecond at which it is valid. */
+  readonly notAfterMs: number
+  readonly spki: Uint8Array
+  readonly extensions: Extensions
+  readonly tbs: Uint8Array
+  readonly algorithm: Der
+  readonly signature: Uint8Array
+}
+
+const NO_EXTENSIONS = encodeDer(TAG.sequence)
+
+/** X.509 v3 in strict DER (RFC 5280 §4.1), which OpenSSL must be able to read too. @throws PlatformError INVALID_SEAL */
+export function parseCertificate(der: Uint8Array, cache: VerificationCache): Certificate {
+  const digest = sha256(der)
+  return cache.parsed('certificate', digest, () => {
+    const bytes = Uint8Array.from(der)
+    const outer = new DerCursor(readDer(bytes), TAG.sequence, 'the certificate')
+    const tbs = outer.take(TAG.sequence, 'signed part')
+    const algorithm = outer.take(TAG.sequence, 'signature algorithm')
+    const signature = toBitOctets(outer.take(TAG.bitString, 'signature'), 'the signature')
+    outer.end()
+    const fields = parseFields(tbs, algorithm)
+    try {
+      if (!new X509Certificate(bytes).raw.equals(bytes)) throw new Error('other bytes')
+    } catch (cause) {
+      throw malformed('certificate', 'the certificate cannot be read', cause)
+    }
+    return { der: bytes, sha256: digest, ...fields, tbs: tbs.bytes, algorithm, signature }
+  })
+}
+
+type Fields = Omit<Certificate, 'der' | 'sha256' | 'tbs' | 'algorithm' | 'signature'>
+
+function parseFields(tbs: Der, algorithm: Der): Fields {
+  const cursor = new DerCursor(tbs, TAG.sequence, 'the certificate')
+  const version = cursor.explicit(0xa0, 'the version')
+  if (version?.tag !== TAG.integer || version.content.length !== 1 || version.content[0] !== 2)
+    throw malformed('certificate-version', 'the certificate is not X.509 v3')
+  const serial = cursor.take(TAG.integer, 'serial number').content
+  if ((serial[0] ?? 0) >= 0x80 || serial.byteLength > 21)
+    throw malformed('certificate-serial', 'the serial number is negative or too long')
+  const inner = cursor.take(TAG.sequence, 'inner algorithm')
+  // RFC 5280 §4.1.1.2: what is signed must name what signed it
+  if (!Buffer.from(inner.bytes).equals(algorithm.bytes))
+    throw malformed('certificate-algorithm', 'the certificate names two signature algorithms')
+  const issuer = cursor.take(TAG.sequence, 'issuer')
+  const validity = new DerCursor(
+    cursor.take(TAG.sequence, 'validity'),
+    TAG.sequence,
+    'the validity',
+  )
+  const notBeforeMs = toTimeMs(validity.any())
+  const notAfterMs = toTimeMs(validity.any()) + 999
+  validity.end()
+  const subject = cursor.take(TAG.sequence, 'subject')
+  const spki = cursor.take(TAG.sequence, 'public key').bytes
+  const extensions = cursor.explicit(0xa3, 'the extensions')
+  cursor.end()
+  if (issuer.children.length === 0)
+    throw malformed('certificate-name', 'the certificate has no issuer')
+  return {
+    serial: Buffer.from(serial).toString('hex'),
+    issuer: Buffer.from(issuer.bytes).toString('hex'),
+    subject: Buffer.from(subject.bytes).toString('hex'),
+    issuerText: formatName(issuer),
+    subjectText: formatName(subject),
+    notBeforeMs,
+    notAfterMs,
+    spki,
+    extensions: parseExtensions(extensions ?? readDer(NO_EXTENSIONS)),
+  }
+}
+
+/** @throws PlatformError INVALID_SEAL where the key is weak or malformed */
+export function publicKeyOf(certificate: Certificate, cache: VerificationCache): PublicKey {
+  return parsePublicKey(certificate.spki, cache)
+}
+
+export function isSelfIssued(certificate: Certificate): boolean {
+  return certificate.issuer === certificate.subject
+}
+
+/**
+ * Whether `issuer`'s key signed `certificate`; weak algorithms are refused.
+ * @throws PlatformError INVALID_SEAL
+ */
+export function isSignedBy(
+  certificate: Certificate,
+  issuer: Certificate,
+  cache: VerificationCache,
+): boolean {
+  const scheme = parseSignatureAlgorithm(certificate.algorithm)
+  const key = publicKeyOf(issuer, cache)
+  return cache.result(`certificate ${certificate.sha256} ${key.spkiSha256}`, () =>
+    verifySignature(scheme, key, certificate.tbs, certificate.signature),
+  )
+}
+
+/**
+ * The texts by which a certificate is revoked: its SHA-256, that of the form with the twin of its issuer's ECDSA
+ * signature (which anybody can make), and issuer and serial, which no re-encoding changes (RULES §4).
+ */
+export function revocationTargets(
+  certificate: Certificate,
+  issuer: Certificate | undefined,
+  cache: VerificationCache,
+): readonly string[] {
+  const twin = issuer === undefined ? undefined : twinDigest(certificate, issuer, cache)
+  return [
+    certificate.sha256,
+    `${certificate.issuerText}#${certificate.serial}`,
+    ...(twin === undefined ? [] : [twin]),
+  ]
+}
+
+function twinDigest(
+  certificate: Certificate,
+  issuer: Certificate,
+  cache: VerificationCache,
+): Sha256 | undefined {
+  const { curve } = publicKeyOf(issuer, cache)
+  if (curve === undefined) return undefined
+  const signature = encodeDer(
+    TAG.bitString,
+    Uint8Array.of(0),
+    otherTwin(certificate.signature, curve),
+  )
+  return sha256(sequence(certificate.tbs, certificate.algorithm.bytes, signature))
+}

@@ -1,0 +1,153 @@
+import { sha256, type SealForm, type SealInput, type Sha256 } from '../model/index.ts'
+import {
+  encodeSeal,
+  parseStatement,
+  preAuthEncoding,
+  STATEMENT_PAYLOAD_TYPE,
+  type Bundle,
+  type Cms,
+  type DecodedSeal,
+  type Statement,
+} from '../seal/index.ts'
+import { digestOf } from '../artifact/index.ts'
+import { wrongSeal } from './findings.ts'
+import type { JudgeInput } from './judge-input.ts'
+import { findKeySigner } from './key-signer.ts'
+import type { EvidenceContext, Signer } from './signer.ts'
+import { stableSignature } from './signature.ts'
+import { bundleCertificateSigner, cmsSigner } from './x509-signer.ts'
+
+/** A seal whose form, digest and signature hold for this artifact. Nothing is said yet about who may sign. */
+export interface Evidence {
+  readonly seal: SealInput
+  readonly form: SealForm
+  readonly statement: Statement | undefined
+  readonly signer: Signer
+  /** Stays the same however the signature is wrapped. */
+  readonly digest: Sha256
+  /** Every text by which this seal may have been revoked. */
+  readonly targets: readonly string[]
+  readonly unchecked: readonly string[]
+}
+
+/** @throws PlatformError INVALID_SEAL where the seal is wrong for this artifact, which means tampered */
+export function gatherEvidence(
+  seal: SealInput,
+  decoded: DecodedSeal,
+  context: EvidenceContext,
+): Evidence {
+  const statement = checkSubject(decoded, context.input)
+  const signed = signedBytes(decoded)
+  const { signer, unchecked } = findSigner(seal, decoded, signed, context)
+  const signature = decoded.format === 'cms' ? decoded.signature : decoded.content.signature
+  const digest = sha256(
+    'lacre seal v1\0',
+    formOf(decoded),
+    '\0',
+    sha256(signed ?? context.input.artifact.sha256),
+    stableSignature(signature, signer.key),
+  )
+  return {
+    seal,
+    form: formOf(decoded),
+    statement,
+    signer,
+    digest,
+    targets: [digest, sha256(seal.bytes), sha256(encodeSeal(decoded))],
+    unchecked: [...unchecked, ...uncheckedEvidence(decoded)],
+  }
+}
+
+export function formOf(decoded: DecodedSeal): SealForm {
+  return decoded.format === 'cms' ? 'cms' : decoded.content.kind
+}
+
+/** The bytes under the signature; `undefined` where they are the artifact itself. */
+function signedBytes(decoded: DecodedSeal): Uint8Array | undefined {
+  if (decoded.format === 'cms') return decoded.signedBytes
+  return decoded.content.kind === 'statement'
+    ? preAuthEncoding(STATEMENT_PAYLOAD_TYPE, decoded.content.payload)
+    : undefined
+}
+
+/** RULES §3: log entries and timestamps whose roots no publisher has are named and give no time. */
+function uncheckedEvidence(decoded: DecodedSeal): string[] {
+  const timestamps = decoded.timestamps.length
+  const entries = decoded.format === 'bundle' ? decoded.logEntries.length : 0
+  return [
+    ...(decoded.format === 'cms' ? decoded.unchecked : []),
+    ...(timestamps > 0
+      ? [`${timestamps} RFC 3161 timestamp(s): no publisher has an authority`]
+      : []),
+    ...(entries > 0 ? [`${entries} transparency-log entries: no publisher has a log key`] : []),
+  ]
+}
+
+function findSigner(
+  seal: SealInput,
+  decoded: DecodedSeal,
+  signed: Uint8Array | undefined,
+  context: EvidenceContext,
+): { readonly signer: Signer; readonly unchecked: readonly string[] } {
+  if (decoded.format === 'cms') return cmsSigner(decoded, seal.place, context)
+  return decoded.signer.kind === 'key'
+    ? { signer: findKeySigner(decoded, seal.place, signed, context), unchecked: [] }
+    : bundleCertificateSigner(decoded, seal.place, signed, context)
+}
+
+function checkSubject(decoded: DecodedSeal, input: JudgeInput): Statement | undefined {
+  if (decoded.format === 'bundle') return checkBundleDigest(decoded, input)
+  checkCmsDigest(decoded, input)
+  return undefined
+}
+
+function checkBundleDigest(bundle: Bundle, input: JudgeInput): Statement | undefined {
+  const { content } = bundle
+  if (content.kind === 'message') {
+    checkDigest([Buffer.from(content.digest).toString('hex')], 'sha256', input)
+    return undefined
+  }
+  const statement = parseStatement(content.payload)
+  checkDigest(statement.kind === 'seal' ? [statement.subject] : statement.subjects, 'sha256', input)
+  return statement
+}
+
+function checkCmsDigest(cms: Cms, input: JudgeInput): void {
+  checkDigest([Buffer.from(cms.attributes.messageDigest).toString('hex')], cms.digest, input)
+}
+
+/** AWS: Integrity check; not softened by Warn. */
+function checkDigest(
+  got: readonly string[],
+  algorithm: 'sha256' | 'sha384' | 'sha512',
+  input: JudgeInput,
+): void {
+  const expected =
+    algorithm === 'sha256' ? input.artifact.sha256 : toHex(digestOf(input.unsealed, algorithm))
+  if (got.includes(expected)) return
+  if (isOverSealedFile(got, algorithm, input))
+    throw wrongSeal('signed-sealed-file', {
+      expected: `a signature over the unsealed bytes, ${algorithm} ${expected}`,
+      got: 'the signature is over the file with its seal block',
+      fix: 'sign the zip before it is sealed, or use `lacre sign`, which signs the unsealed bytes',
+    })
+  throw wrongSeal('digest-mismatch', {
+    expected: `${algorithm} ${expected}`,
+    got: `the seal is over ${algorithm} ${got[0] ?? 'nothing'}${got.length > 1 ? ' and others' : ''}`,
+    fix: 'the artifact was changed after signing, or the seal belongs to another one: sign this artifact',
+  })
+}
+
+function isOverSealedFile(
+  got: readonly string[],
+  algorithm: 'sha256' | 'sha384' | 'sha512',
+  { artifact, sealed }: JudgeInput,
+): boolean {
+  if (artifact.codeSha256 === artifact.sha256) return false
+  if (algorithm === 'sha256') return got.includes(artifact.codeSha256)
+  return sealed !== undefined && got.includes(toHex(digestOf(sealed, algorithm)))
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

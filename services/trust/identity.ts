@@ -1,0 +1,56 @@
+import {
+  sha256,
+  type SignerIdentity,
+  type Verdict,
+  type X509PublisherDocument,
+} from '../model/index.ts'
+import type { Certificate } from './certificate.ts'
+import type { Signer } from './signer.ts'
+
+/** What thresholds count (RULES §4): the key alone, or issuer, subject and key of a certificate. */
+export function identityOf(signer: Signer): SignerIdentity | undefined {
+  if (signer.kind === 'key') {
+    if (signer.key === undefined) return undefined
+    const { spkiSha256 } = signer.key
+    return { id: `key:${spkiSha256}`, kind: 'key', spkiSha256, display: `key SHA256:${spkiSha256}` }
+  }
+  const { leaf, key } = signer
+  return {
+    id: `x509:${sha256(`${leaf.issuer}\0${leaf.subject}\0${key.spkiSha256}`)}`,
+    kind: 'x509',
+    spkiSha256: key.spkiSha256,
+    display: leaf.subjectText,
+    subject: leaf.subjectText,
+    issuer: leaf.issuerText,
+    certificateSha256: leaf.sha256,
+  }
+}
+
+/** Exact, never by pattern: subject and alternative names must each fit where the publisher lists them. */
+export function fitsSubjects(document: X509PublisherDocument, leaf: Certificate): boolean {
+  const { subjects, subjectAltNames } = document
+  const subjectFits = subjects === undefined || subjects.includes(leaf.subjectText)
+  const altNameFits =
+    subjectAltNames === undefined ||
+    subjectAltNames.some((wanted) =>
+      leaf.extensions.altNames.some(
+        ({ type, value }) => type === wanted.type && value === wanted.value,
+      ),
+    )
+  return subjectFits && altNameFits
+}
+
+/**
+ * The signers that count towards a threshold: one per trusted seal, each publisher, each identity and each key once
+ * over all kinds (RULES §4).
+ */
+export function distinctSigners(verdict: Verdict): readonly SignerIdentity[] {
+  const seen = new Set<string>()
+  return verdict.seals.flatMap(({ outcome, signer, publisher }) => {
+    if (outcome !== 'trusted' || signer === undefined || publisher === undefined) return []
+    const names = [signer.id, signer.spkiSha256, publisher.publisherId]
+    if (names.some((name) => seen.has(name))) return []
+    for (const name of names) seen.add(name)
+    return [signer]
+  })
+}

@@ -1,0 +1,23 @@
+/**
+ * Judges seals: who signed, whether that counts here and now, and what stands against it. Pure: no disk, no net, no
+ * clock, no private key; revocations, publishers and the instant are given. Signature mathematics is node:crypto's.
+ */
+
+/** The verdict over all seals of an artifact; a no is in it, with every reason. Throws nothing for a bad seal. */
+export { judge } from './judge.ts'
+export type { JudgeInput } from './judge-input.ts'
+/** Block and detached seals together; throws INVALID_SEAL where the block is malformed, which means tampered. */
+export { collectSeals } from './collect-seals.ts'
+/** Remembers mathematics between judgements, never verdicts. */
+export { VerificationCache } from './cache.ts'
+/** The only maker of AcceptedArtifact; throws INVALID_CODE_SIGNATURE or POLICY_DENIED. */
+export { accept } from './accept.ts'
+/** Publisher documents, strictly; throw INVALID_PARAMETER. */
+export { parsePublisherDocument, publisherFromPem } from './publisher-document.ts'
+/** What to record to revoke a certificate or key; throws INVALID_PARAMETER. */
+export { revocationTargetsOf } from './targets.ts'
+/** The signers that count towards a threshold, each once. */
+export { distinctSigners } from './identity.ts'
+/** Certificates and keys, parsed strictly; throw INVALID_SEAL. */
+export { isSelfIssued, parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
+export { parsePublicKey, type PublicKey } from './public-key.ts'

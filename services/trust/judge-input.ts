@@ -1,0 +1,24 @@
+import type {
+  ArtifactIdentity,
+  ByteSource,
+  Revocation,
+  SealInput,
+  TrustedPublisher,
+} from '../model/index.ts'
+
+/** All that a verdict is a function of. */
+export interface JudgeInput {
+  readonly artifact: ArtifactIdentity
+  /** The bytes that are signed; `artifact.sha256` is their digest. */
+  readonly unsealed: ByteSource
+  /** The bytes as uploaded: only to tell a signature over the sealed file from a wrong one. */
+  readonly sealed?: ByteSource
+  readonly kind: 'function' | 'layer'
+  /** The function's or layer's name, which a seal may bind. */
+  readonly name: string
+  readonly account: string
+  readonly seals: readonly SealInput[]
+  readonly publishers: readonly TrustedPublisher[]
+  readonly revocations: readonly Revocation[]
+  readonly atMs: number
+}

@@ -1,0 +1,69 @@
+import type { SealFinding, SealReport, Verdict } from '../model/index.ts'
+import { VerificationCache } from './cache.ts'
+import { failed, passed } from './findings.ts'
+import type { JudgeInput } from './judge-input.ts'
+import { toKnownPublishers } from './publisher-material.ts'
+import { judgeSeal } from './report.ts'
+
+/**
+ * What the seals of one artifact say about this use of it, at this instant: AWS's four checks by RULES §3 and §4.
+ * A no is in the verdict, with every reason; nothing is thrown for a bad seal. `cache` remembers mathematics only.
+ */
+export function judge(input: JudgeInput, cache = new VerificationCache()): Verdict {
+  const known = toKnownPublishers(input.publishers, cache)
+  const judged = input.seals.map((seal) => judgeSeal(seal, { input, known, cache }))
+  const seals = judged.map(({ report }) => report)
+  const kind = verdictKind(seals)
+  const changes = judged.flatMap(({ changesAtMs }) => changesAtMs).filter((ms) => ms >= input.atMs)
+  return {
+    kind,
+    seals,
+    findings: summarize(kind, seals, input),
+    validUntilMs: changes.length === 0 ? undefined : Math.min(...changes),
+  }
+}
+
+function verdictKind(seals: readonly SealReport[]): Verdict['kind'] {
+  if (seals.length === 0) return 'unsigned'
+  if (seals.some(({ outcome }) => outcome === 'tampered')) return 'tampered'
+  return seals.some(({ outcome }) => outcome === 'trusted') ? 'trusted' : 'untrusted'
+}
+
+/** The four checks, each at least once: those of the seal that decides. */
+function summarize(
+  kind: Verdict['kind'],
+  seals: readonly SealReport[],
+  input: JudgeInput,
+): readonly SealFinding[] {
+  if (kind === 'unsigned') return unsignedFindings(input)
+  const deciding =
+    seals.find(({ outcome }) => outcome === kind && kind !== 'untrusted') ??
+    seals.toSorted((a, b) => failures(a) - failures(b))[0]
+  const others = seals.filter((seal) => seal !== deciding && kind === 'tampered')
+  const broken = others.flatMap(({ outcome, findings }) =>
+    outcome === 'tampered' ? findings.filter(({ rule }) => rule === 'integrity') : [],
+  )
+  return [...(deciding?.findings ?? []), ...broken]
+}
+
+/** A signer that is known comes nearer than one that is not. */
+function failures({ findings, publisher }: SealReport): number {
+  const failing = findings.filter(({ status }) => status === 'failed').length
+  return failing + (publisher === undefined ? 100 : 0)
+}
+
+/** AWS: code without a signature fails the mismatch check. */
+function unsignedFindings({ name, publishers }: JudgeInput): SealFinding[] {
+  const allowed = publishers.filter((publisher) => publisher.allowed)
+  return [
+    passed('integrity', 'no seal that was changed', 'no seal'),
+    failed('mismatch', 'unsigned', {
+      expected: `a seal by ${allowed.map((one) => `\`${one.name}\``).join(' or ') || 'a publisher'} for \`${name}\``,
+      got: 'no seal, neither in the zip nor beside it',
+      nearest: allowed[0]?.name,
+      fix: 'sign the zip: `lacre sign F.zip --key K.pem`',
+    }),
+    passed('expiry', 'no seal that has expired', 'no seal'),
+    passed('revocation', 'nothing revoked', 'no seal'),
+  ]
+}

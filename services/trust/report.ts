@@ -1,0 +1,154 @@
+import {
+  PlatformError,
+  sha256,
+  type PublisherMatch,
+  type SealFinding,
+  type SealForm,
+  type SealInput,
+  type SealReport,
+  type TrustedPublisher,
+} from '../model/index.ts'
+import { decodeSeal } from '../seal/index.ts'
+import { weighCandidate, type Candidate } from './candidate.ts'
+import { formOf, gatherEvidence, type Evidence } from './evidence.ts'
+import type { EvidenceContext } from './signer.ts'
+import { failed, integrityFinding, passed } from './findings.ts'
+import { identityOf } from './identity.ts'
+import { checkRevocation } from './revocation.ts'
+
+/** A report with what the verdict needs beside it. */
+export interface JudgedSeal {
+  readonly report: SealReport
+  readonly changesAtMs: readonly number[]
+}
+
+/** One seal: tampered, or weighed beside every publisher. */
+export function judgeSeal(seal: SealInput, context: EvidenceContext): JudgedSeal {
+  let form: SealForm | undefined
+  try {
+    const decoded = decodeSeal(seal)
+    form = formOf(decoded)
+    return weigh(gatherEvidence(seal, decoded, context), context)
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== 'INVALID_SEAL') throw error
+    return { report: tamperedReport(seal, form, error), changesAtMs: [] }
+  }
+}
+
+function tamperedReport(
+  seal: SealInput,
+  form: SealForm | undefined,
+  error: PlatformError,
+): SealReport {
+  return {
+    digest: sha256(seal.bytes),
+    format: seal.format,
+    form,
+    place: seal.place,
+    outcome: 'tampered',
+    signer: undefined,
+    publisher: undefined,
+    trustedTimesMs: [],
+    expiresAtMs: undefined,
+    counter: '0',
+    findings: [integrityFinding(error), ...notJudged()],
+    unchecked: [],
+  }
+}
+
+/** Behind a signature that does not hold nobody stands whose validity could be looked at. */
+export function notJudged(): SealFinding[] {
+  return (['mismatch', 'expiry', 'revocation'] as const).map((rule) =>
+    failed(rule, 'not-judged', {
+      expected: 'a seal whose integrity holds',
+      got: 'not judged, since the seal is not intact',
+    }),
+  )
+}
+
+function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
+  const candidates = context.known.map((known) => weighCandidate(evidence, known, context))
+  const identified = candidates.filter((candidate) => candidate.kind === 'identified')
+  const [best] = identified.toSorted((a, b) => rank(a) - rank(b))
+  const stranger = best === undefined ? weighStranger(evidence, candidates, context) : undefined
+  const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]
+  const { seal, form, statement, signer, digest, unchecked } = evidence
+  const trusted = best !== undefined && findings.every(({ status }) => status === 'passed')
+  return {
+    report: {
+      digest,
+      format: seal.format,
+      form,
+      place: seal.place,
+      outcome: trusted ? 'trusted' : 'untrusted',
+      signer: identityOf(signer),
+      publisher: best === undefined ? undefined : toMatch(best.known.publisher),
+      trustedTimesMs: [],
+      expiresAtMs: best?.expiresAtMs,
+      counter: (statement?.kind === 'seal' ? statement.predicate.counter : undefined) ?? '0',
+      findings,
+      unchecked,
+    },
+    changesAtMs: identified.flatMap(({ changesAtMs }) => changesAtMs),
+  }
+}
+
+/** Fewer failures first; among equals one that the signing config allows. */
+function rank(candidate: Extract<Candidate, { kind: 'identified' }>): number {
+  const failures = candidate.findings.filter(({ status }) => status === 'failed').length
+  return failures * 2 + (candidate.known.publisher.allowed ? 0 : 1)
+}
+
+function toMatch(publisher: TrustedPublisher): PublisherMatch {
+  const { id, name, version, arn, allowed } = publisher
+  return { publisherId: id, name, version, arn, allowed }
+}
+
+function integrityHolds({ form, signer, digest }: Evidence): SealFinding {
+  const unknown = signer.kind === 'key' && signer.key === undefined
+  return passed(
+    'integrity',
+    'a seal over these bytes that was not changed',
+    unknown
+      ? `the seal ${digest.slice(0, 12)} (${form}) is well formed and over these bytes; its key is not known`
+      : `the seal ${digest.slice(0, 12)} (${form}) verifies over these bytes`,
+  )
+}
+
+/** Sound, but of nobody we know: reported, and counts for nothing (RULES §3). */
+function weighStranger(
+  evidence: Evidence,
+  candidates: readonly Candidate[],
+  { input, cache }: EvidenceContext,
+): { readonly findings: readonly SealFinding[] } {
+  const { signer } = evidence
+  const kind = signer.kind
+  const rivals = candidates.filter(({ known }) => known.publisher.document.kind === kind)
+  const nearest = rivals.find(({ known }) => known.publisher.allowed) ?? rivals[0]
+  const refusal = candidates.flatMap((one) => (one.kind === 'other' && one.refusal) || [])
+  const farthest = refusal.find(({ reason }) => reason !== 'unknown-issuer') ?? refusal[0]
+  const names = candidates.map(({ known }) => known.publisher.name)
+  const mismatch = failed('mismatch', farthest?.reason ?? 'unknown-signer', {
+    expected: `a seal by ${names.length === 0 ? 'a publisher, of which there is none' : names.map((name) => `\`${name}\``).join(' or ')}`,
+    got: farthest?.got ?? describe(signer),
+    nearest: nearest?.known.publisher.name,
+    fix:
+      farthest?.fix ??
+      (kind === 'x509'
+        ? 'add the root of this certificate as a publisher (`--root` to verify), or sign with one of a known root'
+        : 'add this key as a publisher (`--key` to verify), or sign with a key of a known one'),
+  })
+  const { revocations, atMs } = input
+  const facts = { publisher: undefined, path: [], revocations, atMs }
+  const revocation = checkRevocation(evidence, facts, cache)
+  const expiry = passed('expiry', 'nothing expired', 'no known signer stands behind the seal')
+  return { findings: [mismatch, expiry, ...revocation.findings] }
+}
+
+function describe(signer: Evidence['signer']): string {
+  if (signer.kind === 'x509')
+    return `a certificate of \`${signer.leaf.subjectText}\`, which is of no publisher`
+  return signer.hint === ''
+    ? 'a key that is of no publisher'
+    : `the key SHA256:${signer.hint}, which is of no publisher`
+}
