@@ -1,10 +1,18 @@
 import { mkdirSync } from 'node:fs'
 
 import { openAudit, recordKey } from './audit/index.ts'
+import { openAuthenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { dataPaths, type Config } from './config.ts'
-import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
-import { serveHttp } from './http/index.ts'
+import { ACCESS_KEY_PURPOSE, checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
+import {
+  buildServer,
+  createMetrics,
+  governanceRoutes,
+  type HttpMetrics,
+  lambdaHandlers,
+  invokeHandler,
+} from './http/index.ts'
 import { JobRunner } from './jobs/index.ts'
 import { loadMasterKey, openKeys } from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
@@ -16,7 +24,6 @@ import {
   activationOptions,
   type Deps,
   type Log,
-  type Metrics,
 } from './operations/index.ts'
 import { openRuntime } from './runtime/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
@@ -64,18 +71,19 @@ class Closers implements AsyncDisposable {
  */
 export async function startApp(config: Config, around: Surroundings): Promise<App> {
   const closers = new Closers()
+  const metrics = createMetrics()
   try {
-    const deps = await buildDeps(config, around, closers)
+    const deps = await buildDeps(config, around, { closers, metrics })
     const admin = await ensureAdmin(deps)
     const changed = await deps.runtime.verifyPrepared()
     if (changed.length > 0) around.log.error({ changed }, 'prepared code was changed on the disk')
     await deps.live.refresh()
-    const server = closers.add(await serveHttp(config, deps))
-    writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: server.url, ...admin })
+    const url = await listen(config, deps, { closers, metrics })
+    writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...admin })
     deps.jobs.start()
     deps.audit.wake()
     return {
-      url: server.url,
+      url,
       deps,
       notices: noticesOf(deps),
       [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
@@ -86,7 +94,11 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
   }
 }
 
-async function buildDeps(config: Config, around: Surroundings, closers: Closers): Promise<Deps> {
+async function buildDeps(
+  config: Config,
+  around: Surroundings,
+  { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
+): Promise<Deps> {
   const { clock, random, log } = around
   const { dataDir, place } = config
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -114,12 +126,47 @@ async function buildDeps(config: Config, around: Surroundings, closers: Closers)
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
-  const metrics: Metrics = makeMetrics()
   const deps: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
   } // prettier-ignore
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
+}
+
+/** Listens last and stops first: requests that are under way finish while everything below them is still open. */
+async function listen(
+  config: Config,
+  deps: Deps,
+  { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
+): Promise<string> {
+  const { host, port, tls, trustProxy, openMetrics } = config
+  const authenticator = openAuthenticator({
+    store: deps.store,
+    box: {
+      seal: (plain) => deps.keys.seal(ACCESS_KEY_PURPOSE, Buffer.from(plain)),
+      open: (sealed) => Buffer.from(deps.keys.open(ACCESS_KEY_PURPOSE, sealed)).toString(),
+    },
+    clock: deps.clock,
+    place: deps.place,
+  })
+  let ready = true
+  const server = buildServer({
+    deps,
+    config: { host, port, tls, trustProxy, openMetrics },
+    authenticator,
+    lambdaHandlers: lambdaHandlers(deps),
+    invoke: invokeHandler(deps),
+    governanceRoutes: governanceRoutes(deps),
+    metrics,
+    ready: () => ready,
+  })
+  closers.add({
+    [Symbol.asyncDispose]: async () => {
+      ready = false
+      await server.close()
+    },
+  })
+  return await server.listen({ host, port })
 }
 
 function masterKeyOf(config: Config): { file?: string; value?: string } {

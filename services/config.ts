@@ -9,7 +9,7 @@ export interface ServeOptions {
   readonly listen?: string
   readonly tlsCert?: string
   readonly tlsKey?: string
-  readonly trustProxy?: boolean
+  readonly trustProxy?: string
   readonly account?: string
   readonly region?: string
   readonly isolation?: string
@@ -24,9 +24,9 @@ export interface Config {
   readonly dataDir: string
   readonly host: string
   readonly port: number
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
-  /** A proxy in front ends TLS: a listener beyond loopback is then allowed without our own certificate. */
-  readonly trustProxy: boolean
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** The proxy in front that ends TLS, by name: a listener beyond loopback then needs no certificate of ours. */
+  readonly trustProxy: string | undefined
   readonly place: Place
   readonly isolation: 'auto' | 'bubblewrap' | 'process'
   readonly requireIsolation: boolean
@@ -55,7 +55,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     host,
     port,
     tls: readTls(options),
-    trustProxy: options.trustProxy ?? false,
+    trustProxy: options.trustProxy,
     place: parsePlace(
       options.account ?? env['LACRE_ACCOUNT'] ?? '000000000000',
       options.region ?? env['LACRE_REGION'] ?? 'us-east-1',
@@ -72,21 +72,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
       'error',
     ]),
   }
-  refuseOpenListener(config)
   return Object.freeze(config)
-}
-
-/** RULES §7: beyond loopback only with TLS, ours or a named proxy's. */
-function refuseOpenListener(config: Config): void {
-  if (isLoopback(config.host) || config.tls !== undefined || config.trustProxy) return
-  throw new PlatformError(
-    'CONFIGURATION',
-    `\`${config.host}\` is not loopback: give --tls-cert and --tls-key, or --trust-proxy where a proxy ends TLS`,
-  )
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 }
 
 function parseListen(text: string | undefined): { host: string; port: number } {
@@ -107,7 +93,7 @@ function readTls(options: ServeOptions): Config['tls'] {
     throw new PlatformError('CONFIGURATION', '--tls-cert and --tls-key go together')
   }
   try {
-    return { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) }
+    return { cert: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') }
   } catch (cause) {
     throw new PlatformError('CONFIGURATION', 'the TLS certificate or key cannot be read', { cause })
   }

@@ -1,5 +1,6 @@
 import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 
+import type { RowRef } from './audit/index.ts'
 import { createAccessKey, newAccessKeyPair } from './auth/index.ts'
 import { PlatformError, type Place } from './model/index.ts'
 import { record, type Deps } from './operations/index.ts'
@@ -8,7 +9,8 @@ import type { Store } from './store/index.ts'
 /** The first slice's one user. */
 const ADMIN_ID = 'usr-admin'
 const ADMIN_KEY_SETTING = 'admin-access-key'
-const SECRET_PURPOSE = 'access-key'
+/** What secrets of access keys are sealed for. */
+export const ACCESS_KEY_PURPOSE = 'access-key'
 
 export interface AdminKey {
   readonly accessKeyId: string
@@ -46,7 +48,9 @@ export async function ensureAdmin(deps: Deps): Promise<AdminKey> {
     .where('setting.name', '=', ADMIN_KEY_SETTING)
     .executeTakeFirst()
   if (known !== undefined) {
-    const secretAccessKey = Buffer.from(keys.open(SECRET_PURPOSE, known.secret_sealed)).toString()
+    const secretAccessKey = Buffer.from(
+      keys.open(ACCESS_KEY_PURPOSE, known.secret_sealed),
+    ).toString()
     return { accessKeyId: known.id, secretAccessKey, region, account }
   }
   const pair = newAccessKeyPair(deps.random)
@@ -56,7 +60,7 @@ export async function ensureAdmin(deps: Deps): Promise<AdminKey> {
 
 async function createAdmin(deps: Deps, pair: { id: string; secret: string }): Promise<void> {
   const { account, region } = deps.place
-  const secretSealed = deps.keys.seal(SECRET_PURPOSE, Buffer.from(pair.secret))
+  const secretSealed = deps.keys.seal(ACCESS_KEY_PURPOSE, Buffer.from(pair.secret))
   const event = { type: 'installation', action: 'lacre:Install', resource: `principal/${ADMIN_ID}` }
   await record(deps, event, async (tx, atMs) => {
     await tx
@@ -76,15 +80,13 @@ async function createAdmin(deps: Deps, pair: { id: string; secret: string }): Pr
       principalId: ADMIN_ID,
       createdAtMs: atMs,
     })
-    return {
-      result: undefined,
-      touched: [
-        { table: 'setting', key: { name: 'place' } },
-        { table: 'setting', key: { name: ADMIN_KEY_SETTING } },
-        { table: 'principal', key: { id: ADMIN_ID } },
-        { table: 'access_key', key: { id: pair.id } },
-      ],
-    }
+    const touched: RowRef[] = [
+      { table: 'setting', key: { name: 'place' } },
+      { table: 'setting', key: { name: ADMIN_KEY_SETTING } },
+      { table: 'principal', key: { id: ADMIN_ID } },
+      { table: 'access_key', key: { id: pair.id } },
+    ]
+    return { result: undefined, touched }
   })
 }
 

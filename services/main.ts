@@ -1,10 +1,11 @@
-import { pino } from 'pino'
-
 import { startApp } from './app.ts'
 import { readConfig, type ServeOptions } from './config.ts'
+import { createLogger } from './http/index.ts'
 import { systemClock, systemRandom } from './model/index.ts'
 
 export type { ServeOptions } from './config.ts'
+/** Holds a data directory against its ledger, row by row; reads only, also beside a running service. */
+export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
 
 export interface ServeEvents {
   /** Called once, when requests are answered. */
@@ -13,20 +14,6 @@ export interface ServeEvents {
   say(line: string): void
 }
 
-/** Never in a log, whatever a caller hands over by mistake. */
-const REDACTED = [
-  'authorization',
-  'secretAccessKey',
-  'secret',
-  'payload',
-  'token',
-  '*.authorization',
-  '*.secretAccessKey',
-  '*.secret',
-  '*.payload',
-  '*.token',
-]
-
 /**
  * Runs the service until SIGTERM or SIGINT, then ends it: requests finish, environments stop, the ledger gets its
  * last checkpoint.
@@ -34,7 +21,7 @@ const REDACTED = [
  */
 export async function serve(options: ServeOptions, events: ServeEvents): Promise<void> {
   const config = readConfig(options, process.env)
-  const log = pino({ level: config.logLevel, redact: REDACTED }, pino.destination(2))
+  const log = createLogger({ level: config.logLevel })
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })

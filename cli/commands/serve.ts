@@ -11,7 +11,7 @@ export const command: CommandModule = {
       .option('--listen <host:port>', 'where to listen; port 0 takes any free one')
       .option('--tls-cert <file>', 'certificate chain, PEM')
       .option('--tls-key <file>', 'private key, PEM')
-      .option('--trust-proxy', 'a proxy in front ends TLS')
+      .option('--trust-proxy <name>', 'the proxy in front that ends TLS')
       .option('--account <id>', '12 digits in every ARN')
       .option('--region <name>', 'the region in every ARN')
       .option('--isolation <driver>', 'auto, bubblewrap or process')

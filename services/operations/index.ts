@@ -53,8 +53,6 @@ export { readLive, readLiveHistory } from './live.ts'
 export { readDoctor, type DoctorReport } from './doctor.ts'
 /** The ledger as auditors read it; throws RESOURCE_NOT_FOUND before the first checkpoint. */
 export { readCheckpoint, readLedgerEntries, type LedgerLine } from './ledger.ts'
-/** The durable job that prepares an admitted version and settles its state. */
-export { ACTIVATE, activationHandler, activationOptions } from './activate.ts'
 /** A change the service makes by itself, with its ledger entry and without a decision. */
 export { record } from './commit.ts'
 /** Functions: create, update, read, delete. What is refused throws what the gate throws. */

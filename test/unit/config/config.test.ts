@@ -1,28 +1,15 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 
 import { readConfig } from '../../../services/config.ts'
 
-describe('a listener beyond loopback', () => {
-  test.each(['0.0.0.0:80', '192.0.2.1:80', '[::]:80', 'example.org:80'])(
-    '%s is refused without TLS',
-    (listen) => {
-      expect(() => readConfig({ data: 'd', listen }, {})).toThrow(/not loopback/)
-    },
-  )
-
-  test('is accepted where a proxy that ends TLS is named', () => {
-    expect(readConfig({ data: 'd', listen: '0.0.0.0:80', trustProxy: true }, {}).host).toBe(
-      '0.0.0.0',
-    )
+test('nothing but the data directory has to be given', () => {
+  expect(readConfig({ data: 'd' }, {})).toMatchObject({
+    host: '127.0.0.1',
+    tls: undefined,
+    place: { account: '000000000000', region: 'us-east-1' },
+    isolation: 'auto',
   })
 })
-
-test.each(['127.0.0.1:0', '[::1]:8080', 'localhost:1', '127.8.9.10:1'])(
-  '%s is loopback',
-  (listen) => {
-    expect(() => readConfig({ data: 'd', listen }, {})).not.toThrow()
-  },
-)
 
 test.each(['nonsense', '127.0.0.1', '127.0.0.1:99999', ':80', '127.0.0.1:-1'])(
   '%j is no address to listen on',
