@@ -1,9 +1,10 @@
 import { PlatformError, type Random } from '../model/index.ts'
 import type { AccessKeyTable, Reader, Writer } from '../store/index.ts'
 
-/** Encrypts and decrypts secrets under the master key; `app.ts` takes it from `keys`. */
+/** Encrypts and decrypts secrets under the master key; `app.ts` makes it of `keys`. */
 export interface SecretBox {
   seal(plain: string): string
+  /** @throws PlatformError INTERNAL where the sealed text was changed */
   open(sealed: string): string
 }
 

@@ -1,6 +1,5 @@
-import type { TempFile } from '../../blobs/index.ts'
 import type { Json } from '../../model/index.ts'
-import type { Caller } from '../../operations/index.ts'
+import type { Caller, TempFile } from '../../operations/index.ts'
 
 /** A JSON object as it came in: Lambda's own members, unknown ones tolerated as AWS does. */
 export type JsonObject = { readonly [name: string]: Json | undefined }
@@ -34,3 +33,26 @@ export type LambdaHandler = (request: LambdaRequest) => Promise<LambdaAnswer>
 
 /** By AWS's operation name; those absent answer "OPERATION is not built in this version". */
 export type LambdaHandlers = Readonly<Record<string, LambdaHandler>>
+
+/** One invocation, authenticated, with its payload as it came: no schema, no database on the warm path. */
+export interface InvokeRequest {
+  /** A name, partial ARN or ARN, as in the path. */
+  readonly functionName: string
+  readonly qualifier: string | undefined
+  /** Lower-case names: `x-amz-invocation-type`, `x-amz-log-type`, `x-amz-client-context`, `x-amzn-trace-id`. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** UTF-8 JSON (or nothing) unless it is a DryRun; at most INVOKE_PAYLOAD_LIMIT_BYTES. */
+  readonly payload: Uint8Array
+  readonly caller: Caller
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal
+}
+
+export interface InvokeAnswer {
+  readonly status: number
+  /** `X-Amz-Function-Error`, `X-Amz-Executed-Version`, `X-Amz-Log-Result` … */
+  readonly headers: Readonly<Record<string, string>>
+  readonly payload: Uint8Array
+}
+
+export type InvokeHandler = (request: InvokeRequest) => Promise<InvokeAnswer>

@@ -1,0 +1,29 @@
+/**
+ * The edge: one server, every signed request through one pipeline (authenticate, authorize, size, body hash, operation),
+ * Lambda's API and our own beside each other. It knows no SQL and decides nothing.
+ */
+/** Builds the server; throws CONFIGURATION where it would listen beyond this machine without TLS. */
+export { buildServer, type ServerParts } from './server.ts'
+/** Where and how to listen, with the limits and timeouts (milliseconds) that hold where none are given. */
+export { checkListener, httpDefaults, isLoopback, type HttpConfig } from './listener.ts'
+/** What one process may hold of bodies being taken in. */
+export { defaultIntakeLimits, type IntakeLimits } from './intake-budget.ts'
+/** A registry that operations count in and `/metrics` shows. */
+export { createMetrics, type HttpMetrics } from './metrics.ts'
+/** The service's log: one line of JSON per event, secrets redacted. */
+export { createLogger, type LoggerOptions } from './logger.ts'
+/** Every code with its AWS type and status. */
+export { errorTable, type AwsError } from './error-table.ts'
+/** What handlers of Lambda's operations are. */
+export type {
+  InvokeAnswer,
+  InvokeHandler,
+  InvokeRequest,
+  JsonObject,
+  LambdaAnswer,
+  LambdaHandler,
+  LambdaHandlers,
+  LambdaRequest,
+} from './lambda/handler.ts'
+/** The routes of `/api/v1`. */
+export { governanceRoutes, type Route } from './governance/index.ts'

@@ -1,0 +1,47 @@
+import { isIP } from 'node:net'
+
+import { PlatformError } from '../model/index.ts'
+
+export interface HttpConfig {
+  readonly host: string
+  readonly port: number
+  /** PEM; with it the listener speaks TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  /** The proxy that speaks TLS before us, named by whoever runs it; its presence is believed, its headers are not. */
+  readonly trustProxy?: string
+  /** `/metrics` for everybody; otherwise for the loopback alone. */
+  readonly openMetrics?: boolean
+  readonly maxConnections?: number
+  readonly headersTimeoutMs?: number
+  /** For a whole request, body included. */
+  readonly requestTimeoutMs?: number
+  /** Without a byte of the body. */
+  readonly bodyIdleMs?: number
+  readonly keepAliveMs?: number
+}
+
+export const httpDefaults = {
+  maxConnections: 1_024,
+  headersTimeoutMs: 20_000,
+  requestTimeoutMs: 300_000,
+  bodyIdleMs: 30_000,
+  keepAliveMs: 65_000,
+} as const
+
+/**
+ * Access keys cross the wire as signatures, code and payloads as they are: TLS, or this machine only (RULES §7).
+ * @throws PlatformError CONFIGURATION
+ */
+export function checkListener(config: HttpConfig): void {
+  if (config.tls !== undefined || config.trustProxy !== undefined || isLoopback(config.host)) return
+  throw new PlatformError(
+    'CONFIGURATION',
+    `\`${config.host}\` is not a loopback address: a TLS certificate or a named proxy is needed to listen there`,
+  )
+}
+
+export function isLoopback(address: string): boolean {
+  const host = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+  if (isIP(host) === 4) return host.startsWith('127.')
+  return host === '::1' || host === 'localhost'
+}

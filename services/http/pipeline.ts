@@ -1,0 +1,155 @@
+import type { Admission, Authenticator, SignedRequest } from '../auth/index.ts'
+import type { BlobStore } from '../blobs/index.ts'
+import { PlatformError, type Clock, type Random } from '../model/index.ts'
+import type { Caller, Log } from '../operations/index.ts'
+
+import { ClientGone, TakenBody, takeBody } from './body-intake.ts'
+import { awsErrorOf, toPlatformError } from './error-answer.ts'
+import type { IntakeBudget } from './intake-budget.ts'
+import type { EdgeMetrics } from './metrics.ts'
+import { declaresBody, readRequest, sendAnswer, type Exchange, type WireAnswer } from './wire.ts'
+
+/** What the edge itself works with. */
+export interface Edge {
+  readonly authenticator: Authenticator
+  readonly blobs: Pick<BlobStore, 'createTemp' | 'stage' | 'openStaged'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: EdgeMetrics
+  readonly budget: IntakeBudget
+  readonly bodyIdleMs: number
+}
+
+/** A request whose caller and body are known. */
+export interface TakenRequest {
+  readonly caller: Caller
+  readonly body: TakenBody
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal
+}
+
+/** How one kind of request is taken in: found from its method and path, before anything else is believed. */
+export interface Plan {
+  /** For metrics and log: an operation's name, never a caller's text. */
+  readonly operation: string
+  readonly services: readonly string[]
+  readonly action: string
+  readonly changing: boolean
+  readonly limitBytes: number
+  readonly tooLarge: () => PlatformError
+  /** The body stays in memory whatever its size (Invoke). */
+  readonly inMemory: boolean
+  readonly mediaTypes: RegExp
+  run(request: TakenRequest): Promise<WireAnswer>
+}
+
+/** One API: where its plans come from and how it words an error. */
+export interface Face {
+  readonly name: string
+  /** @throws PlatformError UNKNOWN_OPERATION, INVALID_PARAMETER */
+  plan(request: SignedRequest): Plan
+  refuse(error: PlatformError): WireAnswer
+}
+
+/** Authenticate, authorize, size, body hash, then the operation (RULES §5): every signed request takes this way. */
+export async function serve(edge: Edge, exchange: Exchange, face: Face): Promise<void> {
+  const startedMs = edge.clock.monotonicMs()
+  const seen = { operation: 'unknown', principal: undefined as string | undefined }
+  const gone = new AbortController()
+  exchange.res.on('close', () => {
+    if (!exchange.res.writableFinished) gone.abort()
+  })
+  let status = 0
+  try {
+    const answer = await answerTo(edge, exchange, { face, seen, signal: gone.signal })
+    status = answer.status
+    sendAnswer(exchange, answer)
+  } catch (error) {
+    if (error instanceof ClientGone) {
+      exchange.req.destroy()
+      return
+    }
+    status = refuse(edge, exchange, { face, seen, error })
+  } finally {
+    const durationMs = edge.clock.monotonicMs() - startedMs
+    edge.metrics.request(face.name, { operation: seen.operation, status, durationMs })
+    const { requestId } = exchange
+    edge.log.debug({ requestId, ...seen, status, durationMs }, 'request answered')
+  }
+}
+
+interface Seen {
+  operation: string
+  principal: string | undefined
+}
+
+async function answerTo(
+  edge: Edge,
+  exchange: Exchange,
+  with_: { face: Face; seen: Seen; signal: AbortSignal },
+): Promise<WireAnswer> {
+  const request = readRequest(exchange.req)
+  const plan = with_.face.plan(request)
+  with_.seen.operation = plan.operation
+  const admission = await edge.authenticator.begin(request, plan)
+  with_.seen.principal = admission.principal.id
+  checkEncoding(exchange, plan)
+  await using body = await intake(edge, exchange, plan)
+  const principal = await finish(admission, body)
+  const caller = { principal, requestId: exchange.requestId }
+  return await plan.run({ caller, body, signal: with_.signal })
+}
+
+async function finish(admission: Admission, body: TakenBody): ReturnType<Admission['finish']> {
+  return await admission.finish(body.sha256)
+}
+
+async function intake(edge: Edge, exchange: Exchange, plan: Plan): Promise<TakenBody> {
+  const { req } = exchange
+  if (!declaresBody(req)) return new TakenBody(edge.budget)
+  const declared = req.headers['content-length']
+  return await takeBody(req, {
+    budget: edge.budget,
+    limitBytes: plan.limitBytes,
+    tooLarge: plan.tooLarge,
+    createTemp: plan.inMemory ? undefined : () => edge.blobs.createTemp(),
+    idleMs: edge.bodyIdleMs,
+    declaredBytes: declared === undefined ? undefined : Number(declared),
+  })
+}
+
+/**
+ * Exactly the types expected, and nothing chosen by them: which schema holds is never the content type's affair
+ * (fastify CVE-2025-32442 and its followers).
+ */
+function checkEncoding(exchange: Exchange, plan: Plan): void {
+  const { headers } = exchange.req
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new PlatformError('UNSUPPORTED_MEDIA_TYPE', 'a content encoding is not supported')
+  const type = headers['content-type']
+  if (type !== undefined && !plan.mediaTypes.test(type)) {
+    throw new PlatformError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `the content type \`${type.slice(0, 80)}\` is not expected here`,
+    )
+  }
+}
+
+function refuse(
+  edge: Edge,
+  exchange: Exchange,
+  with_: { face: Face; seen: Seen; error: unknown },
+): number {
+  const error = toPlatformError(with_.error)
+  const { status } = awsErrorOf(error)
+  const { requestId } = exchange
+  const facts = { requestId, ...with_.seen, code: error.code, detail: error.detail, status }
+  // Failed authentication leaves no ledger entry, a metric instead (RULES §6).
+  if (with_.seen.principal === undefined) edge.metrics.authenticationFailure(error.code)
+  if (status >= 500) edge.log.error({ ...facts, err: error, cause: error.cause }, 'request failed')
+  else edge.log.info({ ...facts, message: error.message }, 'request refused')
+  sendAnswer(exchange, with_.face.refuse(error))
+  return status
+}

@@ -1,0 +1,200 @@
+import { createServer, type RequestListener, type Server as HttpServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+
+import type { Authenticator } from '../auth/index.ts'
+import { PlatformError } from '../model/index.ts'
+import type { Deps } from '../operations/index.ts'
+
+import { toAwsAnswer } from './error-answer.ts'
+import { artifactFace, governanceFace, unknownRouteFace } from './governance-face.ts'
+import type { Route } from './governance/index.ts'
+import { IntakeBudget, defaultIntakeLimits, type IntakeLimits } from './intake-budget.ts'
+import type { InvokeHandler, LambdaHandlers } from './lambda/handler.ts'
+import { lambdaFace } from './lambda/service.ts'
+import { checkListener, httpDefaults, isLoopback, type HttpConfig } from './listener.ts'
+import type { HttpMetrics } from './metrics.ts'
+import { serve, type Edge, type Face } from './pipeline.ts'
+import type { WireAnswer } from './wire.ts'
+
+export interface ServerParts {
+  readonly deps: Pick<Deps, 'blobs' | 'clock' | 'random' | 'log'>
+  readonly config: HttpConfig
+  readonly authenticator: Authenticator
+  readonly lambdaHandlers: LambdaHandlers
+  /** Left out while nothing can run. */
+  readonly invoke?: InvokeHandler
+  readonly governanceRoutes: readonly Route[]
+  readonly metrics: HttpMetrics
+  /** What `/readyz` answers by: false while starting and while stopping. */
+  readonly ready: () => boolean
+  readonly intakeLimits?: IntakeLimits
+}
+
+const MAX_HEADER_BYTES = 65_536
+
+/**
+ * The server, not listening yet. Fastify finds the route; from there every signed request takes the pipeline.
+ * @throws PlatformError CONFIGURATION where it would listen beyond this machine without TLS
+ */
+export function buildServer(parts: ServerParts): FastifyInstance {
+  checkListener(parts.config)
+  const edge = toEdge(parts)
+  const lambda = lambdaFace({ edge, handlers: parts.lambdaHandlers, invoke: parts.invoke })
+  const app = Fastify({
+    serverFactory: (handler) => createListener(parts.config, handler),
+    genReqId: () => parts.deps.random.uuid(),
+    routerOptions: { maxParamLength: 8_192 },
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => refuseUnreadable(parts, error, socket),
+    frameworkErrors: (_error, request, reply) => hijack(edge, { request, reply }, lambda),
+  })
+  openRoutes(app, parts)
+  app.register(
+    (scope, _options, done) => {
+      governanceScope(scope, edge, parts.governanceRoutes)
+      done()
+    },
+    { prefix: '/api/v1' },
+  )
+  // Lambda's paths and all that is none: one table of our own, over the raw path.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) hijack(edge, { request, reply }, lambda)
+    await Promise.resolve()
+  })
+  return app
+}
+
+function toEdge(parts: ServerParts): Edge {
+  const { blobs, clock, random, log } = parts.deps
+  return {
+    blobs,
+    clock,
+    random,
+    log,
+    authenticator: parts.authenticator,
+    metrics: parts.metrics,
+    budget: new IntakeBudget(parts.intakeLimits ?? defaultIntakeLimits),
+    bodyIdleMs: parts.config.bodyIdleMs ?? httpDefaults.bodyIdleMs,
+  }
+}
+
+function createListener(config: HttpConfig, handler: RequestListener): HttpServer {
+  const limits = { ...httpDefaults, ...config }
+  const options = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    // How often the two are looked at: a slow client is let go at most a second late.
+    connectionsCheckingInterval: 1_000,
+  }
+  const server =
+    config.tls === undefined
+      ? createServer(options, handler)
+      : createTlsServer({ ...options, ...config.tls, minVersion: 'TLSv1.2' }, handler)
+  server.maxConnections = limits.maxConnections
+  return server
+}
+
+/** Unsigned and telling nothing but whether it works (RULES §7). */
+function openRoutes(app: FastifyInstance, parts: ServerParts): void {
+  app.get('/healthz', () => ({ status: 'ok' }))
+  app.get('/readyz', (_request, reply) =>
+    parts.ready() ? { status: 'ready' } : reply.code(503).send({ status: 'not ready' }),
+  )
+  app.get('/metrics', async (request, reply) => {
+    const { openMetrics, trustProxy } = parts.config
+    // Behind a proxy everybody comes from the loopback.
+    const local = trustProxy === undefined && isLoopback(request.socket.remoteAddress ?? '')
+    if (openMetrics !== true && !local) return reply.code(403).send({ status: 'not open' })
+    return reply.type(parts.metrics.contentType).send(await parts.metrics.text())
+  })
+}
+
+function governanceScope(scope: FastifyInstance, edge: Edge, routes: readonly Route[]): void {
+  for (const route of routes) {
+    scope.route({
+      method: route.method,
+      url: route.path,
+      onRequest: takeOver(edge, (request) => governanceFace(route, request.params)),
+      handler: unreachable,
+    })
+  }
+  scope.route<{ Params: { sha256: string } }>({
+    method: 'PUT',
+    url: '/artifacts/:sha256',
+    onRequest: takeOver(edge, (request) => artifactFace(edge, sha256Of(request.params))),
+    handler: unreachable,
+  })
+  scope.all('/*', { onRequest: takeOver(edge, () => unknownRouteFace) }, unreachable)
+}
+
+function sha256Of(params: unknown): string {
+  const found = typeof params === 'object' && params !== null && 'sha256' in params
+  return found ? String(params.sha256) : ''
+}
+
+/** A hook that takes the request out of Fastify's hands before its body is touched. */
+function takeOver(
+  edge: Edge,
+  face: (request: FastifyRequest) => Face,
+): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  return async (request, reply) => {
+    hijack(edge, { request, reply }, face(request))
+    await Promise.resolve()
+  }
+}
+
+function hijack(
+  edge: Edge,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  face: Face,
+): void {
+  reply.hijack()
+  const exchange = { req: request.raw, res: reply.raw, requestId: request.id }
+  void serve(edge, exchange, face).catch((cause: unknown) => {
+    edge.log.error({ requestId: request.id, cause }, 'answer could not be sent')
+    request.raw.destroy()
+  })
+}
+
+function unreachable(): never {
+  throw new PlatformError('INTERNAL', 'a request that was taken over came back')
+}
+
+/** What Node could not read as HTTP, or not in time. */
+function refuseUnreadable(
+  parts: ServerParts,
+  error: Error & { code?: string },
+  socket: Socket,
+): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const answer = toAwsAnswer(unreadable(error.code))
+  const requestId = parts.deps.random.uuid()
+  parts.deps.log.debug({ requestId, code: error.code }, 'request could not be read')
+  socket.end(plainResponse(answer, requestId))
+}
+
+function unreadable(code: string | undefined): PlatformError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new PlatformError('REQUEST_TIMEOUT', 'the request came too slowly')
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new PlatformError('INVALID_PARAMETER', 'the request headers are too large')
+  return new PlatformError('INVALID_PARAMETER', 'the request is not HTTP/1.1')
+}
+
+function plainResponse(answer: WireAnswer, requestId: string): string {
+  const body = typeof answer.body === 'string' ? answer.body : ''
+  const headers = {
+    ...answer.headers,
+    'x-amzn-RequestId': requestId,
+    connection: 'close',
+    'content-length': String(Buffer.byteLength(body)),
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${answer.status} Refused\r\n${lines.join('')}\r\n${body}`
+}
