@@ -100,7 +100,7 @@ export async function append(tx: Writer, entry: NewEntry): Promise<Appended> {
 async function lockHead(tx: Writer): Promise<LedgerHeadTable> {
   const head = await tx
     .updateTable('ledger_head')
-    .set({ id: 1 })
+    .set((head) => ({ size: head.ref('size') }))
     .where('id', '=', 1)
     .returningAll()
     .executeTakeFirst()

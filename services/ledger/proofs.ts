@@ -1,4 +1,4 @@
-import { nodeHash, type Hash } from './merkle.ts'
+import { EMPTY_ROOT, nodeHash, type Hash } from './merkle.ts'
 
 /** Where hashes of complete subtrees come from: rows, tiles or an array. */
 export type NodeReader = (level: number, index: number) => Promise<Hash> | Hash
@@ -88,7 +88,7 @@ export interface InclusionClaim {
 /** RFC 9162 §2.1.3.2. */
 export function verifyInclusion(claim: InclusionClaim): boolean {
   const { index, size } = claim
-  if (!isCount(index) || !isCount(size) || index >= size) return false
+  if (!isCount(index) || !isCount(size) || index >= size || !isHash(claim.leafHash)) return false
   let node = index
   let last = size - 1
   let hash = claim.leafHash
@@ -113,7 +113,7 @@ export interface ConsistencyClaim {
   readonly proof: readonly Hash[]
 }
 
-/** RFC 9162 §2.1.4.2. Of the empty tree there is nothing to prove, and nothing is taken for a proof. */
+/** RFC 9162 §2.1.4.2. Every tree begins with the empty one: for it, its root is what is checked. */
 export function verifyConsistency(claim: ConsistencyClaim): boolean {
   return verifySubtreeConsistency({
     start: 0,
@@ -137,7 +137,9 @@ export interface SubtreeConsistencyClaim {
 /** draft-ietf-plants-merkle-tree-certs §4.4: RFC 9162's consistency for a subtree that need not begin at 0. */
 export function verifySubtreeConsistency(claim: SubtreeConsistencyClaim): boolean {
   const { start, end, size } = claim
-  if (!isSubtree(start, end) || !isCount(size) || end > size) return false
+  if (!isCount(start) || !isCount(end) || !isCount(size) || end > size) return false
+  if (start === end) return isEmptySubtree(claim)
+  if (!isSubtree(start, end)) return false
   let [from, to, last] = [start, end - 1, size - 1]
   const shift = (): void => {
     ;[from, to, last] = [half(from), half(to), half(last)]
@@ -167,6 +169,11 @@ export function verifySubtreeConsistency(claim: SubtreeConsistencyClaim): boolea
   return last === 0 && old === claim.subtreeRoot && now === claim.root
 }
 
+function isEmptySubtree(claim: SubtreeConsistencyClaim): boolean {
+  const { size, subtreeRoot, root, proof } = claim
+  return proof.length === 0 && subtreeRoot === EMPTY_ROOT && (size > 0 || root === EMPTY_ROOT)
+}
+
 /** A leaf in a subtree: its start is a multiple of the power of two that holds it. */
 export function verifySubtreeInclusion(claim: Omit<InclusionClaim, 'size'> & Range): boolean {
   const { start, end } = claim
@@ -179,6 +186,10 @@ function isSubtree(start: number, end: number): boolean {
   let width = 1
   while (width < end - start) width *= 2
   return start % width === 0
+}
+
+function isHash(text: Hash): boolean {
+  return /^[0-9a-f]{64}$/.test(text)
 }
 
 function isCount(value: number): boolean {

@@ -37,7 +37,9 @@ export function parseVerifierKey(text: string): NoteKey {
   const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim())
   const [, name = '', id = '', encoded = ''] = match ?? []
   const bytes = Buffer.from(encoded, 'base64')
-  if (match === null || bytes.length !== 33 || bytes[0] !== ED25519) throw refuseKey()
+  if (match === null || bytes.length !== 33 || bytes.toString('base64') !== encoded)
+    throw refuseKey()
+  if (bytes[0] !== ED25519) throw refuseKey()
   const key = keyOf(name, bytes.subarray(1))
   if (key.id !== id) throw refuseKey()
   return key
