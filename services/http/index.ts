@@ -27,3 +27,9 @@ export type {
 } from './lambda/handler.ts'
 /** The routes of `/api/v1`. */
 export { governanceRoutes, type Route } from './governance/index.ts'
+/** Lambda's operations on functions, versions, aliases and layers, and Invoke. */
+export { functionHandlers } from './lambda/functions.ts'
+export { versionHandlers } from './lambda/versions.ts'
+export { aliasHandlers } from './lambda/aliases.ts'
+export { layerHandlers } from './lambda/layers.ts'
+export { invokeHandler } from './lambda/invoke.ts'

@@ -4,6 +4,7 @@ import { functionNotFound, locateFunction, type FunctionAsked } from './function
 
 export interface InvokeInput extends FunctionAsked {
   readonly invocationType: 'RequestResponse' | 'DryRun' | 'Event'
+  /** UTF-8 JSON or nothing: the edge has looked. */
   readonly payload: Uint8Array
   /** Base64, as it came. */
   readonly clientContext?: string | undefined
@@ -32,8 +33,8 @@ const PAYLOAD_LIMIT_BYTES = limits.INVOKE_PAYLOAD_LIMIT_BYTES
 /**
  * Resolves the qualifier once, stamps what it found on the call and runs exactly that. Memory only up to the runtime:
  * no database, no signature, no policy (DESIGN §8).
- * @throws PlatformError FUNCTION_NOT_FOUND, FUNCTION_NOT_READY, REQUEST_TOO_LARGE, INVALID_REQUEST_CONTENT,
- * INVALID_PARAMETER (asynchronous), TOO_MANY_REQUESTS
+ * @throws PlatformError FUNCTION_NOT_FOUND, FUNCTION_NOT_READY, REQUEST_TOO_LARGE, INVALID_PARAMETER
+ * (asynchronous), TOO_MANY_REQUESTS
  */
 export async function invoke(
   deps: Deps,
@@ -58,7 +59,6 @@ export async function invoke(
   if (input.invocationType === 'DryRun')
     return { status: 204, payload: EMPTY, functionError: false, decisionId: target.spec.decisionId }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
-  requireJson(payload)
   const outcome = await run(deps, target, {
     requestId: caller.requestId,
     payload,
@@ -125,22 +125,5 @@ async function run(
     const durationMs = deps.clock.monotonicMs() - startMs
     deps.metrics.invocation(functionName, throttled ? 'throttle' : 'error', durationMs)
     throw error
-  }
-}
-
-/** AWS refuses what is no JSON before the function sees it (recorded: InvalidRequestContentException). */
-function requireJson(payload: Uint8Array): void {
-  const prefix = 'Could not parse request body into json: Could not parse payload into json: '
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(payload)
-  } catch (cause) {
-    throw new PlatformError('INVALID_REQUEST_CONTENT', `${prefix}it is not UTF-8`, { cause })
-  }
-  try {
-    JSON.parse(text)
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message.slice(0, 120) : 'it is no JSON'
-    throw new PlatformError('INVALID_REQUEST_CONTENT', `${prefix}${why}`, { cause })
   }
 }

@@ -1,0 +1,50 @@
+import { invoke, type Deps } from '../../operations/index.ts'
+import { checkFunctionName, checkQualifier } from './function-name.ts'
+import type { InvokeHandler } from './handler.ts'
+import { ConstraintCheck } from './validation.ts'
+
+const TYPES = ['RequestResponse', 'Event', 'DryRun'] as const
+
+/** Lambda's Invoke: headers in, one operation, headers out (SPEC A10). */
+export function invokeHandler(deps: Deps): InvokeHandler {
+  return async (request) => {
+    const { headers, functionName, qualifier } = request
+    const check = new ConstraintCheck()
+    checkQualifier(check, qualifier)
+    checkFunctionName(check, functionName, 'namespaced')
+    const asked = headers['x-amz-invocation-type'] ?? 'RequestResponse'
+    check.oneOf('invocationType', asked, TYPES)
+    const logType = headers['x-amz-log-type'] ?? 'None'
+    check.oneOf('logType', logType, ['None', 'Tail'])
+    check.finish()
+    const answer = await invoke(deps, request.caller, {
+      functionName,
+      qualifier,
+      invocationType: TYPES.find((type) => type === asked) ?? 'RequestResponse',
+      payload: request.payload,
+      clientContext: headers['x-amz-client-context'],
+      traceId: headers['x-amzn-trace-id'],
+      tail: logType === 'Tail',
+      signal: request.signal,
+    })
+    return {
+      status: answer.status,
+      payload: answer.payload,
+      headers: {
+        ...(answer.status === 200 ? { 'content-type': 'application/json' } : {}),
+        // Recorded: "Unhandled" for every function error.
+        ...(answer.functionError ? { 'x-amz-function-error': 'Unhandled' } : {}),
+        ...named('x-amz-executed-version', answer.executedVersion),
+        ...named(
+          'x-amz-log-result',
+          answer.logTail && Buffer.from(answer.logTail).toString('base64'),
+        ),
+        ...named('x-lacre-decision-id', answer.decisionId),
+      },
+    }
+  }
+}
+
+function named(name: string, value: string | undefined): Record<string, string> {
+  return value === undefined ? {} : { [name]: value }
+}
