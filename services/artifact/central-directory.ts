@@ -74,7 +74,20 @@ export function readCentralDirectory(source: ByteSource, end: EndRecord): Centra
       `the central directory holds ${reader.left} bytes beside its entries`,
       { offset: reader.position },
     )
+  // After all sizes are added up: to be too large is the plainer answer, and AWS's.
+  for (const entry of entries) checkRatio(entry)
   return entries
+}
+
+function checkRatio(entry: CentralEntry): void {
+  const { path, sizeBytes, compressedBytes } = entry
+  if (sizeBytes <= limits.INFLATE_RATIO_FLOOR_BYTES) return
+  if (sizeBytes > compressedBytes * limits.INFLATE_RATIO_LIMIT)
+    throw refusal(
+      'zip.ratio',
+      `${shown(path)} grows more than ${limits.INFLATE_RATIO_LIMIT} times on inflating`,
+      { entry: path },
+    )
 }
 
 function readEntry(reader: ForwardReader): CentralEntry {
@@ -140,11 +153,6 @@ function checkFields(entry: CentralEntry, name: string): void {
     throw refuse('zip.size', 'is stored, and has two different sizes')
   if (entry.kind === 'directory' && entry.sizeBytes !== 0)
     throw refuse('zip.size', 'is a directory with content')
-  if (
-    entry.sizeBytes > limits.INFLATE_RATIO_FLOOR_BYTES &&
-    entry.sizeBytes > entry.compressedBytes * limits.INFLATE_RATIO_LIMIT
-  )
-    throw refuse('zip.ratio', `grows more than ${limits.INFLATE_RATIO_LIMIT} times on inflating`)
 }
 
 function checkExtraAndComment(

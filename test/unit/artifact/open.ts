@@ -1,0 +1,25 @@
+import { openArtifact } from '../../../services/artifact/index.ts'
+import { PlatformError, bufferSource, type Artifact } from '../../../services/model/index.ts'
+import { buildZip, type ZipSpec } from '../../support/zip-builder.ts'
+
+export const open = (bytes: Uint8Array): Promise<Artifact> => openArtifact(bufferSource(bytes))
+
+export const openSpec = (spec: ZipSpec): Promise<Artifact> => open(buildZip(spec))
+
+/** The rule that refuses these bytes, `accepted`, or the untyped error itself. */
+export async function ruleOf(bytes: Uint8Array): Promise<string> {
+  try {
+    await open(bytes)
+    return 'accepted'
+  } catch (error) {
+    if (error instanceof PlatformError && error.code === 'INVALID_ARTIFACT')
+      return String(error.detail['rule'])
+    throw error
+  }
+}
+
+export async function read(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of content) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
