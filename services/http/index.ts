@@ -14,6 +14,9 @@ export { createMetrics, type HttpMetrics } from './metrics.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
 /** Every code with its AWS type and status. */
 export { errorTable, type AwsError } from './error-table.ts'
+/** Lambda's operations that are built, and Invoke. */
+export { lambdaHandlers } from './lambda/handlers.ts'
+export { invokeHandler } from './lambda/invoke.ts'
 /** What handlers of Lambda's operations are. */
 export type {
   InvokeAnswer,
@@ -27,9 +30,6 @@ export type {
 } from './lambda/handler.ts'
 /** The routes of `/api/v1`. */
 export { governanceRoutes, type Route } from './governance/index.ts'
-/** Lambda's operations on functions, versions, aliases and layers, and Invoke. */
-export { functionHandlers } from './lambda/functions.ts'
-export { versionHandlers } from './lambda/versions.ts'
-export { aliasHandlers } from './lambda/aliases.ts'
-export { layerHandlers } from './lambda/layers.ts'
+/** Lambda's operations: those that are built, and Invoke. */
+export { lambdaHandlers } from './lambda/handlers.ts'
 export { invokeHandler } from './lambda/invoke.ts'

@@ -121,6 +121,7 @@ async function keepArtifacts(deps: Deps, judgement: Judgement): Promise<Accepted
       { identity, source },
       facts.verdict,
       judgement.decision,
+      judgement.facts,
     )
     await deps.blobs.put(artifact)
     accepted.push(artifact)

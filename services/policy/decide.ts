@@ -44,8 +44,9 @@ export function decide(facts: Facts, id: string): Decision {
 
 function* signatureChecks(facts: Facts, subject: SubjectFacts): Generator<DecisionCheck> {
   for (const rule of ['integrity', 'mismatch', 'expiry', 'revocation'] as const) {
-    const finding = subject.verdict.findings.find((candidate) => candidate.rule === rule)
-    if (finding === undefined) {
+    const findings = subject.verdict.findings.filter((finding) => finding.rule === rule)
+    for (const finding of findings) yield toCheck(facts, subject, finding)
+    if (findings.length === 0) {
       // A verdict without one of the four checks is no evidence: fail closed.
       yield {
         rule: `signature.${rule}`,
@@ -54,8 +55,6 @@ function* signatureChecks(facts: Facts, subject: SubjectFacts): Generator<Decisi
         expected: 'a finding for every check',
         got: 'none',
       }
-    } else {
-      yield toCheck(facts, subject, finding)
     }
   }
 }

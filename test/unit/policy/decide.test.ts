@@ -179,3 +179,16 @@ test('what loads code by itself is told, and allowed by the default set', () => 
     ]),
   )
 })
+
+test('one failed finding refuses, also behind a passed one of the same rule', () => {
+  const plain = subject(FUNCTION)
+  const doubled: SubjectFacts = {
+    ...plain,
+    verdict: {
+      ...plain.verdict,
+      findings: [...plain.verdict.findings, ...verdict(['integrity']).findings.slice(0, 1)],
+    },
+  }
+
+  expect(decide(facts([doubled], 'Warn'), 'dec-1').refusal).toBe('INVALID_CODE_SIGNATURE')
+})

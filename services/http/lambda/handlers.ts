@@ -1,0 +1,18 @@
+import type { Deps } from '../../operations/index.ts'
+import { aliasHandlers } from './aliases.ts'
+import { codeSigningHandlers } from './code-signing.ts'
+import { functionHandlers } from './functions.ts'
+import type { LambdaHandlers } from './handler.ts'
+import { layerHandlers } from './layers.ts'
+import { versionHandlers } from './versions.ts'
+
+/** Every operation that is built, by AWS's name; Invoke takes a path of its own. */
+export function lambdaHandlers(deps: Deps): LambdaHandlers {
+  return {
+    ...functionHandlers(deps),
+    ...versionHandlers(deps),
+    ...aliasHandlers(deps),
+    ...layerHandlers(deps),
+    ...codeSigningHandlers(deps),
+  }
+}
