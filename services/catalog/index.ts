@@ -9,7 +9,7 @@ export { parsePublisherName } from './publishers.ts'
 /** Reads; the get forms throw RESOURCE_NOT_FOUND. */
 export { findPublisher, getPublisher, getPublisherVersion, listPublishers } from './publishers.ts'
 /** Writes, inside the gate. insertPublisher throws RESOURCE_CONFLICT for a name ever taken. */
-export { insertPublisher, insertPublisherVersion, retirePublisherVersion } from './publishers.ts'
+export { cancelPublisherVersion, insertPublisher, insertPublisherVersion } from './publishers.ts'
 /** Every publisher version as trust wants them, marked where a code signing config allows it. */
 export { trustedPublishers } from './publishers.ts'
 export type { Publisher, PublisherStatus, PublisherVersion } from './publishers.ts'

@@ -177,18 +177,17 @@ export async function insertPublisherVersion(
     .execute()
 }
 
-/** Active → Canceled → Revoked, never back: the `where` lets no other move through. */
-export async function retirePublisherVersion(
+/** Active → Canceled, never back. What is revoked stands in `revocation` alone: it has a time of its own. */
+export async function cancelPublisherVersion(
   tx: Writer,
   version: { readonly publisherId: string; readonly version: string },
-  status: 'Canceled' | 'Revoked',
 ): Promise<void> {
   await tx
     .updateTable('publisher_version')
-    .set({ status })
+    .set({ status: 'Canceled' })
     .where('publisher_id', '=', version.publisherId)
     .where('version', '=', version.version)
-    .where('status', 'in', status === 'Canceled' ? ['Active'] : ['Active', 'Canceled'])
+    .where('status', '=', 'Active')
     .execute()
 }
 

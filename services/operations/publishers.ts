@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 
 import {
+  cancelPublisherVersion as cancelVersionRow,
   findPublisher,
   getPublisher,
   getPublisherVersion,
@@ -8,7 +9,6 @@ import {
   insertPublisherVersion,
   listPublishers as selectPublishers,
   parsePublisherName,
-  retirePublisherVersion,
   type Publisher,
 } from '../catalog/index.ts'
 import {
@@ -144,7 +144,7 @@ export async function cancelPublisherVersion(
     commit: async (tx): Promise<Committed<Publisher>> => {
       const publisher = await active(tx)
       const row = { publisherId: publisher.id, version: input.version }
-      await retirePublisherVersion(tx, row, 'Canceled')
+      await cancelVersionRow(tx, row)
       const result = await getPublisher(tx, deps.place, input.name)
       return { result, touched: [versionRow(publisher.id, input.version)] }
     },

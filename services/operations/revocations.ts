@@ -2,7 +2,6 @@ import {
   getPublisher,
   getPublisherVersion,
   insertRevocation,
-  retirePublisherVersion,
   revocationHistory,
   revocations,
   type NewRevocation,
@@ -14,18 +13,24 @@ import {
   publisherVersionArn,
   toIsoTime,
   type Decision,
+  type RevocationTarget,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import type { Caller, Deps } from './context.ts'
+import { revocationTargetsOf } from '../trust/index.ts'
 import type { Committed } from './change.ts'
+import type { Caller, Deps } from './context.ts'
 import { govern } from './gate.ts'
 import { publisherArn, trustChange } from './publishers.ts'
 
-/** What is revoked: a publisher or one version of it by name, the rest by SHA-256 (RULES §4). */
+/**
+ * What is revoked: a publisher or one version of it by name, the rest by SHA-256 (RULES §4); a certificate or key also
+ * as PEM, by which a certificate is known under issuer and serial too.
+ */
 export type RevocationSubject =
   | { readonly kind: 'publisher'; readonly name: string }
   | { readonly kind: 'publisher-version'; readonly name: string; readonly version: string }
   | { readonly kind: 'certificate' | 'key' | 'seal'; readonly sha256: string }
+  | { readonly kind: 'certificate' | 'key'; readonly pem: string }
 
 export interface RevocationRequest {
   readonly subject: RevocationSubject
@@ -38,42 +43,40 @@ export interface RevocationRequest {
 const REASON_LIMIT_CHARS = 500
 
 /**
- * Final: a second revocation of the same target is taken only with an earlier effective time.
+ * Final: a second revocation of the same target is taken only with an earlier effective time. Answers what was recorded.
  * @throws PlatformError INVALID_PARAMETER, RESOURCE_NOT_FOUND, RESOURCE_CONFLICT
  */
 export async function revoke(
   deps: Deps,
   caller: Caller,
   request: RevocationRequest,
-): Promise<{ result: NewRevocation; decision: Decision }> {
+): Promise<{ result: readonly NewRevocation[]; decision: Decision }> {
   refuseReason(request.reason)
-  const id = newId('rev', deps.clock, deps.random)
+  const { kind } = request.subject
   const effectiveAtMs = request.effectiveAtMs ?? deps.clock.nowMs()
   return await govern(deps, caller, {
     action: 'lacre:Revoke',
     resource: resourceOf(deps, request.subject),
     raisesWorld: true,
     read: async (reader) => {
-      const { target } = await locate(deps, reader, request.subject)
-      await refuseLater(reader, { ...target, effectiveAtMs })
+      await open(deps, reader, { ...request, effectiveAtMs })
       return trustChange(null, `revoked from ${toIsoTime(effectiveAtMs)}`)
     },
-    commit: async (tx, _admitted, atMs): Promise<Committed<NewRevocation>> => {
-      const { target, versions } = await locate(deps, tx, request.subject)
-      const result = { id, ...target, effectiveAtMs, recordedAtMs: atMs, reason: request.reason }
-      await insertRevocation(tx, result)
-      for (const version of versions) await retirePublisherVersion(tx, version, 'Revoked')
-      const touched = versions.map((version) => ({
-        table: 'publisher_version' as const,
-        key: { publisher_id: version.publisherId, version: version.version },
+    commit: async (tx, _admitted, atMs): Promise<Committed<readonly NewRevocation[]>> => {
+      const targets = await open(deps, tx, { ...request, effectiveAtMs })
+      const result = targets.map((target) => ({
+        id: newId('rev', deps.clock, deps.random),
+        targetKind: kind,
+        target,
+        effectiveAtMs,
+        recordedAtMs: atMs,
+        reason: request.reason,
       }))
-      return { result, touched: [{ table: 'revocation' as const, key: { id } }, ...touched] }
+      for (const revocation of result) await insertRevocation(tx, revocation)
+      const touched = result.map(({ id }) => ({ table: 'revocation' as const, key: { id } }))
+      return { result, touched }
     },
-    note: () => ({
-      revocation: id,
-      kind: request.subject.kind,
-      effective: toIsoTime(effectiveAtMs),
-    }),
+    note: () => ({ kind, effective: toIsoTime(effectiveAtMs) }),
   })
 }
 
@@ -82,42 +85,39 @@ export async function listRevocations(deps: Deps): Promise<NewRevocation[]> {
   return await revocationHistory(deps.store.reader)
 }
 
-interface Located {
-  readonly target: Pick<NewRevocation, 'targetKind' | 'target'>
-  /** Versions whose status shows it. */
-  readonly versions: readonly { readonly publisherId: string; readonly version: string }[]
-}
-
-/** The target as `trust` looks it up: publisher id, ARN of the version, or SHA-256. */
-async function locate(deps: Deps, reader: Reader, subject: RevocationSubject): Promise<Located> {
+/** The subject as `trust` looks it up: publisher id, ARN of the version, or the texts of a certificate, key or seal. */
+async function targetsOf(
+  deps: Deps,
+  reader: Reader,
+  subject: RevocationSubject,
+): Promise<readonly string[]> {
+  if ('pem' in subject) return pemTargets(subject)
   switch (subject.kind) {
-    case 'publisher': {
-      const publisher = await getPublisher(reader, deps.place, subject.name)
-      const versions = publisher.versions.map(({ version }) => ({
-        publisherId: publisher.id,
-        version,
-      }))
-      return { target: { targetKind: 'publisher', target: publisher.id }, versions }
-    }
+    case 'publisher':
+      return [(await getPublisher(reader, deps.place, subject.name)).id]
     case 'publisher-version': {
       const publisher = await getPublisher(reader, deps.place, subject.name)
-      const { arn, version } = getPublisherVersion(publisher, subject.version)
-      return {
-        target: { targetKind: 'publisher-version', target: arn },
-        versions: [{ publisherId: publisher.id, version }],
-      }
+      return [getPublisherVersion(publisher, subject.version).arn]
     }
     case 'certificate':
     case 'key':
     case 'seal':
-      return {
-        target: { targetKind: subject.kind, target: parseSha256(subject.sha256) },
-        versions: [],
-      }
+      return [parseSha256(subject.sha256)]
   }
 }
 
+function pemTargets(subject: {
+  readonly kind: RevocationTarget
+  readonly pem: string
+}): readonly string[] {
+  const { certificates, key } = revocationTargetsOf(subject.pem)
+  if (subject.kind === 'key') return [key]
+  if (certificates.length > 0) return certificates
+  throw new PlatformError('INVALID_PARAMETER', 'the text is a public key, not a certificate')
+}
+
 function resourceOf(deps: Deps, subject: RevocationSubject): string {
+  if ('pem' in subject) return `lacre:${subject.kind}/${pemTargets(subject)[0] ?? ''}`
   switch (subject.kind) {
     case 'publisher':
       return publisherArn(deps.place, subject.name)
@@ -138,16 +138,24 @@ function refuseReason(reason: string): void {
   )
 }
 
-async function refuseLater(
+/**
+ * The targets for which this is news: not revoked yet, or only from a later time on.
+ * @throws PlatformError RESOURCE_CONFLICT where there is none, RESOURCE_NOT_FOUND
+ */
+async function open(
+  deps: Deps,
   reader: Reader,
-  wanted: Pick<NewRevocation, 'targetKind' | 'target' | 'effectiveAtMs'>,
-): Promise<void> {
-  const known = (await revocations(reader)).find(
-    (one) => one.targetKind === wanted.targetKind && one.target === wanted.target,
+  request: RevocationRequest & { readonly effectiveAtMs: number },
+): Promise<readonly string[]> {
+  const targets = await targetsOf(deps, reader, request.subject)
+  const known = (await revocations(reader)).filter(
+    (one) => one.targetKind === request.subject.kind && one.effectiveAtMs <= request.effectiveAtMs,
   )
-  if (known === undefined || known.effectiveAtMs > wanted.effectiveAtMs) return
+  const news = targets.filter((target) => known.every((one) => one.target !== target))
+  if (news.length > 0) return news
+  const first = known.find((one) => targets.includes(one.target))
   throw new PlatformError(
     'RESOURCE_CONFLICT',
-    `\`${wanted.target}\` is revoked from ${toIsoTime(known.effectiveAtMs)} already; a revocation is final and may only move earlier`,
+    `\`${targets[0] ?? ''}\` is revoked from ${toIsoTime(first?.effectiveAtMs ?? 0)} already; a revocation is final and may only move earlier`,
   )
 }

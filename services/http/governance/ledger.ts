@@ -14,12 +14,16 @@ export function ledgerRoutes(deps: Deps): Route[] {
     route({
       method: 'GET',
       path: '/ledger/checkpoint',
-      summary: 'The newest signed checkpoint, a C2SP signed note',
+      summary: 'A signed checkpoint of what is committed now, a C2SP signed note',
       params: Nothing,
       query: Nothing,
       body: Nothing,
       status: 200,
-      answer: Type.Object({ size: Type.Integer(), note: Type.String() }),
+      answer: Type.Object({
+        size: Type.Integer(),
+        note: Type.String(),
+        verifierKey: Type.String(),
+      }),
       handle: async () => ({ body: { ...(await readCheckpoint(deps)) } }),
     }),
     route({

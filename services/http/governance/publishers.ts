@@ -80,7 +80,7 @@ function changes(deps: Deps): Route[] {
         const { name, ...given } = body
         const input = { name, publisher: toInput(given) }
         const { result, decision } = await createPublisher(deps, caller, input)
-        return { body: toBody(result, new Map()), decision }
+        return { body: toBody(result, await revokedFrom(deps)), decision }
       },
     }),
     route({
@@ -95,7 +95,7 @@ function changes(deps: Deps): Route[] {
       handle: async ({ caller, params, body }) => {
         const input = { name: params.name, publisher: toInput(body) }
         const { result, decision } = await addPublisherVersion(deps, caller, input)
-        return { body: toBody(result, new Map()), decision }
+        return { body: toBody(result, await revokedFrom(deps)), decision }
       },
     }),
     route({
@@ -139,7 +139,7 @@ function revocationRoutes(deps: Deps): Route[] {
       query: Nothing,
       body: NewRevocation,
       status: 201,
-      answer: RevocationAnswer,
+      answer: Type.Object({ revocations: Type.Array(RevocationAnswer) }),
       handle: async ({ caller, body }) => {
         const { result, decision } = await revoke(deps, caller, {
           subject: body.target,
@@ -149,7 +149,7 @@ function revocationRoutes(deps: Deps): Route[] {
               : parseInstant('effectiveAt', body.effectiveAt),
           reason: body.reason,
         })
-        return { body: revocationBody(result), decision }
+        return { body: { revocations: result.map(revocationBody) }, decision }
       },
     }),
   ]
@@ -175,32 +175,42 @@ function toInput({ document, pem, ...settings }: GivenPublisher): PublisherInput
   )
 }
 
-/** Publisher id → since when it is revoked as a whole. */
-async function revokedFrom(deps: Deps): Promise<ReadonlyMap<string, number>> {
+/** Publisher id, or ARN of a version → since when it is revoked. */
+async function revokedFrom(deps: Deps): Promise<Revoked> {
   const from = new Map<string, number>()
   for (const one of await listRevocations(deps)) {
-    if (one.targetKind !== 'publisher') continue
+    if (one.targetKind !== 'publisher' && one.targetKind !== 'publisher-version') continue
     from.set(one.target, Math.min(one.effectiveAtMs, from.get(one.target) ?? Infinity))
   }
-  return from
+  return { from, nowMs: deps.clock.nowMs() }
 }
 
-function toBody(publisher: Publisher, revoked: ReadonlyMap<string, number>): Json {
-  const from = revoked.get(publisher.id)
+interface Revoked {
+  readonly from: ReadonlyMap<string, number>
+  readonly nowMs: number
+}
+
+function toBody(publisher: Publisher, { from, nowMs }: Revoked): Json {
+  const whole = from.get(publisher.id)
+  const time = (ms: number | undefined): string | null => (ms === undefined ? null : toIsoTime(ms))
   return {
     id: publisher.id,
     name: publisher.name,
     kind: publisher.kind,
     createdAt: toIsoTime(publisher.createdAtMs),
-    revokedFrom: from === undefined ? null : toIsoTime(from),
-    versions: publisher.versions.map((version) => ({
-      version: version.version,
-      arn: version.arn,
-      digest: version.digest,
-      status: version.status,
-      createdAt: toIsoTime(version.createdAtMs),
-      document: version.document as unknown as Json,
-    })),
+    revokedFrom: time(whole),
+    versions: publisher.versions.map((version) => {
+      const revokedMs = Math.min(from.get(version.arn) ?? Infinity, whole ?? Infinity)
+      return {
+        version: version.version,
+        arn: version.arn,
+        digest: version.digest,
+        status: revokedMs <= nowMs ? 'Revoked' : version.status,
+        revokedFrom: time(Number.isFinite(revokedMs) ? revokedMs : undefined),
+        createdAt: toIsoTime(version.createdAtMs),
+        document: version.document as unknown as Json,
+      }
+    }),
   }
 }
 

@@ -73,6 +73,13 @@ export const NewRevocation = Type.Object(
         },
         strict,
       ),
+      Type.Object(
+        {
+          kind: Type.Union([Type.Literal('certificate'), Type.Literal('key')]),
+          pem: Type.String({ minLength: 1, maxLength: 65_536 }),
+        },
+        strict,
+      ),
     ]),
     effectiveAt: Type.Optional(InstantText),
     reason: Reason,
@@ -118,6 +125,7 @@ export const PublisherAnswer = Type.Object({
         Type.Literal('Canceled'),
         Type.Literal('Revoked'),
       ]),
+      revokedFrom: Type.Union([InstantText, Type.Null()]),
       createdAt: InstantText,
       document: Type.Unknown(),
     }),

@@ -49,7 +49,7 @@ export function codeSigningHandlers(deps: Deps): LambdaHandlers {
     ListFunctionsByCodeSigningConfig: (request) => withoutType(() => listFunctions(deps, request)),
     PutFunctionCodeSigningConfig: (request) => put(deps, request),
     GetFunctionCodeSigningConfig: async (request) => {
-      const attached = await getFunctionCodeSigningConfig(deps, functionName(deps, request))
+      const attached = await getFunctionCodeSigningConfig(deps, functionName(request))
       // Recorded: 200 with an empty object where none is attached.
       if (attached === undefined) return { status: 200, body: {} }
       return {
@@ -58,7 +58,7 @@ export function codeSigningHandlers(deps: Deps): LambdaHandlers {
       }
     },
     DeleteFunctionCodeSigningConfig: async (request) => {
-      const name = functionName(deps, request)
+      const name = functionName(request)
       const { decision } = await deleteFunctionCodeSigningConfig(deps, request.caller, name)
       return { status: 204, headers: decided(decision) }
     },
@@ -119,7 +119,7 @@ async function put(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
   checkConfigArn(check, arn)
   check.finish()
   const { result, decision } = await putFunctionCodeSigningConfig(deps, request.caller, {
-    functionName: functionName(deps, request),
+    functionName: functionName(request),
     configArn: arn ?? '',
   })
   return {
@@ -154,28 +154,17 @@ function configArn(request: LambdaRequest): string {
 const FUNCTION_NAME_PATTERN =
   '(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:|(((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?))(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?'
 
-/** A name, a partial ARN or an ARN (SIGNING.md C.1); a config belongs to the function, whatever the qualifier. */
-function functionName(deps: Deps, request: LambdaRequest): string {
+/** As Lambda's model has it; what of it names something here is the operation's affair. */
+function functionName(request: LambdaRequest): string {
   const text = request.path['FunctionName'] ?? ''
-  const reference = text.length <= 256 ? parseFunctionReference(text) : undefined
-  if (reference === undefined) {
-    const check = new ConstraintCheck()
+  const check = new ConstraintCheck()
+  check.length('functionName', text, { min: 1, max: 256 })
+  if (parseFunctionReference(text) === undefined) {
     const rule = `Member must satisfy regular expression pattern: ${FUNCTION_NAME_PATTERN}`
     check.fail('functionName', text, rule)
-    check.finish()
-    return ''
   }
-  const { region, account, name } = reference
-  if (region !== undefined && region !== deps.place.region) {
-    throw new PlatformError(
-      'FUNCTION_NOT_FOUND',
-      `Functions from '${region}' are not reachable in this region ('${deps.place.region}')`,
-    )
-  }
-  if (account !== undefined && account !== deps.place.account) {
-    throw new PlatformError('FUNCTION_NOT_FOUND', `Function not found: ${text}`)
-  }
-  return name
+  check.finish()
+  return text
 }
 
 function toBody(config: CodeSigningConfig): Json {
