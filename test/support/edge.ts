@@ -49,9 +49,7 @@ export interface TestEdge extends AsyncDisposable {
   readonly dataDir: string
   readonly log: LogLine[]
   /** Signed by smithy and injected. */
-  ask(
-    ask: Ask,
-  ): Promise<{
+  ask(ask: Ask): Promise<{
     status: number
     headers: Record<string, unknown>
     body: string
