@@ -16,6 +16,11 @@ const table: readonly CommandRow[] = [
     summary: 'check a zip against the strict profile',
     load: () => import('./commands/check.ts'),
   },
+  {
+    name: 'inspect',
+    summary: "show a zip's digests, entries and seals",
+    load: () => import('./commands/inspect.ts'),
+  },
 ]
 
 /** From the package's own manifest: one folder up in the sources, two in `dist`. */
