@@ -14,9 +14,6 @@ export { createMetrics, type HttpMetrics } from './metrics.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
 /** Every code with its AWS type and status. */
 export { errorTable, type AwsError } from './error-table.ts'
-/** Lambda's operations that are built, and Invoke. */
-export { lambdaHandlers } from './lambda/handlers.ts'
-export { invokeHandler } from './lambda/invoke.ts'
 /** What handlers of Lambda's operations are. */
 export type {
   InvokeAnswer,
@@ -30,6 +27,3 @@ export type {
 } from './lambda/handler.ts'
 /** The routes of `/api/v1`. */
 export { governanceRoutes, type Route } from './governance/index.ts'
-/** Lambda's operations: those that are built, and Invoke. */
-export { lambdaHandlers } from './lambda/handlers.ts'
-export { invokeHandler } from './lambda/invoke.ts'
