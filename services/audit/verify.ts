@@ -65,7 +65,7 @@ class Verification {
     await this.#checkHead(walk)
     if (this.#options.data === true) await this.#checkData()
     const report = walk.finish()
-    const findings = [...report.findings, ...this.#findings]
+    const findings = [...this.#findings, ...report.findings]
     return {
       ...report,
       findings,
