@@ -40,9 +40,8 @@ export interface Cms {
   readonly digest: HashName
   readonly scheme: SignatureScheme
   readonly signer: CmsSignerId
-  /** DER of the SET OF attributes: the bytes that are signed. */
-  readonly signedBytes: Uint8Array
-  readonly attributes: SignedAttributes
+  /** The signed attributes and the DER of their SET OF, which is what is signed; without them it is the content itself. */
+  readonly signed: { readonly bytes: Uint8Array; readonly attributes: SignedAttributes } | undefined
   readonly signature: Uint8Array
   readonly certificates: readonly Uint8Array[]
   readonly timestamps: readonly Uint8Array[]
@@ -52,12 +51,14 @@ export interface Cms {
 
 /**
  * `block`: strict DER in the one form that `encodeCms` makes. `detached`: DER or PEM, digest sets and certificates
- * as other tools order them, signed attributes that are not used.
+ * as other tools order them, signed attributes that are not used, or none (`openssl cms -sign -noattr`).
  * @throws PlatformError INVALID_SEAL
  */
 export function decodeCms(bytes: Uint8Array, place: 'block' | 'detached'): Cms {
   const cms = parseContentInfo(readDer(place === 'detached' ? unwrapPem(bytes) : bytes))
   if (place === 'detached') return cms
+  if (cms.signed === undefined)
+    throw malformed('no-signed-attributes', 'the CMS in the seal block has no signed attributes')
   const [unused] = cms.unchecked
   if (unused !== undefined)
     throw malformed('unused-field', `the CMS in the seal block holds ${unused}, which nothing uses`)
@@ -115,7 +116,7 @@ function parseSignedData(value: Der): Cms {
     ...info,
     certificates: certificates.map((certificate) => certificate.bytes),
     unchecked: [
-      ...info.attributes.unused.map(attributeName),
+      ...(info.signed?.attributes.unused ?? []).map(attributeName),
       ...(revocations === undefined ? [] : ['revocation lists inside the CMS']),
     ],
   }
@@ -143,25 +144,27 @@ function parseSignerInfo(value: Der): SignerInfo {
     throw malformed('cms-version', 'the version of the signer info does not fit its signer id')
   const digestAlgorithm = cursor.take(TAG.sequence, 'digest algorithm')
   const signedAttributes = cursor.optional(0xa0)
-  if (signedAttributes === undefined)
-    throw malformed('no-signed-attributes', 'the CMS has no signed attributes')
   const signatureAlgorithm = cursor.take(TAG.sequence, 'signature algorithm')
   const signature = cursor.take(TAG.octetString, 'signature').content
   const unsigned = cursor.optional(0xa1)
   cursor.end()
   const digest = parseDigestAlgorithm(digestAlgorithm)
-  checkAscending(signedAttributes.children)
+  const algorithms = { digest: digestAlgorithm, signature: signatureAlgorithm }
   return {
     digest,
     scheme: schemeOf(signatureAlgorithm, digest),
     signer,
-    signedBytes: encodeDer(TAG.set, signedAttributes.content),
-    attributes: parseSignedAttributes(signedAttributes.children, {
-      digest: digestAlgorithm,
-      signature: signatureAlgorithm,
-    }),
+    signed: signedAttributes && parseSigned(signedAttributes, algorithms),
     signature,
     timestamps: unsigned === undefined ? [] : parseTimestampAttribute(unsigned.children),
+  }
+}
+
+function parseSigned(value: Der, algorithms: { digest: Der; signature: Der }): Cms['signed'] {
+  checkAscending(value.children)
+  return {
+    bytes: encodeDer(TAG.set, value.content),
+    attributes: parseSignedAttributes(value.children, algorithms),
   }
 }
 
@@ -185,14 +188,18 @@ function parseSignerId(cursor: DerCursor): CmsSignerId {
 }
 
 /** The form that stands in a seal block: certificates sorted, digest parameters absent, nothing unused. */
-export function encodeCms(cms: Omit<Cms, 'format' | 'attributes' | 'unchecked'>): Uint8Array {
+export function encodeCms(
+  cms: Omit<Cms, 'format' | 'signed' | 'unchecked'> & {
+    readonly signed: { readonly bytes: Uint8Array } | undefined
+  },
+): Uint8Array {
   const version = smallInteger(versionFor(cms.signer))
   const digest = encodeDigestAlgorithm(cms.digest)
   const signerInfo = sequence(
     version,
     encodeSignerId(cms.signer),
     digest,
-    encodeDer(0xa0, readDer(cms.signedBytes).content),
+    ...(cms.signed === undefined ? [] : [encodeDer(0xa0, readDer(cms.signed.bytes).content)]),
     encodeSignatureAlgorithm(cms.scheme),
     octetString(cms.signature),
     ...(cms.timestamps.length > 0 ? [encodeTimestampAttribute(cms.timestamps)] : []),

@@ -64,7 +64,7 @@ export function formOf(decoded: DecodedSeal): SealForm {
 
 /** The bytes under the signature; `undefined` where they are the artifact itself. */
 function signedBytes(decoded: DecodedSeal): Uint8Array | undefined {
-  if (decoded.format === 'cms') return decoded.signedBytes
+  if (decoded.format === 'cms') return decoded.signed?.bytes
   return decoded.content.kind === 'statement'
     ? preAuthEncoding(STATEMENT_PAYLOAD_TYPE, decoded.content.payload)
     : undefined
@@ -112,8 +112,9 @@ function checkBundleDigest(bundle: Bundle, input: JudgeInput): Statement | undef
   return statement
 }
 
-function checkCmsDigest(cms: Cms, input: JudgeInput): void {
-  checkDigest([Buffer.from(cms.attributes.messageDigest).toString('hex')], cms.digest, input)
+/** Without signed attributes the signature itself is over the content, and is all there is to check. */
+function checkCmsDigest({ signed, digest }: Cms, input: JudgeInput): void {
+  if (signed !== undefined) checkDigest([toHex(signed.attributes.messageDigest)], digest, input)
 }
 
 /** AWS: Integrity check; not softened by Warn. */

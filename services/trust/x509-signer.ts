@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import { PlatformError, type SealInput } from '../model/index.ts'
-import { malformed, type Bundle, type Cms, type SignatureScheme } from '../seal/index.ts'
+import { malformed, type Bundle, type Cms } from '../seal/index.ts'
 import {
   isSelfIssued,
   isSignedBy,
@@ -57,11 +57,10 @@ export function cmsSigner(cms: Cms, place: SealInput['place'], context: Evidence
   checkCertificateHash(cms, leaf)
   const key = publicKeyOf(leaf, context.cache)
   checkBag(leaf, others, place, context)
-  const scheme: SignatureScheme = cms.scheme
   const good = verifyOnce(context.cache, context.input.artifact.sha256, cms.signature, {
-    scheme,
+    scheme: cms.scheme,
     key,
-    signed: cms.signedBytes,
+    signed: cms.signed?.bytes ?? context.input.unsealed,
   })
   if (!good) throw invalidSignature(leaf)
   return {
@@ -96,8 +95,8 @@ function isNamed({ signer }: Cms, certificate: Certificate): boolean {
   )
 }
 
-function checkCertificateHash({ attributes }: Cms, leaf: Certificate): void {
-  const bound = attributes.certificateHash
+function checkCertificateHash({ signed }: Cms, leaf: Certificate): void {
+  const bound = signed?.attributes.certificateHash
   if (bound === undefined) return
   if (!createHash(bound.hash).update(leaf.der).digest().equals(bound.value))
     throw malformed(

@@ -1,0 +1,148 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import {
+  bufferSource,
+  PlatformError,
+  sha256,
+  type ArtifactIdentity,
+  type SealInput,
+  type TrustedPublisher,
+  type Verdict,
+} from '../../../services/model/index.ts'
+import { decodeSeal } from '../../../services/seal/index.ts'
+import { judge, parsePublisherDocument } from '../../../services/trust/index.ts'
+import type { Corpus, CorpusResult, WrongRow } from '../corpus.ts'
+
+interface OwnRow {
+  readonly id: string
+  readonly expect: 'valid' | 'invalid' | 'policy'
+  readonly payload_b64: string
+  readonly cms_b64: string
+  readonly trusted_pem: string | null
+  readonly untrusted_pem: string | null
+  readonly crl_pem: string | null
+  readonly verification_time: string
+}
+
+/** A detached signature over some bytes by roots in PEM, judged as the service judges it. */
+export function judgeCms(input: {
+  readonly payload: Uint8Array
+  readonly cms: Uint8Array
+  readonly rootsPem: readonly string[]
+  readonly intermediatesPem?: readonly string[]
+  readonly atMs: number
+}): Verdict {
+  const digest = sha256(input.payload)
+  const artifact: ArtifactIdentity = {
+    codeSha256: digest,
+    sha256: digest,
+    tree: digest,
+    sizeBytes: input.payload.byteLength,
+    unzippedBytes: 0,
+    entryCount: 0,
+  }
+  return judge({
+    artifact,
+    unsealed: bufferSource(input.payload),
+    kind: 'function',
+    name: 'vector',
+    account: '000000000000',
+    seals: [{ format: 'cms', place: 'detached', bytes: input.cms }],
+    publishers: publishersOf(input.rootsPem, input.intermediatesPem ?? []),
+    revocations: [],
+    atMs: input.atMs,
+  })
+}
+
+function publishersOf(
+  rootsPem: readonly string[],
+  intermediatesPem: readonly string[],
+): TrustedPublisher[] {
+  if (rootsPem.length === 0) return []
+  const publisher: TrustedPublisher = {
+    id: 'pub-vector',
+    name: 'vector',
+    version: 'AAAAAAAAAA',
+    arn: 'arn:aws:signer:us-east-1:000000000000:/signing-profiles/vector/AAAAAAAAAA',
+    status: 'Active',
+    createdAtMs: 0,
+    document: parsePublisherDocument({ kind: 'x509', rootsPem, intermediatesPem }),
+    allowed: true,
+  }
+  return [publisher]
+}
+
+function certificatesOf(pem: string | null): string[] {
+  return pem?.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+}
+
+function runOwn(root: string): CorpusResult {
+  const path = join(root, 'cms/own/cms_own.json')
+  const rows = JSON.parse(readFileSync(path, 'utf8')) as readonly OwnRow[]
+  const wrong: WrongRow[] = []
+  let right = 0
+  let notApplicable = 0
+  for (const row of rows) {
+    if (row.crl_pem !== null) {
+      notApplicable += 1
+      continue
+    }
+    const verdict = judgeCms({
+      payload: Buffer.from(row.payload_b64, 'base64'),
+      cms: Buffer.from(row.cms_b64, 'base64'),
+      rootsPem: certificatesOf(row.trusted_pem),
+      intermediatesPem: certificatesOf(row.untrusted_pem),
+      atMs: Date.parse(row.verification_time),
+    })
+    const expected = row.expect === 'policy' ? undefined : row.expect === 'valid'
+    const got = verdict.kind === 'trusted'
+    if (expected === undefined || expected === got) right += 1
+    else wrong.push({ id: row.id, expected: row.expect, got: explain(verdict) })
+  }
+  return { right, wrong, notApplicable }
+}
+
+/** Structures that must be refused or read, never crash and never take a second. */
+function runMisc(root: string): CorpusResult {
+  const wrong: WrongRow[] = []
+  let right = 0
+  for (const folder of ['cms/own/misc', 'cms/fetched/misc']) {
+    if (!existsSync(join(root, folder))) continue
+    for (const name of readdirSync(join(root, folder))) {
+      const bytes = readFileSync(join(root, folder, name))
+      const outcome = decodeQuietly({ format: 'cms', place: 'detached', bytes })
+      if (outcome === undefined) right += 1
+      else wrong.push({ id: name, expected: 'a typed answer within a second', got: outcome })
+    }
+  }
+  return { right, wrong, notApplicable: 0 }
+}
+
+function decodeQuietly(seal: SealInput): string | undefined {
+  const start = performance.now()
+  try {
+    decodeSeal(seal)
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== 'INVALID_SEAL') return String(error)
+  }
+  return performance.now() - start > 1_000 ? 'too slow' : undefined
+}
+
+function explain(verdict: Verdict): string {
+  const failed = verdict.findings.filter(({ status }) => status === 'failed')
+  return `${verdict.kind}: ${failed.map(({ reason, got }) => `${reason ?? ''} (${got})`).join('; ')}`
+}
+
+export const corpus: Corpus = {
+  name: 'cms',
+  run: (root, report) => {
+    const parts = [runOwn(root), runMisc(root)]
+    report(`cms: ${parts.length} parts`)
+    return Promise.resolve({
+      right: parts.reduce((sum, part) => sum + part.right, 0),
+      wrong: parts.flatMap((part) => part.wrong),
+      notApplicable: parts.reduce((sum, part) => sum + part.notApplicable, 0),
+    })
+  },
+}
