@@ -21,6 +21,36 @@ const table: readonly CommandRow[] = [
     summary: "show a zip's digests, entries and seals",
     load: () => import('./commands/inspect.ts'),
   },
+  {
+    name: 'publisher',
+    summary: 'whom to trust: create, version, list, show, cancel, revoke',
+    load: () => import('./commands/publisher.ts'),
+  },
+  {
+    name: 'deploy',
+    summary: 'deploy a zip: create or update a function, publish, move an alias',
+    load: () => import('./commands/deploy.ts'),
+  },
+  {
+    name: 'invoke',
+    summary: 'invoke a function and show its answer',
+    load: () => import('./commands/invoke.ts'),
+  },
+  {
+    name: 'rollback',
+    summary: 'point an alias back at the version that was live in it before',
+    load: () => import('./commands/rollback.ts'),
+  },
+  {
+    name: 'live',
+    summary: 'show what can be invoked, now or at a time',
+    load: () => import('./commands/live.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'what works on this machine and what is in force',
+    load: () => import('./commands/doctor.ts'),
+  },
 ]
 
 /** From the package's own manifest: one folder up in the sources, two in `dist`. */

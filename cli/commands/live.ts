@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+
+import type { Json } from '../../services/model/index.ts'
+import type { CommandModule, Environment } from '../command.ts'
+import {
+  connect,
+  objects,
+  text,
+  textTable,
+  withConnection,
+  type ConnectionOptions,
+  type JsonObject,
+} from '../service/index.ts'
+import type { Terminal } from '../terminal.ts'
+
+const HEADERS = ['function', 'qualifier', 'version', 'share', 'seals', 'decision', 'since']
+
+export const command: CommandModule = {
+  name: 'live',
+  summary: 'show what can be invoked, now or at a time',
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
+    withConnection(command)
+      .option('--at <time>', 'RFC 3339 with a zone: 2026-05-03T14:00:00Z')
+      .action(async (options: ConnectionOptions & { readonly at?: string }) => {
+        const service = connect(options, environment)
+        const answer = await service.get('/api/v1/live', { at: options.at })
+        const rows = objects(answer, 'live')
+        const table =
+          rows.length === 0 ? 'nothing can be invoked' : textTable(HEADERS, rows.map(toCells))
+        terminal.result(answer as Json, table)
+      })
+  },
+}
+
+function toCells(row: JsonObject): string[] {
+  const publishers = row['publishers']
+  const signers = Array.isArray(publishers) ? publishers.map(String).join(', ') : ''
+  const verdict = text(row, 'verdict')
+  return [
+    text(row, 'functionName'),
+    text(row, 'alias'),
+    text(row, 'version'),
+    `${Math.round(Number(row['weight'] ?? 1) * 1000) / 10} %`,
+    signers === '' ? verdict : `${verdict}: ${signers}`,
+    text(row, 'decisionId'),
+    text(row, 'from'),
+  ]
+}

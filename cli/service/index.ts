@@ -1,0 +1,25 @@
+/**
+ * What commands ask of a running service: Lambda's operations and the governance API, in JSON. It must not know how
+ * requests are signed (`cli/client`), nor parse command lines.
+ */
+/** A service over a transport; throws what the transport throws, UNAVAILABLE for what is none of ours. */
+export {
+  Service,
+  isObject,
+  objects,
+  text,
+  type Answer,
+  type JsonObject,
+  type Transport,
+} from './service.ts'
+/** The service that options and environment name. */
+export { connect, withConnection, type ConnectionOptions } from './connect.ts'
+/** Lambda's paths, settling, aliases; settled throws ACTIVATION_FAILED, FUNCTION_NOT_READY. */
+export { paths, pointAlias, settled, splitQualifier } from './functions.ts'
+/** Decisions told to people. */
+export { explainDecision } from './explain.ts'
+export { explained, narrate } from './refusals.ts'
+/** A publisher as options describe it; throws INVALID_PARAMETER. */
+export { publisherDocument, type PublisherOptions } from './publisher-input.ts'
+/** Columns of text. */
+export { textTable } from './text-table.ts'
