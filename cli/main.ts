@@ -22,6 +22,21 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/inspect.ts'),
   },
   {
+    name: 'key',
+    summary: 'make a signing key, show fingerprints',
+    load: () => import('./commands/key.ts'),
+  },
+  {
+    name: 'sign',
+    summary: 'seal a zip with a signature, in place or beside it',
+    load: () => import('./commands/sign.ts'),
+  },
+  {
+    name: 'verify',
+    summary: "judge a zip's seals: exit 0 only if it is trusted",
+    load: () => import('./commands/verify.ts'),
+  },
+  {
     name: 'publisher',
     summary: 'whom to trust: create, version, list, show, cancel, revoke',
     load: () => import('./commands/publisher.ts'),
@@ -50,6 +65,16 @@ const table: readonly CommandRow[] = [
     name: 'doctor',
     summary: 'what works on this machine and what is in force',
     load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'env',
+    summary: 'print what AWS tools need to find the service',
+    load: () => import('./commands/env.ts'),
+  },
+  {
+    name: 'access-key',
+    summary: 'create, list and disable access keys',
+    load: () => import('./commands/access-key.ts'),
   },
 ]
 

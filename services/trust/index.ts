@@ -19,5 +19,11 @@ export { revocationTargetsOf } from './targets.ts'
 /** The signers that count towards a threshold, each once. */
 export { distinctSigners } from './identity.ts'
 /** Certificates and keys, parsed strictly; throw INVALID_SEAL. */
-export { isSelfIssued, parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
+export {
+  isSelfIssued,
+  isSignedBy,
+  parseCertificate,
+  publicKeyOf,
+  type Certificate,
+} from './certificate.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'

@@ -96,12 +96,13 @@ function toPublicKeyPem(pem: string): string {
   // createPublicKey would take a private key without a word
   if (pem.includes('PRIVATE KEY'))
     throw refuse('this is a private key: keep it secret and give its public half')
-  return readable(() =>
-    encodePem(
-      'PUBLIC KEY',
-      parsePublicKey(singleBlock(pem, 'PUBLIC KEY'), new VerificationCache()).spki,
-    ),
+  const key = readable(() =>
+    parsePublicKey(singleBlock(pem, 'PUBLIC KEY'), new VerificationCache()),
   )
+  // DESIGN §4: P-256, P-384, RSA and Ed25519; P-521 is met in certificates alone
+  if (key.curve === 'P-521')
+    throw refuse('a publisher of the kind `key` takes P-256, P-384, RSA and Ed25519 keys')
+  return encodePem('PUBLIC KEY', key.spki)
 }
 
 type Pki = Pick<

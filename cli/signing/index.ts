@@ -1,0 +1,15 @@
+/**
+ * Makes signatures with keys that the caller holds: PEM, PKCS#12. The one place of the CLI that touches private keys;
+ * it knows files and formats and no service.
+ */
+
+/** Key and certificates from files; throws INVALID_PARAMETER. */
+export { loadIdentity, type IdentityFiles, type SigningIdentity } from './signing-identity.ts'
+/** Signs a zip in place or beside it; throws INVALID_ARTIFACT, INVALID_SEAL, INVALID_PARAMETER. */
+export { sealFile, type SealRequest, type SealResult } from './seal-file.ts'
+/** A seal as bytes. */
+export { makeSeal, type SealSubject } from './make-seal.ts'
+/** A new key pair in two new files; throws RESOURCE_CONFLICT. */
+export { createKey, KEY_TYPES, type KeyType } from './create-key.ts'
+/** A key, certificate, seal or passphrase file, with a cap. */
+export { readPassphrase, readSmallFile } from './read-file.ts'

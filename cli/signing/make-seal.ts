@@ -1,0 +1,116 @@
+import { createHash, sign } from 'node:crypto'
+
+import { digestOf } from '../../services/artifact/index.ts'
+import {
+  PlatformError,
+  type ByteSource,
+  type Json,
+  type SealFormat,
+  type Sha256,
+} from '../../services/model/index.ts'
+import {
+  encodeBundle,
+  encodeCms,
+  encodeSealStatement,
+  encodeSignedAttributes,
+  preAuthEncoding,
+  STATEMENT_PAYLOAD_TYPE,
+  type HashName,
+  type SignatureScheme,
+} from '../../services/seal/index.ts'
+import type { SigningIdentity } from './signing-identity.ts'
+
+/** What is signed: the artifact without its seal block. */
+export interface SealSubject {
+  readonly name: string
+  readonly sha256: Sha256
+  readonly unsealed: ByteSource
+}
+
+/** The one algorithm each kind of key signs with (Sigstore's registry; RFC 8419 for Ed25519 in CMS). */
+function schemeFor({ publicKey }: SigningIdentity): { scheme: SignatureScheme; digest: HashName } {
+  if (publicKey.kind === 'ed25519') return { scheme: { kind: 'ed25519' }, digest: 'sha512' }
+  if (publicKey.kind === 'rsa')
+    return { scheme: { kind: 'rsa-pkcs1', hash: 'sha256' }, digest: 'sha256' }
+  const byCurve = { 'P-256': 'sha256', 'P-384': 'sha384', 'P-521': 'sha512' } as const
+  const digest = byCurve[publicKey.curve ?? 'P-256']
+  return { scheme: { kind: 'ecdsa', hash: digest }, digest }
+}
+
+function signBytes(identity: SigningIdentity, bytes: Uint8Array): Buffer {
+  const { scheme } = schemeFor(identity)
+  return sign(scheme.kind === 'ed25519' ? null : scheme.hash, bytes, identity.privateKey)
+}
+
+/**
+ * A Sigstore bundle over an in-toto statement that binds what the predicate says. Our own encoder: @sigstore/sign's
+ * writes empty members, which the strict profile refuses, and takes 0.4 s to load.
+ */
+export function makeStatementBundle(
+  identity: SigningIdentity,
+  subject: SealSubject,
+  predicate: Readonly<Record<string, Json | undefined>>,
+): Uint8Array {
+  const payload = encodeSealStatement(subject, predicate)
+  const fingerprint = identity.publicKey.spkiSha256
+  const { leaf, intermediates } = identity
+  return encodeBundle({
+    format: 'bundle',
+    signer:
+      leaf === undefined
+        ? { kind: 'key', hint: fingerprint }
+        : { kind: 'certificates', certificates: [leaf, ...intermediates].map(({ der }) => der) },
+    content: {
+      kind: 'statement',
+      payload,
+      signature: signBytes(identity, preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload)),
+      keyid: fingerprint,
+    },
+    logEntries: [],
+    timestamps: [],
+  })
+}
+
+/** A detached CMS SignedData, as `openssl cms -verify -binary` takes it. */
+export function makeCms(identity: SigningIdentity, subject: SealSubject): Uint8Array {
+  const { leaf, intermediates } = identity
+  if (leaf === undefined)
+    throw new PlatformError('INVALID_PARAMETER', '--format cms wants a certificate: give --cert')
+  const { scheme, digest } = schemeFor(identity)
+  const messageDigest =
+    digest === 'sha256' ? Buffer.from(subject.sha256, 'hex') : digestOf(subject.unsealed, digest)
+  const signed = encodeSignedAttributes(
+    messageDigest,
+    createHash('sha256').update(leaf.der).digest(),
+  )
+  return encodeCms({
+    digest,
+    scheme,
+    signer: {
+      kind: 'issuer-serial',
+      issuer: Buffer.from(leaf.issuer, 'hex'),
+      serial: Buffer.from(leaf.serial, 'hex'),
+    },
+    signed: { bytes: signed },
+    signature: signBytes(identity, signed),
+    certificates: [leaf, ...intermediates].map(({ der }) => der),
+    timestamps: [],
+  })
+}
+
+/** The seal in this format; a form that cannot bind a predicate refuses one. */
+export function makeSeal(
+  format: SealFormat,
+  identity: SigningIdentity,
+  subject: SealSubject,
+  predicate: Readonly<Record<string, Json | undefined>>,
+): Uint8Array {
+  if (format === 'bundle') return makeStatementBundle(identity, subject, predicate)
+  const [bound] = Object.entries(predicate).filter(([, value]) => value !== undefined)
+  if (bound !== undefined)
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      `a CMS cannot bind \`${bound[0]}\`: use --format bundle`,
+    )
+  return makeCms(identity, subject)
+}
