@@ -68,14 +68,18 @@ export async function listAccessKeys(reader: Reader): Promise<AccessKey[]> {
  * The last active key stays: without one nobody could sign a request again.
  * @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT
  */
-export async function disableAccessKey(tx: Writer, id: string): Promise<AccessKey> {
-  const keys = await listAccessKeys(tx)
+export function checkDisabling(keys: readonly AccessKey[], id: string): AccessKey {
   const key = keys.find((candidate) => candidate.id === id)
   if (key === undefined)
     throw new PlatformError('RESOURCE_NOT_FOUND', `there is no access key \`${id.slice(0, 128)}\``)
-  if (!keys.some((other) => other.id !== id && other.status === 'Active')) {
+  if (!keys.some((other) => other.id !== id && other.status === 'Active'))
     throw new PlatformError('RESOURCE_CONFLICT', 'the last active access key cannot be disabled')
-  }
+  return key
+}
+
+/** @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (the last active key) */
+export async function disableAccessKey(tx: Writer, id: string): Promise<AccessKey> {
+  const key = checkDisabling(await listAccessKeys(tx), id)
   await tx.updateTable('access_key').set({ status: 'Inactive' }).where('id', '=', id).execute()
   return { ...key, status: 'Inactive' }
 }

@@ -21,6 +21,7 @@ export {
 export { credentialOf, type Credential } from './credentials.ts'
 /** Rows of access keys; a secret is shown once, by who made it. Throws RESOURCE_NOT_FOUND, RESOURCE_CONFLICT. */
 export {
+  checkDisabling,
   createAccessKey,
   disableAccessKey,
   listAccessKeys,

@@ -25,5 +25,10 @@ export type {
   LambdaHandlers,
   LambdaRequest,
 } from './lambda/handler.ts'
+/** Lambda's operations: those that are built, and Invoke. */
+export { lambdaHandlers } from './lambda/handlers.ts'
+export { invokeHandler } from './lambda/invoke.ts'
 /** The routes of `/api/v1`. */
 export { governanceRoutes, type Route } from './governance/index.ts'
+/** The routes of access keys, to be handed to the server beside `governanceRoutes`. */
+export { accessKeyRoutes } from './access-key-routes.ts'

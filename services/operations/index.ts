@@ -94,3 +94,10 @@ export { checkTagCount, listTags, tagResource, untagResource, type Tags } from '
 export { invoke, type InvokeAnswer, type InvokeInput } from './invoke.ts'
 /** The durable job that prepares what was admitted, for `app.ts` to register. */
 export { ACTIVATE, activationHandler, activationOptions } from './activate.ts'
+/** Access keys of this installation: made for the caller, listed, disabled. */
+export {
+  createAccessKey,
+  disableAccessKey,
+  listAccessKeys,
+  type AccessKeyParts,
+} from './access-keys.ts'
