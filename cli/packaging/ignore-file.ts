@@ -62,11 +62,11 @@ function nextPiece(glob: string, at: number): [source: string, length: number] {
   const stars = /^\*+/.exec(rest)
   if (stars !== null) return ['[^/]*', stars[0].length]
   if (rest.startsWith('?')) return ['[^/]', 1]
-  const set = /^\[(!?)((?:\\.|[^\]\\])+)\]/u.exec(rest)
-  if (set !== null) {
+  const set = /^\[([!^]?)(\]?(?:\\.|[^\]\\])*)\]/u.exec(rest)
+  if (set !== null && set[2] !== '') {
     const [whole, not, members] = set
     const escaped = (members ?? '').replace(/\\(.)/gu, '$1').replace(/[\\\]^[&]/gu, '\\$&')
-    return [`(?!/)[${not === '!' ? '^' : ''}${escaped}]`, whole.length]
+    return [`(?!/)[${not === '' ? '' : '^'}${escaped}]`, whole.length]
   }
   const literal = /^\\(.)/su.exec(rest)
   const char = literal?.[1] ?? String.fromCodePoint(rest.codePointAt(0) ?? 0)
