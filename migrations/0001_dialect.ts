@@ -7,8 +7,8 @@ export interface Dialect {
   readonly int: ColumnDataType
   readonly real: ColumnDataType
   /** A number the database gives, never given twice. */
-  serial(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
-  finish<T extends string>(table: CreateTableBuilder<T>): CreateTableBuilder<string, string>
+  readonly serial: (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder
+  readonly finish: (table: CreateTableBuilder<string>) => CreateTableBuilder<string>
   /** Makes the database itself refuse to change what never changes. */
   protect(db: Kysely<unknown>): Promise<void>
 }
@@ -62,8 +62,18 @@ const FIXED_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   publisher_version: ['publisher_id', 'version', 'document', 'digest', 'created_at'],
   sealed_key: ['purpose', 'public_key_pem', 'created_at'],
   live_interval: [
-    ...['id', 'function_name', 'alias', 'slot', 'version', 'weight', 'layers', 'code_sha256'],
-    ...['release', 'decision_id', 'from_ms', 'from_index'],
+    'id',
+    'function_name',
+    'alias',
+    'slot',
+    'version',
+    'weight',
+    'layers',
+    'code_sha256',
+    'release',
+    'decision_id',
+    'from_ms',
+    'from_index',
   ],
   ledger_head: ['id', 'origin'],
   function_name: ['name'],

@@ -148,7 +148,11 @@ class Verification {
   /** A batch completes neighbours at each level, so one range to a level is read. */
   async #checkNodes(nodes: readonly TreeNode[]): Promise<void> {
     const levels = new Map<number, TreeNode[]>()
-    for (const node of nodes) levels.set(node.level, [...(levels.get(node.level) ?? []), node])
+    for (const node of nodes) {
+      const level = levels.get(node.level)
+      if (level === undefined) levels.set(node.level, [node])
+      else level.push(node)
+    }
     for (const [level, computed] of levels) {
       const kept = await this.#keptNodes(level, computed)
       for (const { index, hash } of computed) {

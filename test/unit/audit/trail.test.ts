@@ -273,8 +273,12 @@ describe('at start', () => {
     await using state = await openState(dir.path)
 
     const again = await openAudit({
-      ...{ store: state.store, keys: state.keys, clock: state.clock, log: state.log },
-      ...{ dataDir: dir.path, origin: 'another' },
+      store: state.store,
+      keys: state.keys,
+      clock: state.clock,
+      log: state.log,
+      dataDir: dir.path,
+      origin: 'another',
     })
 
     expect(again.origin).toBe(state.audit.origin)
@@ -345,8 +349,10 @@ describe('verifying a data directory', () => {
     await (await openState(other.path))[Symbol.asyncDispose]()
 
     const report = await verifyDirectory({
-      ...{ dataDir: other.path, database: 'lacre.db' },
-      ...{ logKey, checkpoints: [note] },
+      dataDir: other.path,
+      database: 'lacre.db',
+      logKey,
+      checkpoints: [note],
     })
 
     expect(report.authenticated).toBe(false)

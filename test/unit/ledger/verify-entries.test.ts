@@ -22,8 +22,17 @@ const logKey = noteKey(ORIGIN, publicKey.export({ format: 'pem', type: 'spki' })
 
 function entry(index: number, more: object = {}): string {
   return canonicalJson({
-    ...{ v: 1, type: 'test', origin: ORIGIN, index, at: 1000 + index, action: 'a', resource: 'r' },
-    ...{ principal: { id: 'p', kind: 'user', name: 'n' }, decision: null, world: 0, changes: [] },
+    v: 1,
+    type: 'test',
+    origin: ORIGIN,
+    index,
+    at: 1000 + index,
+    action: 'a',
+    resource: 'r',
+    principal: { id: 'p', kind: 'user', name: 'n' },
+    decision: null,
+    world: 0,
+    changes: [],
     ...more,
   })
 }

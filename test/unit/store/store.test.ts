@@ -86,7 +86,7 @@ describe('transactions', () => {
     using dir = tempDir()
     await using store = await openStore({ path: join(dir.path, 'lacre.db') })
     let arrived = 0
-    const together = Promise.withResolvers?.() ?? withResolvers()
+    const together = withResolvers()
 
     await Promise.all(
       [1, 2, 3].map(() =>
@@ -259,8 +259,12 @@ describe('the schema', () => {
       await tx
         .insertInto('publisher_version')
         .values({
-          ...{ publisher_id: 'pub-1', version: 'abcdefghij', document: '{}', created_at: 1 },
-          ...{ digest: 'b'.repeat(64), status: 'Revoked' as const },
+          publisher_id: 'pub-1',
+          version: 'abcdefghij',
+          document: '{}',
+          created_at: 1,
+          digest: 'b'.repeat(64),
+          status: 'Revoked' as const,
         })
         .execute()
     })
