@@ -1,22 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { LambdaClient } from '@aws-sdk/client-lambda'
+import type { LambdaClient } from '@aws-sdk/client-lambda'
 
 import { startApp } from '../../services/app.ts'
-import { dataPaths, readConfig, type ServeOptions } from '../../services/config.ts'
+import { readConfig, type ServeOptions } from '../../services/config.ts'
 import { systemClock, systemRandom } from '../../services/model/index.ts'
 import type { Deps, Log } from '../../services/operations/index.ts'
+import { lambdaClient, readAdminFile, type AdminFile } from './client.ts'
 
-/** What `admin.json` holds. */
-export interface AdminFile {
-  readonly endpoint: string
-  readonly region: string
-  readonly account: string
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-}
+export { lambdaClient, readAdminFile, type AdminFile } from './client.ts'
 
 export interface TestApp extends AsyncDisposable {
   readonly url: string
@@ -27,21 +21,6 @@ export interface TestApp extends AsyncDisposable {
   readonly client: LambdaClient
   /** What was logged as a warning or an error. */
   readonly complaints: readonly string[]
-}
-
-/** The SDK as anybody would set it up. */
-export function lambdaClient(admin: AdminFile, maxAttempts = 1): LambdaClient {
-  const { endpoint, region, accessKeyId, secretAccessKey } = admin
-  return new LambdaClient({
-    endpoint,
-    region,
-    maxAttempts,
-    credentials: { accessKeyId, secretAccessKey },
-  })
-}
-
-export function readAdminFile(dataDir: string): AdminFile {
-  return JSON.parse(readFileSync(join(dataDir, 'admin.json'), 'utf8')) as AdminFile
 }
 
 /**
@@ -59,7 +38,7 @@ export async function startTestApp(options: Partial<ServeOptions> = {}): Promise
     )
     const log = quietLog(complaints)
     const app = await startApp(config, { clock: systemClock, random: systemRandom, log })
-    const admin = JSON.parse(readFileSync(dataPaths(dataDir).admin, 'utf8')) as AdminFile
+    const admin = readAdminFile(dataDir)
     const client = lambdaClient(admin)
     return {
       url: app.url,

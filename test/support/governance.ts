@@ -1,5 +1,5 @@
 import { signWithSmithy } from './signers.ts'
-import type { AdminFile } from './app.ts'
+import type { AdminFile } from './client.ts'
 
 export interface GovernanceAnswer<T> {
   readonly status: number

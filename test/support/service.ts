@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { LambdaClient } from '@aws-sdk/client-lambda'
 
-import { lambdaClient, readAdminFile, type AdminFile } from './app.ts'
+import { lambdaClient, readAdminFile, type AdminFile } from './client.ts'
 
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
 /** The compiled command: `npm run build` makes it. */
