@@ -67,8 +67,13 @@ export {
   takeVersionNumber,
 } from './functions.ts'
 export type { FunctionRecord } from './functions.ts'
-/** Reads of versions: by row id, by number, all published ones in order. */
-export { findPublishedVersion, findVersionById, listPublishedVersions } from './versions.ts'
+/** Reads of versions: by row id, by number, the newest or all published ones in order. */
+export {
+  findNewestPublished,
+  findPublishedVersion,
+  findVersionById,
+  listPublishedVersions,
+} from './versions.ts'
 /** Writes, inside the gate or when a state settles. */
 export { deleteVersion, insertVersion, setVersionStatus } from './versions.ts'
 /** Whether nothing is under way; what PublishVersion compares. */

@@ -1,3 +1,5 @@
+import { sql } from 'kysely'
+
 import {
   LATEST,
   canonicalJson,
@@ -188,6 +190,24 @@ export async function listPublishedVersions(
   return versions
     .filter((version) => version.version !== LATEST)
     .sort((a, b) => Number(a.version) - Number(b.version))
+}
+
+/** The published version with the highest number. */
+export async function findNewestPublished(
+  reader: Reader,
+  functionId: string,
+): Promise<VersionRecord | undefined> {
+  const row = await reader
+    .selectFrom('function_version')
+    .select('id')
+    .where('function_id', '=', functionId)
+    .where('version', '<>', LATEST)
+    // Numbers as text: the longer is the higher.
+    .orderBy(sql`length(version)`, 'desc')
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row === undefined ? undefined : await findVersionById(reader, row.id)
 }
 
 export type NewVersion = Omit<

@@ -6,7 +6,7 @@ export interface InvokeInput extends FunctionAsked {
   readonly invocationType: 'RequestResponse' | 'DryRun' | 'Event'
   /** UTF-8 JSON or nothing: the edge has looked. */
   readonly payload: Uint8Array
-  /** Base64, as it came. */
+  /** JSON. */
   readonly clientContext?: string | undefined
   readonly traceId?: string | undefined
   /** The last 4 KB of the log are wanted. */

@@ -1,7 +1,7 @@
 import {
   activeStatus,
+  findNewestPublished,
   insertVersion,
-  listPublishedVersions,
   pendingStatus,
   publishDigest,
   takeVersionNumber,
@@ -19,7 +19,7 @@ export async function findPublished(
   reader: Reader,
   latest: Pick<VersionRecord, 'functionId' | 'configuration' | 'codeSha256' | 'layers'>,
 ): Promise<VersionRecord | undefined> {
-  const newest = (await listPublishedVersions(reader, latest.functionId)).at(-1)
+  const newest = await findNewestPublished(reader, latest.functionId)
   return newest?.configuration.PublishedFrom === publishDigest(latest) ? newest : undefined
 }
 

@@ -1,3 +1,4 @@
+import { PlatformError } from '../../model/index.ts'
 import { invoke, type Deps } from '../../operations/index.ts'
 import { checkFunctionName, checkQualifier } from './function-name.ts'
 import type { InvokeHandler } from './handler.ts'
@@ -22,7 +23,7 @@ export function invokeHandler(deps: Deps): InvokeHandler {
       qualifier,
       invocationType: TYPES.find((type) => type === asked) ?? 'RequestResponse',
       payload: request.payload,
-      clientContext: headers['x-amz-client-context'],
+      clientContext: readClientContext(headers['x-amz-client-context']),
       traceId: headers['x-amzn-trace-id'],
       tail: logType === 'Tail',
       signal: request.signal,
@@ -42,6 +43,26 @@ export function invokeHandler(deps: Deps): InvokeHandler {
         ...named('x-lacre-decision-id', answer.decisionId),
       },
     }
+  }
+}
+
+/** AWS: base64 of at most 3,583 bytes of JSON; the function gets the JSON (SPEC A10). */
+const CLIENT_CONTEXT_LIMIT_BYTES = 3_583
+
+function readClientContext(header: string | undefined): string | undefined {
+  if (header === undefined || header === '') return undefined
+  const bytes = Buffer.from(header, 'base64')
+  try {
+    if (bytes.byteLength > CLIENT_CONTEXT_LIMIT_BYTES) throw new RangeError('it is too long')
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    JSON.parse(text)
+    return text
+  } catch (cause) {
+    throw new PlatformError(
+      'INVALID_REQUEST_CONTENT',
+      `Client context must be a valid Base64-encoded JSON object of at most ${CLIENT_CONTEXT_LIMIT_BYTES} bytes.`,
+      { cause },
+    )
   }
 }
 

@@ -1,0 +1,195 @@
+import { join } from 'node:path'
+
+import { openBlobs } from '../../services/blobs/index.ts'
+import { toAwsAnswer } from '../../services/http/error-answer.ts'
+import { lambdaHandlers } from '../../services/http/lambda/handlers.ts'
+import type { JsonObject } from '../../services/http/lambda/handler.ts'
+import { JobRunner } from '../../services/jobs/index.ts'
+import { LiveSet } from '../../services/live/index.ts'
+import {
+  PlatformError,
+  parsePlace,
+  systemClock,
+  systemRandom,
+  type Json,
+  type ReleaseSpec,
+} from '../../services/model/index.ts'
+import {
+  ACTIVATE,
+  Examiner,
+  activationHandler,
+  activationOptions,
+  noMetrics,
+  type Caller,
+  type Deps,
+} from '../../services/operations/index.ts'
+import type { InvokeCall, InvokeOutcome, Runtime } from '../../services/runtime/index.ts'
+import { openState, tempDir, type FakeClock } from './state.ts'
+
+/** Stands in for the runtime: prepares at once, later, or not at all, and answers what it was asked to run. */
+export class FakeRuntime implements Runtime {
+  readonly capability = {
+    driver: 'process',
+    isolation: 'none',
+    missing: [],
+    freezer: false,
+  } as const
+  readonly prepared: ReleaseSpec[] = []
+  readonly retired: string[] = []
+  /** Thrown by the next preparations. */
+  failure: Error | undefined
+  #gate: Promise<void> = Promise.resolve()
+
+  /** Preparations wait until the returned function is called. */
+  hold(): () => void {
+    let release = (): void => undefined
+    this.#gate = new Promise((resolve) => (release = resolve))
+    return release
+  }
+
+  async prepare(spec: ReleaseSpec): Promise<void> {
+    await this.#gate
+    if (this.failure !== undefined) throw this.failure
+    this.prepared.push(spec)
+  }
+
+  verifyPrepared(): Promise<readonly string[]> {
+    return Promise.resolve([])
+  }
+
+  resolveRuntime(id: string): ReturnType<Runtime['resolveRuntime']> {
+    return id.startsWith('java')
+      ? { kind: 'unsupported', reason: `runtime \`${id}\` is not served here` }
+      : { kind: 'ok', interpreter: '/usr/bin/true' }
+  }
+
+  invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome> {
+    const ran = { version: spec.version, arn: call.invokedArn, release: spec.release }
+    return Promise.resolve({
+      payload: Buffer.from(JSON.stringify(ran)),
+      functionError: false,
+      logTail: new Uint8Array(),
+      durationMs: 1,
+      billedMs: 1,
+      maxMemoryMb: 1,
+    })
+  }
+
+  retire(functionId: string, version: string): Promise<void> {
+    this.retired.push(`${functionId} ${version}`)
+    return Promise.resolve()
+  }
+
+  stats(): ReturnType<Runtime['stats']> {
+    return { environments: 0, busy: 0, idle: 0, started: 0, reset: 0 }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+export interface Called {
+  readonly path?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string | readonly string[]>>
+  readonly json?: JsonObject
+  readonly zip?: Uint8Array
+}
+
+export interface Answered {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** Parsed from the JSON that would go over the wire. */
+  readonly body: JsonObject
+}
+
+export interface LambdaApi extends AsyncDisposable {
+  readonly deps: Deps
+  readonly runtime: FakeRuntime
+  readonly clock: FakeClock
+  /** One operation by AWS's name, below the edge: handler, operation, gate, store. */
+  call(operation: string, called?: Called): Promise<Answered>
+  /** Runs what waits to be activated. */
+  settle(): Promise<void>
+}
+
+export const CALLER: Caller = {
+  principal: { id: 'usr-admin', kind: 'user', name: 'admin', roles: ['admin'], claims: {} },
+  requestId: '00000000-0000-4000-8000-000000000000',
+}
+
+/** Everything real but the runtime and the wall clock. */
+export async function startLambdaApi(): Promise<LambdaApi> {
+  const dir = tempDir()
+  const state = await openState(dir.path)
+  const { store, keys, audit, clock, log } = state
+  const place = parsePlace('000000000000', 'us-east-1')
+  const blobs = openBlobs(join(dir.path, 'data'))
+  const examiner = new Examiner(blobs)
+  const live = new LiveSet({ store, place })
+  const jobs = new JobRunner({ store, clock: systemClock, random: systemRandom, log })
+  const runtime = new FakeRuntime()
+  const deps: Deps = {
+    place, clock, random: systemRandom, log, store, blobs, keys, jobs, live, runtime, examiner,
+    metrics: noMetrics, audit,
+  } // prettier-ignore
+  const handlers = lambdaHandlers(deps)
+  const activate = activationHandler(deps)
+  return {
+    deps,
+    runtime,
+    clock,
+    call: async (operation, called = {}) => {
+      const handler = handlers[operation]
+      if (handler === undefined) throw new Error(`${operation} has no handler`)
+      await using zip = called.zip === undefined ? undefined : await blobs.createTemp()
+      await zip?.write(called.zip ?? new Uint8Array())
+      try {
+        const answer = await handler({
+          caller: CALLER,
+          path: called.path ?? {},
+          query: called.query ?? {},
+          headers: { host: 'localhost' },
+          json: called.json ?? {},
+          zip: zip ?? undefined,
+          signal: new AbortController().signal,
+        })
+        return toAnswered(answer.status, answer.headers ?? {}, JSON.stringify(answer.body ?? {}))
+      } catch (error) {
+        if (!(error instanceof PlatformError)) throw error
+        const { status, headers, body } = toAwsAnswer(error)
+        return toAnswered(status, headers ?? {}, String(body))
+      }
+    },
+    settle: async () => {
+      const rows = await store.reader
+        .selectFrom('jobs')
+        .selectAll()
+        .where('state', '=', 'ready')
+        .execute()
+      for (const row of rows) {
+        const job = { id: row.id, kind: ACTIVATE, key: row.key, attempt: 1, fence: 1 }
+        const payload = JSON.parse(row.payload) as Json
+        try {
+          await activate(payload, job, new AbortController().signal)
+        } catch (error) {
+          await activationOptions(deps).onDead?.(payload, job, error)
+        }
+        await store.transaction((tx) =>
+          tx.updateTable('jobs').set({ state: 'done' }).where('id', '=', row.id).execute(),
+        )
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await examiner[Symbol.asyncDispose]()
+      await state[Symbol.asyncDispose]()
+      dir[Symbol.dispose]()
+    },
+  }
+}
+
+function toAnswered(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  text: string,
+): Answered {
+  return { status, headers, body: JSON.parse(text) as JsonObject }
+}
