@@ -76,6 +76,16 @@ const table: readonly CommandRow[] = [
     summary: 'create, list and disable access keys',
     load: () => import('./commands/access-key.ts'),
   },
+  {
+    name: 'serve',
+    summary: 'run the service over one data directory',
+    load: () => import('./commands/serve.ts'),
+  },
+  {
+    name: 'ledger',
+    summary: 'verify the ledger, offline',
+    load: () => import('./commands/ledger.ts'),
+  },
 ]
 
 /** From the package's own manifest: one folder up in the sources, two in `dist`. */

@@ -1,4 +1,5 @@
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, rmSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -13,9 +14,18 @@ import {
   type NoteKey,
   type SignedCheckpoint,
 } from '../../services/ledger/index.ts'
-import { PlatformError, limits, type Json } from '../../services/model/index.ts'
-import type { CommandModule } from '../command.ts'
+import { PlatformError, canonicalJson, limits, type Json } from '../../services/model/index.ts'
+import type { CommandModule, Environment } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
+import { moveIntoPlace, partialPath } from '../files.ts'
+import {
+  connect,
+  objects,
+  text,
+  withConnection,
+  type ConnectionOptions,
+  type Service,
+} from '../service/index.ts'
 import { readSmallFile } from '../signing/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
 
@@ -26,14 +36,20 @@ interface VerifyOptions {
   readonly checkpoint: readonly string[]
 }
 
+interface ExportOptions extends ConnectionOptions {
+  readonly out: string
+}
+
+/** As many entries as the service gives at a time. */
+const PAGE = 256
 /** Findings shown to a person; with `--json` all are there. */
 const FINDINGS_SHOWN = 20
 
 /** `lacre ledger verify`: offline, without an account, also beside the running service. */
 export const command: CommandModule = {
   name: 'ledger',
-  summary: 'verify the ledger: of an export, or of a data directory with every row it tells of',
-  configure(command: Command, terminal: Terminal): void {
+  summary: 'export the ledger, and verify it: an export, or a data directory row by row',
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
     const many = (value: string, before: readonly string[]): readonly string[] => [...before, value]
     command
       .command('verify')
@@ -48,7 +64,46 @@ export const command: CommandModule = {
       )
       .option('--checkpoint <file>', 'a checkpoint kept outside; may be repeated', many, [])
       .action((options: VerifyOptions) => verify(options, terminal))
+    withConnection(command.command('export'))
+      .description('write every entry and a checkpoint over them, for `ledger verify --file`')
+      .requiredOption('-o, --out <file>', 'the file to write')
+      .action((options: ExportOptions) =>
+        exportTo(options.out, connect(options, environment), terminal),
+      )
   },
+}
+
+/** The checkpoint first: the entries that it is over are there, and what came later is left to the next export. */
+async function exportTo(path: string, service: Service, terminal: Terminal): Promise<void> {
+  const checkpoint = await service.get('/api/v1/ledger/checkpoint')
+  const size = Number(checkpoint['size'])
+  const progress = terminal.progress('exporting')
+  const partial = partialPath(path)
+  const file = await open(partial, 'wx', 0o644)
+  try {
+    for (let from = 0; from < size;) {
+      const page = { from: String(from), limit: String(Math.min(PAGE, size - from)) }
+      const entries = objects(await service.get('/api/v1/ledger/entries', page), 'entries')
+      if (entries.length === 0)
+        throw new PlatformError('LEDGER_BROKEN', `the service has no entry ${from}`)
+      for (const entry of entries) await file.write(`${text(entry, 'body')}\n`)
+      from += entries.length
+      progress.update(from, size)
+    }
+    await file.write(`${canonicalJson({ checkpoint: text(checkpoint, 'note') })}\n`)
+    await file.sync()
+    await file.close()
+    moveIntoPlace(partial, path)
+  } catch (cause) {
+    await file.close()
+    rmSync(partial, { force: true })
+    throw cause
+  } finally {
+    progress.end()
+  }
+  const logKey = text(checkpoint, 'verifierKey')
+  terminal.say(`keep the log's key outside: ${logKey}`)
+  terminal.result({ file: path, entries: size, logKey }, `${inline(path)}: ${size} entries`)
 }
 
 async function verify(options: VerifyOptions, terminal: Terminal): Promise<void> {

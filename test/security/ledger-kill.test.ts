@@ -8,7 +8,7 @@ it('loses nothing that was acknowledged when the process is killed in the middle
   using dir = tempDir()
   let acknowledged = -1
   for (const round of [1, 2, 3, 4, 5]) {
-    const writer = startProgram('write-until-killed.ts', dir.path)
+    const writer = startProgram('write-until-killed.mjs', dir.path)
     try {
       let seen = 0
       for await (const line of linesOf(writer)) {

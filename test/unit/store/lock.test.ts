@@ -6,7 +6,7 @@ import { tempDir } from '../../support/state.ts'
 
 it('lets one process have a data directory, names it, and outlives no kill', async () => {
   using dir = tempDir()
-  const other = startProgram('hold-lock.ts', dir.path)
+  const other = startProgram('hold-lock.mjs', dir.path)
   try {
     for await (const line of linesOf(other)) if (line === 'held') break
 
