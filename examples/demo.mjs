@@ -23,6 +23,9 @@ const work = mkdtempSync(join(tmpdir(), 'lacre-demo-'))
 const data = join(work, 'data')
 const at = (name) => join(work, name)
 
+// Known: the floor is Node 20, and the SDK says so at every start.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+
 let steps = 0
 const step = (title) => console.log(`\n\x1b[1m${(steps += 1)}. ${title}\x1b[0m`)
 const show = (text) => console.log(text.trimEnd().replace(/^/gm, '   '))
@@ -156,9 +159,9 @@ try {
   )
 
   step('Verify offline, and see that a zip still unpacks with ordinary tools')
-  lacre(['verify', at('orders-1.zip'), '--key', at('ci.pem.pub')])
-  lacre(['verify', at('orders-1.zip'), '--key', at('stranger.pem.pub')], { code: 1, quiet: true })
-  lacre(['inspect', at('orders-1.zip')])
+  lacre(['verify', at('orders-1.zip'), '--key', at('ci.pem.pub'), '--name', 'orders'])
+  lacre(['verify', at('orders-1.zip'), '--key', at('stranger.pem.pub'), '--name', 'orders'], { code: 1, quiet: true })
+  lacre(['inspect', at('report.zip')])
 
   step('Start the service')
   running = await startService()
@@ -176,7 +179,7 @@ try {
   const { CodeSigningConfig: config } = await aws.send(
     new CreateCodeSigningConfigCommand({
       Description: 'only what our CI sealed',
-      AllowedPublishers: { SigningProfileVersionArns: [ci.arn, retired.arn] },
+      AllowedPublishers: { SigningProfileVersionArns: [ci.versions.at(-1).arn, retired.versions.at(-1).arn] },
       CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' },
     }),
   )
