@@ -5,6 +5,10 @@ import type { CommandRow, Environment } from './command.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 import { StandardTerminal, inline, type Output } from './terminal.ts'
 
+const EXIT_CODES_HELP = `
+Exit codes: 0 done or accepted, 1 refused or not trusted, 2 usage, 3 could not be done,
+4 service unreachable, 5 consistent but not authenticated, 70 a bug.`
+
 export interface CommandLine {
   /** Without node and script. */
   readonly args: readonly string[]
@@ -52,6 +56,7 @@ async function buildProgram(
       writeErr: (text) => (terminal.json ? true : line.err.write(text)),
     })
     .option('--json', 'result and errors as JSON')
+    .addHelpText('after', EXIT_CODES_HELP)
   const called = line.args.filter((arg) => !arg.startsWith('-'))
   const verb = called[0] === 'help' ? called[1] : called[0]
   for (const row of table) {

@@ -30,7 +30,6 @@ const knownFields: ReadonlyMap<number, FieldCheck> = new Map([
   [0x6375, unicodeComment],
   [0x6c78, libarchiveAttributes],
   [0xcafe, (data) => ok(data.length === 0)], // java.util.jar marks the first entry
-  [0x4453, anything], // Windows security descriptor
   [0xa11e, anything], // Apache Commons Compress alignment
   [0xa220, anything], // Microsoft Open Packaging growth hint
   [0xd935, anything], // Android alignment

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 
 import { openArtifact } from '../../../services/artifact/index.ts'
 import { PlatformError, bufferSource } from '../../../services/model/index.ts'
+import type { Corpus, CorpusResult, WrongRow } from '../corpus.ts'
 
 /** One archive of the corpus, as far as we look at it. */
 export interface ZipRow {
@@ -17,19 +18,7 @@ export interface ZipRow {
 export type ZipOutcome =
   { readonly kind: 'accepted' } | { readonly kind: 'refused'; readonly rule: string }
 
-export interface Wrong {
-  readonly id: string
-  readonly expected: string
-  readonly got: string
-}
-
-export interface CorpusResult {
-  readonly right: number
-  readonly wrong: readonly Wrong[]
-  readonly notApplicable: number
-}
-
-export const ZIP_FILES = ['fetched/zips.jsonl', 'own/zips.jsonl', 'own/bombs.jsonl']
+const ZIP_FILES = ['fetched/zips.jsonl', 'own/zips.jsonl', 'own/bombs.jsonl']
 const TIME_LIMIT_MS = 2_000
 
 /** Opens one archive as the service does. */
@@ -57,7 +46,7 @@ export async function runZipCorpus(
   rows: AsyncIterable<ZipRow> | Iterable<ZipRow>,
   openOne: (bytes: Uint8Array) => Promise<ZipOutcome> = openRow,
 ): Promise<CorpusResult> {
-  const wrong: Wrong[] = []
+  const wrong: WrongRow[] = []
   let right = 0
   for await (const row of rows) {
     const expected = demanded(row)
@@ -86,9 +75,9 @@ export async function* zipRows(root: string): AsyncGenerator<ZipRow> {
   }
 }
 
-export const corpus = {
+export const corpus: Corpus = {
   name: 'zip',
-  async run(root: string, report: (line: string) => void): Promise<CorpusResult> {
+  async run(root, report) {
     const result = await runZipCorpus(zipRows(root))
     for (const { id, expected, got } of result.wrong)
       report(`${id}: expected ${expected}, got ${got}`)
