@@ -15,7 +15,7 @@ interface Row {
   readonly [field: string]: unknown
 }
 
-export interface MerkleReport {
+interface MerkleReport {
   readonly right: number
   readonly wrong: readonly {
     readonly id: string
@@ -68,7 +68,7 @@ const verifiers: Readonly<Record<string, (row: Row, proof: readonly string[]) =>
 export const corpus = {
   name: 'merkle',
   /** `root` is the folder that holds the corpora. */
-  run(root: string, report: (line: string) => void = () => undefined): MerkleReport {
+  run(root: string, report: (line: string) => void): Promise<MerkleReport> {
     let right = 0
     const wrong: { id: string; expected: string; got: string }[] = []
     for (const [file, verify] of Object.entries(verifiers)) {
@@ -81,6 +81,6 @@ export const corpus = {
       }
       report(`merkle ${file}: ${rows.length} proofs`)
     }
-    return { right, wrong, notApplicable: 0 }
+    return Promise.resolve({ right, wrong, notApplicable: 0 })
   },
 }
