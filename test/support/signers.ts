@@ -60,6 +60,12 @@ const encode = (text: string): string =>
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   )
 
+/** An empty value leaves the header out. */
+function toHeaders(ask: Ask): Record<string, string> {
+  const all = { host: 'localhost:8080', 'content-type': 'application/json', ...ask.headers }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''))
+}
+
 /** A request as the AWS SDK signs it: a signer that is not ours. */
 export async function signWithSmithy(keys: Keys, ask: Ask): Promise<Signed> {
   const signer = new SignatureV4({
@@ -77,7 +83,7 @@ export async function signWithSmithy(keys: Keys, ask: Ask): Promise<Signed> {
       hostname: 'localhost',
       path,
       query: ask.query ?? {},
-      headers: { host: 'localhost:8080', 'content-type': 'application/json', ...ask.headers },
+      headers: toHeaders(ask),
       body,
     },
     { signingDate: new Date(ask.atMs ?? Date.now()) },
