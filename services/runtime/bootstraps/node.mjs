@@ -1,0 +1,327 @@
+// Runs a Node function: loads the handler as AWS's runtime does (SPEC A18) and talks frames over descriptor 3 (channel.ts).
+// Written from AWS's documented behaviour. Plain JavaScript: it is copied into every sandbox as it is.
+import { createRequire } from 'node:module'
+import { existsSync, readFileSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { basename, dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { format, types } from 'node:util'
+
+const CHANNEL = 3
+const NEXT = 1
+const RESPONSE = 2
+const ERROR = 3
+const INIT_ERROR = 4
+const OVERSIZE = 5
+const ANSWER_LIMIT_BYTES = 6_291_556
+const EXIT_UNCAUGHT = 129
+const EXIT_UNHANDLED = 128
+
+const taskRoot = process.env.LAMBDA_TASK_ROOT
+let requestId
+let handler
+let onEmptyLoop
+const parked = new Int32Array(new SharedArrayBuffer(4))
+
+/** All of it, now: a process that exits next must have said what it had to. */
+function writeAll(fd, bytes) {
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(fd, bytes, at)
+    } catch (error) {
+      if (error.code !== 'EAGAIN') return
+      Atomics.wait(parked, 0, 0, 1)
+    }
+  }
+}
+
+function frame(kind, ...parts) {
+  const body = Buffer.concat(parts)
+  const out = Buffer.allocUnsafe(5 + body.length)
+  out.writeUInt32LE(1 + body.length, 0)
+  out[4] = kind
+  body.copy(out, 5)
+  return out
+}
+
+function nextFrame() {
+  const out = Buffer.allocUnsafe(9)
+  out.writeUInt32LE(5, 0)
+  out[4] = NEXT
+  out.writeUInt32LE(Math.min(0xffffffff, Math.round(process.memoryUsage.rss() / 1024)), 5)
+  return out
+}
+
+function patchConsole() {
+  const levels = {
+    log: 'INFO',
+    info: 'INFO',
+    debug: 'DEBUG',
+    warn: 'WARN',
+    error: 'ERROR',
+    trace: 'TRACE',
+  }
+  for (const [method, level] of Object.entries(levels)) {
+    console[method] = (...args) => {
+      const text = format(...args).replace(/\n/g, '\r')
+      writeAll(1, Buffer.from(`${new Date().toISOString()}\t${requestId}\t${level}\t${text}\n`))
+    }
+  }
+}
+
+class RuntimeError extends Error {
+  constructor(name, message) {
+    super(message)
+    this.name = name
+  }
+}
+
+function isError(thing) {
+  return types.isNativeError(thing) || (thing instanceof Error && typeof thing.stack === 'string')
+}
+
+/** `{errorType, errorMessage, trace}` (SPEC A6). */
+function errorObject(error) {
+  try {
+    if (!isError(error)) return { errorType: typeof error, errorMessage: String(error), trace: [] }
+    return {
+      errorType: error.name,
+      errorMessage: error.message,
+      trace: (error.stack ?? '').split('\n'),
+    }
+  } catch {
+    return {
+      errorType: 'handled',
+      errorMessage: 'callback called with an error that cannot be shown',
+      trace: [],
+    }
+  }
+}
+
+/** One line of log about an error, its own members included. */
+function logError(title, error) {
+  const { errorType, errorMessage, trace } = errorObject(error)
+  let own = {}
+  try {
+    own = isError(error) ? { ...error } : {}
+    console.error(
+      `${title} \t%s`,
+      JSON.stringify({ errorType, errorMessage, ...own, stack: trace }),
+    )
+  } catch {
+    console.error(`${title} \t%s`, JSON.stringify({ errorType, errorMessage, stack: trace }))
+  }
+}
+
+/** Ends the invocation with an error; what comes next is a new one, unless the process ends. */
+function postError(id, error, more = []) {
+  const body = Buffer.from(JSON.stringify(errorObject(error)))
+  writeAll(CHANNEL, Buffer.concat([frame(ERROR, Buffer.from(id, 'latin1'), body), ...more]))
+}
+
+function postResult(id, data) {
+  let text
+  try {
+    text = JSON.stringify(data === undefined ? null : data)
+    if (text === undefined) text = 'null'
+  } catch {
+    const error = new RuntimeError('Runtime.MarshalError', 'Unable to stringify response body')
+    return postError(id, error, [nextFrame()])
+  }
+  const body = Buffer.from(text)
+  const head = Buffer.from(id, 'latin1')
+  const answer =
+    body.length > ANSWER_LIMIT_BYTES ? frame(OVERSIZE, head) : frame(RESPONSE, head, body)
+  writeAll(CHANNEL, Buffer.concat([answer, nextFrame()]))
+}
+
+function contextOf(head, finish) {
+  let waits = true
+  const parseContext = () => (head.clientContext ? JSON.parse(head.clientContext) : undefined)
+  const context = {
+    get callbackWaitsForEmptyEventLoop() {
+      return waits
+    },
+    set callbackWaitsForEmptyEventLoop(value) {
+      waits = value
+    },
+    succeed: (data) => finish(null, data),
+    fail: (error) => finish(error ?? 'handled'),
+    done: (error, data) => finish(error, data),
+    functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
+    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    clientContext: parseContext(),
+    identity: undefined,
+    invokedFunctionArn: head.invokedArn,
+    awsRequestId: head.requestId,
+    getRemainingTimeInMillis: () => head.deadlineMs - Date.now(),
+  }
+  return context
+}
+
+function dispatch(channel, head, payload) {
+  const id = head.requestId
+  requestId = id
+  if (head.traceId) process.env._X_AMZN_TRACE_ID = head.traceId
+  else delete process.env._X_AMZN_TRACE_ID
+  let finished = false
+  // The channel alone must not keep an empty loop alive: that is how "waits for empty event loop" is seen.
+  channel.unref()
+  const finish = (error, data) => {
+    if (finished) return
+    finished = true
+    onEmptyLoop = undefined
+    channel.ref()
+    if (error === undefined || error === null) return postResult(id, data)
+    logError('Invoke Error', error)
+    postError(id, error, [nextFrame()])
+  }
+  let context
+  const callback = (error, data) => {
+    if (finished) return
+    if ((error !== undefined && error !== null) || !context.callbackWaitsForEmptyEventLoop)
+      return finish(error, data)
+    onEmptyLoop = () => setImmediate(() => finish(null, data))
+  }
+  // A handler that neither answers nor leaves anything to wait for: `null`, as AWS answers for callback style.
+  onEmptyLoop = () => finish(null, null)
+  try {
+    context = contextOf(head, finish)
+    const result = handler(JSON.parse(payload.toString('utf8')), context, callback)
+    if (typeof result?.then === 'function') {
+      if (!finished) {
+        const exit = new RuntimeError(
+          'Runtime.NodeJsExit',
+          'The asynchronous handler can never settle: nothing is left to wait for',
+        )
+        onEmptyLoop = () => finish(exit)
+      }
+      result.then(
+        (data) => finish(null, data),
+        (error) => finish(error ?? 'handled'),
+      )
+    }
+  } catch (error) {
+    finish(error ?? 'handled')
+  }
+}
+
+/** Cuts the channel's bytes into frames: u32le length, u32le length of the head, head, event. */
+function serve(channel) {
+  let buffered = Buffer.alloc(0)
+  channel.on('data', (chunk) => {
+    buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
+    while (buffered.length >= 4 && buffered.length >= 4 + buffered.readUInt32LE(0)) {
+      const end = 4 + buffered.readUInt32LE(0)
+      const headEnd = 8 + buffered.readUInt32LE(4)
+      const head = JSON.parse(buffered.toString('utf8', 8, headEnd))
+      const payload = buffered.subarray(headEnd, end)
+      buffered = buffered.subarray(end)
+      dispatch(channel, head, payload)
+    }
+  })
+  // The service is gone: so are we.
+  channel.on('close', () => process.exit(0))
+  channel.on('error', () => process.exit(0))
+  process.on('beforeExit', () => {
+    const act = onEmptyLoop
+    onEmptyLoop = undefined
+    act?.()
+  })
+  writeAll(CHANNEL, nextFrame())
+}
+
+async function loadHandler(fullName) {
+  if (fullName.includes('..'))
+    throw new RuntimeError(
+      'Runtime.MalformedHandlerName',
+      `'${fullName}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+    )
+  const base = basename(fullName)
+  const match = /^([^.]*)\.(.*)$/.exec(base)
+  if (match === null) throw new RuntimeError('Runtime.MalformedHandlerName', 'Bad handler')
+  const root = fullName.slice(0, fullName.length - base.length)
+  const module = await loadModule(resolve(taskRoot, root), root, match[1])
+  const found = match[2].split('.').reduce((object, key) => object?.[key], module)
+  if (found === undefined)
+    throw new RuntimeError('Runtime.HandlerNotFound', `${fullName} is undefined or not exported`)
+  if (typeof found !== 'function')
+    throw new RuntimeError('Runtime.HandlerNotFound', `${fullName} is not a function`)
+  return found
+}
+
+/** AWS's order: the exact name, `.js` as its package says, `.mjs`, `.cjs`, then as `require` would find it. */
+async function loadModule(dir, root, name) {
+  const require = createRequire(join(taskRoot, 'index.js'))
+  const path = join(dir, name)
+  try {
+    if (existsSync(path) && !existsSync(join(path, 'package.json')) && isFile(path))
+      return require(path)
+    if (existsSync(`${path}.js`)) {
+      return packageType(dir) === 'module' ? await importFile(`${path}.js`) : require(`${path}.js`)
+    }
+    if (existsSync(`${path}.mjs`)) return await importFile(`${path}.mjs`)
+    if (existsSync(`${path}.cjs`)) return require(`${path}.cjs`)
+    return require(require.resolve(`./${join(root, name)}`, { paths: [taskRoot, dir] }))
+  } catch (error) {
+    if (error instanceof SyntaxError)
+      throw Object.assign(new RuntimeError('Runtime.UserCodeSyntaxError', String(error)), {
+        stack: error.stack,
+      })
+    if (error?.code === 'MODULE_NOT_FOUND' || error?.code === 'ERR_MODULE_NOT_FOUND') {
+      throw new RuntimeError('Runtime.ImportModuleError', String(error))
+    }
+    throw error
+  }
+}
+
+const importFile = (path) => import(pathToFileURL(path).href)
+
+function isFile(path) {
+  try {
+    readFileSync(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** `type` of the nearest package.json, not above the task root. */
+function packageType(dir) {
+  for (let at = dir; at.startsWith(taskRoot); at = dirname(at)) {
+    try {
+      return JSON.parse(readFileSync(join(at, 'package.json'), 'utf8')).type
+    } catch (error) {
+      if (error.code !== 'ENOENT') return undefined
+    }
+  }
+  return undefined
+}
+
+function die(title, error, status) {
+  logError(title, error)
+  if (handler === undefined)
+    writeAll(CHANNEL, frame(INIT_ERROR, Buffer.from(JSON.stringify(errorObject(error)))))
+  else if (requestId !== undefined) postError(requestId, error)
+  process.exit(status)
+}
+
+patchConsole()
+process.on('uncaughtException', (error) => die('Uncaught Exception', error, EXIT_UNCAUGHT))
+process.on('unhandledRejection', (reason, promise) => {
+  const error = new RuntimeError(
+    'Runtime.UnhandledPromiseRejection',
+    String(isError(reason) ? reason : format(reason)),
+  )
+  die('Unhandled Promise Rejection', Object.assign(error, { reason, promise: {} }), EXIT_UNHANDLED)
+})
+try {
+  const loaded = await loadHandler(process.env._HANDLER ?? '')
+  handler = loaded
+} catch (error) {
+  die('Uncaught Exception', error, EXIT_UNCAUGHT)
+}
+serve(new Socket({ fd: CHANNEL, readable: true, writable: true }))

@@ -1,0 +1,56 @@
+/** Limits and times of the runtime. Every one has a name, a unit and a source. */
+
+/** An environment that served nothing for this long is stopped; AWS promises no longevity either (SPEC A6.5). */
+export const IDLE_ENVIRONMENT_MS = 300_000
+/** How often idle environments are looked at. */
+export const REAP_INTERVAL_MS = 10_000
+/**
+ * How long an environment stays thawed after it answered. Longer than the gap between two calls of a busy caller, so that a
+ * hot environment is not frozen and thawed for each of them; short enough that nothing worth having runs between invocations.
+ */
+export const FREEZE_DELAY_MS = 5
+/** How long an exit waits for what the process wrote before it died. */
+export const DRAIN_MS = 500
+/** How long a stopped environment may take to be gone before its spawner is asked again. */
+export const STOP_TIMEOUT_MS = 5_000
+/** How long the spawner may take to say what it can do (probing starts two sandboxes). */
+export const SPAWNER_START_MS = 15_000
+
+/** Function output kept of one invocation, for the tail and the log file; what comes above is counted and dropped. */
+export const LOG_INVOCATION_LIMIT_BYTES = 1_048_576
+/** Once over that limit, output is read in sips, so that 1 GB of it costs its writer time and not us. */
+export const LOG_SIP_PAUSE_MS = 5
+/** One line of a log file; the rest of a longer one is dropped. */
+export const LOG_LINE_LIMIT_BYTES = 262_144
+/** A log file is set aside (one generation) at this size. */
+export const LOG_FILE_LIMIT_BYTES = 10_485_760
+
+/** A frame on the private channel: the largest answer and its header. */
+export const CHANNEL_FRAME_LIMIT_BYTES = 6_291_556 + 4_096
+/** A frame between service and spawner. */
+export const CONTROL_FRAME_LIMIT_BYTES = 1_048_576
+
+/** AWS: the answer of init/error and invocation/error bodies that is kept. */
+export const ERROR_BODY_LIMIT_BYTES = 6_291_556
+
+/** AWS: 1,024 processes and threads, 1,024 descriptors (SPEC A4). */
+export const PIDS_LIMIT = 1_024
+export const DESCRIPTOR_LIMIT = 1_024
+/** AWS: 1,769 MB is one vCPU (SPEC A4). */
+export const MEMORY_MB_PER_CPU = 1_769
+/** How often the memory of a running environment is compared with its limit. */
+export const MEMORY_WATCH_MS = 100
+
+/**
+ * Host uids of environments: above every range that login, systemd or subuid give out, one block of 65,536 per spawner.
+ * RULES §8: no function ever runs as the service's uid or as host uid 0.
+ */
+export const UID_BASE = 1_900_000_000
+export const UID_BLOCKS = 3_000
+export const UID_BLOCK_SIZE = 65_536
+/** The uid and gid a function sees inside its sandbox (AWS: `sbx_user1051`, 993:990). */
+export const SANDBOX_UID = 993
+export const SANDBOX_GID = 990
+
+/** Where unmodified runtime clients find the Runtime API (SPEC A5). */
+export const RUNTIME_API_PORT = 9_001

@@ -1,0 +1,38 @@
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+
+import type { Exit } from './failures.ts'
+import type { Capability } from './options.ts'
+import type { EnvironmentSpec } from './spawner/protocol.ts'
+
+/** All that stands above the spawner ever sees of an environment (CONTRACTS, Runtime). */
+export interface EnvironmentHandle {
+  readonly id: string
+  /** The private channel of our own bootstraps. */
+  connect(): Duplex
+  freeze(): void
+  thaw(): void
+  /** Kills every process of it. Its slot (/tmp, uid, limits) stays until `Isolation.release`. */
+  stop(): void
+  readonly stats: { readonly maxMemoryMb: number }
+  /** Resolves once the processes are gone and what they wrote has arrived. */
+  readonly exited: Promise<Exit>
+}
+
+export interface StartListener {
+  /** What the processes write to their output. */
+  output(socket: Socket): void
+  /** A connection to this environment's Runtime API (wire `http`). */
+  api(socket: Socket): void
+}
+
+export type StartRequest = Omit<EnvironmentSpec, 'id' | 'tokens'>
+
+/** Isolation as the service sees it, whichever driver does it. */
+export interface Isolation extends AsyncDisposable {
+  readonly capability: Capability
+  /** @throws PlatformError UNAVAILABLE */
+  start(request: StartRequest, listener: StartListener): Promise<EnvironmentHandle>
+  /** Gives a slot back; resolves once nothing of it is left on the machine. */
+  release(slot: string): Promise<void>
+}

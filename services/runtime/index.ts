@@ -1,0 +1,20 @@
+/**
+ * Runs admitted code: prepares trees from blobs, starts environments through the spawner, speaks the Runtime API with them.
+ * It executes the release it is handed, stamped, or refuses; it knows no database, no signature and no policy.
+ */
+
+/** Starts the spawner and opens the pools; CONFIGURATION when required isolation is not to be had. */
+export { openRuntime } from './runtime.ts'
+/** What the runtime is opened with, answers and promises. */
+export type {
+  BlobReader,
+  Capability,
+  DriverName,
+  InvokeCall,
+  InvokeOutcome,
+  Log,
+  ResolvedRuntime,
+  Runtime,
+  RuntimeOptions,
+  RuntimeStats,
+} from './options.ts'

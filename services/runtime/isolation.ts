@@ -1,0 +1,267 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { PlatformError, type Random } from '../model/index.ts'
+
+import { DRAIN_MS } from './constants.ts'
+import type { Exit } from './failures.ts'
+import type { EnvironmentHandle, Isolation, StartListener, StartRequest } from './handle.ts'
+import type { Interpreters } from './interpreters.ts'
+import type { Capability, Log, RuntimeOptions } from './options.ts'
+import type { Programs } from './programs.ts'
+import { SpawnerClient } from './spawner-client.ts'
+import type { SpawnerConfig } from './spawner/protocol.ts'
+import { WireListener } from './wire-listener.ts'
+
+const run = promisify(execFile)
+/** `sun_path` holds 108 bytes. */
+const SOCKET_PATH_LIMIT_BYTES = 100
+
+export interface IsolationOptions {
+  readonly dataDir: string
+  readonly driver: RuntimeOptions['isolation']
+  readonly programs: Programs
+  readonly interpreters: Interpreters
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Starts the spawner, and starts it again should it die. */
+export async function openIsolation(options: IsolationOptions): Promise<Isolation> {
+  const runDir = makeRunDir(options.dataDir, options.random)
+  const listenerPath = join(runDir, 'wires')
+  const listener = await WireListener.open(listenerPath)
+  const config: SpawnerConfig = {
+    driver: options.driver,
+    listenerPath,
+    runDir,
+    bootstrapsDir: options.programs.bootstraps,
+    interpreters: options.interpreters,
+    uidFraction: options.random.fraction(),
+  }
+  const isolation = new SpawnerIsolation(options, config, listener)
+  try {
+    await isolation.open()
+    return isolation
+  } catch (cause) {
+    await isolation[Symbol.asyncDispose]()
+    throw cause
+  }
+}
+
+class SpawnerIsolation implements Isolation {
+  readonly #options: IsolationOptions
+  readonly #config: SpawnerConfig
+  readonly #listener: WireListener
+  #ownMounts = false
+  #client: Promise<SpawnerClient> | undefined
+  #capability: Capability | undefined
+  #closed = false
+
+  constructor(options: IsolationOptions, config: SpawnerConfig, listener: WireListener) {
+    this.#options = options
+    this.#config = config
+    this.#listener = listener
+  }
+
+  get capability(): Capability {
+    if (this.#capability === undefined) throw new TypeError('not opened')
+    return this.#capability
+  }
+
+  async open(): Promise<void> {
+    this.#ownMounts = process.getuid?.() === 0 && (await canUnshareMounts())
+    await this.#connected()
+  }
+
+  async start(request: StartRequest, listener: StartListener): Promise<EnvironmentHandle> {
+    const client = await this.#connected()
+    const { random } = this.#options
+    const token = (): string => Buffer.from(random.bytes(16)).toString('hex')
+    const id = random.uuid()
+    const tokens = { channel: token(), output: token(), api: token() }
+    const started = new StartedEnvironment(id, client)
+    const forget = (): void => {
+      this.#listener.forget('channel', tokens.channel)
+      this.#listener.forget('output', tokens.output)
+      this.#listener.forget('api', tokens.api)
+    }
+    this.#listener.expect('channel', tokens.channel, (socket) => {
+      this.#listener.forget('channel', tokens.channel)
+      started.channel(socket)
+    })
+    this.#listener.expect('output', tokens.output, (socket) => {
+      this.#listener.forget('output', tokens.output)
+      started.track(socket)
+      listener.output(socket)
+    })
+    this.#listener.expect('api', tokens.api, (socket) => {
+      started.track(socket)
+      listener.api(socket)
+    })
+    void started.exited.then(forget)
+    return new Promise((resolve, reject) => {
+      client.start(
+        { ...request, id, tokens },
+        {
+          started: () => resolve(started),
+          failed: (message) => {
+            forget()
+            reject(
+              new PlatformError('UNAVAILABLE', 'the environment could not be started', {
+                detail: { message },
+              }),
+            )
+          },
+          memory: (memoryMb) => started.memory(memoryMb),
+          exited: (exit) => {
+            started.end(exit)
+            resolve(started)
+          },
+        },
+      )
+    })
+  }
+
+  async release(slot: string): Promise<void> {
+    const client = await this.#client?.catch(() => undefined)
+    await client?.release(slot)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    const client = await this.#client?.catch(() => undefined)
+    await client?.[Symbol.asyncDispose]()
+    await this.#listener[Symbol.asyncDispose]()
+    rmSync(this.#config.runDir, { recursive: true, force: true })
+  }
+
+  #connected(): Promise<SpawnerClient> {
+    if (this.#closed)
+      return Promise.reject(new PlatformError('UNAVAILABLE', 'the runtime is closed'))
+    this.#client ??= this.#connect()
+    return this.#client
+  }
+
+  async #connect(): Promise<SpawnerClient> {
+    const { programs, interpreters, log } = this.#options
+    const program = {
+      path: programs.spawner,
+      nodePath: interpreters.node.path,
+      ownMounts: this.#ownMounts,
+    }
+    const client = new SpawnerClient(program, log)
+    void client.exited.then(() => {
+      this.#client = undefined
+    })
+    try {
+      const capability = await client.configure(this.#config)
+      this.#capability ??= capability
+      return client
+    } catch (cause) {
+      this.#client = undefined
+      await client[Symbol.asyncDispose]()
+      throw cause
+    }
+  }
+}
+
+class StartedEnvironment implements EnvironmentHandle {
+  readonly id: string
+  readonly exited: Promise<Exit>
+  readonly #client: SpawnerClient
+  readonly #open = new Set<Socket>()
+  #channel: Socket | undefined
+  #maxMemoryMb = 0
+  #resolveExit: (exit: Exit) => void = () => undefined
+
+  constructor(id: string, client: SpawnerClient) {
+    this.id = id
+    this.#client = client
+    this.exited = new Promise((resolve) => {
+      this.#resolveExit = resolve
+    })
+  }
+
+  get stats(): { readonly maxMemoryMb: number } {
+    return { maxMemoryMb: this.#maxMemoryMb }
+  }
+
+  connect(): Socket {
+    if (this.#channel === undefined) throw new TypeError('this environment has no channel')
+    return this.#channel
+  }
+
+  freeze(): void {
+    this.#client.freeze(this.id)
+  }
+
+  thaw(): void {
+    this.#client.thaw(this.id)
+  }
+
+  stop(): void {
+    this.#client.stop(this.id)
+  }
+
+  memory(memoryMb: number): void {
+    this.#maxMemoryMb = Math.max(this.#maxMemoryMb, memoryMb)
+  }
+
+  channel(socket: Socket): void {
+    this.#channel = socket
+    this.track(socket)
+  }
+
+  track(socket: Socket): void {
+    this.#open.add(socket)
+    // Both directions: the other end is gone once its reading side is.
+    socket.once('end', () => socket.end())
+    socket.once('close', () => this.#open.delete(socket))
+  }
+
+  /** The processes are gone; what they wrote may still lie in the sockets. */
+  end(exit: Exit): void {
+    const closing = [...this.#open].map((socket) => {
+      socket.resume()
+      return new Promise((resolve) => socket.once('close', resolve))
+    })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, DRAIN_MS)
+    })
+    void Promise.race([Promise.all(closing), late]).then(() => {
+      clearTimeout(timer)
+      for (const socket of this.#open) socket.destroy()
+      this.#resolveExit(exit)
+    })
+  }
+}
+
+/** Sockets have short paths; a deep data directory gets one under the system's own. */
+function makeRunDir(dataDir: string, random: Random): string {
+  const base = join(dataDir, 'run')
+  const dir = join(base, Buffer.from(random.bytes(4)).toString('hex'))
+  if (Buffer.byteLength(join(dir, 'wires')) > SOCKET_PATH_LIMIT_BYTES) {
+    return mkdtempSync(join(tmpdir(), 'lacre-'))
+  }
+  // What an earlier service left when it was killed: the data directory is ours alone.
+  rmSync(base, { recursive: true, force: true })
+  mkdirSync(dir, { recursive: true, mode: 0o711 })
+  return dir
+}
+
+async function canUnshareMounts(): Promise<boolean> {
+  try {
+    await run('unshare', ['--mount', '--propagation', 'private', '--', 'true'], {
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,88 @@
+import { limits } from '../model/index.ts'
+
+import { LOG_INVOCATION_LIMIT_BYTES } from './constants.ts'
+
+const NEWLINE = 0x0a
+
+/**
+ * The output of one environment: what one invocation wrote is kept up to a limit, the rest is counted and dropped, and
+ * the last 4 KB are kept whatever their number (X-Amz-Log-Result). 1 GB of output costs a counter.
+ */
+export class LogCapture {
+  readonly #sink: (bytes: Uint8Array) => void
+  /** Up to twice the tail, cut back when longer. */
+  #tail: Buffer[] = []
+  #tailBytes = 0
+  #written = 0
+  #dropped = 0
+  #midLine = false
+
+  constructor(sink: (bytes: Uint8Array) => void) {
+    this.#sink = sink
+  }
+
+  /** Whether this invocation has written more than is kept. */
+  get flooded(): boolean {
+    return this.#dropped > 0
+  }
+
+  /** Forgets the tail and the count: a new invocation begins. */
+  begin(): void {
+    this.flushMarker()
+    this.#tail = []
+    this.#tailBytes = 0
+    this.#written = 0
+  }
+
+  /** Bytes of the function's own. */
+  write(bytes: Buffer): void {
+    if (bytes.byteLength === 0) return
+    const room = LOG_INVOCATION_LIMIT_BYTES - this.#written
+    if (room > 0) {
+      const kept = bytes.subarray(0, room)
+      this.#written += kept.byteLength
+      this.#emit(kept)
+    }
+    this.#dropped += Math.max(0, bytes.byteLength - Math.max(0, room))
+    if (room < bytes.byteLength) this.#keepTail(bytes.subarray(Math.max(0, room)))
+  }
+
+  /** A line of the platform's: never dropped, and always a line of its own. */
+  line(text: string): void {
+    this.flushMarker()
+    const bytes = Buffer.from(`${this.#midLine ? '\n' : ''}${text}\n`)
+    this.#emit(bytes)
+  }
+
+  /** Says in the log how much was dropped. */
+  flushMarker(): void {
+    if (this.#dropped === 0) return
+    const text = `[lacre] ${this.#dropped} bytes of output dropped: over ${LOG_INVOCATION_LIMIT_BYTES} bytes in one invocation`
+    this.#dropped = 0
+    this.#emit(Buffer.from(`${this.#midLine ? '\n' : ''}${text}\n`))
+  }
+
+  /** The last 4 KB. */
+  tail(): Uint8Array {
+    const all = Buffer.concat(this.#tail)
+    return all.subarray(Math.max(0, all.byteLength - limits.LOG_TAIL_LIMIT_BYTES))
+  }
+
+  #emit(bytes: Buffer): void {
+    this.#midLine = bytes.at(-1) !== NEWLINE
+    this.#keepTail(bytes)
+    this.#sink(bytes)
+  }
+
+  #keepTail(bytes: Buffer): void {
+    const last = bytes.subarray(Math.max(0, bytes.byteLength - limits.LOG_TAIL_LIMIT_BYTES))
+    // Copied: a slice would keep the socket's whole chunk alive.
+    this.#tail.push(Buffer.from(last))
+    this.#tailBytes += last.byteLength
+    if (this.#tailBytes > 4 * limits.LOG_TAIL_LIMIT_BYTES) {
+      const cut = Buffer.from(this.tail())
+      this.#tail = [cut]
+      this.#tailBytes = cut.byteLength
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import type { ByteSource, Clock, Place, Random, ReleaseSpec, Sha256 } from '../model/index.ts'
+
+/** What the runtime needs of the blob store: bytes by digest, with the path they lie at. */
+export interface BlobReader {
+  open(digest: Sha256): ByteSource & { readonly path: string; [Symbol.dispose](): void }
+}
+
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface RuntimeOptions {
+  readonly dataDir: string
+  readonly blobs: BlobReader
+  readonly clock: Clock
+  readonly random: Random
+  readonly isolation: 'auto' | DriverName
+  /** Refuse to run anything unless isolation is `full` (RULES §8). */
+  readonly requireIsolation: boolean
+  readonly place: Place
+  readonly maxEnvironments: number
+  readonly log: Log
+  /** Every log line of every function, beside the files under `dataDir/logs`. */
+  readonly onLog?: (functionName: string, line: string) => void
+}
+
+export type DriverName = 'bubblewrap' | 'process'
+
+/**
+ * What the machine lets us promise. `full`: namespaces AND seccomp AND enforced memory and pids limits (RULES §8);
+ * `partial`: a sandbox lacking one of them; `none`: no sandbox. `missing` says which.
+ */
+export interface Capability {
+  readonly driver: DriverName
+  readonly isolation: 'full' | 'partial' | 'none'
+  readonly missing: readonly string[]
+  /** Whether environments can be frozen between invocations. */
+  readonly freezer: boolean
+}
+
+export interface InvokeCall {
+  readonly requestId: string
+  readonly payload: Uint8Array
+  /** The ARN as invoked, alias included. */
+  readonly invokedArn: string
+  /** JSON text, as decoded from X-Amz-Client-Context. */
+  readonly clientContext?: string
+  readonly traceId?: string
+  readonly tail: boolean
+  /** The caller went away: `invoke` rejects, the function runs to its end, as on AWS. */
+  readonly signal: AbortSignal
+}
+
+export interface InvokeOutcome {
+  /** Byte-exact: what the function answered, or the error object of SPEC A6. */
+  readonly payload: Uint8Array
+  readonly functionError: boolean
+  /** The last 4 KB of log; empty unless asked for. */
+  readonly logTail: Uint8Array
+  readonly durationMs: number
+  readonly billedMs: number
+  /** Only for an invocation that started its environment. */
+  readonly initMs?: number
+  readonly maxMemoryMb: number
+}
+
+export type ResolvedRuntime =
+  | {
+      readonly kind: 'ok'
+      readonly interpreter: string
+      /** Said where the machine's interpreter stands in for AWS's. */
+      readonly substitute?: string
+    }
+  | { readonly kind: 'unsupported'; readonly reason: string }
+
+export interface RuntimeStats {
+  readonly environments: number
+  readonly busy: number
+  readonly idle: number
+  readonly started: number
+  readonly reset: number
+}
+
+export interface Runtime extends AsyncDisposable {
+  readonly capability: Capability
+  /**
+   * Re-hashes the blobs, unpacks each once, and compares the trees with the spec's.
+   * @throws PlatformError ACTIVATION_FAILED
+   */
+  prepare(spec: ReleaseSpec): Promise<void>
+  /**
+   * Re-hashes every prepared tree; a changed one is moved aside and prepared again when next needed.
+   * Returns the digests of the changed ones.
+   */
+  verifyPrepared(): Promise<readonly string[]>
+  resolveRuntime(id: string): ResolvedRuntime
+  /** @throws PlatformError TOO_MANY_REQUESTS, ACTIVATION_FAILED, INVALID_RUNTIME, UNAVAILABLE */
+  invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome>
+  /** Kills the environments of that version; running invocations are rejected with UNAVAILABLE. */
+  retire(functionId: string, version: string): Promise<void>
+  stats(): RuntimeStats
+}

@@ -1,0 +1,134 @@
+import { PlatformError, type ReleaseSpec } from '../model/index.ts'
+
+import type { Environment } from './environment.ts'
+
+interface Idle {
+  readonly environment: Environment
+  readonly sinceMs: number
+}
+
+/**
+ * Environments by (function, version, release): one invocation at a time each, the most recently used first (the hottest
+ * caches, MEASUREMENTS §5), the least recently used one given up when another function needs its place.
+ */
+export class Pool {
+  readonly #limit: number
+  readonly #create: (spec: ReleaseSpec) => Environment
+  readonly #nowMs: () => number
+  readonly #all = new Set<Environment>()
+  readonly #idle = new Map<string, Idle[]>()
+
+  constructor(limit: number, create: (spec: ReleaseSpec) => Environment, nowMs: () => number) {
+    this.#limit = limit
+    this.#create = create
+    this.#nowMs = nowMs
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  get idle(): number {
+    return [...this.#idle.values()].reduce((sum, list) => sum + list.length, 0)
+  }
+
+  /** @throws PlatformError TOO_MANY_REQUESTS when every place is busy */
+  lease(spec: ReleaseSpec): Environment {
+    const list = this.#idle.get(keyOf(spec))
+    for (let idle = list?.pop(); idle !== undefined; idle = list?.pop()) {
+      if (matches(idle.environment, spec)) return idle.environment
+      this.#drop(idle.environment, 'retired')
+    }
+    this.#dropOtherReleases(spec)
+    if (this.#all.size >= this.#limit && !this.#evictOldest()) {
+      throw new PlatformError('TOO_MANY_REQUESTS', 'Rate Exceeded.', {
+        detail: { reason: 'ConcurrentInvocationLimitExceeded' },
+      })
+    }
+    const environment = this.#create(spec)
+    this.#all.add(environment)
+    return environment
+  }
+
+  /** Takes one back; one that was stopped meanwhile is forgotten. */
+  give(environment: Environment): void {
+    if (environment.stopped || !this.#all.has(environment))
+      return void this.#all.delete(environment)
+    const key = keyOf(environment.spec)
+    const list = this.#idle.get(key) ?? []
+    list.push({ environment, sinceMs: this.#nowMs() })
+    this.#idle.set(key, list)
+  }
+
+  forget(environment: Environment): void {
+    this.#all.delete(environment)
+  }
+
+  /** Stops what was idle for longer. */
+  reap(idleMs: number): void {
+    const limit = this.#nowMs() - idleMs
+    for (const list of this.#idle.values()) {
+      while (list[0] !== undefined && list[0].sinceMs <= limit) {
+        const idle = list.shift()
+        if (idle !== undefined) this.#drop(idle.environment, 'idle')
+      }
+    }
+    for (const [key, list] of this.#idle) if (list.length === 0) this.#idle.delete(key)
+  }
+
+  /** Stops those that match, busy or not; resolves when they are gone. */
+  async stopWhere(
+    match: (spec: ReleaseSpec) => boolean,
+    reason: 'retired' | 'closing',
+  ): Promise<void> {
+    const stopping = [...this.#all].filter((environment) => match(environment.spec))
+    for (const [key, list] of this.#idle) {
+      const kept = list.filter(({ environment }) => !match(environment.spec))
+      if (kept.length > 0) this.#idle.set(key, kept)
+      else this.#idle.delete(key)
+    }
+    for (const environment of stopping) this.#all.delete(environment)
+    await Promise.all(stopping.map((environment) => environment.stop(reason)))
+  }
+
+  /** Idle environments of the same version under another release: what ran before an update. */
+  #dropOtherReleases(spec: ReleaseSpec): void {
+    const prefix = `${spec.functionId}\0${spec.version}\0`
+    for (const [key, list] of this.#idle) {
+      if (!key.startsWith(prefix) || key === keyOf(spec)) continue
+      this.#idle.delete(key)
+      for (const { environment } of list) this.#drop(environment, 'retired')
+    }
+  }
+
+  #evictOldest(): boolean {
+    let oldest: Idle[] | undefined
+    for (const list of this.#idle.values()) {
+      const since = list[0]?.sinceMs
+      if (since !== undefined && since < (oldest?.[0]?.sinceMs ?? Infinity)) oldest = list
+    }
+    const victim = oldest?.shift()
+    if (victim === undefined) return false
+    this.#drop(victim.environment, 'idle')
+    return true
+  }
+
+  #drop(environment: Environment, reason: 'idle' | 'retired'): void {
+    this.#all.delete(environment)
+    void environment.stop(reason)
+  }
+}
+
+function keyOf(spec: ReleaseSpec): string {
+  return `${spec.functionId}\0${spec.version}\0${spec.release}`
+}
+
+/** An environment executes exactly what it was stamped with. */
+function matches(environment: Environment, spec: ReleaseSpec): boolean {
+  const { release, decisionId, codeSha256 } = environment.stamp
+  return (
+    release === spec.release &&
+    decisionId === spec.decisionId &&
+    codeSha256 === spec.code.codeSha256
+  )
+}

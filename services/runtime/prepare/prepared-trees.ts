@@ -1,0 +1,177 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+
+import { parseSha256, PlatformError, type Random, type Sha256 } from '../../model/index.ts'
+
+import type { BlobReader, Log } from '../options.ts'
+import { syncDirectory } from './trees.ts'
+import type { TreeWork } from './work-thread.ts'
+
+/** What is asked for: an admitted package and the tree its decision named. */
+export interface Package {
+  readonly codeSha256: Sha256
+  readonly tree: Sha256
+}
+
+interface Known {
+  readonly tree: Sha256
+  readonly stamp: Sha256
+}
+
+export interface PreparedTreesParts {
+  readonly dir: string
+  readonly blobs: BlobReader
+  readonly random: Random
+  readonly log: Log
+  /** Unpacking may take seconds; checks before a start must not wait behind it. */
+  readonly unpacking: TreeWork
+  readonly checking: TreeWork
+}
+
+/**
+ * Unpacked packages, once per digest, in a directory only root (or the service's own user) can enter:
+ * `prepared/CODESHA256/{tree,record.json}`. Nothing runs from a tree that was not hashed since it last changed.
+ */
+export class PreparedTrees {
+  readonly #parts: PreparedTreesParts
+  readonly #known = new Map<Sha256, Known>()
+  readonly #preparing = new Map<Sha256, Promise<void>>()
+  readonly #compatible = new Set<string>()
+
+  constructor(parts: PreparedTreesParts) {
+    this.#parts = parts
+    mkdirSync(parts.dir, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(parts.dir)) {
+      if (name.startsWith('.new-')) rmSync(join(parts.dir, name), { recursive: true, force: true })
+    }
+  }
+
+  /**
+   * The directory of this package's tree, known to be unchanged since its bytes were hashed; prepared first where it is not.
+   * @throws PlatformError ACTIVATION_FAILED, OUT_OF_SPACE
+   */
+  async ensure(wanted: Package): Promise<string> {
+    const { codeSha256, tree } = wanted
+    const dir = join(this.#parts.dir, codeSha256, 'tree')
+    const known = this.#known.get(codeSha256)
+    if (known?.tree === tree && existsSync(dir)) {
+      const { stamp } = await this.#parts.checking.run({ kind: 'stamp', dir })
+      if (stamp === known.stamp) return dir
+    }
+    let preparing = this.#preparing.get(codeSha256)
+    if (preparing === undefined) {
+      preparing = this.#prepare(wanted, dir).finally(() => this.#preparing.delete(codeSha256))
+      this.#preparing.set(codeSha256, preparing)
+    }
+    await preparing
+    if (this.#known.get(codeSha256)?.tree !== tree) {
+      throw new PlatformError('ACTIVATION_FAILED', 'the unpacked tree is not the admitted one')
+    }
+    return dir
+  }
+
+  /** Refuses layers that cannot be stacked without one hiding a directory of another behind a link or file. */
+  async checkStack(dirs: readonly string[]): Promise<void> {
+    if (dirs.length < 2) return
+    const key = dirs.join('\0')
+    if (this.#compatible.has(key)) return
+    const { conflict } = await this.#parts.checking.run({ kind: 'conflict', dirs })
+    if (conflict !== undefined) {
+      throw new PlatformError(
+        'ACTIVATION_FAILED',
+        `\`${conflict}\` is a directory in one layer and a file or link in another`,
+      )
+    }
+    this.#compatible.add(key)
+  }
+
+  /** Re-hashes every tree. Changed ones are moved aside; returns their digests. */
+  async verifyAll(): Promise<Sha256[]> {
+    const changed: Sha256[] = []
+    for (const name of readdirSync(this.#parts.dir)) {
+      if (!/^[0-9a-f]{64}$/.test(name)) continue
+      const codeSha256 = parseSha256(name)
+      if (!(await this.#isSound(codeSha256))) changed.push(codeSha256)
+    }
+    return changed
+  }
+
+  async #prepare(wanted: Package, dir: string): Promise<void> {
+    const { codeSha256, tree } = wanted
+    if (existsSync(join(this.#parts.dir, codeSha256))) {
+      if ((await this.#isSound(codeSha256)) && this.#known.get(codeSha256)?.tree === tree) return
+      this.#moveAside(codeSha256)
+    }
+    const fresh = join(this.#parts.dir, `.new-${codeSha256}-${this.#word()}`)
+    const freshTree = join(fresh, 'tree')
+    mkdirSync(freshTree, { recursive: true, mode: 0o755 })
+    try {
+      using blob = this.#parts.blobs.open(codeSha256)
+      const task = {
+        kind: 'unpack',
+        blobPath: blob.path,
+        codeSha256,
+        tree,
+        dir: freshTree,
+      } as const
+      await this.#parts.unpacking.run(task)
+      writeFileSync(join(fresh, 'record.json'), JSON.stringify({ codeSha256, tree }), {
+        flush: true,
+      })
+      renameSync(fresh, join(this.#parts.dir, codeSha256))
+      syncDirectory(this.#parts.dir)
+    } catch (cause) {
+      rmSync(fresh, { recursive: true, force: true })
+      throw cause
+    }
+    const { stamp } = await this.#parts.checking.run({ kind: 'stamp', dir })
+    if (stamp !== undefined) this.#known.set(codeSha256, { tree, stamp })
+  }
+
+  /** Whether the tree on the disk is the one its record names; if so it is known from now on. */
+  async #isSound(codeSha256: Sha256): Promise<boolean> {
+    const dir = join(this.#parts.dir, codeSha256, 'tree')
+    const recorded = readRecord(join(this.#parts.dir, codeSha256, 'record.json'))
+    const found = await this.#parts.checking.run({ kind: 'rehash', dir }).catch(() => undefined)
+    const { tree, stamp } = found ?? {}
+    if (tree !== undefined && stamp !== undefined && tree === recorded) {
+      this.#known.set(codeSha256, { tree, stamp })
+      return true
+    }
+    this.#parts.log.error(
+      { codeSha256, expected: recorded, got: tree },
+      'prepared tree was changed',
+    )
+    this.#moveAside(codeSha256)
+    return false
+  }
+
+  /** Kept for whoever wants to know what happened; never run. */
+  #moveAside(codeSha256: Sha256): void {
+    this.#known.delete(codeSha256)
+    const from = join(this.#parts.dir, codeSha256)
+    if (existsSync(from))
+      renameSync(from, join(this.#parts.dir, `changed-${codeSha256}-${this.#word()}`))
+  }
+
+  #word(): string {
+    return Buffer.from(this.#parts.random.bytes(4)).toString('hex')
+  }
+}
+
+function readRecord(path: string): string | undefined {
+  try {
+    const record = JSON.parse(readFileSync(path, 'utf8')) as { tree?: unknown }
+    return typeof record.tree === 'string' ? record.tree : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,184 @@
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { PlatformError, toIsoTime, type ReleaseSpec } from '../model/index.ts'
+
+import { IDLE_ENVIRONMENT_MS, REAP_INTERVAL_MS } from './constants.ts'
+import { Environment, type EnvironmentParts } from './environment.ts'
+import type { Isolation } from './handle.ts'
+import { findInterpreters, resolveRuntime, type Interpreters } from './interpreters.ts'
+import { openIsolation } from './isolation.ts'
+import { LogCapture } from './log-capture.ts'
+import { LogFiles } from './log-sink.ts'
+import type {
+  Capability, InvokeCall, InvokeOutcome, ResolvedRuntime, Runtime, RuntimeOptions, RuntimeStats,
+} from './options.ts' // prettier-ignore
+import { Pool } from './pool.ts'
+import { PreparedTrees } from './prepare/prepared-trees.ts'
+import { WorkThread } from './prepare/work-thread.ts'
+import { findPrograms } from './programs.ts'
+
+/**
+ * Starts the spawner and asks it what this machine offers.
+ * @throws PlatformError CONFIGURATION when that is less than was required
+ */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { random, log } = options
+  // The spawner and the workers have another working directory.
+  const dataDir = resolve(options.dataDir)
+  const programs = findPrograms()
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const interpreters = await findInterpreters(process.execPath, process.version)
+  const driver = options.isolation
+  const isolation = await openIsolation({ dataDir, driver, programs, interpreters, random, log })
+  const { capability } = isolation
+  if (options.requireIsolation && capability.isolation !== 'full') {
+    await isolation[Symbol.asyncDispose]()
+    const missing = capability.missing.join(', ')
+    throw new PlatformError(
+      'CONFIGURATION',
+      `isolation is required and \`${capability.driver}\` gives \`${capability.isolation}\`: ${missing} missing`,
+    )
+  }
+  if (capability.isolation !== 'full') {
+    log.warn({ ...capability }, 'functions run without full isolation')
+  }
+  const unpacking = new WorkThread(programs.worker)
+  const checking = new WorkThread(programs.worker)
+  const dir = join(dataDir, 'prepared')
+  const { blobs } = options
+  const prepared = new PreparedTrees({ dir, blobs, random, log, unpacking, checking })
+  const logs = new LogFiles(join(dataDir, 'logs'), options.onLog)
+  const threads = [unpacking, checking]
+  return new PooledRuntime(
+    { ...options, dataDir },
+    { isolation, interpreters, prepared, logs, threads },
+  )
+}
+
+interface Opened {
+  readonly isolation: Isolation
+  readonly interpreters: Interpreters
+  readonly prepared: PreparedTrees
+  readonly logs: LogFiles
+  readonly threads: readonly AsyncDisposable[]
+}
+
+class PooledRuntime implements Runtime {
+  readonly #options: RuntimeOptions
+  readonly #opened: Opened
+  readonly #parts: EnvironmentParts
+  readonly #pool: Pool
+  readonly #reaper: NodeJS.Timeout
+  #started = 0
+  #resets = 0
+  #closed = false
+
+  constructor(options: RuntimeOptions, opened: Opened) {
+    this.#options = options
+    this.#opened = opened
+    this.#parts = {
+      place: options.place,
+      clock: options.clock,
+      interpreters: opened.interpreters,
+      prepared: opened.prepared,
+      isolation: opened.isolation,
+    }
+    const nowMs = (): number => options.clock.monotonicMs()
+    this.#pool = new Pool(options.maxEnvironments, (spec) => this.#create(spec), nowMs)
+    this.#reaper = setInterval(() => this.#pool.reap(IDLE_ENVIRONMENT_MS), REAP_INTERVAL_MS).unref()
+  }
+
+  get capability(): Capability {
+    return this.#opened.isolation.capability
+  }
+
+  async prepare(spec: ReleaseSpec): Promise<void> {
+    const { prepared } = this.#opened
+    await prepared.ensure(spec.code)
+    const layers: string[] = []
+    for (const layer of spec.layers) layers.push(await prepared.ensure(layer))
+    await prepared.checkStack(layers)
+  }
+
+  verifyPrepared(): Promise<readonly string[]> {
+    return this.#opened.prepared.verifyAll()
+  }
+
+  resolveRuntime(id: string): ResolvedRuntime {
+    return resolveRuntime(id, this.#opened.interpreters)
+  }
+
+  async invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome> {
+    if (this.#closed) throw new PlatformError('UNAVAILABLE', 'the runtime is closed')
+    call.signal.throwIfAborted()
+    const running = this.#invoke(this.#pool.lease(spec), call)
+    return orAborted(running, call.signal)
+  }
+
+  retire(functionId: string, version: string): Promise<void> {
+    return this.#pool.stopWhere(
+      (spec) => spec.functionId === functionId && spec.version === version,
+      'retired',
+    )
+  }
+
+  stats(): RuntimeStats {
+    const { size, idle } = this.#pool
+    return {
+      environments: size,
+      busy: size - idle,
+      idle,
+      started: this.#started,
+      reset: this.#resets,
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearInterval(this.#reaper)
+    await this.#pool.stopWhere(() => true, 'closing')
+    await this.#opened.isolation[Symbol.asyncDispose]()
+    await this.#opened.logs[Symbol.asyncDispose]()
+    for (const thread of this.#opened.threads) await thread[Symbol.asyncDispose]()
+  }
+
+  async #invoke(environment: Environment, call: InvokeCall): Promise<InvokeOutcome> {
+    const resets = environment.resets
+    try {
+      const { outcome, settled } = await environment.invoke(call)
+      void settled
+        .then(() => this.#pool.give(environment))
+        .catch(() => this.#pool.forget(environment))
+        .finally(() => {
+          this.#resets += environment.resets - resets
+        })
+      return outcome
+    } catch (cause) {
+      // It never came to run, or was stopped: nothing of it is kept.
+      this.#pool.forget(environment)
+      await environment.stop('failed')
+      throw cause
+    }
+  }
+
+  #create(spec: ReleaseSpec): Environment {
+    this.#started += 1
+    const { clock, random } = this.#options
+    const word = Buffer.from(random.bytes(16)).toString('hex')
+    const date = toIsoTime(clock.nowMs()).slice(0, 10).replaceAll('-', '/')
+    const slot = { name: word, logStream: `${date}/[${spec.version}]${word}` }
+    const capture = new LogCapture(this.#opened.logs.writerFor(spec.functionName))
+    return new Environment(spec, slot, this.#parts, capture)
+  }
+}
+
+/** The caller may go away; the function runs on, and what it answers is dropped. */
+function orAborted<T>(running: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    running.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,257 @@
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+
+import type { Exit } from '../failures.ts'
+import type { Capability } from '../options.ts'
+import type { ApiProxy } from './api-proxy.ts'
+import {
+  installationOf,
+  interpreterNames,
+  launcher,
+  sandboxOptions,
+  type SandboxLayout,
+} from './bwrap-arguments.ts'
+import { startBwrap, type BwrapProcess } from './bwrap-process.ts'
+import type { Cgroups } from './cgroups.ts'
+import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
+import { exitOfWrapper } from './exits.ts'
+import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
+import { seccompFilter } from './seccomp.ts'
+import { MemoryWatch, Slots, type Slot } from './slots.ts'
+import type { Stage } from './stage.ts'
+import type { Uids } from './uids.ts'
+
+const PROBE_TIMEOUT_MS = 5_000
+const PROBE_MEMORY_MB = 128
+
+/** A sandbox that prints what the kernel says of it. */
+const PROBE: EnvironmentSpec = {
+  id: 'probe',
+  slot: 'probe',
+  command: ['/bin/cat', '/proc/self/status'],
+  variables: {},
+  platformPaths: [],
+  wire: 'frames',
+  codeDir: '',
+  layerDirs: [],
+  memoryMb: PROBE_MEMORY_MB,
+  ephemeralMb: 1,
+  tokens: { channel: '', output: '', api: '' },
+}
+
+export interface BubblewrapParts {
+  readonly config: SpawnerConfig
+  readonly stage: Stage
+  readonly uids: Uids | undefined
+  readonly cgroups: Cgroups | undefined
+  readonly apiProxy: ApiProxy
+  readonly onMemory: (id: string, memoryMb: number) => void
+}
+
+/** RULES §8: own uid by setpriv first, every namespace, no capability, seccomp, read-only root, nothing of the host. */
+export class BubblewrapDriver implements IsolationDriver {
+  readonly name = 'bubblewrap'
+  readonly #parts: BubblewrapParts
+  readonly #slots: Slots
+  readonly #watch = new MemoryWatch()
+  readonly #filterPath: string | undefined
+  readonly #languages = new Map<string, string>()
+
+  constructor(parts: BubblewrapParts) {
+    this.#parts = parts
+    this.#slots = new Slots(parts)
+    this.#filterPath = writeOwnFiles(parts.stage.ownDir, parts.config.bootstrapsDir)
+  }
+
+  /** A real sandbox is started and asked what it sees. @throws where bubblewrap cannot run here at all */
+  async probe(): Promise<Capability> {
+    const { cgroups, uids, config, stage } = this.#parts
+    for (const [name, path] of interpreterNames(config.interpreters)) {
+      const dir = installationOf(path)
+      if (dir !== undefined) this.#languages.set(name, await stage.tree(dir))
+    }
+    const status = await this.#probeStatus()
+    if (status.get('CapEff') !== '0000000000000000') throw new Error('capabilities are left over')
+    if (status.get('NoNewPrivs') !== '1') throw new Error('no_new_privs is not set')
+    const missing: string[] = []
+    if (status.get('Seccomp') !== '2') missing.push('seccomp')
+    if (cgroups?.has('memory') !== true) missing.push('memory limit (no writable memory cgroup)')
+    if (cgroups?.has('pids') !== true) missing.push('pids limit (no writable pids cgroup)')
+    const isolation = missing.length === 0 ? 'full' : 'partial'
+    if (cgroups?.has('cpu') !== true) missing.push('cpu limit (no writable cpu cgroup)')
+    const freezer = cgroups?.has('freezer') === true
+    if (!freezer) missing.push('freezer (no writable freezer cgroup)')
+    if (uids === undefined) missing.push('own uid per environment (not root)')
+    return { driver: 'bubblewrap', isolation, missing, freezer }
+  }
+
+  async start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox> {
+    const { stage } = this.#parts
+    const slot = await this.#slots.take(spec)
+    const views: string[] = []
+    let opt: string | undefined
+    try {
+      views.push(await stage.tree(spec.codeDir))
+      const [first] = spec.layerDirs
+      if (first !== undefined) {
+        const one = spec.layerDirs.length === 1
+        opt = await (one ? stage.tree(first) : stage.layers(spec.layerDirs))
+        views.push(opt)
+      }
+    } catch (cause) {
+      for (const view of views) await stage.release(view)
+      throw cause
+    }
+    const layout = this.#layout(views[0] ?? '', opt, slot)
+    return this.#launch({ spec, wires, slot, layout, views })
+  }
+
+  release(slot: string): Promise<void> {
+    return this.#slots.release(slot)
+  }
+
+  async close(): Promise<void> {
+    await this.#slots.releaseAll()
+  }
+
+  #layout(task: string, opt: string | undefined, slot: Slot): SandboxLayout {
+    const own = this.#parts.stage.ownDir
+    return { task, opt, temporary: slot.temporaryDir, own, languages: this.#languages }
+  }
+
+  async #launch(start: {
+    spec: EnvironmentSpec
+    wires: Wires
+    slot: Slot
+    layout: SandboxLayout
+    views: readonly string[]
+  }): Promise<Sandbox> {
+    const { spec, wires, slot } = start
+    const oomBefore = slot.cgroup?.oomKills() ?? 0
+    slot.cgroup?.thaw()
+    const bwrap = startBwrap({
+      launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
+      options: sandboxOptions(spec, start.layout, this.#parts.config.interpreters),
+      command: spec.command,
+      filterPath: this.#filterPath,
+      output: wires.output,
+      channel: wires.channel,
+      block: spec.wire === 'http',
+    })
+    const pid = await bwrap.sandboxPid
+    let overLimit = false
+    const stop = (): void => killSandbox(bwrap, pid, slot)
+    const exited = bwrap.exited.then(async ({ code, signal }): Promise<Exit> => {
+      this.#watch.unwatch(spec.id)
+      const oom = overLimit || (slot.cgroup?.oomKills() ?? 0) > oomBefore
+      slot.cgroup?.kill()
+      await this.#parts.apiProxy.close(spec.id)
+      for (const view of start.views) await this.#parts.stage.release(view)
+      return exitOfWrapper(code, signal, oom)
+    })
+    if (spec.wire === 'http' && pid !== undefined) {
+      // Whichever is first: the listener, or the end of a sandbox that could not be built.
+      await Promise.race([this.#parts.apiProxy.open(spec, pid), exited]).catch((cause: unknown) => {
+        stop()
+        throw cause
+      })
+      bwrap.release()
+    }
+    const watch = (): void =>
+      this.#watch.watch(spec.id, slot, {
+        report: (memoryMb) => this.#parts.onMemory(spec.id, memoryMb),
+        kill: () => {
+          overLimit = true
+          stop()
+        },
+      })
+    watch()
+    return {
+      exited,
+      stop,
+      freeze: () => {
+        this.#watch.unwatch(spec.id)
+        slot.cgroup?.freeze()
+      },
+      thaw: () => {
+        slot.cgroup?.thaw()
+        watch()
+      },
+      memoryMb: () => slot.cgroup?.memoryMb(),
+    }
+  }
+
+  async #probeStatus(): Promise<ReadonlyMap<string, string>> {
+    const spec = PROBE
+    const slot = await this.#slots.take(spec)
+    try {
+      const task = `${this.#parts.stage.ownDir}/runtime`
+      const bwrap = startBwrap({
+        launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
+        options: sandboxOptions(
+          spec,
+          this.#layout(task, undefined, slot),
+          this.#parts.config.interpreters,
+        ),
+        command: spec.command,
+        filterPath: this.#filterPath,
+        output: 'pipe',
+        channel: undefined,
+        block: false,
+      })
+      const timer = setTimeout(() => bwrap.process.kill('SIGKILL'), PROBE_TIMEOUT_MS)
+      const { stdout } = bwrap.process
+      const [output, { code }] = await Promise.all([
+        stdout === null ? '' : text(stdout),
+        bwrap.exited,
+      ])
+      clearTimeout(timer)
+      if (code !== 0) throw new Error(`bubblewrap does not run here (exit ${code})`)
+      return new Map(
+        output.split('\n').map((line) => [line.split(':')[0] ?? '', line.split(/:\s*/)[1] ?? '']),
+      )
+    } finally {
+      await this.#slots.release('probe')
+    }
+  }
+}
+
+/** The first process takes its whole pid namespace with it; bwrap then ends by itself and leaves no orphan to pid 1. */
+function killSandbox(bwrap: BwrapProcess, pid: number | undefined, slot: Slot): void {
+  const kill = (target: number | undefined): void => {
+    try {
+      if (target !== undefined) process.kill(target, 'SIGKILL')
+    } catch {
+      // already gone
+    }
+  }
+  if (pid === undefined) kill(bwrap.process.pid)
+  else kill(pid)
+  slot.cgroup?.kill()
+}
+
+/** Minimal /etc and the bootstraps, at a path every sandbox can reach; the seccomp filter, if this machine's is known. */
+function writeOwnFiles(own: string, bootstrapsDir: string): string | undefined {
+  const etc = join(own, 'etc')
+  for (const dir of ['ssl/certs', 'alternatives']) mkdirSync(join(etc, dir), { recursive: true })
+  const files = {
+    passwd: 'root:x:0:0:root:/:/sbin/nologin\nsbx_user1051:x:993:990::/tmp:/sbin/nologin\n',
+    group: 'root:x:0:\nsbx_user1051:x:990:\n',
+    hosts: '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n',
+    'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
+    'resolv.conf': '',
+  }
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(etc, name), content)
+  for (const name of ['ld.so.cache', 'ssl/openssl.cnf']) {
+    if (existsSync(join('/etc', name))) copyFileSync(join('/etc', name), join(etc, name))
+  }
+  const runtime = join(own, 'runtime')
+  mkdirSync(runtime, { recursive: true })
+  for (const name of ['node.mjs', 'python.py'])
+    copyFileSync(join(bootstrapsDir, name), join(runtime, name))
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return undefined
+  const filterPath = join(own, 'seccomp.bpf')
+  writeFileSync(filterPath, seccompFilter(process.arch), { mode: 0o600 })
+  return filterPath
+}

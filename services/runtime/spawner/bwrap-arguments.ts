@@ -1,0 +1,103 @@
+import { lstatSync, readlinkSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+
+import { DESCRIPTOR_LIMIT, RUNTIME_API_PORT, SANDBOX_GID, SANDBOX_UID } from '../constants.ts'
+import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
+import type { Interpreters } from '../interpreters.ts'
+import type { EnvironmentSpec } from './protocol.ts'
+
+/** Host paths of what one sandbox shows. */
+export interface SandboxLayout {
+  readonly task: string
+  readonly opt: string | undefined
+  readonly temporary: string
+  /** Our small files: `etc`, `runtime`. */
+  readonly own: string
+  /** Interpreters that do not lie under /usr: name → host directory of the whole installation. */
+  readonly languages: ReadonlyMap<string, string>
+}
+
+/**
+ * Puts itself into each cgroup named before `--`, then becomes the command: limits hold before anything foreign is mounted
+ * or run (RULES §8). A constant; what it works on are arguments.
+ */
+const ATTACH =
+  'while [ "$1" != -- ]; do echo 0 > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
+
+/** Everything before bwrap, run with an empty environment: cgroups, resource limits, then the environment's own uid. */
+export function launcher(cgroups: readonly string[], uid: number | undefined): string[] {
+  const attach = ['/bin/sh', '-c', ATTACH, 'lacre-attach', ...cgroups, '--']
+  const files = `--nofile=${DESCRIPTOR_LIMIT}:${DESCRIPTOR_LIMIT}`
+  const limits = ['prlimit', files, '--core=0:0', '--memlock=65536:65536', '--']
+  if (uid === undefined) return [...attach, ...limits]
+  // bwrap's own --uid maps to whoever started it: as root, host uid 0 (RULES §8).
+  const identity = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
+  const powers = ['--no-new-privs', '--inh-caps=-all', '--bounding-set=-all']
+  return [...attach, ...limits, 'setpriv', ...identity, ...powers, '--']
+}
+
+/**
+ * Options of bwrap; they go through a descriptor, since a command line is for everyone on the host to read and these hold
+ * the function's environment.
+ */
+export function sandboxOptions(
+  spec: EnvironmentSpec,
+  layout: SandboxLayout,
+  interpreters: Interpreters,
+): string[] {
+  const options: (readonly string[])[] = [
+    ['--unshare-all', '--unshare-user', '--disable-userns', '--new-session', '--die-with-parent'],
+    ['--clearenv', '--uid', String(SANDBOX_UID), '--gid', String(SANDBOX_GID)],
+    ['--hostname', 'sandbox', '--ro-bind', '/usr', '/usr', ...rootLinks()],
+    ['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
+    ['--ro-bind', `${layout.own}/etc`, '/etc'],
+    ['--ro-bind-try', '/etc/ssl/certs', '/etc/ssl/certs'],
+    ['--ro-bind-try', '/etc/alternatives', '/etc/alternatives'],
+    ['--ro-bind', layout.task, TASK_ROOT],
+    layout.opt === undefined ? ['--dir', OPT_ROOT] : ['--ro-bind', layout.opt, OPT_ROOT],
+    ['--ro-bind', `${layout.own}/runtime`, RUNTIME_DIR],
+    languageOptions(layout.languages, interpreters),
+    ['--bind', layout.temporary, '/tmp', '--remount-ro', '/', '--chdir', TASK_ROOT],
+    ...Object.entries(spec.variables).map(([name, value]) => ['--setenv', name, value]),
+    // Recorded from AWS; with our own bootstraps nobody listens there.
+    ['--setenv', 'AWS_LAMBDA_RUNTIME_API', `127.0.0.1:${RUNTIME_API_PORT}`],
+  ]
+  return options.flat()
+}
+
+/** /bin, /lib and the like: links into /usr on merged systems, directories on others. */
+function rootLinks(): string[] {
+  return ['/bin', '/sbin', '/lib', '/lib32', '/lib64'].flatMap((path) => {
+    const stat = lstatSync(path, { throwIfNoEntry: false })
+    if (stat?.isSymbolicLink() === true) return ['--symlink', readlinkSync(path), path]
+    return stat?.isDirectory() === true ? ['--ro-bind', path, path] : []
+  })
+}
+
+/** /var/lang/bin/{node,python3}, wherever the machine has them. */
+function languageOptions(
+  languages: ReadonlyMap<string, string>,
+  interpreters: Interpreters,
+): string[] {
+  const options = ['--dir', `${LANG_DIR}/bin`]
+  for (const [name, found] of interpreterNames(interpreters)) {
+    const own = languages.get(name)
+    const target = own === undefined ? found : `${LANG_DIR}/${name}/bin/${basename(found)}`
+    if (own !== undefined) options.push('--ro-bind', own, `${LANG_DIR}/${name}`)
+    options.push('--symlink', target, `${LANG_DIR}/bin/${name}`)
+  }
+  return options
+}
+
+export function interpreterNames(interpreters: Interpreters): [name: string, path: string][] {
+  const { node, python } = interpreters
+  return [
+    ['node', node.path],
+    ...(python === undefined ? [] : [['python3', python.path] as [string, string]]),
+  ]
+}
+
+/** The directory to show for an interpreter that /usr does not show already. */
+export function installationOf(path: string): string | undefined {
+  return path.startsWith('/usr/') ? undefined : dirname(dirname(path))
+}

@@ -1,0 +1,33 @@
+import type { Socket } from 'node:net'
+
+import type { Exit } from '../failures.ts'
+import type { Capability, DriverName } from '../options.ts'
+import type { EnvironmentSpec } from './protocol.ts'
+
+/** Ends of the connections that were made to the service for one environment, to be inherited by its process. */
+export interface Wires {
+  readonly channel: Socket | undefined
+  readonly output: Socket
+}
+
+/** A process tree under a driver's hand. */
+export interface Sandbox {
+  /** Resolves once every process of it is gone. */
+  readonly exited: Promise<Exit>
+  freeze(): void
+  thaw(): void
+  stop(): void
+  /** Anonymous memory in MB, where it can be told. */
+  memoryMb(): number | undefined
+}
+
+/** A way to isolate. Chosen by what the machine offers, reported truthfully (DESIGN §8). */
+export interface IsolationDriver {
+  readonly name: DriverName
+  /** By doing, not by looking: a real sandbox is started and asked what it sees. */
+  probe(): Promise<Capability>
+  start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox>
+  /** Gives back what a slot held across resets. */
+  release(slot: string): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process'
+
+import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
+import type { Exit } from '../failures.ts'
+import type { Capability } from '../options.ts'
+import type { ApiProxy } from './api-proxy.ts'
+import { interpreterNames } from './bwrap-arguments.ts'
+import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
+import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
+import { Slots, type Slot } from './slots.ts'
+import type { Stage } from './stage.ts'
+import type { Uids } from './uids.ts'
+
+export interface ProcessParts {
+  readonly config: SpawnerConfig
+  readonly stage: Stage
+  readonly uids: Uids | undefined
+  readonly apiProxy: ApiProxy
+}
+
+/**
+ * No sandbox: an ordinary child process, so that the first command works on any machine. As root it drops to a uid of
+ * its own (RULES §8), which keeps it from the data directory; it sees the host, its network and its other processes.
+ */
+export class ProcessDriver implements IsolationDriver {
+  readonly name = 'process'
+  readonly #parts: ProcessParts
+  readonly #slots: Slots
+
+  constructor(parts: ProcessParts) {
+    this.#parts = parts
+    this.#slots = new Slots({ ...parts, cgroups: undefined })
+  }
+
+  async probe(): Promise<Capability> {
+    const missing = ['namespaces', 'seccomp', 'memory limit', 'pids limit', 'sized /tmp', 'freezer']
+    if (this.#parts.uids === undefined) missing.push('own uid per environment (not root)')
+    return { driver: 'process', isolation: 'none', missing, freezer: false }
+  }
+
+  async start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox> {
+    const { stage, apiProxy } = this.#parts
+    const slot = await this.#slots.take(spec)
+    const task = await stage.tree(spec.codeDir)
+    const opt = spec.layerDirs.length === 0 ? undefined : await stage.layers(spec.layerDirs)
+    const views = opt === undefined ? [task] : [task, opt]
+    const map = this.#mapper(task, opt, slot)
+    const api = spec.wire === 'http' ? await apiProxy.openOnHost(spec) : undefined
+    const [file = '', ...args] = spec.command.map(map)
+    const identity = slot.uid === undefined ? {} : { uid: slot.uid, gid: slot.uid }
+    const child = spawn(file, args, {
+      stdio: ['ignore', wires.output, wires.output, wires.channel ?? 'ignore'],
+      env: environmentOf(spec, map, slot, api),
+      cwd: task,
+      detached: true,
+      ...identity,
+    })
+    const killGroup = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // the group is gone
+      }
+    }
+    const exited = new Promise<Exit>((resolve) => {
+      child.once('exit', (code, signal) => {
+        resolve({ code: code ?? undefined, signal: signal ?? undefined, oom: false })
+      })
+      child.once('error', () => resolve({ code: 127, signal: undefined, oom: false }))
+    }).then(async (exit) => {
+      killGroup()
+      await apiProxy.close(spec.id)
+      for (const view of views) await stage.release(view)
+      return exit
+    })
+    return { exited, stop: killGroup, freeze: noop, thaw: noop, memoryMb: () => undefined }
+  }
+
+  release(slot: string): Promise<void> {
+    return this.#slots.release(slot)
+  }
+
+  async close(): Promise<void> {
+    await this.#slots.releaseAll()
+  }
+
+  /** Sandbox paths at the head of a path, or of each part of a search path, become the host's. */
+  #mapper(task: string, opt: string | undefined, slot: Slot): (text: string) => string {
+    const places: [string, string][] = [
+      [TASK_ROOT, task],
+      [OPT_ROOT, opt ?? `${slot.temporaryDir}/opt`],
+      [RUNTIME_DIR, `${this.#parts.stage.ownDir}/runtime`],
+      ...interpreterNames(this.#parts.config.interpreters).map(([name, path]): [string, string] => {
+        return [`${LANG_DIR}/bin/${name}`, path]
+      }),
+    ]
+    const one = (part: string): string => {
+      const place = places.find(([from]) => part === from || part.startsWith(`${from}/`))
+      return place === undefined ? part : place[1] + part.slice(place[0].length)
+    }
+    return (text) => text.split(':').map(one).join(':')
+  }
+}
+
+function environmentOf(
+  spec: EnvironmentSpec,
+  map: (text: string) => string,
+  slot: Slot,
+  apiPort: number | undefined,
+): Record<string, string> {
+  const variables: Record<string, string> = {
+    TMPDIR: slot.temporaryDir,
+    ...spec.variables,
+    LACRE_OPT_ROOT: map(OPT_ROOT),
+  }
+  for (const name of spec.platformPaths) variables[name] = map(variables[name] ?? '')
+  if (apiPort !== undefined) variables['AWS_LAMBDA_RUNTIME_API'] = `127.0.0.1:${apiPort}`
+  return variables
+}
+
+const noop = (): void => undefined

@@ -1,0 +1,63 @@
+import type { Exit } from '../failures.ts'
+import type { Interpreters } from '../interpreters.ts'
+import type { Capability, DriverName } from '../options.ts'
+
+/**
+ * What service and spawner say to each other: JSON in length-prefixed frames over one socket. The bytes of an environment
+ * never pass through here: its channel and its output are sockets of their own between service and environment.
+ */
+export interface SpawnerConfig {
+  readonly driver: 'auto' | DriverName
+  /** The service's unix socket that channels, outputs and Runtime API connections are made to. */
+  readonly listenerPath: string
+  /** A directory of this runtime's own, root-only. */
+  readonly runDir: string
+  readonly bootstrapsDir: string
+  readonly interpreters: Interpreters
+  /** In [0, 1): which block of uids this spawner gives out. */
+  readonly uidFraction: number
+}
+
+export type Wire = 'frames' | 'http'
+
+/** One process tree to start: plain JSON. Paths within `command` and `environment` are those of the sandbox. */
+export interface EnvironmentSpec {
+  readonly id: string
+  /** What outlives a reset: /tmp, uid, limits. */
+  readonly slot: string
+  readonly command: readonly string[]
+  readonly variables: Readonly<Record<string, string>>
+  readonly platformPaths: readonly string[]
+  readonly wire: Wire
+  /** Prepared trees on the host: /var/task, and what is stacked under /opt, lowest first. */
+  readonly codeDir: string
+  readonly layerDirs: readonly string[]
+  readonly memoryMb: number
+  readonly ephemeralMb: number
+  /** The words by which the service knows the connections of this environment. */
+  readonly tokens: { readonly channel: string; readonly output: string; readonly api: string }
+}
+
+export type Request =
+  | { readonly kind: 'configure'; readonly config: SpawnerConfig }
+  | { readonly kind: 'start'; readonly spec: EnvironmentSpec }
+  | { readonly kind: 'stop'; readonly id: string }
+  | { readonly kind: 'freeze'; readonly id: string }
+  | { readonly kind: 'thaw'; readonly id: string }
+  | { readonly kind: 'release'; readonly slot: string }
+
+export type Notice =
+  | { readonly kind: 'configured'; readonly capability: Capability }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'started'; readonly id: string }
+  | { readonly kind: 'failed'; readonly id: string; readonly message: string }
+  | { readonly kind: 'memory'; readonly id: string; readonly memoryMb: number }
+  | { readonly kind: 'exited'; readonly id: string; readonly exit: Exit }
+  | { readonly kind: 'released'; readonly slot: string }
+
+/** First byte of a connection to the service, before the token. */
+export const HELLO = { channel: 'C', output: 'O', api: 'A' } as const
+export type HelloKind = keyof typeof HELLO
+export const TOKEN_CHARS = 32
+/** The service's answer to a hello it knows; nothing is forwarded before. */
+export const HELLO_ACK = 0x06

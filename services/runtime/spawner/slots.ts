@@ -1,0 +1,102 @@
+import { MEMORY_WATCH_MS } from '../constants.ts'
+import type { Cgroup, Cgroups } from './cgroups.ts'
+import type { EnvironmentSpec } from './protocol.ts'
+import type { Stage } from './stage.ts'
+import type { Uids } from './uids.ts'
+
+/** What outlives a reset of an environment: its uid, its /tmp, its limits (SPEC A6.4: /tmp survives, globals do not). */
+export interface Slot {
+  /** `undefined` where the service is not root: then there is one uid for all. */
+  readonly uid: number | undefined
+  readonly temporaryDir: string
+  readonly cgroup: Cgroup | undefined
+  readonly memoryMb: number
+}
+
+export interface SlotParts {
+  readonly stage: Stage
+  readonly uids: Uids | undefined
+  readonly cgroups: Cgroups | undefined
+}
+
+export class Slots {
+  readonly #parts: SlotParts
+  readonly #slots = new Map<string, Promise<Slot>>()
+
+  constructor(parts: SlotParts) {
+    this.#parts = parts
+  }
+
+  take(spec: EnvironmentSpec): Promise<Slot> {
+    const known = this.#slots.get(spec.slot)
+    if (known !== undefined) return known
+    const made = this.#make(spec)
+    this.#slots.set(spec.slot, made)
+    made.catch(() => this.#slots.delete(spec.slot))
+    return made
+  }
+
+  async release(name: string): Promise<void> {
+    const pending = this.#slots.get(name)
+    this.#slots.delete(name)
+    if (pending === undefined) return
+    const slot = await pending
+    if (slot.cgroup !== undefined) await emptyAndRemove(slot.cgroup)
+    await this.#parts.stage.dropTemporary(name)
+    if (slot.uid !== undefined) this.#parts.uids?.give(slot.uid)
+  }
+
+  async releaseAll(): Promise<void> {
+    await Promise.allSettled([...this.#slots.keys()].map((name) => this.release(name)))
+  }
+
+  async #make(spec: EnvironmentSpec): Promise<Slot> {
+    const { stage, uids, cgroups } = this.#parts
+    const uid = uids?.take()
+    const { memoryMb, ephemeralMb } = spec
+    const owner = uid ?? process.getuid?.() ?? 0
+    const temporaryDir = await stage.temporary(spec.slot, ephemeralMb, owner)
+    const cgroup = cgroups?.create(spec.slot, { memoryMb, ephemeralMb })
+    return { uid, temporaryDir, cgroup, memoryMb }
+  }
+}
+
+/** A cgroup can be removed once the last task in it is reaped, which is a matter of milliseconds. */
+async function emptyAndRemove(cgroup: Cgroup): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    cgroup.kill()
+    if (cgroup.remove()) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** Holds anonymous memory to MemorySize: the cgroup's own limit also covers what lies in /tmp (see `cgroups`). */
+export class MemoryWatch {
+  readonly #watched = new Map<
+    string,
+    { slot: Slot; report: (mb: number) => void; kill: () => void }
+  >()
+  #timer: NodeJS.Timeout | undefined
+
+  watch(id: string, slot: Slot, on: { report: (mb: number) => void; kill: () => void }): void {
+    if (slot.cgroup === undefined) return
+    this.#watched.set(id, { slot, ...on })
+    this.#timer ??= setInterval(() => this.#look(), MEMORY_WATCH_MS).unref()
+  }
+
+  unwatch(id: string): void {
+    this.#watched.delete(id)
+    if (this.#watched.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #look(): void {
+    for (const { slot, report, kill } of this.#watched.values()) {
+      const used = slot.cgroup?.memoryMb()
+      if (used === undefined) continue
+      report(used)
+      if (used > slot.memoryMb) kill()
+    }
+  }
+}
