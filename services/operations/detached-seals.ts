@@ -47,22 +47,24 @@ export async function attachDetachedSeals(
   }
   const verified = await verifyFirst(deps, input, seals)
   const unsealed = verified.sha256
+  // Known by what was signed and how, not by how it is wrapped: one signature is kept once.
+  const digests = verified.reports.map((report) => report.digest)
   return await govern(deps, caller, {
     action: 'lacre:AttachSeals',
     resource: `lacre:artifact/${unsealed}`,
     raisesWorld: true,
     read: async (reader) => {
-      await refuseTooMany(reader, unsealed, seals)
+      await refuseTooMany(reader, unsealed, digests)
       return trustChange(null, `${seals.length} seals`)
     },
     commit: async (tx, _admitted, atMs): Promise<Committed<AttachedSeals>> => {
-      await refuseTooMany(tx, unsealed, seals)
-      for (const seal of seals) {
+      await refuseTooMany(tx, unsealed, digests)
+      for (const [at, seal] of seals.entries()) {
         await tx
           .insertInto('detached_seal')
           .values({
             artifact_sha256: unsealed,
-            seal_digest: digestOf(seal.bytes),
+            seal_digest: digests[at] ?? digestOf(seal.bytes),
             format: seal.format,
             body: Buffer.from(seal.bytes).toString('base64'),
             created_at: atMs,
@@ -72,13 +74,13 @@ export async function attachDetachedSeals(
           )
           .execute()
       }
-      const touched = seals.map((seal) => ({
+      const touched = [...new Set(digests)].map((digest) => ({
         table: 'detached_seal' as const,
-        key: { artifact_sha256: unsealed, seal_digest: digestOf(seal.bytes) },
+        key: { artifact_sha256: unsealed, seal_digest: digest },
       }))
       return { result: verified, touched }
     },
-    note: () => ({ seals: seals.map((seal) => digestOf(seal.bytes)) }),
+    note: () => ({ seals: digests }),
   })
 }
 
@@ -97,7 +99,8 @@ async function verifyFirst(
   const by = { ...trust, kind, name, account: deps.place.account, detached: seals }
   const judge = async (path: string, examined: Examination): Promise<AttachedSeals> => {
     const verdict = await deps.examiner.judge(path, examined, { ...by, atMs: deps.clock.nowMs() })
-    const reports = seals.map((seal) => reportOf(verdict.seals, digestOf(seal.bytes)))
+    const reports = verdict.seals.filter((report) => report.place === 'detached')
+    refuseUnverified(reports, seals)
     return { sha256: examined.identity.sha256, reports }
   }
   if (located.deployed) {
@@ -109,17 +112,17 @@ async function verifyFirst(
   return await judge(staged.path, await deps.examiner.examine(staged))
 }
 
-/** Fail closed: a seal that the verdict says nothing of was not verified. */
-function reportOf(all: readonly SealReport[], digest: Sha256): SealReport {
-  const report = all.find((one) => one.place === 'detached' && one.digest === digest)
-  if (report !== undefined && report.outcome !== 'tampered') return report
-  const failed = report?.findings.find((finding) => finding.status === 'failed')
-  const why =
-    failed === undefined
-      ? 'it cannot be verified'
-      : `expected ${failed.expected}, got ${failed.got}`
-  throw new PlatformError('INVALID_SEAL', `seal \`${digest}\` is refused: ${why}`, {
-    detail: { seal: digest, findings: report?.findings ?? [] },
+/** Fail closed: every seal has its report, in the order given, and none is tampered. */
+function refuseUnverified(reports: readonly SealReport[], seals: readonly SealInput[]): void {
+  if (reports.length !== seals.length) {
+    throw new PlatformError('INVALID_SEAL', 'the seals cannot be verified')
+  }
+  const at = reports.findIndex((report) => report.outcome === 'tampered')
+  if (at < 0) return
+  const failed = reports[at]?.findings.find((finding) => finding.status === 'failed')
+  const why = failed === undefined ? '' : `: expected ${failed.expected}, got ${failed.got}`
+  throw new PlatformError('INVALID_SEAL', `seal ${at + 1} of ${seals.length} is refused${why}`, {
+    detail: { findings: reports[at]?.findings ?? [] },
   })
 }
 
@@ -170,7 +173,7 @@ async function findStored(reader: Reader, digest: Sha256): Promise<Located | und
 async function refuseTooMany(
   reader: Reader,
   artifact: Sha256,
-  seals: readonly SealInput[],
+  digests: readonly string[],
 ): Promise<void> {
   const rows = await reader
     .selectFrom('detached_seal')
@@ -178,7 +181,7 @@ async function refuseTooMany(
     .where('artifact_sha256', '=', artifact)
     .execute()
   const all = new Set(rows.map((row) => row.seal_digest))
-  for (const seal of seals) all.add(digestOf(seal.bytes))
+  for (const digest of digests) all.add(digest)
   if (all.size <= limits.DETACHED_SEALS_LIMIT) return
   throw new PlatformError(
     'INVALID_PARAMETER',

@@ -19,7 +19,7 @@ import {
 } from '../../../services/catalog/index.ts'
 import { sha256 } from '../../../services/model/index.ts'
 import { startTestApp } from '../../support/app.ts'
-import { createFunction } from '../../support/functions.ts'
+import { createActive } from '../../support/functions.ts'
 import { lambdaWire } from '../../support/lambda-wire.ts'
 import { createConfig } from '../../support/publishing.ts'
 import { decisions, stored } from '../../support/stored.ts'
@@ -35,7 +35,7 @@ describe('attaching', () => {
   const attachment = { FunctionName: 'attached' }
   beforeAll(async () => {
     config = await createConfig(app, 'Warn', ARN)
-    await createFunction(app, 'attached')
+    await createActive(app.client, 'attached')
   })
 
   it('is decided, and shows from the function and from the config', async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, expect, it } from 'vitest'
 
 import { startTestApp } from '../../support/app.ts'
-import { createFunction } from '../../support/functions.ts'
+import { createActive } from '../../support/functions.ts'
 import { lambdaWire, type WireCall, type WireReply } from '../../support/lambda-wire.ts'
 import { stored } from '../../support/stored.ts'
 
@@ -37,7 +37,7 @@ const config = created.body?.['CodeSigningConfig'] as Record<string, string>
 const arn = config['CodeSigningConfigArn'] ?? ''
 // The last digit changed: a config that never was.
 const unknown = `${arn.slice(0, -1)}${arn.endsWith('0') ? '1' : '0'}`
-await createFunction(app, 'csc-test')
+await createActive(app.client, 'csc-test')
 const of = (one: string): string => `${CONFIGS}/${encodeURIComponent(one)}`
 const attached = (name: string): string => `/2020-06-30/functions/${name}/code-signing-config`
 const put = (name: string, one: string): WireCall => ({
