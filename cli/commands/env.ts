@@ -28,10 +28,10 @@ export const command: CommandModule = {
   },
 }
 
-/** A session token of another account would be sent along and signed: it is taken out. */
 function toExports(variables: Readonly<Record<string, string>>): string {
-  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`)
-  return [...lines, 'unset AWS_SESSION_TOKEN AWS_PROFILE'].join('\n')
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}=${quoted(value)}`)
+    .join('\n')
 }
 
 /** For POSIX shells: inside single quotes nothing is special but the quote itself. */

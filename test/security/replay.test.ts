@@ -12,9 +12,15 @@ const NOW = Date.parse('2026-05-03T14:00:00Z')
 
 class SteppedClock implements Clock {
   ms = NOW
-  nowMs = (): number => this.ms
-  monotonicMs = systemClock.monotonicMs
-  sleep = systemClock.sleep
+  nowMs(): number {
+    return this.ms
+  }
+  monotonicMs(): number {
+    return systemClock.monotonicMs()
+  }
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    await systemClock.sleep(ms, signal)
+  }
 }
 
 async function send(edge: TestEdge, signed: Signed): Promise<number> {

@@ -45,18 +45,16 @@ it('says of every other operation that it is not built, after authentication', a
   expect(unsigned.headers['x-amzn-errortype']).toBe('MissingAuthenticationTokenException')
 })
 
-it.each([
-  '/',
-  '/2015-03-31/nothing',
-  '/2015-03-31//functions',
-  '/2015-03-31/functions/%zz',
-])('knows no operation at %s', async (url) => {
-  await using edge = await openEdge()
+it.each(['/', '/2015-03-31/nothing', '/2015-03-31//functions', '/2015-03-31/functions/%zz'])(
+  'knows no operation at %s',
+  async (url) => {
+    await using edge = await openEdge()
 
-  const answer = await edge.app.inject({ method: 'GET', url })
+    const answer = await edge.app.inject({ method: 'GET', url })
 
-  expect([400, 404]).toContain(answer.statusCode)
-  expect(answer.headers['x-amzn-errortype']).toMatch(
-    /UnknownOperationException|InvalidParameterValueException/,
-  )
-})
+    expect([400, 404]).toContain(answer.statusCode)
+    expect(answer.headers['x-amzn-errortype']).toMatch(
+      /UnknownOperationException|InvalidParameterValueException/,
+    )
+  },
+)
