@@ -232,7 +232,8 @@ describe('functions', () => {
 
     await api.call('DeleteFunction', { path })
 
-    expect(api.runtime.retired.map((one) => one.split(' ')[1]).sort()).toEqual(['$LATEST', '1'])
+    const versions = api.runtime.retired.map((one) => one.slice(one.indexOf(' ') + 1))
+    expect(versions.toSorted()).toEqual(['$LATEST', '1'])
     await expect(call()).rejects.toThrow(`Function not found: ${HERE}:function:fn:$LATEST`)
   })
 
@@ -413,7 +414,7 @@ describe('aliases', () => {
       seen.add(JSON.stringify({ ...((await call('live')) as object), release: '' }))
 
     const arn = `${HERE}:function:fn:live`
-    expect([...seen].sort()).toEqual([
+    expect([...seen].toSorted()).toEqual([
       JSON.stringify({ version: '1', arn, release: '' }),
       JSON.stringify({ version: '2', arn, release: '' }),
     ])
