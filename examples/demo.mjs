@@ -79,8 +79,11 @@ async function startService() {
     })
     child.once('exit', (code) => reject(new Error(`serve ended with ${code}\n${log}`)))
   })
+  const logKey = /ledger key: (\S+)/.exec(log)?.[1]
+  assert.ok(logKey, 'serve says which key signs the ledger')
   return {
     url,
+    logKey,
     async stop() {
       child.kill('SIGTERM')
       const code = await new Promise((resolve) => child.once('exit', resolve))
@@ -100,11 +103,11 @@ const quote = (target) => json(['invoke', target, '--payload', JSON.stringify(or
 
 /** A deploy that must be refused: the explanation is shown, and nothing of the zip is kept. */
 function refused(zip, because, expected) {
-  const before = json(['live'])
+  const before = json(['live']).live
   const run = service(['deploy', at(zip), '--function', 'orders', '--publish'], { code: 1 })
   show(run.stderr)
   assert.match(run.stdout + run.stderr, expected, `the refusal should tell that ${because}`)
-  assert.deepEqual(json(['live']), before, 'a refusal changes nothing that is live')
+  assert.deepEqual(json(['live']).live, before, 'a refusal changes nothing that is live')
 }
 
 let running
@@ -160,7 +163,10 @@ try {
 
   step('Verify offline, and see that a zip still unpacks with ordinary tools')
   lacre(['verify', at('orders-1.zip'), '--key', at('ci.pem.pub'), '--name', 'orders'])
-  lacre(['verify', at('orders-1.zip'), '--key', at('stranger.pem.pub'), '--name', 'orders'], { code: 1, quiet: true })
+  lacre(['verify', at('orders-1.zip'), '--key', at('stranger.pem.pub'), '--name', 'orders'], {
+    code: 1,
+    quiet: true,
+  })
   lacre(['inspect', at('report.zip')])
 
   step('Start the service')
@@ -179,7 +185,9 @@ try {
   const { CodeSigningConfig: config } = await aws.send(
     new CreateCodeSigningConfigCommand({
       Description: 'only what our CI sealed',
-      AllowedPublishers: { SigningProfileVersionArns: [ci.versions.at(-1).arn, retired.versions.at(-1).arn] },
+      AllowedPublishers: {
+        SigningProfileVersionArns: [ci.versions.at(-1).arn, retired.versions.at(-1).arn],
+      },
       CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' },
     }),
   )
@@ -266,9 +274,11 @@ try {
   assert.deepEqual(Functions.map((one) => one.FunctionName).sort(), ['orders', 'report'])
 
   step('Verify the ledger, with every row it speaks of, while the service is stopped')
+  const { logKey } = running
   await running.stop()
   running = undefined
-  lacre(['ledger', 'verify', '--data', data])
+  lacre(['ledger', 'verify', '--data', data, '--log-key', logKey])
+  lacre(['ledger', 'verify', '--data', data], { code: 5, quiet: true })
 
   console.log(`\nAll ${steps} steps did what they say.`)
 } finally {
