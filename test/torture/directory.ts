@@ -1,11 +1,11 @@
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import Database from 'better-sqlite3'
 
-import { lacreCommand } from '../support/service.ts'
+import { lacre } from '../support/command.ts'
+import type { OutsideEvidence } from './outside.ts'
 
 /** Reads the database beside the running service. */
 function read<T>(data: string, work: (db: Database.Database) => T): T {
@@ -68,11 +68,11 @@ export function wrongInDirectory(data: string): string[] {
   })
 }
 
-/** `lacre ledger verify --data DIR`: what it says when it does not hold, else nothing. */
-export function wrongInLedger(data: string): string[] {
-  const run = spawnSync(process.execPath, [lacreCommand, 'ledger', 'verify', '--data', data], {
-    encoding: 'utf8',
-  })
+/** `lacre ledger verify --data DIR` with what is kept outside: what it says when it does not hold, else nothing. */
+export function wrongInLedger(data: string, outside: OutsideEvidence): string[] {
+  const { logKey, checkpointFile } = outside
+  const args = ['ledger', 'verify', '--data', data, '--log-key', logKey]
+  const run = lacre([...args, '--checkpoint', checkpointFile])
   return run.status === 0 ? [] : [`ledger verify: exit ${run.status}\n${run.stdout}${run.stderr}`]
 }
 

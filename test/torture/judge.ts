@@ -8,6 +8,7 @@ import type { TortureClient } from './client.ts'
 import { missingDecisions, unsettled, wrongInDirectory, wrongInLedger } from './directory.ts'
 import { textOf, type Expected } from './expected.ts'
 import { observe } from './observe.ts'
+import type { OutsideEvidence } from './outside.ts'
 import type { Seeded } from './seeded.ts'
 
 const SETTLE_LIMIT_MS = 20_000
@@ -19,8 +20,9 @@ const INVOKED = 3
 export async function judgeRestart(
   service: Service,
   clients: readonly TortureClient[],
-  chance: Seeded,
+  by: { readonly chance: Seeded; readonly outside: OutsideEvidence },
 ): Promise<string[]> {
+  const { chance, outside } = by
   const sdk = service.client(3)
   try {
     const wrong = clients.flatMap((client) => client.wrong)
@@ -29,7 +31,7 @@ export async function judgeRestart(
     const all = clients.map((client) => client.now)
     wrong.push(...(await wrongInLive(service, all)))
     wrong.push(...(await invokeSome(sdk, clients, chance)))
-    wrong.push(...wrongInDirectory(service.data), ...wrongInLedger(service.data))
+    wrong.push(...wrongInDirectory(service.data), ...wrongInLedger(service.data, outside))
     const decisions = clients.flatMap((client) => client.decisions)
     for (const id of missingDecisions(service.data, decisions))
       wrong.push(`the acknowledged decision ${id} is lost`)

@@ -10,6 +10,7 @@ import { startService, type Service } from '../support/service.ts'
 import { TortureClient } from './client.ts'
 import { nothing } from './expected.ts'
 import { judgeRestart } from './judge.ts'
+import { OutsideEvidence, latestCheckpoint } from './outside.ts'
 import { Seeded } from './seeded.ts'
 import { deployPath, type Workshop } from './steps.ts'
 
@@ -20,12 +21,13 @@ const REACH_LIMIT_MS = 20_000
 
 /** Before which of its calls the service dies; each thread counts its own. */
 const POINTS = [
-  ['fdatasync', [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13]],
-  ['fsync', [1, 2, 3, 4, 5]],
+  ['fsync', [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20]],
   ['rename', [1, 2, 3]],
   ['unlink', [1, 2]],
-  ['pwrite64', [1, 2, 4, 6, 9, 14, 20, 27, 35, 50]],
-  ['sendto,sendmsg,writev', [1, 2, 3, 5, 8]],
+  ['mkdir', [1, 3]],
+  ['pwrite64', [1, 2, 4, 8, 16, 24, 40, 64, 100, 150]],
+  ['write', [5, 20, 40]],
+  ['writev', [1, 2, 3, 4]],
 ] as const
 
 interface Point {
@@ -52,10 +54,12 @@ export async function torture(options: { n: number; seed: number }): Promise<num
   let service = await startService({ data })
   try {
     const clients = await makeClients(service, seed)
+    const outside = new OutsideEvidence(await latestCheckpoint(service))
     for (let index = 1; index <= n; index += 1) {
       const before = clients.reduce((sum, client) => sum + client.acknowledged, 0)
-      // Every third at a chosen step, the others at a random instant under the whole load.
-      const point = index % 3 === 0 ? points.shift() : undefined
+      // Every second one at a chosen step, the others at a random instant under the whole load.
+      const point = index % 2 === 0 ? points.shift() : undefined
+      outside.keep(await latestCheckpoint(service))
       const kill = point
         ? await killAtCall(service, clients, point)
         : await killAtInstant(service, clients, chance.integer(20, 1_800))
@@ -63,7 +67,7 @@ export async function torture(options: { n: number; seed: number }): Promise<num
       const unanswered = clients.filter((client) => client.uncertain !== undefined).length
       service = await startService({ data })
       const readyMs = Math.round(await service.ready())
-      const wrong = await judgeRestart(service, clients, chance)
+      const wrong = await judgeRestart(service, clients, { chance, outside })
       if (readyMs > READY_LIMIT_MS) wrong.push(`ready only after ${readyMs} ms`)
       const say = wrong.length === 0 ? 'ok' : 'FAILED'
       console.log(
