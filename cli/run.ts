@@ -49,6 +49,8 @@ async function buildProgram(
     .description('Decides what code may run, runs only that, and can prove it afterwards.')
     .version(line.version)
     .helpCommand('help [command]', 'show the help of a command')
+    // `--version` and others mean what the verb says behind the verb.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => line.out.write(text),
