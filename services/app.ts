@@ -6,6 +6,7 @@ import { openBlobs } from './blobs/index.ts'
 import { dataPaths, type Config } from './config.ts'
 import { ACCESS_KEY_PURPOSE, checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
+  accessKeyRoutes,
   buildServer,
   createMetrics,
   governanceRoutes,
@@ -27,6 +28,9 @@ import {
 } from './operations/index.ts'
 import { openRuntime } from './runtime/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
+
+/** Raw uploads that no deployment has taken up in this time are dropped at the next start. */
+const STAGED_KEPT_MS = 24 * 3_600_000
 
 /** What differs between a service and a test of it. */
 export interface Surroundings {
@@ -77,6 +81,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     const admin = await ensureAdmin(deps)
     const changed = await deps.runtime.verifyPrepared()
     if (changed.length > 0) around.log.error({ changed }, 'prepared code was changed on the disk')
+    await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
     await deps.live.refresh()
     const url = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...admin })
@@ -140,15 +145,10 @@ async function listen(
   { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
 ): Promise<string> {
   const { host, port, tls, trustProxy, openMetrics } = config
-  const authenticator = openAuthenticator({
-    store: deps.store,
-    box: {
-      seal: (plain) => deps.keys.seal(ACCESS_KEY_PURPOSE, Buffer.from(plain)),
-      open: (sealed) => Buffer.from(deps.keys.open(ACCESS_KEY_PURPOSE, sealed)).toString(),
-    },
-    clock: deps.clock,
-    place: deps.place,
-  })
+  const box = accessKeyBox(deps)
+  const { store, clock, place } = deps
+  const authenticator = openAuthenticator({ store, box, clock, place })
+  const accessKeys = { box, forget: () => authenticator.forget() }
   let ready = true
   const server = buildServer({
     deps,
@@ -156,7 +156,7 @@ async function listen(
     authenticator,
     lambdaHandlers: lambdaHandlers(deps),
     invoke: invokeHandler(deps),
-    governanceRoutes: governanceRoutes(deps),
+    governanceRoutes: [...governanceRoutes(deps), ...accessKeyRoutes(deps, accessKeys)],
     metrics,
     ready: () => ready,
   })
@@ -167,6 +167,14 @@ async function listen(
     },
   })
   return await server.listen({ host, port })
+}
+
+/** Secrets of access keys, sealed under the master key for this purpose alone. */
+function accessKeyBox({ keys }: Deps) {
+  return {
+    seal: (plain: string) => keys.seal(ACCESS_KEY_PURPOSE, Buffer.from(plain)),
+    open: (sealed: string) => Buffer.from(keys.open(ACCESS_KEY_PURPOSE, sealed)).toString(),
+  }
 }
 
 function masterKeyOf(config: Config): { file?: string; value?: string } {
