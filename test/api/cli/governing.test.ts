@@ -182,9 +182,8 @@ describe('publishers', () => {
     const other = await json<Publisher>('publisher', 'create', 'other_team', '--key', pem)
     const version = other.versions[0]?.version ?? ''
 
-    const { exit, out } = await lacre(
-      ...['publisher', 'revoke', 'other_team', '--version', version, '--reason', 'lost'],
-    )
+    const revoke = ['publisher', 'revoke', 'other_team', '--version', version]
+    const { exit, out } = await lacre(...revoke, '--reason', 'lost')
 
     expect(exit).toBe(0)
     expect(out).toContain(`revoked ${other.versions[0]?.arn}`)
