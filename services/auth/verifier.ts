@@ -138,22 +138,20 @@ function checkTime(
       `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${parsed.scope.date}' != '${amzDate.slice(0, 8)}', from '${amzDate}'.`,
     )
   }
-  const now = sigv4.toAmzDate(nowMs)
-  if (at < nowMs - limits.SIGNATURE_WINDOW_MS) {
-    const edge = sigv4.toAmzDate(nowMs - limits.SIGNATURE_WINDOW_MS)
-    throw new PlatformError(
-      'SIGNATURE_EXPIRED',
-      `Signature expired: ${amzDate} is now earlier than ${edge} (${now} - 5 min.)`,
-    )
-  }
-  if (at > nowMs + limits.SIGNATURE_WINDOW_MS) {
-    const edge = sigv4.toAmzDate(nowMs + limits.SIGNATURE_WINDOW_MS)
-    throw new PlatformError(
-      'SIGNATURE_EXPIRED',
-      `Signature not yet current: ${amzDate} is still later than ${edge} (${now} + 5 min.)`,
-    )
-  }
+  if (Math.abs(at - nowMs) > limits.SIGNATURE_WINDOW_MS) throw outOfTime(amzDate, at, nowMs)
   return amzDate
+}
+
+function outOfTime(amzDate: string, at: number, nowMs: number): PlatformError {
+  const now = sigv4.toAmzDate(nowMs)
+  const late = at < nowMs
+  const edge = sigv4.toAmzDate(nowMs + (late ? -1 : 1) * limits.SIGNATURE_WINDOW_MS)
+  return new PlatformError(
+    'SIGNATURE_EXPIRED',
+    late
+      ? `Signature expired: ${amzDate} is now earlier than ${edge} (${now} - 5 min.)`
+      : `Signature not yet current: ${amzDate} is still later than ${edge} (${now} + 5 min.)`,
+  )
 }
 
 function checkScope(parsed: AuthorizationHeader, rules: VerifierRules): void {

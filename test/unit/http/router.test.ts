@@ -57,7 +57,9 @@ describe('the operations table', () => {
 
     const { method, path, query } = await sentBy(name, input)
     const text = new URLSearchParams(
-      Object.entries(query).flatMap(([key, value]) => [value].flat().map((v) => [key, v])),
+      Object.entries(query).flatMap(([key, value]) =>
+        [value].flat().map((v): [string, string] => [key, v]),
+      ),
     ).toString()
     const route = resolveRoute(method, path, text)
 
