@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { LedgerReport, NoteKey } from '../ledger/index.ts'
-import { openReader } from '../store/index.ts'
+import type { LedgerFinding, LedgerReport, NoteKey } from '../ledger/index.ts'
+import { PlatformError } from '../model/index.ts'
+import { checkFile, checkSchema, openReader, type Reader } from '../store/index.ts'
 import { readOutside } from './outside.ts'
 import { verifyLedger } from './verify.ts'
 
@@ -20,11 +21,33 @@ export interface VerifyDirectoryOptions {
  * @throws PlatformError CONFIGURATION (there is none), LEDGER_BROKEN (cannot be read at all)
  */
 export async function verifyDirectory(options: VerifyDirectoryOptions): Promise<LedgerReport> {
-  await using db = openReader(join(options.dataDir, options.database))
+  const path = join(options.dataDir, options.database)
+  await using db = openReader(path)
   // Read before the snapshot: a checkpoint signed in between would be larger than what is read.
   const outside = existsSync(options.dataDir) ? readOutside(options.dataDir) : undefined
   const checkpoints = [...(options.checkpoints ?? []), ...(outside === undefined ? [] : [outside])]
-  return await db
+  const damage = [...checkFile(path), ...(await schemaDamage(db))]
+  const report = await db
     .transaction()
     .execute((reader) => verifyLedger(reader, { data: true, logKey: options.logKey, checkpoints }))
+    .catch((cause: unknown) => {
+      // Rows of a damaged file may be of any shape: that it is damaged is the answer.
+      if (damage.length === 0 || cause instanceof PlatformError) throw cause
+      throw new PlatformError('LEDGER_BROKEN', `the database is damaged: ${damage[0]}`, { cause })
+    })
+  const findings = [...report.findings, ...damage.map(toFinding)]
+  return { ...report, findings, authenticated: report.authenticated && findings.length === 0 }
+}
+
+/** Indexes hold copies of rows, and triggers refuse to change them: neither may say anything else than it did. */
+async function schemaDamage(reader: Reader): Promise<string[]> {
+  try {
+    return await checkSchema(reader)
+  } catch (error) {
+    return [`the schema cannot be read: ${error instanceof Error ? error.message : 'unknown'}`]
+  }
+}
+
+function toFinding(message: string): LedgerFinding {
+  return { kind: 'malformed', message }
 }

@@ -45,6 +45,7 @@ class Verification {
   readonly #reader: Reader
   readonly #options: VerifyLedgerOptions
   readonly #findings: LedgerFinding[] = []
+  #world = 0
   readonly #lastChanges = new Map<string, LastChange>()
 
   constructor(reader: Reader, options: VerifyLedgerOptions) {
@@ -104,6 +105,7 @@ class Verification {
   }
 
   #remember(entry: LedgerEntry): void {
+    this.#world = Math.max(this.#world, entry.world)
     if (this.#options.data !== true) return
     for (const change of entry.changes) {
       const { table, key } = change
@@ -211,6 +213,9 @@ class Verification {
   async #checkData(): Promise<void> {
     for await (const finding of compareRows(this.#reader, this.#lastChanges))
       this.#findings.push(finding)
+    const world = await this.#reader.selectFrom('world').select('counter').executeTakeFirst()
+    if ((world?.counter ?? 0) < this.#world)
+      this.#find('row', `the world stands at ${world?.counter}, an entry was of ${this.#world}`)
     const documents = this.#reader.selectFrom('document').selectAll().stream()
     for await (const row of documents) {
       if (sha256(row.body) === row.sha256) continue

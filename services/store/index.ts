@@ -2,8 +2,9 @@
  * The database: one SQLite file, migrated, with one writer and several readers. Reads take a Reader, writes take a
  * Writer, first parameter, never optional. It knows rows and transactions, and nothing of what they mean.
  */
-/** Opens or makes the database; openReader reads one beside a running service (`ledger verify --data`). */
+/** Opens or makes the database; openReader and checkFile read one beside a running service. */
 export {
+  checkFile,
   openReader,
   openStore,
   type Reader,
@@ -11,6 +12,8 @@ export {
   type StoreOptions,
   type Writer,
 } from './open.ts'
+/** What in the schema of a database is not as its migrations made it. */
+export { checkSchema } from './check-schema.ts'
 /** Holds a data directory for this process; throws DATA_DIRECTORY_IN_USE. */
 export { lockDataDirectory, type DirectoryLock } from './lock.ts'
 /** True for an error by which a constraint of the schema refused a write. */

@@ -21,17 +21,29 @@ export async function migrate(db: Kysely<Schema>): Promise<void> {
       `the data directory was written by a newer lacre (it has migration \`${unknown.join('`, `')}\`); start that one, or restore a backup of this version`,
     )
   }
-  const migrator = new Migrator({
-    db,
-    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
-  })
-  const { error } = await migrator.migrateToLatest()
+  const { error } = await migratorOf(db).migrateToLatest()
   if (error !== undefined) throw error
 }
 
-async function applied(db: Kysely<Schema>): Promise<string[]> {
+/** As `migrate`, up to one migration: what a database of that version looks like. */
+export async function migrateTo(db: Kysely<Schema>, name: string): Promise<void> {
+  const { error } = await migratorOf(db).migrateTo(name)
+  if (error !== undefined) throw error
+}
+
+function migratorOf(db: Kysely<Schema>): Migrator {
+  return new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+  })
+}
+
+/** The migrations that a database has, in order. */
+export async function applied(db: Kysely<Schema>): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
   if (!tables.some((table) => table.name === 'kysely_migration')) return []
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+  const { rows } = await sql<{
+    name: string
+  }>`select name from kysely_migration order by name`.execute(db)
   return rows.map((row) => row.name)
 }

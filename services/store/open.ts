@@ -114,7 +114,11 @@ function refuseDamage(path: string): void {
   }
 }
 
-function checkFile(path: string, pragma: 'quick_check' | 'integrity_check'): string[] {
+/** What SQLite finds wrong in a database file, in its words; empty where nothing is. @throws PlatformError LEDGER_BROKEN */
+export function checkFile(
+  path: string,
+  pragma: 'quick_check' | 'integrity_check' = 'integrity_check',
+): string[] {
   try {
     const db = new Database(path, { readonly: true })
     try {

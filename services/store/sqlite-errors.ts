@@ -9,7 +9,7 @@ import { PlatformError } from '../model/index.ts'
 export function toStoreError(error: unknown): unknown {
   if (!(error instanceof Database.SqliteError)) return error
   const code = error.code
-  if (code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR') || code === 'SQLITE_CANTOPEN') {
+  if (code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR')) {
     return new PlatformError('OUT_OF_SPACE', 'the service cannot write its data at the moment', {
       cause: error,
       detail: { sqlite: code },
@@ -17,6 +17,12 @@ export function toStoreError(error: unknown): unknown {
   }
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return new PlatformError('UNAVAILABLE', 'the database is locked by another process', {
+      cause: error,
+      detail: { sqlite: code },
+    })
+  }
+  if (code.startsWith('SQLITE_CANTOPEN')) {
+    return new PlatformError('UNAVAILABLE', 'the database file cannot be opened', {
       cause: error,
       detail: { sqlite: code },
     })

@@ -1,7 +1,8 @@
 import { beforeAll, afterAll, describe, expect, it } from 'vitest'
 import { cpSync } from 'node:fs'
+import { join } from 'node:path'
 
-import type Database from 'better-sqlite3'
+import Database from 'better-sqlite3'
 
 import { governedTables, verifyDirectory, type RowRef } from '../../services/audit/index.ts'
 import type { Writer } from '../../services/store/index.ts'
@@ -265,6 +266,37 @@ describe('entries', () => {
       expect(findings).not.toEqual([])
     }
   })
+})
+
+it.each([
+  [
+    'a refusal that was taken out',
+    'drop trigger document_no_delete',
+    /document_no_delete is not there/,
+  ],
+  [
+    'an index that was taken out',
+    'drop index live_interval_open',
+    /live_interval_open is not there/,
+  ],
+  [
+    'a trigger that was added',
+    'create trigger t after insert on jobs begin select 1; end',
+    /trigger t was added/,
+  ],
+  ['a column that was added', 'alter table alias add column x text', /table alias was changed/],
+])('finds %s', async (_, damage, message) => {
+  using dir = tempDir()
+  cpSync(origin.path, dir.path, { recursive: true })
+  const db = new Database(join(dir.path, 'lacre.db'))
+  db.exec(damage)
+  db.close()
+
+  const { findings } = await verifyDirectory({ dataDir: dir.path, database: 'lacre.db' })
+
+  expect(findings).toEqual([
+    expect.objectContaining({ kind: 'malformed', message: expect.stringMatching(message) }),
+  ])
 })
 
 describe('governed rows', () => {
