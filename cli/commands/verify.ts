@@ -43,8 +43,9 @@ interface VerifyOptions {
   readonly trustedRoot?: string
 }
 
-/** Bound names are judged against this where none is given: only a glob for every name fits. */
+/** What bound names are judged against where none is given: only a glob for every name fits. */
 const NO_NAME = '(no --name given)'
+const NAME_FIX = 'give --name with the name it is to be used under: the seal binds names'
 
 export const command: CommandModule = {
   name: 'verify',
@@ -94,7 +95,7 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
   const publishers = toPublishers(options, atMs)
   using source = openFileSource(file)
   const artifact = await openArtifact(source)
-  const verdict = judge({
+  const judged = judge({
     artifact,
     unsealed: unsealedSource(artifact),
     sealed: source,
@@ -106,9 +107,17 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
     revocations: [],
     atMs,
   })
+  const verdict = options.name === undefined ? withNameFix(judged) : judged
   if (publishers.length === 0) terminal.say('nothing is trusted: give --key or --root')
   terminal.result(toJson(file, artifact.sha256, verdict), toText(file, artifact.sha256, verdict))
   if (verdict.kind !== 'trusted') terminal.exitWith(EXIT.refused)
+}
+
+/** The remedy is the caller's here, not the signer's. */
+function withNameFix(verdict: Verdict): Verdict {
+  const mend = (finding: SealFinding): SealFinding =>
+    finding.reason === 'name-binding' ? { ...finding, fix: NAME_FIX } : finding
+  return { ...verdict, findings: verdict.findings.map(mend) }
 }
 
 function toTime(text: string | undefined): number {
@@ -201,11 +210,13 @@ function findingLines(finding: SealFinding): string[] {
 }
 
 function sealLines(seal: SealReport, index: number): string[] {
-  const { outcome, place, format, form, signer, expiresAtMs, unchecked } = seal
+  const { outcome, place, format, form, signer, expiresAtMs, unchecked, findings } = seal
   const until = expiresAtMs === undefined ? '' : `, until ${toIsoTime(expiresAtMs)}`
   const who = signer === undefined ? 'signer unknown' : inline(signer.display)
+  const what = form === undefined || form === format ? format : `${format} ${form}`
+  const why = findings.find(({ status }) => status === 'failed')?.reason
   return [
-    `seal ${index + 1}      ${outcome}  ${place} ${format}${form === undefined || form === format ? '' : ` ${form}`}, ${who}${until}`,
-    ...unchecked.map((what) => `            unchecked ${inline(what)}`),
+    `seal ${index + 1}      ${outcome}  ${place} ${what}, ${who}${until}${why === undefined ? '' : ` (${why})`}`,
+    ...unchecked.map((item) => `            unchecked ${inline(item)}`),
   ]
 }

@@ -51,7 +51,7 @@ export function makeStatementBundle(
   subject: SealSubject,
   predicate: Readonly<Record<string, Json | undefined>>,
 ): Uint8Array {
-  const payload = encodeSealStatement(subject, predicate)
+  const payload = toPayload(subject, predicate)
   const fingerprint = identity.publicKey.spkiSha256
   const { leaf, intermediates } = identity
   return encodeBundle({
@@ -69,6 +69,20 @@ export function makeStatementBundle(
     logEntries: [],
     timestamps: [],
   })
+}
+
+/** What is wrong with a predicate here is wrong with what was asked for. */
+function toPayload(
+  subject: SealSubject,
+  predicate: Readonly<Record<string, Json | undefined>>,
+): Uint8Array {
+  try {
+    return encodeSealStatement(subject, predicate)
+  } catch (error) {
+    if (error instanceof PlatformError)
+      throw new PlatformError('INVALID_PARAMETER', error.publicMessage, { cause: error })
+    throw error
+  }
 }
 
 /** A detached CMS SignedData, as `openssl cms -verify -binary` takes it. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import { PlatformError, type SealInput } from '../model/index.ts'
-import { malformed, type Bundle, type Cms } from '../seal/index.ts'
+import { malformed, readDer, type Bundle, type Cms } from '../seal/index.ts'
 import {
   isSelfIssued,
   isSignedBy,
@@ -9,6 +9,7 @@ import {
   publicKeyOf,
   type Certificate,
 } from './certificate.ts'
+import { formatName } from './names.ts'
 import type { EvidenceContext, Signer } from './signer.ts'
 import { wrongSeal } from './findings.ts'
 import { bundleSchemes, verifyOnce } from './signature.ts'
@@ -47,12 +48,15 @@ export function bundleCertificateSigner(
 
 /** The signer's certificate in a CMS by its id, bound by the signed attribute where there is one. @throws PlatformError INVALID_SEAL */
 export function cmsSigner(cms: Cms, place: SealInput['place'], context: EvidenceContext): Found {
-  const { certificates, unread } = parseCertificates(cms, place, context)
-  const leaf = certificates.find((certificate) => isNamed(cms, certificate))
+  const { certificates, faults } = parseCertificates(cms, place, context)
+  const leaf = certificates.find((certificate) => isNamed(cms, certificate, place))
   if (leaf === undefined)
-    throw malformed('no-signer-certificate', 'the CMS does not hold the certificate of its signer')
+    throw (
+      faults[0] ??
+      malformed('no-signer-certificate', 'the CMS does not hold the certificate of its signer')
+    )
   const others = certificates.filter((certificate) => certificate !== leaf)
-  if (others.some((certificate) => isNamed(cms, certificate)))
+  if (others.some((certificate) => isNamed(cms, certificate, place)))
     throw malformed('signer-ambiguous', 'the CMS holds two certificates that its signer id names')
   checkCertificateHash(cms, leaf)
   const key = publicKeyOf(leaf, context.cache)
@@ -65,7 +69,7 @@ export function cmsSigner(cms: Cms, place: SealInput['place'], context: Evidence
   if (!good) throw invalidSignature(leaf)
   return {
     signer: { kind: 'x509', key, leaf, others },
-    unchecked: unread === 0 ? [] : [`${unread} certificate(s) that cannot be read`],
+    unchecked: faults.map((fault) => `a certificate that cannot be read: ${fault.publicMessage}`),
   }
 }
 
@@ -74,25 +78,31 @@ function parseCertificates(
   cms: Cms,
   place: SealInput['place'],
   { cache }: EvidenceContext,
-): { readonly certificates: readonly Certificate[]; readonly unread: number } {
+): { readonly certificates: readonly Certificate[]; readonly faults: readonly PlatformError[] } {
+  const faults: PlatformError[] = []
   const certificates = cms.certificates.flatMap((der) => {
     try {
       return [parseCertificate(der, cache)]
     } catch (error) {
       if (place === 'block' || !(error instanceof PlatformError)) throw error
+      faults.push(error)
       return []
     }
   })
-  return { certificates, unread: cms.certificates.length - certificates.length }
+  return { certificates, faults }
 }
 
-function isNamed({ signer }: Cms, certificate: Certificate): boolean {
+/**
+ * The id only picks the certificate; its key then has to verify. In a block the names are the same bytes; foreign tools
+ * write the issuer in another string type than the certificate does (Android's do), which detached is let pass.
+ */
+function isNamed({ signer }: Cms, certificate: Certificate, place: SealInput['place']): boolean {
   if (signer.kind === 'key-id')
     return certificate.extensions.subjectKeyId === Buffer.from(signer.keyId).toString('hex')
-  return (
-    certificate.issuer === Buffer.from(signer.issuer).toString('hex') &&
-    certificate.serial === Buffer.from(signer.serial).toString('hex')
-  )
+  if (certificate.serial !== Buffer.from(signer.serial).toString('hex')) return false
+  return place === 'block'
+    ? certificate.issuer === Buffer.from(signer.issuer).toString('hex')
+    : certificate.issuerText === formatName(readDer(signer.issuer))
 }
 
 function checkCertificateHash({ signed }: Cms, leaf: Certificate): void {

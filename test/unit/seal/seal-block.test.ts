@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { PlatformError, type SealFormat } from '../../../services/model/index.ts'
+import type { PlatformError, SealFormat } from '../../../services/model/index.ts'
 import { decodeSealBlock, encodeSealBlock } from '../../../services/seal/index.ts'
 
 const seals = [

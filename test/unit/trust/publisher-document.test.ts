@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { PlatformError } from '../../../services/model/index.ts'
+import type { PlatformError } from '../../../services/model/index.ts'
 import {
   parsePublisherDocument,
   publisherFromPem,

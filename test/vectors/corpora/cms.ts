@@ -103,6 +103,43 @@ function runOwn(root: string): CorpusResult {
   return { right, wrong, notApplicable }
 }
 
+interface ApkRow {
+  readonly id: string
+  readonly expect_signature: 'valid' | 'invalid' | 'policy'
+  readonly payload_b64: string
+  readonly cms_b64: string
+}
+
+/** What RULES §3 and §4 refuse though the signature holds: SHA-1, MD5, small keys, DSA, two signers, loose DER. */
+const STRICTER = /^(?:weak-|unknown-algorithm|signer-count|der-|public-key|extension-|certificate-)/
+
+/**
+ * Android's signatures, whose certificates signed themselves and lead nowhere: integrity alone is compared. A valid one
+ * that is refused for being weak or loose does not apply; an invalid one must not pass.
+ */
+function runApksig(root: string): CorpusResult {
+  const lines = readFileSync(join(root, 'cms/fetched/apksig.jsonl'), 'utf8').split('\n')
+  const wrong: WrongRow[] = []
+  let right = 0
+  let notApplicable = 0
+  for (const line of lines.filter((text) => text !== '')) {
+    const row = JSON.parse(line) as ApkRow
+    const verdict = judgeCms({
+      payload: Buffer.from(row.payload_b64, 'base64'),
+      cms: Buffer.from(row.cms_b64, 'base64'),
+      rootsPem: [],
+      atMs: Date.UTC(2026, 5, 1),
+    })
+    const intact = verdict.kind !== 'tampered'
+    const [finding] = verdict.findings
+    if (row.expect_signature === 'policy' || intact === (row.expect_signature === 'valid'))
+      right += 1
+    else if (!intact && STRICTER.test(finding?.reason ?? '')) notApplicable += 1
+    else wrong.push({ id: row.id, expected: row.expect_signature, got: explain(verdict) })
+  }
+  return { right, wrong, notApplicable }
+}
+
 /** Structures that must be refused or read, never crash and never take a second. */
 function runMisc(root: string): CorpusResult {
   const wrong: WrongRow[] = []
@@ -137,7 +174,7 @@ function explain(verdict: Verdict): string {
 export const corpus: Corpus = {
   name: 'cms',
   run: (root, report) => {
-    const parts = [runOwn(root), runMisc(root)]
+    const parts = [runOwn(root), runApksig(root), runMisc(root)]
     report(`cms: ${parts.length} parts`)
     return Promise.resolve({
       right: parts.reduce((sum, part) => sum + part.right, 0),
