@@ -64,7 +64,6 @@ export {
 } from './update-function-configuration.ts'
 export { deleteFunction, type Removal } from './delete-function.ts'
 export { getFunction, listFunctions, listVersions, type FunctionFound } from './get-function.ts'
-export { locateFunction, locateUnqualified, type FunctionAsked } from './function-reference.ts'
 export type { CodeSource } from './code-source.ts'
 export type { PageAnswer, PageAsked } from './page.ts'
 /** Versions: publishing unchanged code answers the version that is there. */
