@@ -10,7 +10,7 @@ import { startTestApp } from '../../support/app.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { keyPair } from '../../support/publisher-keys.ts'
 import { createConfig } from '../../support/publishing.ts'
-import { bundleSeal, sealedZip } from '../../support/sealing.ts'
+import { bundleSeal, sealedZip } from '../../support/zip-seals.ts'
 import { stored } from '../../support/stored.ts'
 
 const app = await startTestApp()

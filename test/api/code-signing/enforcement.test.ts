@@ -6,7 +6,7 @@ import { createActive } from '../../support/functions.ts'
 import { governance } from '../../support/governance.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { createConfig, createPublisher } from '../../support/publishing.ts'
-import { bundleSeal, sealedZip } from '../../support/sealing.ts'
+import { bundleSeal, sealedZip } from '../../support/zip-seals.ts'
 import { decisions, stored } from '../../support/stored.ts'
 
 const app = await startTestApp()

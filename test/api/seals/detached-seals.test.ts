@@ -8,7 +8,7 @@ import { governance, type GovernanceCall } from '../../support/governance.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { keyPair } from '../../support/publisher-keys.ts'
 import { createConfig, createPublisher } from '../../support/publishing.ts'
-import { bundleSeal, sealedZip } from '../../support/sealing.ts'
+import { bundleSeal, sealedZip } from '../../support/zip-seals.ts'
 import { decisions, stored } from '../../support/stored.ts'
 
 const app = await startTestApp()
