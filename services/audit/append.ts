@@ -59,10 +59,6 @@ export async function nextPosition(tx: Writer, nowMs: number): Promise<Position>
   return { index: head.size, atMs: Math.max(nowMs, head.last_at) }
 }
 
-export async function nextIndex(tx: Writer): Promise<number> {
-  return (await lockHead(tx)).size
-}
-
 /**
  * Appends one entry with its leaf, tree nodes and frontier, in the caller's transaction.
  * @throws PlatformError INTERNAL where the entry is larger than a tile can hold
