@@ -30,5 +30,3 @@ export {
   type AccessKeyPair,
   type SecretBox,
 } from './access-keys.ts'
-/** May this principal do that? Throws ACCESS_DENIED. */
-export { authorize, findPrincipal } from './principals.ts'

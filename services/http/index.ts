@@ -4,16 +4,14 @@
  */
 /** Builds the server; throws CONFIGURATION where it would listen beyond this machine without TLS. */
 export { buildServer, type ServerParts } from './server.ts'
-/** Where and how to listen, with the limits and timeouts (milliseconds) that hold where none are given. */
-export { checkListener, httpDefaults, isLoopback, type HttpConfig } from './listener.ts'
+/** Where and how to listen; limits and timeouts have defaults. checkListener throws CONFIGURATION. */
+export { checkListener, type HttpConfig } from './listener.ts'
 /** What one process may hold of bodies being taken in. */
-export { defaultIntakeLimits, type IntakeLimits } from './intake-budget.ts'
+export { type IntakeLimits } from './intake-budget.ts'
 /** A registry that operations count in and `/metrics` shows. */
 export { createMetrics, type HttpMetrics } from './metrics.ts'
 /** The service's log: one line of JSON per event, secrets redacted. */
 export { createLogger, type LoggerOptions } from './logger.ts'
-/** Every code with its AWS type and status. */
-export { errorTable, type AwsError } from './error-table.ts'
 /** What handlers of Lambda's operations are. */
 export type {
   InvokeAnswer,

@@ -59,16 +59,6 @@ export function readQuery(query: string): Record<string, string | readonly strin
   )
 }
 
-/** Header values by lower-case name, repeated ones joined as Node joins them. */
-export function readHeaders(req: IncomingMessage): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(req.headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join(',') : value,
-    ]),
-  )
-}
-
 export function declaresBody(req: IncomingMessage): boolean {
   const length = req.headers['content-length']
   return req.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
