@@ -2,18 +2,10 @@
  * The ledger kept in the store: entries appended in the transaction of what they tell of, checkpoints signed after
  * it, and the verification of all of it. It knows which rows are governed, and nothing of why they changed.
  */
-/** Appending: `append(tx, entry)` in the transaction of the change; throws INTERNAL where an entry is too large. */
-export {
-  append,
-  initLedger,
-  nextIndex,
-  nextPosition,
-  type Appended,
-  type NewEntry,
-  type Position,
-} from './append.ts'
+/** What an operation tells the ledger, and what it gets back. */
+export type { Appended, NewEntry, Position } from './append.ts'
 /** The governed tables with the columns that name a row. */
-export { governedTables, rowDigest, type GovernedTable, type Row, type RowRef } from './governed.ts'
+export { governedTables, type GovernedTable, type Row, type RowRef } from './governed.ts'
 /** The ledger of a running service; opening one that lost entries throws LEDGER_BROKEN. */
 export { openAudit, recordKey, type AuditOptions, type AuditTrail } from './trail.ts'
 /** Whole verification: of a snapshot, or of a data directory that somebody else may be using. */

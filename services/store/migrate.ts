@@ -1,12 +1,12 @@
 import { Migrator, sql, type Kysely, type Migration } from 'kysely'
 
 import { PlatformError } from '../model/index.ts'
-import * as catalog from '../../migrations/0001_catalog.ts'
+import { up as catalog } from '../../migrations/0001_catalog.ts'
 
 import type { Schema } from './schema.ts'
 
 const migrations: Readonly<Record<string, Migration>> = {
-  '0001_catalog': catalog,
+  '0001_catalog': { up: catalog },
 }
 
 /**
