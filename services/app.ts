@@ -166,7 +166,9 @@ async function listen(
       await server.close()
     },
   })
-  return await server.listen({ host, port })
+  // The router names the scheme of a listener that is not its own wrongly.
+  const url = await server.listen({ host, port })
+  return tls === undefined ? url : url.replace(/^http:/, 'https:')
 }
 
 /** Secrets of access keys, sealed under the master key for this purpose alone. */
