@@ -6,10 +6,16 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
 
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/skip-reporter.ts'],
     projects: [
       project('unit'),
       project('api', { testTimeout: 20_000 }),
-      project('system', { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks', fileParallelism: false }),
+      project('system', {
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+        pool: 'forks',
+        fileParallelism: false,
+      }),
       project('security', { testTimeout: 60_000, hookTimeout: 60_000 }),
       project('vectors', { testTimeout: 120_000, hookTimeout: 60_000 }),
     ],

@@ -84,8 +84,8 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
     await deps.live.refresh()
     const url = await listen(config, deps, { closers, metrics })
-    writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...admin })
-    deps.jobs.start()
+    writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
+    await deps.jobs.start()
     deps.audit.wake()
     return {
       url,

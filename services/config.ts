@@ -48,7 +48,7 @@ const DEFAULT_MAX_ENVIRONMENTS = 64
  * so that no child and no dump holds it.
  * @throws PlatformError CONFIGURATION, INVALID_PARAMETER
  */
-export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Config {
+export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = process.env): Config {
   const { host, port } = parseListen(options.listen ?? env['LACRE_LISTEN'])
   const config: Config = {
     dataDir: resolve(options.data),

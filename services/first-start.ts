@@ -15,8 +15,6 @@ export const ACCESS_KEY_PURPOSE = 'access-key'
 export interface AdminKey {
   readonly accessKeyId: string
   readonly secretAccessKey: string
-  readonly region: string
-  readonly account: string
 }
 
 /**
@@ -37,25 +35,28 @@ export async function checkPlace(store: Store, place: Place): Promise<void> {
   )
 }
 
-/** The admin's access key: made at the first start, with its ledger entry; found again later. */
-export async function ensureAdmin(deps: Deps): Promise<AdminKey> {
-  const { store, keys, place } = deps
-  const { region, account } = place
+/**
+ * The admin's access key: made at the first start, with its ledger entry; found again later. `undefined` once it was
+ * disabled: a key that somebody took away is not handed out again.
+ */
+export async function ensureAdmin(deps: Deps): Promise<AdminKey | undefined> {
+  const { store, keys } = deps
   const known = await store.reader
     .selectFrom('setting')
     .innerJoin('access_key', 'access_key.id', 'setting.value')
-    .select(['access_key.id', 'access_key.secret_sealed'])
+    .select(['access_key.id', 'access_key.secret_sealed', 'access_key.status'])
     .where('setting.name', '=', ADMIN_KEY_SETTING)
     .executeTakeFirst()
+  if (known?.status === 'Inactive') return undefined
   if (known !== undefined) {
     const secretAccessKey = Buffer.from(
       keys.open(ACCESS_KEY_PURPOSE, known.secret_sealed),
     ).toString()
-    return { accessKeyId: known.id, secretAccessKey, region, account }
+    return { accessKeyId: known.id, secretAccessKey }
   }
   const pair = newAccessKeyPair(deps.random)
   await createAdmin(deps, pair)
-  return { accessKeyId: pair.id, secretAccessKey: pair.secret, region, account }
+  return { accessKeyId: pair.id, secretAccessKey: pair.secret }
 }
 
 async function createAdmin(deps: Deps, pair: { id: string; secret: string }): Promise<void> {
@@ -93,7 +94,7 @@ async function createAdmin(deps: Deps, pair: { id: string; secret: string }): Pr
 /** `DIR/admin.json`: made anew at each start, since the endpoint may have changed; mode 0600, O_EXCL (RULES §9). */
 export function writeAdminFile(
   path: string,
-  content: AdminKey & { readonly endpoint: string },
+  content: Place & Partial<AdminKey> & { readonly endpoint: string },
 ): void {
   const temporary = `${path}.new`
   rmSync(temporary, { force: true })

@@ -20,7 +20,7 @@ export interface ServeEvents {
  * @throws PlatformError CONFIGURATION, DATA_DIRECTORY_IN_USE, LEDGER_BROKEN
  */
 export async function serve(options: ServeOptions, events: ServeEvents): Promise<void> {
-  const config = readConfig(options, process.env)
+  const config = readConfig(options)
   const log = createLogger({ level: config.logLevel })
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))

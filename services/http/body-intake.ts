@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 
-import type { TempFile } from '../blobs/index.ts'
 import { PlatformError } from '../model/index.ts'
+import type { TempFile } from '../operations/index.ts'
 
 import { tooMany, type IntakeBudget } from './intake-budget.ts'
 

@@ -1,7 +1,6 @@
 import type { Admission, Authenticator, SignedRequest } from '../auth/index.ts'
-import type { BlobStore } from '../blobs/index.ts'
 import { PlatformError, type Clock, type Random } from '../model/index.ts'
-import type { Caller, Log } from '../operations/index.ts'
+import type { Caller, Deps, Log } from '../operations/index.ts'
 
 import { ClientGone, TakenBody, takeBody } from './body-intake.ts'
 import { awsErrorOf, toPlatformError } from './error-answer.ts'
@@ -12,7 +11,7 @@ import { declaresBody, readRequest, sendAnswer, type Exchange, type WireAnswer }
 /** What the edge itself works with. */
 export interface Edge {
   readonly authenticator: Authenticator
-  readonly blobs: Pick<BlobStore, 'createTemp' | 'stage' | 'openStaged'>
+  readonly blobs: Pick<Deps['blobs'], 'createTemp' | 'stage' | 'openStaged'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

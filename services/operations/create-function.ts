@@ -59,7 +59,7 @@ export async function createFunction(
 ): Promise<VersionChange> {
   const name = locateUnqualified(deps.place, input.functionName)
   const functionId = newId('fn', deps.clock, deps.random)
-  const digest = await environmentDigest(deps)
+  const digest = environmentDigest(deps)
   using code = await openCode(deps, input.code)
   let plan: Plan | undefined
   const { result, decision } = await govern(deps, caller, {

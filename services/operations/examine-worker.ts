@@ -69,7 +69,10 @@ function judgeArtifact(task: JudgeTask): Verdict {
 }
 
 /** An unreadable block is judged as the one unreadable seal that it is: tampered. */
-function blockSeals({ examined }: JudgeTask, sealed: ReturnType<typeof openSource>): readonly SealInput[] {
+function blockSeals(
+  { examined }: JudgeTask,
+  sealed: ReturnType<typeof openSource>,
+): readonly SealInput[] {
   const { brokenSeal, sealBlock, seals } = examined
   if (brokenSeal === undefined || sealBlock === undefined) return seals
   const length = Math.min(sealBlock.length, limits.SEAL_PAYLOAD_LIMIT_BYTES)

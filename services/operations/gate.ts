@@ -22,7 +22,6 @@ export type {
   ExaminedArtifact,
   Subject,
 } from './change.ts'
-export { record } from './commit.ts'
 
 /** How often a change is decided again when the world moved under it (CONTRACTS). */
 const DECIDE_TRIES = 3

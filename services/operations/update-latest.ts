@@ -72,7 +72,7 @@ export async function updateLatest(
   caller: Caller,
   update: LatestUpdate,
 ): Promise<VersionChange> {
-  const digest = await environmentDigest(deps)
+  const digest = environmentDigest(deps)
   let plan: Plan | undefined
   const change: Change<VersionRecord> = {
     action: update.action,

@@ -9,10 +9,10 @@ export const REAP_INTERVAL_MS = 10_000
  * hot environment is not frozen and thawed for each of them; short enough that nothing worth having runs between invocations.
  */
 export const FREEZE_DELAY_MS = 5
+/** How long a caller waits for an environment that has just answered, before another is started: about what a start costs. */
+export const SETTLE_WAIT_MS = 50
 /** How long an exit waits for what the process wrote before it died. */
 export const DRAIN_MS = 500
-/** How long a stopped environment may take to be gone before its spawner is asked again. */
-export const STOP_TIMEOUT_MS = 5_000
 /** How long the spawner may take to say what it can do (probing starts two sandboxes). */
 export const SPAWNER_START_MS = 15_000
 

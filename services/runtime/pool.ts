@@ -17,6 +17,8 @@ export class Pool {
   readonly #nowMs: () => number
   readonly #all = new Set<Environment>()
   readonly #idle = new Map<string, Idle[]>()
+  /** Answered, and not yet ready for the next: how many, and how many callers wait for one. */
+  readonly #settling = new Map<string, { waiters: (() => void)[]; count: number }>()
 
   constructor(limit: number, create: (spec: ReleaseSpec) => Environment, nowMs: () => number) {
     this.#limit = limit
@@ -50,8 +52,48 @@ export class Pool {
     return environment
   }
 
+  /**
+   * Lets a caller wait for an environment that has just answered, where there is one for him: a runtime asks for its next
+   * invocation a moment after it answered, and a start takes longer than that moment.
+   */
+  async untilSettled(spec: ReleaseSpec, waitMs: number): Promise<void> {
+    const key = keyOf(spec)
+    const settling = this.#settling.get(key)
+    const idle = this.#idle.get(key)?.length ?? 0
+    if (settling === undefined || idle > 0 || settling.waiters.length >= settling.count) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        settling.waiters = settling.waiters.filter((waiter) => waiter !== done)
+        resolve()
+      }, waitMs)
+      const done = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      settling.waiters.push(done)
+    })
+  }
+
+  /** The environment has answered; it comes back, or is forgotten, once `settled`. */
+  async settle(environment: Environment, settled: Promise<void>): Promise<void> {
+    const key = keyOf(environment.spec)
+    const settling = this.#settling.get(key) ?? { waiters: [], count: 0 }
+    this.#settling.set(key, settling)
+    settling.count += 1
+    try {
+      await settled
+      this.#give(environment)
+    } catch {
+      this.forget(environment)
+    } finally {
+      settling.count -= 1
+      if (settling.count === 0) this.#settling.delete(key)
+      settling.waiters.shift()?.()
+    }
+  }
+
   /** Takes one back; one that was stopped meanwhile is forgotten. */
-  give(environment: Environment): void {
+  #give(environment: Environment): void {
     if (environment.stopped || !this.#all.has(environment))
       return void this.#all.delete(environment)
     const key = keyOf(environment.spec)

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 
 import { PlatformError, toIsoTime, type ReleaseSpec } from '../model/index.ts'
 
-import { IDLE_ENVIRONMENT_MS, REAP_INTERVAL_MS } from './constants.ts'
+import { IDLE_ENVIRONMENT_MS, REAP_INTERVAL_MS, SETTLE_WAIT_MS } from './constants.ts'
 import { Environment, type EnvironmentParts } from './environment.ts'
 import type { Isolation } from './handle.ts'
 import { findInterpreters, resolveRuntime, type Interpreters } from './interpreters.ts'
@@ -112,6 +112,7 @@ class PooledRuntime implements Runtime {
   async invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome> {
     if (this.#closed) throw new PlatformError('UNAVAILABLE', 'the runtime is closed')
     call.signal.throwIfAborted()
+    await this.#pool.untilSettled(spec, SETTLE_WAIT_MS)
     const running = this.#invoke(this.#pool.lease(spec), call)
     return orAborted(running, call.signal)
   }
@@ -148,12 +149,9 @@ class PooledRuntime implements Runtime {
     const resets = environment.resets
     try {
       const { outcome, settled } = await environment.invoke(call)
-      void settled
-        .then(() => this.#pool.give(environment))
-        .catch(() => this.#pool.forget(environment))
-        .finally(() => {
-          this.#resets += environment.resets - resets
-        })
+      void this.#pool.settle(environment, settled).finally(() => {
+        this.#resets += environment.resets - resets
+      })
       return outcome
     } catch (cause) {
       // It never came to run, or was stopped: nothing of it is kept.

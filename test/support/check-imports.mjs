@@ -9,7 +9,9 @@ const run = spawnSync(
     '.dependency-cruiser.mjs',
     '--output-type',
     'json',
-    ...['services', 'cli', 'migrations'],
+    'services',
+    'cli',
+    'migrations',
   ],
   { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
 )

@@ -13,7 +13,9 @@ const root = resolve(values.root ?? process.env['LACRE_VECTORS'] ?? '../shared/v
 const wanted = positionals.length > 0 ? positionals : corpora.map((corpus) => corpus.name)
 const unknown = wanted.filter((name) => !corpora.some((corpus) => corpus.name === name))
 if (unknown.length > 0) {
-  console.error(`no corpus ${unknown.join(', ')}; there are ${corpora.map((c) => c.name).join(', ')}`)
+  console.error(
+    `no corpus ${unknown.join(', ')}; there are ${corpora.map((c) => c.name).join(', ')}`,
+  )
   process.exit(2)
 }
 

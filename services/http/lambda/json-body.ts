@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 
-import type { TempFile } from '../../blobs/index.ts'
 import { PlatformError, compiledUrl, limits, type Json } from '../../model/index.ts'
+import type { TempFile } from '../../operations/index.ts'
 import type { TakenBody } from '../body-intake.ts'
 
 import { startReading, type BodyMessage, type BodyTask, type ReadJson } from './body-tasks.ts'

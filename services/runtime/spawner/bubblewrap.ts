@@ -93,10 +93,8 @@ export class BubblewrapDriver implements IsolationDriver {
     let opt: string | undefined
     try {
       views.push(await stage.tree(spec.codeDir))
-      const [first] = spec.layerDirs
-      if (first !== undefined) {
-        const one = spec.layerDirs.length === 1
-        opt = await (one ? stage.tree(first) : stage.layers(spec.layerDirs))
+      if (spec.layerDirs.length > 0) {
+        opt = await stage.layers(spec.layerDirs)
         views.push(opt)
       }
     } catch (cause) {

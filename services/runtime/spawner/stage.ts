@@ -50,7 +50,9 @@ export async function openMountedStage(point: string): Promise<Stage> {
     layers: (dirs) =>
       views.acquire(dirs.join('\0'), async () => {
         const path = fresh()
-        await mountOverlay(dirs, path)
+        const [only] = dirs
+        if (dirs.length > 1) await mountOverlay(dirs, path)
+        else await run('mount', ['--bind', '-o', 'ro,nosuid,nodev', only ?? '', path])
         return path
       }),
     release: (path) => views.release(path),
