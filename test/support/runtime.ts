@@ -48,9 +48,12 @@ export class RuntimeBench implements AsyncDisposable {
   readonly runtime: Runtime
   readonly dataDir: string
   readonly lines: string[]
+  /** Which block of host uids this runtime gives out, in [0, 1): tells its processes from those of others. */
+  readonly uidFraction: number
 
-  private constructor(runtime: Runtime, dataDir: string, lines: string[]) {
+  private constructor(runtime: Runtime, dataDir: string, lines: string[], uidFraction: number) {
     this.runtime = runtime
+    this.uidFraction = uidFraction
     this.dataDir = dataDir
     this.lines = lines
   }
@@ -61,11 +64,12 @@ export class RuntimeBench implements AsyncDisposable {
   ): Promise<RuntimeBench> {
     mkdirSync(join(dataDir, 'test-blobs'), { recursive: true })
     const lines: string[] = []
+    const uidFraction = Math.random()
     const runtime = await openRuntime({
       dataDir,
       blobs: { open: (digest) => openSource(join(dataDir, 'test-blobs', digest)) },
       clock: systemClock,
-      random: systemRandom,
+      random: { ...systemRandom, fraction: () => uidFraction },
       isolation: 'process',
       requireIsolation: false,
       place: { account: '000000000000', region: 'us-east-1' },
@@ -74,7 +78,7 @@ export class RuntimeBench implements AsyncDisposable {
       onLog: (_name, line) => lines.push(line),
       ...options,
     })
-    return new RuntimeBench(runtime, dataDir, lines)
+    return new RuntimeBench(runtime, dataDir, lines, uidFraction)
   }
 
   /** Stores a package as an admitted blob. */

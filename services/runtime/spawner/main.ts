@@ -1,6 +1,9 @@
 import { Socket } from 'node:net'
 
+import { closeStrays } from './descriptors.ts'
 import { serveSpawner } from './server.ts'
+
+const CONTROL = 3
 
 /**
  * The spawner: a process of its own, small, because starting a child blocks a large one (41 ms at 1 GB). It is told what
@@ -9,4 +12,5 @@ import { serveSpawner } from './server.ts'
 process.title = 'lacre-spawner'
 // A terminal's ^C reaches the whole session; the service decides, and this process follows it.
 process.on('SIGINT', () => undefined)
-serveSpawner(new Socket({ fd: 3, readable: true, writable: true }))
+closeStrays(CONTROL)
+serveSpawner(new Socket({ fd: CONTROL, readable: true, writable: true }))

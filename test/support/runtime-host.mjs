@@ -1,0 +1,26 @@
+// A process that holds a runtime with one environment in the middle of an invocation, to be killed by a test. Runs the build.
+import { openSource } from '../../dist/services/blobs/index.js'
+import { systemClock, systemRandom } from '../../dist/services/model/index.js'
+import { openRuntime } from '../../dist/services/runtime/index.js'
+
+const { dataDir, blobDir, isolation, spec, uidFraction } = JSON.parse(process.argv[2])
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+const runtime = await openRuntime({
+  dataDir,
+  blobs: { open: (digest) => openSource(`${blobDir}/${digest}`) },
+  clock: systemClock,
+  random: { ...systemRandom, fraction: () => uidFraction },
+  isolation,
+  requireIsolation: false,
+  place: { account: '000000000000', region: 'us-east-1' },
+  maxEnvironments: 4,
+  log,
+  onLog: (_name, line) => process.stdout.write(`${line}\n`),
+})
+await runtime.invoke(spec, {
+  requestId: '00000000-0000-4000-8000-000000000000',
+  payload: Buffer.from('{}'),
+  invokedArn: spec.functionArn,
+  tail: false,
+  signal: new AbortController().signal,
+})
