@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest'
+
+import { parseSha256, type ReleaseSpec } from '../../../services/model/index.ts'
+import { buildEnvironment } from '../../../services/runtime/environment-variables.ts'
+import { resolveRuntime } from '../../../services/runtime/interpreters.ts'
+import { installationOf, launcher } from '../../../services/runtime/spawner/bwrap-arguments.ts'
+import { parseCgroupMounts, parseOwnCgroups } from '../../../services/runtime/spawner/cgroups.ts'
+import { stagePoint } from '../../../services/runtime/spawner/stage.ts'
+import { Uids } from '../../../services/runtime/spawner/uids.ts'
+
+const zero = parseSha256('0'.repeat(64))
+const spec: ReleaseSpec = {
+  functionId: 'fn-1',
+  functionName: 'seal',
+  functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:seal',
+  version: '3',
+  release: zero,
+  decisionId: 'dec-1',
+  code: { codeSha256: zero, tree: zero },
+  layers: [],
+  runtime: 'nodejs22.x',
+  handler: 'index.handler',
+  memoryMb: 128,
+  timeoutSeconds: 3,
+  ephemeralMb: 512,
+  environment: { TZ: 'Europe/Lisbon', AWS_LAMBDA_FUNCTION_NAME: 'another', OWN: '1' },
+}
+const context = {
+  place: { account: '000000000000', region: 'us-east-1' },
+  family: 'node',
+  logStream: 'stream',
+  languageVersion: '20.20.2',
+} as const
+
+describe('the environment', () => {
+  test('overridable names give way to the customer, reserved ones do not', () => {
+    const { variables, platformPaths } = buildEnvironment(spec, context)
+
+    expect(variables).toMatchObject({
+      TZ: 'Europe/Lisbon',
+      OWN: '1',
+      AWS_LAMBDA_FUNCTION_NAME: 'seal',
+    })
+    expect(platformPaths).toContain('PATH')
+    expect(platformPaths).not.toContain('TZ')
+    expect(platformPaths).not.toContain('OWN')
+  })
+
+  test('holds no credentials, and layers’ search paths by language', () => {
+    const node = buildEnvironment(spec, context).variables
+    const python = buildEnvironment(spec, { ...context, family: 'python' }).variables
+
+    expect(Object.keys(node).filter((name) => /KEY|TOKEN|SECRET/.test(name))).toEqual([])
+    expect(node['NODE_PATH']).toMatch(
+      /^\/opt\/nodejs\/node20\/node_modules:\/opt\/nodejs\/node_modules:/,
+    )
+    expect(python['PYTHONPATH']).toBe('/var/runtime')
+    expect(python['NODE_PATH']).toBeUndefined()
+  })
+})
+
+describe('runtimes', () => {
+  const both = {
+    node: { path: '/n', version: '20.20.2' },
+    python: { path: '/p', version: '3.11.7' },
+  }
+  test.each([
+    ['nodejs20.x', { kind: 'ok', interpreter: '/n' }],
+    ['python3.11', { kind: 'ok', interpreter: '/p' }],
+    ['provided.al2', { kind: 'ok', interpreter: 'bootstrap' }],
+    [
+      'nodejs22.x',
+      {
+        kind: 'ok',
+        interpreter: '/n',
+        substitute: 'Node 20.20.2 of this machine stands in for nodejs22.x',
+      },
+    ],
+    ['python3.1', { kind: 'unsupported' }],
+    ['java21', { kind: 'unsupported' }],
+    ['nodejs20.x\n', { kind: 'unsupported' }],
+  ])('%j resolves to %j', (id, expected) => {
+    expect(resolveRuntime(id, both)).toMatchObject(expected)
+  })
+
+  test('python without a python is unsupported, with a sentence', () => {
+    const resolved = resolveRuntime('python3.12', { ...both, python: undefined })
+    expect(resolved).toEqual({
+      kind: 'unsupported',
+      reason: 'runtime `python3.12` needs python3, which was not found',
+    })
+  })
+})
+
+describe('the launcher', () => {
+  test('joins cgroups first, then limits, then takes the uid, and keeps no power', () => {
+    const command = launcher(['/cg/memory/x', '/cg/pids/x'], 1_900_000_001)
+
+    expect(command.slice(0, 2)).toEqual(['/bin/sh', '-c'])
+    const joined = command.join(' ')
+    expect(joined).toMatch(
+      /lacre-attach \/cg\/memory\/x \/cg\/pids\/x -- prlimit .* setpriv --reuid=1900000001 --regid=1900000001 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all --$/,
+    )
+  })
+
+  test('takes no uid where there is none to give', () => {
+    expect(launcher([], undefined)).not.toContain('setpriv')
+  })
+
+  test('shows an interpreter outside /usr by its installation', () => {
+    expect(installationOf('/usr/bin/node')).toBeUndefined()
+    expect(installationOf('/home/a/.nvm/v20/bin/node')).toBe('/home/a/.nvm/v20')
+  })
+})
+
+describe('uids', () => {
+  test('each is given once until it is given back, all above every other range', () => {
+    const uids = new Uids(0.5)
+    const taken = Array.from({ length: 1_000 }, () => uids.take())
+
+    expect(new Set(taken).size).toBe(1_000)
+    for (const uid of taken) expect(uid).toBeGreaterThanOrEqual(1_900_000_000)
+    expect(Math.max(...Array.from({ length: 3 }, () => new Uids(0.9999999).take()))).toBeLessThan(
+      2 ** 31,
+    )
+  })
+})
+
+describe('cgroups', () => {
+  test('mounts and own groups are read from the kernel’s tables', () => {
+    const mounts = parseCgroupMounts(
+      '24 18 0:21 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n25 18 0:22 /a /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n26 1 8:1 / / rw - ext4 /dev/sda rw\n',
+    )
+    const own = parseOwnCgroups('4:memory:/user/a\n1:cpu,cpuacct:/b\n0::/c\n')
+
+    expect(mounts).toEqual([
+      { root: '/', point: '/sys/fs/cgroup/memory', type: 'cgroup', options: ['rw', 'memory'] },
+      { root: '/a', point: '/sys/fs/cgroup/unified', type: 'cgroup2', options: ['rw'] },
+    ])
+    expect([own.get('memory'), own.get('cpuacct'), own.get('')]).toEqual(['/user/a', '/b', '/c'])
+  })
+})
+
+test('the stage never hides a directory that holds something of ours', () => {
+  const point = stagePoint(['/mnt/data', '/media'])
+  expect(point).not.toBe('/mnt')
+  expect(point).not.toBe('/media')
+})
