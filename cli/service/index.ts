@@ -17,7 +17,6 @@ export { connect, withConnection, type ConnectionOptions } from './connect.ts'
 /** Lambda's paths, settling, aliases; settled throws ACTIVATION_FAILED, FUNCTION_NOT_READY. */
 export { paths, pointAlias, settled, splitQualifier } from './functions.ts'
 /** Decisions told to people. */
-export { explainDecision } from './explain.ts'
 export { explained, narrate } from './refusals.ts'
 /** A publisher as options describe it; throws INVALID_PARAMETER. */
 export { publisherDocument, type PublisherOptions } from './publisher-input.ts'

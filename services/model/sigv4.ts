@@ -8,8 +8,6 @@ import { parseIsoTime, toIsoTime } from './clock.ts'
  */
 export const SIGV4_ALGORITHM = 'AWS4-HMAC-SHA256'
 
-export const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
-
 export interface SigV4Scope {
   /** YYYYMMDD */
   readonly date: string

@@ -11,7 +11,6 @@ export { encodeSealBlock } from './seal-block.ts'
 export { decodeSeal, encodeSeal, formatOfDetached, type DecodedSeal } from './decode-seal.ts'
 /** Sigstore bundle v0.3; throws INVALID_SEAL. */
 export {
-  BUNDLE_MEDIA_TYPE,
   decodeBundle,
   encodeBundle,
   type Bundle,
@@ -27,16 +26,14 @@ export {
   encodeSealStatement,
   parseStatement,
   preAuthEncoding,
-  SEAL_PREDICATE_TYPE,
   STATEMENT_PAYLOAD_TYPE,
   type SealPredicate,
   type Statement,
 } from './statement.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
-export { compareDer, readDer, TAG, type Der } from './der-reader.ts'
+export { readDer, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'
 export {
-  derNull,
   encodeDer,
   integer,
   objectIdentifier,
@@ -46,18 +43,10 @@ export {
   smallInteger,
 } from './der-writer.ts'
 /** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
-export {
-  OID,
-  parseDigestAlgorithm,
-  parseSignatureAlgorithm,
-  type HashName,
-  type SignatureScheme,
-} from './algorithms.ts'
+export { OID, parseSignatureAlgorithm, type HashName, type SignatureScheme } from './algorithms.ts'
 /** ECDSA signatures as numbers in range, and their twins; throws INVALID_SEAL. */
 export { checkEcdsa, lowerTwin, otherTwin, type CurveName } from './ecdsa.ts'
 /** PEM blocks (RFC 7468); throws INVALID_SEAL. */
 export { encodePem, parsePem, type PemBlock } from './pem.ts'
-/** Canonical base64; throws INVALID_SEAL. */
-export { decodeBase64, encodeBase64 } from './base64.ts'
 /** The refusal of a seal, with one stable word for its cause. */
 export { malformed } from './refusal.ts'

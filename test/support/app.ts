@@ -10,7 +10,7 @@ import { systemClock, systemRandom } from '../../services/model/index.ts'
 import type { Deps, Log } from '../../services/operations/index.ts'
 import { lambdaClient, readAdminFile, type AdminFile } from './client.ts'
 
-export { lambdaClient, readAdminFile, type AdminFile } from './client.ts'
+export type { AdminFile } from './client.ts'
 
 export interface TestApp extends AsyncDisposable {
   readonly url: string

@@ -157,7 +157,10 @@ describe('creating', () => {
       },
     })
 
-    const { CodeSigningConfigId: id } = body?.['CodeSigningConfig'] as Record<string, string>
+    const { CodeSigningConfigId: id } = (body?.['CodeSigningConfig'] ?? {}) as Record<
+      string,
+      string
+    >
     const kept = await findCodeSigningConfig(app.deps.store.reader, app.deps.place, id ?? '')
     expect(kept).toMatchObject({ policy: 'Warn', tags: { team: 'payments' } })
   })
