@@ -24,6 +24,7 @@ export const governedTables = {
   alias: ['function_id', 'name'],
   layer: ['name'],
   layer_version: ['arn'],
+  resource_policy: ['owner', 'qualifier'],
   decision: ['id'],
   live_interval: ['id'],
 } as const satisfies Partial<Record<keyof Schema, readonly string[]>>

@@ -41,6 +41,7 @@ export type {
   PrincipalTable,
   PublisherTable,
   PublisherVersionTable,
+  ResourcePolicyTable,
   RevocationTable,
   Schema,
   SealedKeyTable,

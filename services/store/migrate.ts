@@ -2,11 +2,13 @@ import { Migrator, sql, type Kysely, type Migration } from 'kysely'
 
 import { PlatformError } from '../model/index.ts'
 import { up as catalog } from '../../migrations/0001_catalog.ts'
+import { up as resourcePolicies } from '../../migrations/0002_resource_policies.ts'
 
 import type { Schema } from './schema.ts'
 
 const migrations: Readonly<Record<string, Migration>> = {
   '0001_catalog': { up: catalog },
+  '0002_resource_policies': { up: resourcePolicies },
 }
 
 /**

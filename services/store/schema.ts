@@ -24,6 +24,7 @@ export interface Schema {
   alias: AliasTable
   layer: LayerTable
   layer_version: LayerVersionTable
+  resource_policy: ResourcePolicyTable
   decision: DecisionTable
   live_interval: LiveIntervalTable
   ledger_head: LedgerHeadTable
@@ -219,6 +220,18 @@ export interface LayerVersionTable {
   created_at: number
   /** Deleted layer versions stay for the functions that use them. */
   deleted_at: number | null
+}
+
+/** Who else may use a function, version, alias or layer version: kept as AWS answers it. */
+export interface ResourcePolicyTable {
+  /** A function's id, or a layer version's ARN. */
+  owner: string
+  /** A version or alias; empty for the function itself and for a layer version. */
+  qualifier: string
+  /** The policy, JSON. */
+  document: string
+  revision_id: string
+  decision_id: string
 }
 
 export interface DecisionTable {
