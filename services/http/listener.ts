@@ -9,7 +9,7 @@ export interface HttpConfig {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** The proxy that speaks TLS before us, named by whoever runs it; its presence is believed, its headers are not. */
   readonly trustProxy?: string
-  /** `/metrics` for everybody; otherwise for the loopback alone. */
+  /** Whether `/metrics` answers without a signature; otherwise to nobody (RULES §7). */
   readonly openMetrics?: boolean
   readonly maxConnections?: number
   readonly headersTimeoutMs?: number
