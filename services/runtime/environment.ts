@@ -32,6 +32,8 @@ export interface EnvironmentParts extends LaunchParts {
   readonly clock: Clock
 }
 
+const EMPTY_EVENT = Buffer.from('{}')
+
 /** What an environment executes for life: exactly this, or it refuses (DESIGN §8). */
 export interface Stamp {
   readonly release: Sha256
@@ -87,6 +89,11 @@ export class Environment {
     this.#slot = slot
     this.#parts = parts
     this.#capture = capture
+  }
+
+  /** Whether it has a process, its trees mounted. */
+  get running(): boolean {
+    return this.#process !== undefined
   }
 
   get stopped(): boolean {
@@ -173,7 +180,8 @@ export class Environment {
       invokedArn: call.invokedArn,
       traceId: call.traceId,
       clientContext: call.clientContext,
-      payload: call.payload,
+      // As on AWS, where no payload is an empty object.
+      payload: call.payload.byteLength === 0 ? EMPTY_EVENT : call.payload,
     })
     const event = await process.next(left())
     if (event?.kind === 'answered') return answered(event.answer)

@@ -39,6 +39,8 @@ export interface Capability {
   readonly missing: readonly string[]
   /** Whether environments can be frozen between invocations. */
   readonly freezer: boolean
+  /** Whether runtimes that bring their own client (`provided.*`) can be given their Runtime API. */
+  readonly customRuntimes: boolean
 }
 
 export interface InvokeCall {

@@ -120,12 +120,12 @@ export class Pool {
 
   /** Stops those that match, busy or not; resolves when they are gone. */
   async stopWhere(
-    match: (spec: ReleaseSpec) => boolean,
+    match: (environment: Environment) => boolean,
     reason: 'retired' | 'closing',
   ): Promise<void> {
-    const stopping = [...this.#all].filter((environment) => match(environment.spec))
+    const stopping = [...this.#all].filter(match)
     for (const [key, list] of this.#idle) {
-      const kept = list.filter(({ environment }) => !match(environment.spec))
+      const kept = list.filter(({ environment }) => !stopping.includes(environment))
       if (kept.length > 0) this.#idle.set(key, kept)
       else this.#idle.delete(key)
     }

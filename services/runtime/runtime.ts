@@ -1,12 +1,17 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { PlatformError, toIsoTime, type ReleaseSpec } from '../model/index.ts'
+import { PlatformError, toIsoTime, type ReleaseSpec, type Sha256 } from '../model/index.ts'
 
 import { IDLE_ENVIRONMENT_MS, REAP_INTERVAL_MS, SETTLE_WAIT_MS } from './constants.ts'
 import { Environment, type EnvironmentParts } from './environment.ts'
 import type { Isolation } from './handle.ts'
-import { findInterpreters, resolveRuntime, type Interpreters } from './interpreters.ts'
+import {
+  findInterpreters,
+  resolveRuntime,
+  runtimeFamily,
+  type Interpreters,
+} from './interpreters.ts'
 import { openIsolation } from './isolation.ts'
 import { LogCapture } from './log-capture.ts'
 import { LogFiles } from './log-sink.ts'
@@ -86,6 +91,7 @@ class PooledRuntime implements Runtime {
     }
     const nowMs = (): number => options.clock.monotonicMs()
     this.#pool = new Pool(options.maxEnvironments, (spec) => this.#create(spec), nowMs)
+    opened.prepared.onChanged = (digest) => this.#stopUsersOf(digest)
     this.#reaper = setInterval(() => this.#pool.reap(IDLE_ENVIRONMENT_MS), REAP_INTERVAL_MS).unref()
   }
 
@@ -106,12 +112,17 @@ class PooledRuntime implements Runtime {
   }
 
   resolveRuntime(id: string): ResolvedRuntime {
-    return resolveRuntime(id, this.#opened.interpreters)
+    const resolved = resolveRuntime(id, this.#opened.interpreters)
+    if (runtimeFamily(id) !== 'custom' || this.capability.customRuntimes) return resolved
+    const reason = `runtime \`${id}\` needs its Runtime API inside the sandbox, which only root can open there`
+    return { kind: 'unsupported', reason }
   }
 
   async invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome> {
     if (this.#closed) throw new PlatformError('UNAVAILABLE', 'the runtime is closed')
     call.signal.throwIfAborted()
+    const runtime = this.resolveRuntime(spec.runtime)
+    if (runtime.kind === 'unsupported') throw new PlatformError('INVALID_RUNTIME', runtime.reason)
     await this.#pool.untilSettled(spec, SETTLE_WAIT_MS)
     const running = this.#invoke(this.#pool.lease(spec), call)
     return orAborted(running, call.signal)
@@ -119,7 +130,7 @@ class PooledRuntime implements Runtime {
 
   retire(functionId: string, version: string): Promise<void> {
     return this.#pool.stopWhere(
-      (spec) => spec.functionId === functionId && spec.version === version,
+      ({ spec }) => spec.functionId === functionId && spec.version === version,
       'retired',
     )
   }
@@ -159,6 +170,13 @@ class PooledRuntime implements Runtime {
       await environment.stop('failed')
       throw cause
     }
+  }
+
+  /** What runs from a tree that was changed is not what was admitted: it stops (promise P1). */
+  #stopUsersOf(digest: Sha256): void {
+    const uses = ({ code, layers }: ReleaseSpec): boolean =>
+      [code, ...layers].some(({ codeSha256 }) => codeSha256 === digest)
+    void this.#pool.stopWhere(({ spec, running }) => running && uses(spec), 'retired')
   }
 
   #create(spec: ReleaseSpec): Environment {

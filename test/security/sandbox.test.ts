@@ -50,6 +50,7 @@ describe.skipIf(!canBubblewrap)('sandbox', () => {
       isolation: 'full',
       missing: [],
       freezer: true,
+      customRuntimes: true,
     })
   })
 
@@ -401,6 +402,19 @@ def handler(event, context):
       name.startsWith(`changed-${spec.code.codeSha256}`),
     )
     expect(aside).toHaveLength(1)
+  })
+
+  test('what runs from a tree that was changed is stopped once that is found', async () => {
+    const spec = await bench.spec(nodeFunction('return process.pid'), { functionId: 'fn-changed' })
+    await bench.invoke(spec)
+    const before = bench.runtime.stats()
+    appendFileSync(join(bench.dataDir, 'prepared', spec.code.codeSha256, 'tree/index.js'), '\n')
+
+    const changed = await bench.runtime.verifyPrepared()
+
+    expect(changed).toEqual([spec.code.codeSha256])
+    expect(bench.runtime.stats().environments).toBe(before.environments - 1)
+    expect((await bench.invoke(spec)).functionError).toBe(false)
   })
 
   test('verifyPrepared names a changed, an added-to and a re-recorded tree', async () => {

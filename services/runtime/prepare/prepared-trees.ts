@@ -45,6 +45,8 @@ export class PreparedTrees {
   readonly #known = new Map<Sha256, Known>()
   readonly #preparing = new Map<Sha256, Promise<void>>()
   readonly #compatible = new Set<string>()
+  /** Told of every tree found changed, once it is set aside. */
+  onChanged: (codeSha256: Sha256) => void = () => undefined
 
   constructor(parts: PreparedTreesParts) {
     this.#parts = parts
@@ -160,6 +162,7 @@ export class PreparedTrees {
     const from = join(this.#parts.dir, codeSha256)
     if (existsSync(from))
       renameSync(from, join(this.#parts.dir, `changed-${codeSha256}-${this.#word()}`))
+    this.onChanged(codeSha256)
   }
 
   #word(): string {

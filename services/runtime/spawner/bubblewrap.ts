@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 
 import type { Exit } from '../failures.ts'
 import type { Capability } from '../options.ts'
@@ -22,6 +24,7 @@ import { MemoryWatch, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
 import type { Uids } from './uids.ts'
 
+const run = promisify(execFile)
 const PROBE_TIMEOUT_MS = 5_000
 const PROBE_MEMORY_MB = 128
 
@@ -57,6 +60,7 @@ export class BubblewrapDriver implements IsolationDriver {
   readonly #watch = new MemoryWatch()
   readonly #filterPath: string | undefined
   readonly #languages = new Map<string, string>()
+  #disableUserns = false
 
   constructor(parts: BubblewrapParts) {
     this.#parts = parts
@@ -71,6 +75,7 @@ export class BubblewrapDriver implements IsolationDriver {
       const dir = installationOf(path)
       if (dir !== undefined) this.#languages.set(name, await stage.tree(dir))
     }
+    this.#disableUserns = await knowsOption('--disable-userns')
     const status = await this.#probeStatus()
     if (status.get('CapEff') !== '0000000000000000') throw new Error('capabilities are left over')
     if (status.get('NoNewPrivs') !== '1') throw new Error('no_new_privs is not set')
@@ -83,7 +88,9 @@ export class BubblewrapDriver implements IsolationDriver {
     const freezer = cgroups?.has('freezer') === true
     if (!freezer) missing.push('freezer (no writable freezer cgroup)')
     if (uids === undefined) missing.push('own uid per environment (not root)')
-    return { driver: 'bubblewrap', isolation, missing, freezer }
+    const customRuntimes = await canJoinNetworkNamespaces()
+    if (!customRuntimes) missing.push('custom runtimes (no right to join a network namespace)')
+    return { driver: 'bubblewrap', isolation, missing, freezer, customRuntimes }
   }
 
   async start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox> {
@@ -115,7 +122,9 @@ export class BubblewrapDriver implements IsolationDriver {
 
   #layout(task: string, opt: string | undefined, slot: Slot): SandboxLayout {
     const own = this.#parts.stage.ownDir
-    return { task, opt, temporary: slot.temporaryDir, own, languages: this.#languages }
+    const disableUserns = this.#disableUserns
+    const languages = this.#languages
+    return { task, opt, temporary: slot.temporaryDir, own, languages, disableUserns }
   }
 
   async #launch(start: {
@@ -213,6 +222,19 @@ export class BubblewrapDriver implements IsolationDriver {
       await this.#slots.release('probe')
     }
   }
+}
+
+/** Older versions of bubblewrap know less; what seccomp refuses besides can be left out. */
+async function knowsOption(option: string): Promise<boolean> {
+  const { stdout } = await run('bwrap', ['--help'], { timeout: PROBE_TIMEOUT_MS })
+  return stdout.includes(option)
+}
+
+async function canJoinNetworkNamespaces(): Promise<boolean> {
+  return run('nsenter', ['--net=/proc/self/ns/net', 'true'], { timeout: PROBE_TIMEOUT_MS }).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The first process takes its whole pid namespace with it; bwrap then ends by itself and leaves no orphan to pid 1. */

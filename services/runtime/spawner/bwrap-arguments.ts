@@ -15,6 +15,8 @@ export interface SandboxLayout {
   readonly own: string
   /** Interpreters that do not lie under /usr: name → host directory of the whole installation. */
   readonly languages: ReadonlyMap<string, string>
+  /** bubblewrap 0.8 and up. */
+  readonly disableUserns: boolean
 }
 
 /**
@@ -46,7 +48,8 @@ export function sandboxOptions(
   interpreters: Interpreters,
 ): string[] {
   const options: (readonly string[])[] = [
-    ['--unshare-all', '--unshare-user', '--disable-userns', '--new-session', '--die-with-parent'],
+    ['--unshare-all', '--unshare-user', '--new-session', '--die-with-parent'],
+    layout.disableUserns ? ['--disable-userns'] : [],
     ['--clearenv', '--uid', String(SANDBOX_UID), '--gid', String(SANDBOX_GID)],
     ['--hostname', 'sandbox', '--ro-bind', '/usr', '/usr', ...rootLinks()],
     ['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 import { MEMORY_MB_PER_CPU, PIDS_LIMIT } from '../constants.ts'
@@ -103,6 +104,7 @@ export class Cgroups {
       const dir = join(parent, slot)
       mkdirSync(dir, { recursive: true })
       if (version === 2) enableBeneath(parent, controller)
+      if (controller === 'cpu') shareOfAll(version, parent)
       limit(controller, version, dir, limits)
       dirs.set(controller, { version, dir })
     }
@@ -226,6 +228,13 @@ function setAndRead(controller: Controller, version: 1 | 2, dir: string): boolea
     case 'freezer':
       return version === 1 ? echo('freezer.state', 'THAWED') : echo('cgroup.freeze', '0')
   }
+}
+
+/** All environments together weigh as much as one busy process a core; without it, as one process in all. */
+function shareOfAll(version: 1 | 2, parent: string): void {
+  const cpus = availableParallelism()
+  if (version === 1) tryWrite(join(parent, 'cpu.shares'), String(CPU_SHARES_PER_CPU * cpus))
+  else tryWrite(join(parent, 'cpu.weight'), String(Math.min(10_000, 100 * cpus)))
 }
 
 /** Version 2 hands a controller down only when its parent says so. The freezer is part of every cgroup. */

@@ -35,7 +35,7 @@ export class ProcessDriver implements IsolationDriver {
   async probe(): Promise<Capability> {
     const missing = ['namespaces', 'seccomp', 'memory limit', 'pids limit', 'sized /tmp', 'freezer']
     if (this.#parts.uids === undefined) missing.push('own uid per environment (not root)')
-    return { driver: 'process', isolation: 'none', missing, freezer: false }
+    return { driver: 'process', isolation: 'none', missing, freezer: false, customRuntimes: true }
   }
 
   async start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox> {

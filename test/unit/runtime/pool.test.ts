@@ -128,7 +128,7 @@ describe('the pool', () => {
     const busy = pool.lease(specOf('f'))
     await give(idle)
 
-    await pool.stopWhere((spec) => spec.functionId === 'f', 'retired')
+    await pool.stopWhere(({ spec }) => spec.functionId === 'f', 'retired')
     await give(busy)
 
     expect(made.map(({ stoppedFor }) => stoppedFor)).toEqual(['retired', 'retired'])
