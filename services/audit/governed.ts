@@ -22,6 +22,8 @@ export const governedTables = {
   function: ['id'],
   function_version: ['id'],
   alias: ['function_id', 'name'],
+  function_setting: ['function_id', 'kind', 'qualifier'],
+  event_source_mapping: ['uuid'],
   layer: ['name'],
   layer_version: ['arn'],
   resource_policy: ['owner', 'qualifier'],

@@ -1,5 +1,6 @@
 import type { Reader, Writer } from '../store/index.ts'
 import { deleteAliasRow, listAliases } from './aliases.ts'
+import { deleteSomeSettings } from './function-settings.ts'
 import type { TouchedRow } from './touched.ts'
 import {
   deleteVersion,
@@ -142,7 +143,7 @@ export async function setFunctionTags(
 }
 
 /**
- * Aliases, then published versions, at most `limit` rows: a function may have more than one ledger entry can tell of.
+ * Settings, aliases, then published versions, at most `limit` rows: a function may have more than one ledger entry can tell of.
  * Answers what went, and whether that was all.
  */
 export async function deleteSomeOfFunction(
@@ -154,16 +155,17 @@ export async function deleteSomeOfFunction(
   readonly versions: readonly string[]
   readonly emptied: boolean
 }> {
-  const aliases = await listAliases(tx, functionId, { limit })
-  const touched: TouchedRow[] = []
+  const touched = await deleteSomeSettings(tx, functionId, { limit: limit / 2 })
+  if (touched.length === limit / 2) return { touched, versions: [], emptied: false }
+  const aliases = await listAliases(tx, functionId, { limit: limit / 2 })
   for (const alias of aliases) touched.push(await deleteAliasRow(tx, alias))
   const published = await listPublishedVersions(tx, functionId)
-  const versions = published.slice(0, limit - aliases.length)
+  const versions = published.slice(0, limit / 2 - aliases.length)
   for (const version of versions) touched.push(await deleteVersion(tx, version.id))
   return {
     touched,
     versions: versions.map((version) => version.version),
-    emptied: aliases.length < limit && versions.length === published.length,
+    emptied: aliases.length < limit / 2 && versions.length === published.length,
   }
 }
 

@@ -97,6 +97,32 @@ export { releaseOf } from './release.ts'
 export { deleteAliasRow, findAlias, insertAlias, listAliases, updateAliasRow } from './aliases.ts'
 export type { AliasRecord, AliasRouting } from './aliases.ts'
 
+// What is configured beside the code.
+/** Reads and writes of settings: one document for a function, a kind and a qualifier. */
+export {
+  deleteSetting,
+  deleteSomeSettings,
+  findSetting,
+  listSettings,
+  listSettingsOfKind,
+  putSetting,
+} from './function-settings.ts'
+export type {
+  FunctionSetting,
+  SettingDocument,
+  SettingKey,
+  SettingKind,
+} from './function-settings.ts'
+/** Event source mappings; they outlive their function. */
+export {
+  deleteEventSourceMappingRow,
+  findEventSourceMapping,
+  insertEventSourceMapping,
+  listEventSourceMappings,
+  updateEventSourceMappingRow,
+} from './event-source-mappings.ts'
+export type { EventSourceMapping } from './event-source-mappings.ts'
+
 // Layers.
 /** Reads: deleted layer versions are unseen, and stay for the functions that use them. */
 export { findLayerVersion, listLayerNames, listLayerVersions } from './layers.ts'

@@ -1,6 +1,7 @@
 import {
   deleteFunctionRow,
   deleteSomeOfFunction,
+  deleteSomeSettings,
   deleteVersion,
   findPublishedVersion,
   listAliases,
@@ -88,7 +89,8 @@ async function deletePublished(
   target: { readonly name: string; readonly qualifier: string },
 ): Promise<Removal> {
   const { name, qualifier } = target
-  if (!/^[0-9]+$/.test(qualifier)) {
+  // What can be no alias either (`$latest`) is a version that is not there.
+  if (!/^[0-9]+$/.test(qualifier) && !qualifier.includes('$')) {
     throw new PlatformError('INVALID_PARAMETER', 'Deletion of aliases is not currently supported.')
   }
   const look = async (reader: Reader) => {
@@ -113,7 +115,11 @@ async function deletePublished(
     commit: async (tx): Promise<Committed<FunctionRecord>> => {
       const { owner, version } = await look(tx)
       if (version === undefined) throw functionNotFound(deps.place, name, qualifier)
-      const touched = [await deleteVersion(tx, version.id)]
+      const settings = { limit: ROWS_IN_ONE_STEP, qualifier }
+      const touched = [
+        ...(await deleteSomeSettings(tx, owner.id, settings)),
+        await deleteVersion(tx, version.id),
+      ]
       return { result: owner, touched, functionNames: [name] }
     },
   })

@@ -3,12 +3,14 @@ import { Migrator, sql, type Kysely, type Migration } from 'kysely'
 import { PlatformError } from '../model/index.ts'
 import { up as catalog } from '../../migrations/0001_catalog.ts'
 import { up as resourcePolicies } from '../../migrations/0002_resource_policies.ts'
+import { up as functionSettings } from '../../migrations/0003_function_settings.ts'
 
 import type { Schema } from './schema.ts'
 
 const migrations: Readonly<Record<string, Migration>> = {
   '0001_catalog': { up: catalog },
   '0002_resource_policies': { up: resourcePolicies },
+  '0003_function_settings': { up: functionSettings },
 }
 
 /**

@@ -22,6 +22,8 @@ export interface Schema {
   function: FunctionTable
   function_version: FunctionVersionTable
   alias: AliasTable
+  function_setting: FunctionSettingTable
+  event_source_mapping: EventSourceMappingTable
   layer: LayerTable
   layer_version: LayerVersionTable
   resource_policy: ResourcePolicyTable
@@ -199,6 +201,27 @@ export interface AliasTable {
   routing_weight: number | null
   revision_id: string
   decision_id: string
+}
+
+/** What is configured beside a function's code; `qualifier` is `$LATEST` for the function itself. */
+export interface FunctionSettingTable {
+  function_id: string
+  kind: string
+  qualifier: string
+  /** JSON: the members as AWS names them. */
+  document: string
+  last_modified: number
+}
+
+/** Outlives its function, as on AWS. */
+export interface EventSourceMappingTable {
+  uuid: string
+  function_name: string
+  event_source_arn: string | null
+  /** JSON: the members as AWS names them, without states. */
+  document: string
+  decision_id: string
+  last_modified: number
 }
 
 export interface LayerTable {
