@@ -13,11 +13,12 @@ import {
   type HttpMetrics,
   lambdaHandlers,
   invokeHandler,
+  isLoopback,
 } from './http/index.ts'
 import { JobRunner } from './jobs/index.ts'
 import { loadMasterKey, openKeys } from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
-import type { Clock, Random } from './model/index.ts'
+import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
   ACTIVATE,
   Examiner,
@@ -128,6 +129,7 @@ async function buildDeps(
       log,
     }),
   )
+  refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
@@ -136,6 +138,18 @@ async function buildDeps(
   } // prettier-ignore
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
+}
+
+/**
+ * RULES §8: where functions run as the service's own user they can read the data directory, admin key included;
+ * nobody beyond this machine may then deploy one.
+ */
+function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial' | 'none'): void {
+  if (isolation !== 'none' || process.getuid?.() === 0 || isLoopback(config.host)) return
+  throw new PlatformError(
+    'CONFIGURATION',
+    `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${config.host}\``,
+  )
 }
 
 /** Listens last and stops first: requests that are under way finish while everything below them is still open. */

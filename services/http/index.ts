@@ -5,7 +5,7 @@
 /** Builds the server; throws CONFIGURATION where it would listen beyond this machine without TLS. */
 export { buildServer, type ServerParts } from './server.ts'
 /** Where and how to listen; limits and timeouts have defaults. checkListener throws CONFIGURATION. */
-export { checkListener, type HttpConfig } from './listener.ts'
+export { checkListener, isLoopback, type HttpConfig } from './listener.ts'
 /** What one process may hold of bodies being taken in. */
 export { type IntakeLimits } from './intake-budget.ts'
 /** A registry that operations count in and `/metrics` shows. */
