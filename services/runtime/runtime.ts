@@ -75,6 +75,7 @@ class PooledRuntime implements Runtime {
   readonly #parts: EnvironmentParts
   readonly #pool: Pool
   readonly #reaper: NodeJS.Timeout
+  readonly #waiting = new Set<{ readonly spec: ReleaseSpec; retired: boolean }>()
   #started = 0
   #resets = 0
   #closed = false
@@ -123,16 +124,15 @@ class PooledRuntime implements Runtime {
     call.signal.throwIfAborted()
     const runtime = this.resolveRuntime(spec.runtime)
     if (runtime.kind === 'unsupported') throw new PlatformError('INVALID_RUNTIME', runtime.reason)
-    await this.#pool.untilSettled(spec, SETTLE_WAIT_MS)
-    const running = this.#invoke(this.#pool.lease(spec), call)
+    const running = this.#invoke(await this.#lease(spec), call)
     return orAborted(running, call.signal)
   }
 
   retire(functionId: string, version: string): Promise<void> {
-    return this.#pool.stopWhere(
-      ({ spec }) => spec.functionId === functionId && spec.version === version,
-      'retired',
-    )
+    const matches = (spec: ReleaseSpec): boolean =>
+      spec.functionId === functionId && spec.version === version
+    for (const wait of this.#waiting) wait.retired ||= matches(wait.spec)
+    return this.#pool.stopWhere(({ spec }) => matches(spec), 'retired')
   }
 
   stats(): RuntimeStats {
@@ -154,6 +154,16 @@ class PooledRuntime implements Runtime {
     await this.#opened.isolation[Symbol.asyncDispose]()
     await this.#opened.logs[Symbol.asyncDispose]()
     for (const thread of this.#opened.threads) await thread[Symbol.asyncDispose]()
+  }
+
+  /** An environment, or the wait for one that has just answered; who waits while his version is retired gets none. */
+  async #lease(spec: ReleaseSpec): Promise<Environment> {
+    const wait = { spec, retired: false }
+    this.#waiting.add(wait)
+    await this.#pool.untilSettled(spec, SETTLE_WAIT_MS)
+    this.#waiting.delete(wait)
+    if (wait.retired) throw new PlatformError('UNAVAILABLE', 'the version was retired meanwhile')
+    return this.#pool.lease(spec)
   }
 
   async #invoke(environment: Environment, call: InvokeCall): Promise<InvokeOutcome> {

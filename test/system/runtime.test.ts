@@ -463,7 +463,7 @@ PY
       expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1_048_576)
     })
 
-    test('retiring a version ends its running invocations and leaves no environment of it', async () => {
+    test('retiring a version stops invocations of it that are about to start, and leaves no environment of it', async () => {
       await using bench = await RuntimeBench.open({ isolation })
       const spec = await bench.spec(
         nodeFunction('await new Promise((r) => setTimeout(r, event.ms ?? 0))'),
@@ -479,6 +479,21 @@ PY
 
       await refused
       expect(bench.runtime.stats().environments).toBe(0)
+    })
+
+    test('a running invocation of a retired version ends, too', async () => {
+      await using bench = await RuntimeBench.open({ isolation })
+      const spec = await bench.spec(
+        nodeFunction(`console.log('running'); await new Promise((r) => setTimeout(r, 8000))`),
+        { functionId: 'fn-retired' },
+      )
+      const refused = expect(bench.invoke(spec)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      await expect.poll(() => bench.lines.some((line) => line.includes('running'))).toBe(true)
+
+      await bench.runtime.retire('fn-retired', '1')
+
+      await refused
+      expect(bench.runtime.stats()).toMatchObject({ environments: 0, busy: 0 })
     })
 
     test('another decision about the same release starts another environment', async () => {
