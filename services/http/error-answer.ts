@@ -31,10 +31,12 @@ export function toAwsAnswer(error: PlatformError): WireAnswer {
     Type: status >= 500 ? 'Service' : 'User',
     [key]: publicSentence(error, status),
   }
+  // Recorded: to another account's caller AWS says nothing at all.
+  const said: Json = error.detail['silent'] === true ? { [key]: null } : body
   return {
     status,
     headers: { 'content-type': 'application/json', 'x-amzn-ErrorType': type, ...common(error) },
-    body: JSON.stringify(body),
+    body: JSON.stringify(said),
   }
 }
 

@@ -79,6 +79,11 @@ export interface Change<T> {
   note?(admitted: Admitted): Json
 }
 
+/** Thrown by `commit` where the rows are not those that were read: the change is read, judged and decided again. */
+export class RowsMoved extends Error {
+  override readonly name = 'RowsMoved'
+}
+
 export interface Admitted {
   readonly decision: Decision
   /** New artifacts, already stored under their digest, in the order of `subjects`. */

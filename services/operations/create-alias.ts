@@ -7,16 +7,10 @@ import {
 } from '../catalog/index.ts'
 import { PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import {
-  aliasConflict,
-  aliasFacts,
-  reachedVersions,
-  sameReach,
-  type AliasTarget,
-} from './alias-plan.ts'
+import { aliasFacts, reachedVersions, sameReach, type AliasTarget } from './alias-plan.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateUnqualified } from './function-reference.ts'
-import { govern, type Committed } from './gate.ts'
+import { RowsMoved, govern, type Committed } from './gate.ts'
 
 export interface CreateAliasInput extends AliasTarget {
   readonly functionName: string
@@ -60,7 +54,7 @@ export async function createAlias(
     },
     commit: async (tx, admitted): Promise<Committed<AliasRecord>> => {
       const [owner, reached] = await look(tx)
-      if (!sameReach(judged, reached)) throw aliasConflict(deps.place, functionName, input.name)
+      if (!sameReach(judged, reached)) throw new RowsMoved()
       const alias: AliasRecord = {
         functionId: owner.id,
         name: input.name,

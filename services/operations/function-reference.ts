@@ -39,7 +39,9 @@ export function locateFunction(place: Place, asked: FunctionAsked): LocatedFunct
     )
   }
   if (account !== undefined && account !== place.account) {
-    throw new PlatformError('ACCESS_DENIED', `account \`${account}\` is not the one served here`)
+    throw new PlatformError('ACCESS_DENIED', `account \`${account}\` is not the one served here`, {
+      detail: { silent: true },
+    })
   }
   if (
     reference.qualifier !== undefined &&

@@ -7,13 +7,16 @@ import {
   type Facts,
 } from '../model/index.ts'
 import { decide } from '../policy/index.ts'
+import type { Writer } from '../store/index.ts'
 import { accept } from '../trust/index.ts'
-import type { Change, Committed } from './change.ts'
+import { RowsMoved, type Change, type Committed } from './change.ts'
 import { afterCommit, closeTransaction, insertDecision, raiseWorld } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import { judgeSubjects, readSituation, readWorld, toFacts, type JudgedSubject } from './facts.ts'
 import { refusalMessage } from './refusal.ts'
 
+/** Thrown by `commit` where what was read has changed since: everything is done again. */
+export { RowsMoved } from './change.ts'
 export type {
   Admitted,
   Change,
@@ -25,6 +28,8 @@ export type {
 
 /** How often a change is decided again when the world moved under it (CONTRACTS). */
 const DECIDE_TRIES = 3
+/** The same where only the rows did: each time somebody else's change went through. */
+const ROWS_TRIES = 50
 
 /** The decision on a change as the world is now, with nothing stored: AWS's `DryRun`. */
 export async function preview(
@@ -47,7 +52,8 @@ export async function govern<T>(
   caller: Caller,
   change: Change<T>,
 ): Promise<{ readonly result: T; readonly decision: Decision }> {
-  for (let tries = 0; tries < DECIDE_TRIES; tries += 1) {
+  const moves = { world: 0, rows: 0 }
+  while (moves.world < DECIDE_TRIES && moves.rows < ROWS_TRIES) {
     const judgement = await judge(deps, caller, change)
     const { decision } = judgement
     deps.metrics.decision(decision.outcome, change.action)
@@ -57,7 +63,10 @@ export async function govern<T>(
     }
     const accepted = await keepArtifacts(deps, judgement)
     const committed = await commit(deps, change, { judgement, accepted })
-    if (committed === 'moved') continue
+    if (typeof committed === 'string') {
+      moves[committed] += 1
+      continue
+    }
     countWarning(deps, judgement)
     await afterCommit(deps, committed)
     return { result: committed.result, decision }
@@ -133,24 +142,35 @@ async function commit<T>(
   deps: Deps,
   change: Change<T>,
   state: { readonly judgement: Judgement; readonly accepted: readonly AcceptedArtifact[] },
-): Promise<Committed<T> | 'moved'> {
+): Promise<Committed<T> | 'world' | 'rows'> {
+  try {
+    return await deps.store.transaction((tx) => commitIn(deps, tx, change, state))
+  } catch (error) {
+    if (error instanceof RowsMoved) return 'rows'
+    throw error
+  }
+}
+
+async function commitIn<T>(
+  deps: Deps,
+  tx: Writer,
+  change: Change<T>,
+  state: { readonly judgement: Judgement; readonly accepted: readonly AcceptedArtifact[] },
+): Promise<Committed<T> | 'world'> {
   const { facts, decision, atMs } = state.judgement
-  return await deps.store.transaction(async (tx) => {
-    if ((await readWorld(tx)) !== facts.world || hasLapsed(facts, deps.clock.nowMs()))
-      return 'moved'
-    const admitted = { decision, accepted: state.accepted }
-    const decided = await insertDecision(tx, decision, { facts, atMs })
-    const committed = await change.commit(tx, admitted, atMs)
-    if (change.raisesWorld) await raiseWorld(tx)
-    const note = change.note?.(admitted)
-    await closeTransaction(
-      deps,
-      tx,
-      { ...eventOf(change, facts), ...(note === undefined ? {} : { note }) },
-      { committed: { ...committed, touched: [...decided, ...committed.touched] }, decision },
-    )
-    return committed
-  })
+  if ((await readWorld(tx)) !== facts.world || hasLapsed(facts, deps.clock.nowMs())) return 'world'
+  const admitted = { decision, accepted: state.accepted }
+  const decided = await insertDecision(tx, decision, { facts, atMs })
+  const committed = await change.commit(tx, admitted, atMs)
+  if (change.raisesWorld) await raiseWorld(tx)
+  const note = change.note?.(admitted)
+  await closeTransaction(
+    deps,
+    tx,
+    { ...eventOf(change, facts), ...(note === undefined ? {} : { note }) },
+    { committed: { ...committed, touched: [...decided, ...committed.touched] }, decision },
+  )
+  return committed
 }
 
 function eventOf(change: Change<unknown>, facts: Facts) {

@@ -8,17 +8,11 @@ import {
 } from '../catalog/index.ts'
 import { PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import {
-  aliasConflict,
-  aliasFacts,
-  reachedVersions,
-  sameReach,
-  type AliasTarget,
-} from './alias-plan.ts'
+import { aliasFacts, reachedVersions, sameReach, type AliasTarget } from './alias-plan.ts'
 import type { Caller, Deps } from './context.ts'
 import type { AliasChange } from './create-alias.ts'
 import { getFunctionRecord, locateUnqualified, revisionMismatch } from './function-reference.ts'
-import { govern, type Committed } from './gate.ts'
+import { RowsMoved, govern, type Committed } from './gate.ts'
 
 export interface UpdateAliasInput {
   readonly functionName: string
@@ -57,13 +51,13 @@ export async function updateAlias(
     },
     commit: async (tx, admitted): Promise<Committed<AliasRecord>> => {
       const { owner, alias, target, reached } = await look(tx)
-      // One of two racing moves wins; the other one is told.
+      // Of two racing moves the second is read again: with a RevisionId it is refused, without it follows.
       if (
         judged?.alias.revisionId !== alias.revisionId ||
         judged.owner.codeSigningConfigId !== owner.codeSigningConfigId ||
         !sameReach(judged.reached, reached)
       ) {
-        throw aliasConflict(deps.place, functionName, input.name)
+        throw new RowsMoved()
       }
       const next: AliasRecord = {
         ...alias,

@@ -24,6 +24,7 @@ import { getVersion, type VersionChange } from './create-function.ts'
 import { environmentDigest } from './environment-digest.ts'
 import { functionNotFound, revisionMismatch, updateInProgress } from './function-reference.ts'
 import {
+  RowsMoved,
   govern,
   preview,
   type Admitted,
@@ -92,7 +93,7 @@ export async function updateLatest(
     },
     commit: async (tx, admitted, atMs) => {
       if (plan === undefined) throw new PlatformError('INTERNAL', 'a change was committed unread')
-      await refuseMoved(deps, tx, plan)
+      await refuseMoved(tx, plan)
       return await writeUpdate(deps, tx, { plan, admitted, atMs, publish: update.publish })
     },
   }
@@ -119,8 +120,9 @@ async function readLatest(
   const owner = await findFunction(reader, name)
   const latest = owner === undefined ? undefined : await findLatest(reader, owner)
   if (owner === undefined || latest === undefined) throw functionNotFound(deps.place, name)
-  if (!isSettled(latest)) throw updateInProgress(deps.place, name)
+  // First: who loses a race for one revision is told so, also while the winner's update is in progress.
   if (revisionId !== undefined && revisionId !== latest.revisionId) throw revisionMismatch()
+  if (!isSettled(latest)) throw updateInProgress(deps.place, name)
   return { owner, latest }
 }
 
@@ -158,13 +160,11 @@ function planUpdate(
 }
 
 /** Between the snapshot and the transaction somebody else may have begun an update, or deleted the function. */
-async function refuseMoved(deps: Deps, tx: Writer, { owner, before }: Plan): Promise<void> {
+async function refuseMoved(tx: Writer, { owner, before }: Plan): Promise<void> {
   const now = await findFunction(tx, owner.name)
-  if (now?.id !== owner.id) throw functionNotFound(deps.place, owner.name)
-  const latest = await findLatest(tx, now)
+  const latest = now?.id === owner.id ? await findLatest(tx, now) : undefined
   const same = latest?.id === before.id && latest.revisionId === before.revisionId
-  if (!same || now.codeSigningConfigId !== owner.codeSigningConfigId)
-    throw updateInProgress(deps.place, owner.name)
+  if (!same || now?.codeSigningConfigId !== owner.codeSigningConfigId) throw new RowsMoved()
 }
 
 async function writeUpdate(

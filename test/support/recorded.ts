@@ -21,6 +21,17 @@ export function recorded(file: string, scenario: string): RecordedAnswers {
   return found.answers
 }
 
+/** Names of the scenarios in a file of which answers were kept. */
+export function recordedNames(file: string): string[] {
+  const all = JSON.parse(readFileSync(join(folder, `${file}.json`), 'utf8')) as Record<
+    string,
+    { readonly answers: RecordedAnswers }
+  >
+  return Object.entries(all)
+    .filter(([, { answers }]) => Object.keys(answers).length > 0)
+    .map(([name]) => name.slice(file.length + 2))
+}
+
 interface OurAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
