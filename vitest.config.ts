@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
+// The SDK's notice that it will leave Node 20 tells nothing of our tests.
+const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
+
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', ...extra },
+  test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', env, ...extra },
 })
 
 export default defineConfig({
