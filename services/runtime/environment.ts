@@ -133,6 +133,24 @@ export class Environment {
     }
   }
 
+  /** Past INIT, its process waiting for an invocation. */
+  get warm(): boolean {
+    return this.#process !== undefined && !this.stopped
+  }
+
+  /** INIT without an invocation. @throws PlatformError ACTIVATION_FAILED where the function does not come up */
+  async warmUp(): Promise<void> {
+    this.#wake()
+    await this.#initialise()
+    if (this.#process === undefined) {
+      throw new PlatformError(
+        'ACTIVATION_FAILED',
+        'FUNCTION_ERROR_INIT_FAILURE: the function failed while it was initialised',
+      )
+    }
+    this.#freezeSoon()
+  }
+
   /** Kills it for good; resolves once nothing of it is left. */
   async stop(reason: StopReason): Promise<void> {
     this.#stopped ??= reason

@@ -5,6 +5,8 @@
 
 /** Starts the spawner and opens the pools; CONFIGURATION when required isolation is not to be had. */
 export { openRuntime } from './runtime.ts'
+/** What a caller is told when reserved concurrency is used up; whether it always is. */
+export { isSwitchedOff, reservedUsedUp } from './slots.ts'
 /** What the runtime is opened with, answers and promises. */
 export type {
   BlobReader,
@@ -17,4 +19,5 @@ export type {
   Runtime,
   RuntimeOptions,
   RuntimeStats,
+  WarmWish,
 } from './options.ts'

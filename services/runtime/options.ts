@@ -52,6 +52,8 @@ export interface InvokeCall {
   readonly clientContext?: string
   readonly traceId?: string
   readonly tail: boolean
+  /** Enforced where given: what of the function may be in flight at once. */
+  readonly concurrency?: ConcurrencyCap | undefined
   /** The caller went away: `invoke` rejects, the function runs to its end, as on AWS. */
   readonly signal: AbortSignal
 }
@@ -86,6 +88,12 @@ export interface RuntimeStats {
   readonly reset: number
 }
 
+/** So many environments of a release are started beforehand and kept. */
+export interface WarmWish {
+  readonly spec: ReleaseSpec
+  readonly count: number
+}
+
 export interface Runtime extends AsyncDisposable {
   readonly capability: Capability
   /**
@@ -103,5 +111,9 @@ export interface Runtime extends AsyncDisposable {
   invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome>
   /** Kills the environments of that version; running invocations are rejected with UNAVAILABLE. */
   retire(functionId: string, version: string): Promise<void>
+  /** From now on these are kept warm, and no others; starts what is missing, and again what ends. */
+  keepWarm(wishes: readonly WarmWish[]): void
+  /** How many environments of a release are past INIT, and why there are not more where a start failed. */
+  warm(spec: ReleaseSpec): { readonly ready: number; readonly failure?: string | undefined }
   stats(): RuntimeStats
 }

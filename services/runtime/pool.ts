@@ -1,6 +1,7 @@
 import { PlatformError, type ReleaseSpec } from '../model/index.ts'
 
 import type { Environment } from './environment.ts'
+import type { WarmWish } from './options.ts'
 
 interface Idle {
   readonly environment: Environment
@@ -17,6 +18,8 @@ export class Pool {
   readonly #nowMs: () => number
   readonly #all = new Set<Environment>()
   readonly #idle = new Map<string, Idle[]>()
+  /** How many of a key stay, however long they are idle. */
+  readonly #kept = new Map<string, number>()
   /** Answered, and not yet ready for the next: how many, and how many callers wait for one. */
   readonly #settling = new Map<string, { waiters: (() => void)[]; count: number }>()
 
@@ -106,11 +109,50 @@ export class Pool {
     this.#all.delete(environment)
   }
 
+  /** How many environments of exactly this release are asked to stay; others are given up as before. */
+  keep(wishes: readonly WarmWish[]): void {
+    this.#kept.clear()
+    for (const { spec, count } of wishes)
+      this.#kept.set(keyOf(spec), (this.#kept.get(keyOf(spec)) ?? 0) + count)
+  }
+
+  /** Those of exactly this release, busy or not. */
+  of(spec: ReleaseSpec): Environment[] {
+    return [...this.#all].filter((environment) => matches(environment, spec))
+  }
+
+  /** Stops idle ones that have no process any more: kept ones are to be warm. */
+  dropCold(spec: ReleaseSpec): void {
+    const list = this.#idle.get(keyOf(spec)) ?? []
+    for (const { environment } of list.filter((idle) => !idle.environment.warm)) {
+      const at = list.findIndex((idle) => idle.environment === environment)
+      list.splice(at, 1)
+      this.#drop(environment, 'retired')
+    }
+  }
+
+  /** Starts one that nobody has asked for yet; it is idle once `started` resolves. Nothing where there is no place. */
+  async warmUp(spec: ReleaseSpec): Promise<void> {
+    if (this.#all.size >= this.#limit && !this.#evictOldest()) {
+      throw new PlatformError('TOO_MANY_REQUESTS', 'every environment of this service is in use')
+    }
+    const environment = this.#create(spec)
+    this.#all.add(environment)
+    try {
+      await environment.warmUp()
+      this.#give(environment)
+    } catch (cause) {
+      this.#drop(environment, 'failed')
+      throw cause
+    }
+  }
+
   /** Stops what was idle for longer. */
   reap(idleMs: number): void {
     const limit = this.#nowMs() - idleMs
-    for (const list of this.#idle.values()) {
-      while (list[0] !== undefined && list[0].sinceMs <= limit) {
+    for (const [key, list] of this.#idle) {
+      const kept = this.#kept.get(key) ?? 0
+      while (list[0] !== undefined && list[0].sinceMs <= limit && list.length > kept) {
         const idle = list.shift()
         if (idle !== undefined) this.#drop(idle.environment, 'idle')
       }
@@ -145,7 +187,8 @@ export class Pool {
 
   #evictOldest(): boolean {
     let oldest: Idle[] | undefined
-    for (const list of this.#idle.values()) {
+    for (const [key, list] of this.#idle) {
+      if (list.length <= (this.#kept.get(key) ?? 0)) continue
       const since = list[0]?.sinceMs
       if (since !== undefined && since < (oldest?.[0]?.sinceMs ?? Infinity)) oldest = list
     }
@@ -155,7 +198,7 @@ export class Pool {
     return true
   }
 
-  #drop(environment: Environment, reason: 'idle' | 'retired'): void {
+  #drop(environment: Environment, reason: 'idle' | 'retired' | 'failed'): void {
     this.#all.delete(environment)
     void environment.stop(reason)
   }

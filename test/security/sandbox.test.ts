@@ -14,6 +14,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { eventually } from '../support/eventually.ts'
 import { canBubblewrap, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
 import {
   leftovers,
@@ -60,8 +61,8 @@ describe.skipIf(!canBubblewrap)('sandbox', () => {
         return { uid: process.getuid(), gid: process.getgid(), groups: process.getgroups(),
           status: Object.fromEntries(s.split('\\n').map((l) => l.split(/:\\s*/))), wait: await new Promise((r) => setTimeout(() => r(1), event.ms)) }`),
     )
-    const running = bench.invoke(spec, { ms: 700 })
-    await expect.poll(() => sandboxProcesses(bench.uidFraction).length).toBeGreaterThan(0)
+    const running = bench.invoke(spec, { ms: 1_500 })
+    await eventually(() => sandboxProcesses(bench.uidFraction).length).toBeGreaterThan(0)
     const hostUids = sandboxProcesses(bench.uidFraction).map((pid) => statSync(`/proc/${pid}`).uid)
     const { json } = await running
 
@@ -269,7 +270,7 @@ def handler(event, context):
     const before = sandboxProcesses(bench.uidFraction).length
     expect(before).toBeGreaterThan(100)
     await bench.runtime.retire('fn-bomb', '1')
-    await expect.poll(() => sandboxProcesses(bench.uidFraction).length).toBeLessThan(before - 100)
+    await eventually(() => sandboxProcesses(bench.uidFraction).length).toBeLessThan(before - 100)
   })
 
   test('memory over the limit is killed, and answers Runtime.ExitError', async () => {
@@ -340,7 +341,7 @@ def handler(event, context):
 
     await own.runtime.retire('fn-daemon', '1')
 
-    await expect.poll(() => sandboxProcesses(own.uidFraction).length).toBe(before)
+    await eventually(() => sandboxProcesses(own.uidFraction).length).toBe(before)
   })
 
   test('a function cannot answer for another request: a forged id ends its environment', async () => {
@@ -487,14 +488,14 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
       await bench.spec(nodeFunction('await new Promise((r) => setTimeout(r, 9000))')),
     )
     const ended = expect(running).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    await expect.poll(() => bench.runtime.stats().busy).toBe(1)
+    await eventually(() => bench.runtime.stats().busy).toBe(1)
 
     await bench.runtime[Symbol.asyncDispose]()
 
     await ended
     expect(readdirSync(join(bench.dataDir, 'run'))).toEqual([])
     await bench[Symbol.asyncDispose]()
-    await expect.poll(() => leftovers(bench.uidFraction)).toEqual(NOTHING)
+    await eventually(() => leftovers(bench.uidFraction)).toEqual(NOTHING)
   })
 
   test.each(['bubblewrap', 'process'] as const)(
@@ -525,7 +526,7 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
 
       host.kill('SIGKILL')
 
-      await expect.poll(() => leftovers(uidFraction), { timeout: 10_000 }).toEqual(NOTHING)
+      await eventually(() => leftovers(uidFraction)).toEqual(NOTHING)
     },
   )
 
@@ -536,7 +537,7 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
       { timeoutSeconds: 30 },
     )
     const running = bench.invoke(spec, { ms: 20_000 })
-    await expect.poll(() => bench.lines.some((line) => line.includes('running'))).toBe(true)
+    await eventually(() => bench.lines.some((line) => line.includes('running'))).toBe(true)
     const spawner = readdirSync('/proc').find((pid) => {
       try {
         const status = readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -552,7 +553,7 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
     process.kill(Number(spawner), 'SIGKILL')
 
     expect((await running).json).toMatchObject({ errorType: 'Runtime.ExitError' })
-    await expect.poll(() => sandboxProcesses(bench.uidFraction)).toEqual([])
+    await eventually(() => sandboxProcesses(bench.uidFraction)).toEqual([])
     expect((await bench.invoke(spec, { ms: 1 })).text).toBe('null')
   })
 })

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { eventually } from '../support/eventually.ts'
 import { canBubblewrap, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
 
 const drivers = ['process', 'bubblewrap'] as const
@@ -189,7 +190,7 @@ for (const isolation of drivers) {
       expect(timedOut.functionError).toBe(true)
       expect(timedOut.tail).toMatch(/\tStatus: timeout\t\n$/)
       // The environment is free again once it is reset.
-      await expect.poll(() => bench.runtime.stats().idle, { timeout: 5_000 }).toBe(1)
+      await eventually(() => bench.runtime.stats().idle).toBe(1)
       expect((await bench.invoke(spec)).json).toEqual({ calls: 1, kept: true })
       expect(bench.runtime.stats()).toMatchObject({ environments: 1, started: 1 })
     })
@@ -488,7 +489,7 @@ PY
         { functionId: 'fn-retired' },
       )
       const refused = expect(bench.invoke(spec)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-      await expect.poll(() => bench.lines.some((line) => line.includes('running'))).toBe(true)
+      await eventually(() => bench.lines.some((line) => line.includes('running'))).toBe(true)
 
       await bench.runtime.retire('fn-retired', '1')
 
