@@ -1,6 +1,7 @@
 import type { Reader, Writer } from '../store/index.ts'
 import { deleteAliasRow, listAliases } from './aliases.ts'
 import { deleteSomeSettings } from './function-settings.ts'
+import { deleteSomePoliciesOf } from './resource-policies.ts'
 import type { TouchedRow } from './touched.ts'
 import {
   deleteVersion,
@@ -143,7 +144,8 @@ export async function setFunctionTags(
 }
 
 /**
- * Settings, aliases, then published versions, at most `limit` rows: a function may have more than one ledger entry can tell of.
+ * Settings and policies, aliases, then published versions, at most `limit` rows: a function may have more than one
+ * ledger entry can tell of.
  * Answers what went, and whether that was all.
  */
 export async function deleteSomeOfFunction(
@@ -156,6 +158,7 @@ export async function deleteSomeOfFunction(
   readonly emptied: boolean
 }> {
   const touched = await deleteSomeSettings(tx, functionId, { limit: limit / 2 })
+  touched.push(...(await deleteSomePoliciesOf(tx, functionId, limit / 2 - touched.length)))
   if (touched.length === limit / 2) return { touched, versions: [], emptied: false }
   const aliases = await listAliases(tx, functionId, { limit: limit / 2 })
   for (const alias of aliases) touched.push(await deleteAliasRow(tx, alias))

@@ -75,7 +75,7 @@ export {
   listPublishedVersions,
 } from './versions.ts'
 /** Writes, inside the gate or when a state settles. */
-export { deleteVersion, insertVersion, setVersionStatus } from './versions.ts'
+export { deleteVersion, insertVersion, setVersionRevision, setVersionStatus } from './versions.ts'
 /** Whether nothing is under way; what PublishVersion compares. */
 export { isSettled, publishDigest } from './versions.ts'
 /** The states as AWS words them (recorded). */
@@ -131,6 +131,15 @@ export { insertLayerVersion, markLayerVersionDeleted, takeLayerNumber } from './
 /** What a release holds of a layer. */
 export { toReleaseLayer } from './layers.ts'
 export type { LayerVersionRecord } from './layers.ts'
+
+// Resource policies.
+/** Read and written whole, inside the gate; they go with what they hang on. */
+export {
+  deleteResourcePolicyRow,
+  findResourcePolicy,
+  putResourcePolicyRow,
+} from './resource-policies.ts'
+export type { PolicyPlace, ResourcePolicy } from './resource-policies.ts'
 
 // AWS's answer shapes.
 /** FunctionConfiguration, AliasConfiguration, LayerVersionsListItem, GetLayerVersionResponse. */

@@ -256,6 +256,20 @@ export async function setVersionStatus(
   return versionRow(id)
 }
 
+/** What hangs on a version changed: its policy. */
+export async function setVersionRevision(
+  tx: Writer,
+  id: string,
+  revisionId: string,
+): Promise<TouchedRow> {
+  await tx
+    .updateTable('function_version')
+    .set({ revision_id: revisionId })
+    .where('id', '=', id)
+    .execute()
+  return versionRow(id)
+}
+
 export async function deleteVersion(tx: Writer, id: string): Promise<TouchedRow> {
   await tx.deleteFrom('function_version').where('id', '=', id).execute()
   return versionRow(id)

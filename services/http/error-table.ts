@@ -57,6 +57,7 @@ export const errorTable = {
 export const namedTypes: Readonly<Record<string, AwsError>> = {
   RequestTooLargeException: message(413, 'RequestTooLargeException'),
   SerializationException: message(400, 'SerializationException'),
+  PolicyLengthExceededException: message(400, 'PolicyLengthExceededException'),
   CodeStorageExceededException: message(400, 'CodeStorageExceededException'),
   ResourceInUseException: capital(400, 'ResourceInUseException'),
 }

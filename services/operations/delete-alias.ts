@@ -1,4 +1,4 @@
-import { deleteAliasRow, findAlias } from '../catalog/index.ts'
+import { deleteAliasRow, deleteResourcePolicyRow, findAlias } from '../catalog/index.ts'
 import { functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
@@ -28,7 +28,12 @@ export async function deleteAlias(
     read: async (reader) => leaving((await look(reader))?.version ?? ''),
     commit: async (tx): Promise<Committed<undefined>> => {
       const alias = await look(tx)
-      const touched = alias === undefined ? [] : [await deleteAliasRow(tx, alias)]
+      if (alias === undefined) return { result: undefined, touched: [] }
+      const policy = { owner: alias.functionId, qualifier: alias.name }
+      const touched = [
+        ...(await deleteResourcePolicyRow(tx, policy)),
+        await deleteAliasRow(tx, alias),
+      ]
       return { result: undefined, touched, functionNames: [functionName] }
     },
   })

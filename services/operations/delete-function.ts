@@ -1,5 +1,6 @@
 import {
   deleteFunctionRow,
+  deleteResourcePolicyRow,
   deleteSomeOfFunction,
   deleteSomeSettings,
   deleteVersion,
@@ -118,6 +119,7 @@ async function deletePublished(
       const settings = { limit: ROWS_IN_ONE_STEP, qualifier }
       const touched = [
         ...(await deleteSomeSettings(tx, owner.id, settings)),
+        ...(await deleteResourcePolicyRow(tx, { owner: owner.id, qualifier })),
         await deleteVersion(tx, version.id),
       ]
       return { result: owner, touched, functionNames: [name] }

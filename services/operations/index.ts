@@ -87,6 +87,26 @@ export {
   type LayerFilter,
 } from './get-layer-version.ts'
 export { deleteLayerVersion } from './delete-layer-version.ts'
+/** Resource policies: who else may use a function or layer version; letting somebody in is judged. */
+export {
+  addPermission,
+  getPolicy,
+  removePermission,
+  type AddPermissionInput,
+  type PolicyAnswer,
+  type RemovePermissionInput,
+} from './function-policy.ts'
+export {
+  addLayerVersionPermission,
+  getLayerVersionPolicy,
+  removeLayerVersionPermission,
+} from './layer-policy.ts'
+export {
+  deleteResourcePolicy,
+  getResourcePolicy,
+  putResourcePolicy,
+  type ResourcePolicyAsked,
+} from './resource-policy.ts'
 /** Tags of functions. */
 export { checkTagCount, listTags, tagResource, untagResource, type Tags } from './function-tags.ts'
 /** The warm path: resolves once, runs exactly that. */

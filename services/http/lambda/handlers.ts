@@ -4,6 +4,8 @@ import { codeSigningHandlers } from './code-signing.ts'
 import { functionHandlers } from './functions.ts'
 import type { LambdaHandlers } from './handler.ts'
 import { layerHandlers } from './layers.ts'
+import { permissionHandlers } from './permissions.ts'
+import { resourcePolicyHandlers } from './resource-policies.ts'
 import { versionHandlers } from './versions.ts'
 
 /** Every operation that is built, by AWS's name; Invoke takes a path of its own. */
@@ -14,5 +16,7 @@ export function lambdaHandlers(deps: Deps): LambdaHandlers {
     ...aliasHandlers(deps),
     ...layerHandlers(deps),
     ...codeSigningHandlers(deps),
+    ...permissionHandlers(deps),
+    ...resourcePolicyHandlers(deps),
   }
 }

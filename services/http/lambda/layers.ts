@@ -126,11 +126,11 @@ function readLayerName(check: ConstraintCheck, request: LambdaRequest): string {
   return name
 }
 
-function readNumbered(request: LambdaRequest): {
-  readonly layerName: string
-  readonly version: number
-} {
-  const check = new ConstraintCheck()
+/** A layer version of a path, checked together with what else was looked at. */
+export function readNumbered(
+  request: LambdaRequest,
+  check = new ConstraintCheck(),
+): { readonly layerName: string; readonly version: number } {
   const layerName = readLayerName(check, request)
   check.finish()
   const text = request.path['VersionNumber'] ?? ''
