@@ -1,0 +1,39 @@
+// npm run bench -- NAME [--json]: figures, each beside its neighbour in the same run. Run after a build.
+import { parseArgs } from 'node:util'
+
+import { catalogBench } from './catalog.ts'
+
+export interface Figure {
+  readonly name: string
+  /** The median, and what it is measured in. */
+  readonly value: number
+  readonly unit: string
+}
+
+const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  catalog: catalogBench,
+}
+const PLANNED = ['verify', 'gate', 'liveset', 'ledger', 'coldstart', 'pack']
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean' } },
+  allowPositionals: true,
+})
+const [name, ...rest] = positionals
+if (name === 'invoke' && rest.length === 0) {
+  await import('./invoke-runtime.ts')
+} else {
+  const bench = name === undefined || rest.length > 0 ? undefined : built[name]
+  if (bench === undefined) {
+    const known = [...Object.keys(built), 'invoke'].join(', ')
+    console.error(
+      PLANNED.includes(name ?? '')
+        ? `${name} is not built in this version`
+        : `npm run bench -- NAME; NAME: ${known}`,
+    )
+    process.exit(2)
+  }
+  const figures = await bench()
+  if (values.json === true) console.log(JSON.stringify(figures, null, 2))
+  else for (const { name: what, value, unit } of figures) console.log(`${what}: ${value} ${unit}`)
+}
