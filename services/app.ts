@@ -171,6 +171,7 @@ async function listen(
     lambdaHandlers: lambdaHandlers(deps),
     invoke: invokeHandler(deps),
     governanceRoutes: [...governanceRoutes(deps), ...accessKeyRoutes(deps, accessKeys)],
+    downloads: deps,
     metrics,
     ready: () => ready,
   })

@@ -8,6 +8,7 @@ import type { Authenticator } from '../auth/index.ts'
 import { PlatformError } from '../model/index.ts'
 import type { Deps } from '../operations/index.ts'
 
+import { serveDownload, type DownloadDeps } from './download.ts'
 import { toAwsAnswer } from './error-answer.ts'
 import { artifactFace, governanceFace, unknownRouteFace } from './governance-face.ts'
 import type { Route } from './governance/index.ts'
@@ -27,6 +28,8 @@ export interface ServerParts {
   /** Left out while nothing can run. */
   readonly invoke?: InvokeHandler
   readonly governanceRoutes: readonly Route[]
+  /** What download links are checked with and read from; left out, there are none. */
+  readonly downloads?: DownloadDeps
   readonly metrics: HttpMetrics
   /** What `/readyz` answers by: false while starting and while stopping. */
   readonly ready: () => boolean
@@ -42,7 +45,13 @@ const MAX_HEADER_BYTES = 65_536
 export function buildServer(parts: ServerParts): FastifyInstance {
   checkListener(parts.config)
   const edge = toEdge(parts)
-  const lambda = lambdaFace({ edge, handlers: parts.lambdaHandlers, invoke: parts.invoke })
+  const { tls, trustProxy } = parts.config
+  const lambda = lambdaFace({
+    edge,
+    handlers: parts.lambdaHandlers,
+    invoke: parts.invoke,
+    tls: tls !== undefined ? 'here' : trustProxy !== undefined ? 'by proxy' : 'none',
+  })
   const app = Fastify({
     serverFactory: (handler) => createListener(parts.config, handler),
     genReqId: () => parts.deps.random.uuid(),
@@ -56,6 +65,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   app.register(
     (scope, _options, done) => {
       governanceScope(scope, edge, parts.governanceRoutes)
+      if (parts.downloads !== undefined) downloadRoute(scope, edge, parts.downloads)
       done()
     },
     { prefix: '/api/v1' },
@@ -129,6 +139,25 @@ function governanceScope(scope: FastifyInstance, edge: Edge, routes: readonly Ro
     handler: unreachable,
   })
   scope.all('/*', { onRequest: takeOver(edge, () => unknownRouteFace) }, unreachable)
+}
+
+/** Outside the pipeline: no access key signs it, and it can do nothing but read one artifact. */
+function downloadRoute(scope: FastifyInstance, edge: Edge, deps: DownloadDeps): void {
+  scope.get('/artifacts/:sha256', {
+    onRequest: async (request, reply) => {
+      reply.hijack()
+      const startedMs = edge.clock.monotonicMs()
+      const exchange = { req: request.raw, res: reply.raw, requestId: request.id }
+      const status = await serveDownload(deps, exchange, edge.bodyIdleMs)
+      const durationMs = edge.clock.monotonicMs() - startedMs
+      edge.metrics.request('governance', {
+        operation: 'GET /artifacts/:sha256',
+        status,
+        durationMs,
+      })
+    },
+    handler: unreachable,
+  })
 }
 
 function sha256Of(params: unknown): string {

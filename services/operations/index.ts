@@ -73,6 +73,8 @@ export { createAlias, type AliasChange, type CreateAliasInput } from './create-a
 export { updateAlias, type UpdateAliasInput } from './update-alias.ts'
 export { deleteAlias } from './delete-alias.ts'
 export { getAlias, listAliases, type AliasFound } from './get-alias.ts'
+/** Links to the bytes of one artifact: given with what describes it, honoured for ten minutes. */
+export { openDownload, permitDownload } from './download-link.ts'
 /** Layers: examined and kept as code is, judged with every function that takes them. */
 export {
   publishLayerVersion,

@@ -2,6 +2,7 @@ import {
   findFunction,
   findLatest,
   isSettled,
+  setVersionRevision,
   type FunctionRecord,
   type VersionRecord,
 } from '../catalog/index.ts'
@@ -15,7 +16,7 @@ import {
   revisionMismatch,
   updateInProgress,
 } from './function-reference.ts'
-import { govern, type Committed } from './gate.ts'
+import { RowsMoved, govern, type Committed } from './gate.ts'
 import { findPublished, publish } from './publication.ts'
 import { environmentNames, subjectsOf } from './release-plan.ts'
 
@@ -67,7 +68,7 @@ export async function publishVersion(
       const now = await look(tx)
       // Two publishers at once: the second answers what the first has written.
       if (now.published !== undefined) return { result: now.published, touched: [] }
-      if (now.latest.id !== judged?.id) throw updateInProgress(deps.place, name)
+      if (now.latest.id !== judged?.id) throw new RowsMoved()
       const { id, touched } = await publish(deps, tx, {
         from: now.latest,
         decisionId: admitted.decision.id,
@@ -76,7 +77,13 @@ export async function publishVersion(
         prepared: true,
         atMs,
       })
-      return { result: await getVersion(tx, id), touched, functionNames: [name] }
+      // Recorded (TestLambdaRevisions): what it was published from has another revision, too.
+      const revised = await setVersionRevision(tx, now.latest.id, deps.random.uuid())
+      return {
+        result: await getVersion(tx, id),
+        touched: [...touched, revised],
+        functionNames: [name],
+      }
     },
   })
   return { version: result, decisionId: decision.id }
@@ -91,6 +98,8 @@ async function readPublishable(
   const owner = await findFunction(reader, name)
   const latest = owner === undefined ? undefined : await findLatest(reader, owner)
   if (owner === undefined || latest === undefined) throw functionNotFound(deps.place, name)
+  if (input.revisionId !== undefined && input.revisionId !== latest.revisionId)
+    throw revisionMismatch()
   if (!isSettled(latest)) throw updateInProgress(deps.place, name)
   if (latest.state !== 'Active') {
     throw new PlatformError(
@@ -98,8 +107,6 @@ async function readPublishable(
       `The operation cannot be performed at this time. The function is currently in the following state: ${latest.state}`,
     )
   }
-  if (input.revisionId !== undefined && input.revisionId !== latest.revisionId)
-    throw revisionMismatch()
   const digest = toBase64Digest(latest.codeSha256)
   if (input.codeSha256 !== undefined && input.codeSha256 !== '' && input.codeSha256 !== digest) {
     throw new PlatformError(

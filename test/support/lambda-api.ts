@@ -33,6 +33,7 @@ export class FakeRuntime implements Runtime {
     isolation: 'none',
     missing: [],
     freezer: false,
+    customRuntimes: true,
   } as const
   readonly prepared: ReleaseSpec[] = []
   readonly retired: string[] = []

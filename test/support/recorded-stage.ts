@@ -69,6 +69,7 @@ export async function stillStage(): Promise<Stage> {
     lambdaHandlers: lambdaHandlers(deps),
     invoke: invokeHandler(deps),
     governanceRoutes: [],
+    downloads: deps,
     metrics: createMetrics(),
     ready: () => true,
   })

@@ -1,5 +1,6 @@
 import { toFunctionConfiguration, type Answer, type VersionRecord } from '../../catalog/index.ts'
 import { type Place, type Sha256 } from '../../model/index.ts'
+import { permitDownload, type Deps } from '../../operations/index.ts'
 import type { LambdaAnswer, LambdaRequest } from './handler.ts'
 
 /** `x-lacre-decision-id`, where something was decided. */
@@ -15,9 +16,10 @@ export function configurationBody(
   return toFunctionConfiguration(place, version, { qualifier, form: 'full' })
 }
 
-/** Where the bytes can be had from this service, under the host by which it was reached. */
-export function downloadLocation(request: LambdaRequest, digest: Sha256): string {
+/** Where the bytes can be had from this service for ten minutes, under the host by which it was reached. */
+export function downloadLocation(deps: Deps, request: LambdaRequest, digest: Sha256): string {
   const host = request.headers['host'] ?? 'localhost'
-  const scheme = request.headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'
-  return `${scheme}://${host}/api/v1/artifacts/${digest}`
+  const scheme = request.secure === true ? 'https' : 'http'
+  const { expires, signature } = permitDownload(deps, digest)
+  return `${scheme}://${host}/api/v1/artifacts/${digest}?Expires=${expires}&Signature=${signature}`
 }

@@ -131,7 +131,7 @@ async function get(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
       Configuration: configurationBody(deps.place, version, qualifier),
       Code: {
         RepositoryType: 'S3',
-        Location: downloadLocation(request, version.codeSha256),
+        Location: downloadLocation(deps, request, version.codeSha256),
       },
       ...(tagged ? { Tags: owner.tags } : {}),
     },

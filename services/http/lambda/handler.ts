@@ -15,6 +15,8 @@ export interface LambdaRequest {
   readonly headers: Readonly<Record<string, string | undefined>>
   /** The body as JSON object, `{}` for an empty one; a `ZipFile` member (at the top, in `Code` or in `Content`) was cut out. */
   readonly json: JsonObject
+  /** Whether the client came over TLS, as far as is known here: links given out say the same. */
+  readonly secure?: boolean
   /** What `ZipFile` held, decoded, in a temporary file that the edge removes afterwards. */
   readonly zip: TempFile | undefined
   /** Aborted when the client has gone. */

@@ -106,7 +106,7 @@ function answerLayer(deps: Deps, request: LambdaRequest, layer: LayerVersionReco
   const body = toLayerVersion(deps.place, layer)
   const content: Answer = {
     ...(body['Content'] as Answer),
-    Location: downloadLocation(request, layer.artifact.codeSha256),
+    Location: downloadLocation(deps, request, layer.artifact.codeSha256),
   }
   return { status: 200, body: { ...body, Content: content } }
 }

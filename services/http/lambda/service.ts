@@ -14,6 +14,8 @@ export interface LambdaServiceParts {
   readonly edge: Pick<Edge, 'blobs'>
   readonly handlers: LambdaHandlers
   readonly invoke: InvokeHandler | undefined
+  /** TLS here, or at a proxy that is trusted to say so. */
+  readonly tls: 'here' | 'by proxy' | 'none'
 }
 
 /** What SDKs and CLIs send; a payload may be called anything binary. */
@@ -80,6 +82,7 @@ async function runHandler(
       path: route.path,
       query: readQuery(request.query),
       headers: lowerCaseHeaders(request),
+      secure: isSecure(parts, request),
       json,
       zip,
       signal: taken.signal,
@@ -88,6 +91,13 @@ async function runHandler(
   } finally {
     await zip?.[Symbol.asyncDispose]()
   }
+}
+
+function isSecure({ tls }: LambdaServiceParts, request: SignedRequest): boolean {
+  return (
+    tls === 'here' ||
+    (tls === 'by proxy' && lowerCaseHeaders(request)['x-forwarded-proto'] === 'https')
+  )
 }
 
 /** No schema, no file, no database here: the warm path (DESIGN §8). */

@@ -163,7 +163,9 @@ describe('size limits', () => {
   const { still, together, rest } = recordedClass('TestLambdaSizeLimits')
 
   still('test_lambda_envvars_near_limit_succeeds', async (run) => {
-    const { Environment } = run.theirs('successful_create_fn_result') as CreateFunctionCommandInput
+    const { Environment } = run.theirs(
+      'successful_create_fn_result',
+    ) as unknown as CreateFunctionCommandInput
     await run.step('successful_create_fn_result', creation({ ...helped, Environment }))
   })
 
