@@ -84,6 +84,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     if (changed.length > 0) around.log.error({ changed }, 'prepared code was changed on the disk')
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
     await deps.live.refresh()
+    deps.runtime.keepWarm(deps.live.provisioned())
     const url = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
     await deps.jobs.start()

@@ -28,7 +28,8 @@ export function toAwsAnswer(error: PlatformError): WireAnswer {
   const reason = error.detail['reason']
   const body: Json = {
     ...(error.code === 'TOO_MANY_REQUESTS' && typeof reason === 'string' ? { Reason: reason } : {}),
-    Type: status >= 500 ? 'Service' : 'User',
+    // Recorded: some sentences on concurrency come without.
+    ...(error.detail['untyped'] === true ? {} : { Type: status >= 500 ? 'Service' : 'User' }),
     [key]: publicSentence(error, status),
   }
   // Recorded: to another account's caller AWS says nothing at all.

@@ -59,5 +59,9 @@ export const namedTypes: Readonly<Record<string, AwsError>> = {
   SerializationException: message(400, 'SerializationException'),
   PolicyLengthExceededException: message(400, 'PolicyLengthExceededException'),
   CodeStorageExceededException: message(400, 'CodeStorageExceededException'),
+  ProvisionedConcurrencyConfigNotFoundException: message(
+    404,
+    'ProvisionedConcurrencyConfigNotFoundException',
+  ),
   ResourceInUseException: capital(400, 'ResourceInUseException'),
 }

@@ -1,5 +1,11 @@
 import type { RowRef } from '../audit/index.ts'
-import { LATEST, functionArn, type Place, type ReleaseSpec } from '../model/index.ts'
+import {
+  LATEST,
+  functionArn,
+  type ConcurrencyCap,
+  type Place,
+  type ReleaseSpec,
+} from '../model/index.ts'
 import type { Reader, Store, Writer } from '../store/index.ts'
 import { reconcileIntervals, type LedgerPosition } from './intervals.ts'
 import { readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
@@ -13,6 +19,7 @@ export type Resolution =
       readonly executedVersion: string
       /** With the alias, as the function sees it (SPEC A3). */
       readonly invokedArn: string
+      readonly concurrency: ConcurrencyCap | undefined
     }
   | { readonly kind: 'not-found'; readonly arn: string }
   | { readonly kind: 'pending'; readonly arn: string }
@@ -55,15 +62,27 @@ export class LiveSet {
     const owner = this.#functions.get(name)
     const arn = functionArn(this.#place, name, qualifier)
     if (owner === undefined) return { kind: 'not-found', arn }
-    if (qualifier === undefined || qualifier === LATEST) return toResolution(owner.latest, arn)
-    if (/^[0-9]+$/.test(qualifier)) return toResolution(owner.versions.get(qualifier), arn)
+    if (qualifier === undefined || qualifier === LATEST)
+      return toResolution(owner, owner.latest, arn)
+    if (/^[0-9]+$/.test(qualifier)) return toResolution(owner, owner.versions.get(qualifier), arn)
     const alias = owner.aliases.get(qualifier)
     if (alias === undefined) return { kind: 'not-found', arn }
     const version =
       alias.routing !== undefined && fraction < alias.routing.weight
         ? alias.routing.version
         : alias.version
-    return toResolution(version === LATEST ? owner.latest : owner.versions.get(version), arn)
+    const target = version === LATEST ? owner.latest : owner.versions.get(version)
+    return toResolution(owner, target, arn)
+  }
+
+  /** What is to stand ready before it is asked for: active versions with provisioned concurrency. */
+  provisioned(): { readonly spec: ReleaseSpec; readonly count: number }[] {
+    return [...this.#functions.values()].flatMap((owner) =>
+      [...(owner.concurrency?.provisioned ?? [])].flatMap(([version, count]) => {
+        const target = version === LATEST ? owner.latest : owner.versions.get(version)
+        return target?.state === 'Active' ? [{ spec: target.spec, count }] : []
+      }),
+    )
   }
 
   /** What is live now, from committed rows. */
@@ -90,11 +109,22 @@ export class LiveSet {
   }
 }
 
-function toResolution(target: LiveVersion | undefined, arn: string): Resolution {
+function toResolution(
+  owner: LiveFunction,
+  target: LiveVersion | undefined,
+  arn: string,
+): Resolution {
+  const { concurrency } = owner
   if (target === undefined) return { kind: 'not-found', arn }
   switch (target.state) {
     case 'Active':
-      return { kind: 'found', spec: target.spec, executedVersion: target.version, invokedArn: arn }
+      return {
+        kind: 'found',
+        spec: target.spec,
+        executedVersion: target.version,
+        invokedArn: arn,
+        concurrency,
+      }
     case 'Pending':
     case 'Inactive':
       return { kind: 'pending', arn }

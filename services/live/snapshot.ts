@@ -1,4 +1,10 @@
-import { LATEST, functionArn, type Place, type ReleaseSpec } from '../model/index.ts'
+import {
+  LATEST,
+  functionArn,
+  type ConcurrencyCap,
+  type Place,
+  type ReleaseSpec,
+} from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { toReleaseSpec } from './release-spec.ts'
 
@@ -25,6 +31,8 @@ export interface LiveFunction {
   readonly latest: LiveVersion | undefined
   readonly versions: ReadonlyMap<string, LiveVersion>
   readonly aliases: ReadonlyMap<string, LiveAlias>
+  /** `undefined` where nothing is reserved and nothing provisioned. */
+  readonly concurrency: ConcurrencyCap | undefined
 }
 
 /** Reads functions (all, or the named ones) as they are committed. */
@@ -39,6 +47,7 @@ export async function readLiveFunctions(
   for (const row of await functions.execute()) {
     const versions = await readVersions(reader, place, row)
     const aliases = await readAliases(reader, row.id)
+    const concurrency = await readConcurrency(reader, row.id, aliases)
     const latestId = row.serving ?? row.pending
     const latest = versions.find((candidate) => candidate.id === latestId)
     found.set(
@@ -53,6 +62,7 @@ export async function readLiveFunctions(
             .map((candidate) => [candidate.live.version, candidate.live] as const),
         ),
         aliases,
+        concurrency,
       }),
     )
   }
@@ -112,4 +122,32 @@ async function readAliases(reader: Reader, functionId: string): Promise<Map<stri
       }),
     ]),
   )
+}
+
+/** What is provisioned for an alias is its first version's (SPEC A15). */
+async function readConcurrency(
+  reader: Reader,
+  functionId: string,
+  aliases: ReadonlyMap<string, LiveAlias>,
+): Promise<ConcurrencyCap | undefined> {
+  const rows = await reader
+    .selectFrom('function_setting')
+    .select(['kind', 'qualifier', 'document'])
+    .where('function_id', '=', functionId)
+    .where('kind', 'in', ['reserved-concurrency', 'provisioned-concurrency'])
+    .execute()
+  if (rows.length === 0) return undefined
+  let reserved: number | undefined
+  const provisioned = new Map<string, number>()
+  for (const row of rows) {
+    const document = JSON.parse(row.document) as {
+      readonly ReservedConcurrentExecutions?: number
+      readonly ProvisionedConcurrentExecutions?: number
+    }
+    reserved ??= document.ReservedConcurrentExecutions
+    const count = document.ProvisionedConcurrentExecutions
+    const version = aliases.get(row.qualifier)?.version ?? row.qualifier
+    if (count !== undefined) provisioned.set(version, (provisioned.get(version) ?? 0) + count)
+  }
+  return { reserved, provisioned }
 }

@@ -54,6 +54,7 @@ export {
   releaseDigest,
   type ReleaseLayer,
   type ReleaseParts,
+  type ConcurrencyCap,
   type ReleaseSpec,
 } from './release.ts'
 export {

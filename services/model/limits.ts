@@ -58,3 +58,7 @@ export const LEDGER_STRING_LIMIT_CHARS = 512
 export const SIGNATURE_WINDOW_MS = 300_000
 /** A changing request with a signature seen before is refused after this (RULES §7). */
 export const REPLAY_GRACE_MS = 2_000
+
+/** AWS: concurrent executions of an account (default), and how many of them stay unreserved at least. */
+export const CONCURRENT_EXECUTIONS_LIMIT = 1_000
+export const UNRESERVED_CONCURRENCY_MIN = 100

@@ -98,3 +98,11 @@ const LOADER_VARIABLES = new Set([
 export function loaderVariables(names: Iterable<string>): string[] {
   return [...names].filter((name) => LOADER_VARIABLES.has(name)).sort()
 }
+
+/** What a function may have in flight at once (SPEC A15). */
+export interface ConcurrencyCap {
+  /** All of it, provisioned included; `undefined` where nothing is reserved. */
+  readonly reserved: number | undefined
+  /** Set aside for a version's own invocations, by version. */
+  readonly provisioned: ReadonlyMap<string, number>
+}

@@ -139,6 +139,7 @@ export async function record<T>(
 export async function afterCommit(deps: Deps, committed: Committed<unknown>): Promise<void> {
   if (committed.functionNames !== undefined && committed.functionNames.length > 0) {
     await deps.live.refresh(committed.functionNames)
+    deps.runtime.keepWarm(deps.live.provisioned())
   }
   deps.jobs.wake()
   deps.audit.wake()

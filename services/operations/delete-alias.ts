@@ -1,4 +1,9 @@
-import { deleteAliasRow, deleteResourcePolicyRow, findAlias } from '../catalog/index.ts'
+import {
+  deleteAliasRow,
+  deleteResourcePolicyRow,
+  deleteSetting,
+  findAlias,
+} from '../catalog/index.ts'
 import { functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
@@ -30,9 +35,13 @@ export async function deleteAlias(
       const alias = await look(tx)
       if (alias === undefined) return { result: undefined, touched: [] }
       const policy = { owner: alias.functionId, qualifier: alias.name }
+      const { functionId, name: qualifier } = alias
+      const capacity = { functionId, kind: 'provisioned-concurrency', qualifier } as const
       const touched = [
         ...(await deleteResourcePolicyRow(tx, policy)),
         await deleteAliasRow(tx, alias),
+        // Recorded: a URL outlives its alias; capacity without a version to run does not.
+        ...(await deleteSetting(tx, capacity)),
       ]
       return { result: undefined, touched, functionNames: [functionName] }
     },

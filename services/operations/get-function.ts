@@ -18,6 +18,7 @@ import {
   locateUnqualified,
   type FunctionAsked,
 } from './function-reference.ts'
+import { readReserved } from './reserved-concurrency.ts'
 import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
 
 /** A version as asked for, and the qualifier that its ARN is to carry. */
@@ -25,6 +26,8 @@ export interface FunctionFound {
   readonly owner: FunctionRecord
   readonly version: VersionRecord
   readonly qualifier: string | undefined
+  /** `undefined` where nothing is reserved. */
+  readonly reserved: number | undefined
 }
 
 /** @throws PlatformError FUNCTION_NOT_FOUND */
@@ -34,7 +37,7 @@ export async function getFunction(deps: Deps, asked: FunctionAsked): Promise<Fun
     const owner = await getFunctionRecord(reader, deps.place, { name, qualifier })
     const version = await findQualified(reader, owner, qualifier)
     if (version === undefined) throw functionNotFound(deps.place, name, qualifier)
-    return { owner, version, qualifier }
+    return { owner, version, qualifier, reserved: await readReserved(reader, owner.id) }
   })
 }
 

@@ -111,6 +111,48 @@ export {
 } from './resource-policy.ts'
 /** Tags of functions. */
 export { checkTagCount, listTags, tagResource, untagResource, type Tags } from './function-tags.ts'
+/** Reserved concurrency, enforced by `invoke`; provisioned concurrency, judged and started beforehand. */
+export {
+  deleteFunctionConcurrency,
+  getFunctionConcurrency,
+  putFunctionConcurrency,
+  readAccountConcurrency,
+  type AccountConcurrency,
+} from './reserved-concurrency.ts'
+export {
+  deleteProvisionedConcurrency,
+  getProvisionedConcurrency,
+  listProvisionedConcurrency,
+  putProvisionedConcurrency,
+  type ProvisionedConcurrency,
+} from './provisioned-concurrency.ts'
+/** What becomes of asynchronous invocations, as configured. */
+export {
+  deleteEventInvokeConfig,
+  getEventInvokeConfig,
+  listEventInvokeConfigs,
+  setEventInvokeConfig,
+  type EventInvokeConfig,
+} from './event-invoke-configs.ts'
+/** URLs of functions and aliases: creating or changing one is judged. */
+export {
+  createFunctionUrl,
+  deleteFunctionUrl,
+  getFunctionUrl,
+  listFunctionUrls,
+  updateFunctionUrl,
+  type FunctionUrl,
+} from './function-urls.ts'
+/** Options that admit no code: runtime management, recursion, scaling. */
+export { getFunctionOption, putFunctionOption } from './function-options.ts'
+/** Event source mappings: creating or changing one is judged. */
+export {
+  createEventSourceMapping,
+  deleteEventSourceMapping,
+  getEventSourceMapping,
+  listEventSourceMappings,
+  updateEventSourceMapping,
+} from './event-source-mappings.ts'
 /** The warm path: resolves once, runs exactly that. */
 export { invoke, type InvokeAnswer, type InvokeInput } from './invoke.ts'
 /** The durable job that prepares what was admitted, for `app.ts` to register. */

@@ -1,4 +1,5 @@
 import { LATEST, PlatformError, limits } from '../model/index.ts'
+import { isSwitchedOff, reservedUsedUp } from '../runtime/index.ts'
 import type { Caller, Deps } from './context.ts'
 import { functionNotFound, locateFunction, type FunctionAsked } from './function-reference.ts'
 
@@ -58,6 +59,11 @@ export async function invoke(
   const target = resolve(deps, name, qualifier)
   if (input.invocationType === 'DryRun')
     return { status: 204, payload: EMPTY, functionError: false, decisionId: target.spec.decisionId }
+  const { concurrency } = target
+  if (concurrency !== undefined && isSwitchedOff(target.executedVersion, concurrency)) {
+    deps.metrics.invocation(name, 'throttle', 0)
+    throw reservedUsedUp()
+  }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
   const outcome = await run(deps, target, {
     requestId: caller.requestId,
@@ -66,6 +72,7 @@ export async function invoke(
     ...(input.clientContext === undefined ? {} : { clientContext: input.clientContext }),
     ...(input.traceId === undefined ? {} : { traceId: input.traceId }),
     tail: input.tail,
+    concurrency,
     signal: input.signal,
   })
   return {

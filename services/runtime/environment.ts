@@ -69,6 +69,7 @@ export class Environment {
   #process: RuntimeProcess | undefined
   #initialised = false
   #frozen = false
+  #ready = false
   #freezing: NodeJS.Timeout | undefined
   #stopped: StopReason | undefined
   #startedAtMs = 0
@@ -133,9 +134,14 @@ export class Environment {
     }
   }
 
-  /** Past INIT, its process waiting for an invocation. */
+  /** It has a process, in INIT or past it. */
   get warm(): boolean {
     return this.#process !== undefined && !this.stopped
+  }
+
+  /** Past INIT: it serves an invocation or waits for one. */
+  get ready(): boolean {
+    return this.warm && this.#ready
   }
 
   /** INIT without an invocation. @throws PlatformError ACTIVATION_FAILED where the function does not come up */
@@ -174,7 +180,10 @@ export class Environment {
     const startedAt = this.#startedAtMs
     const event = await started.next(limits.INIT_TIMEOUT_MS)
     const initMs = clock.monotonicMs() - startedAt
-    if (event?.kind === 'ready') return initMs
+    if (event?.kind === 'ready') {
+      this.#ready = true
+      return initMs
+    }
     this.#capture.line(initReportLine(initMs, 'init', initOutcome(event)))
     await this.#reset()
     return undefined
@@ -189,6 +198,7 @@ export class Environment {
       const event = await started.next(left())
       if (event?.kind === 'init-failed') return initFailed(event)
       if (event?.kind !== 'ready') return this.#unanswered(call.requestId, event)
+      this.#ready = true
     }
     const process = this.#process
     if (process === undefined) return this.#unanswered(call.requestId, undefined)
@@ -250,6 +260,7 @@ export class Environment {
   async #reset(): Promise<void> {
     const process = this.#process
     this.#process = undefined
+    this.#ready = false
     this.resets += 1
     await process?.stop()
   }

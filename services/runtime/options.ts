@@ -1,4 +1,12 @@
-import type { ByteSource, Clock, Place, Random, ReleaseSpec, Sha256 } from '../model/index.ts'
+import type {
+  ByteSource,
+  Clock,
+  ConcurrencyCap,
+  Place,
+  Random,
+  ReleaseSpec,
+  Sha256,
+} from '../model/index.ts'
 
 /** What the runtime needs of the blob store: bytes by digest, with the path they lie at. */
 export interface BlobReader {

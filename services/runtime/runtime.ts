@@ -17,11 +17,14 @@ import { LogCapture } from './log-capture.ts'
 import { LogFiles } from './log-sink.ts'
 import type {
   Capability, InvokeCall, InvokeOutcome, ResolvedRuntime, Runtime, RuntimeOptions, RuntimeStats,
+  WarmWish,
 } from './options.ts' // prettier-ignore
 import { Pool } from './pool.ts'
 import { PreparedTrees } from './prepare/prepared-trees.ts'
 import { WorkThread } from './prepare/work-thread.ts'
 import { findPrograms } from './programs.ts'
+import { Slots } from './slots.ts'
+import { Warmth } from './warmth.ts'
 
 /**
  * Starts the spawner and asks it what this machine offers.
@@ -74,6 +77,8 @@ class PooledRuntime implements Runtime {
   readonly #opened: Opened
   readonly #parts: EnvironmentParts
   readonly #pool: Pool
+  readonly #slots = new Slots()
+  readonly #warmth: Warmth
   readonly #reaper: NodeJS.Timeout
   readonly #waiting = new Set<{ readonly spec: ReleaseSpec; retired: boolean }>()
   #started = 0
@@ -93,7 +98,11 @@ class PooledRuntime implements Runtime {
     const nowMs = (): number => options.clock.monotonicMs()
     this.#pool = new Pool(options.maxEnvironments, (spec) => this.#create(spec), nowMs)
     opened.prepared.onChanged = (digest) => this.#stopUsersOf(digest)
-    this.#reaper = setInterval(() => this.#pool.reap(IDLE_ENVIRONMENT_MS), REAP_INTERVAL_MS).unref()
+    this.#warmth = new Warmth(this.#pool, options.log)
+    this.#reaper = setInterval(() => {
+      this.#pool.reap(IDLE_ENVIRONMENT_MS)
+      this.#warmth.tryAgain()
+    }, REAP_INTERVAL_MS).unref()
   }
 
   get capability(): Capability {
@@ -124,8 +133,9 @@ class PooledRuntime implements Runtime {
     call.signal.throwIfAborted()
     const runtime = this.resolveRuntime(spec.runtime)
     if (runtime.kind === 'unsupported') throw new PlatformError('INVALID_RUNTIME', runtime.reason)
-    const running = this.#invoke(await this.#lease(spec), call)
-    return orAborted(running, call.signal)
+    const leave = this.#slots.enter(spec.functionId, spec.version, call.concurrency)
+    const running = this.#lease(spec).then((environment) => this.#invoke(environment, call))
+    return await orAborted(running.finally(leave), call.signal)
   }
 
   retire(functionId: string, version: string): Promise<void> {
@@ -133,6 +143,14 @@ class PooledRuntime implements Runtime {
       spec.functionId === functionId && spec.version === version
     for (const wait of this.#waiting) wait.retired ||= matches(wait.spec)
     return this.#pool.stopWhere(({ spec }) => matches(spec), 'retired')
+  }
+
+  keepWarm(wishes: readonly WarmWish[]): void {
+    if (!this.#closed) this.#warmth.keep(wishes)
+  }
+
+  warm(spec: ReleaseSpec): { readonly ready: number; readonly failure?: string | undefined } {
+    return this.#warmth.state(spec)
   }
 
   stats(): RuntimeStats {
@@ -150,6 +168,7 @@ class PooledRuntime implements Runtime {
     if (this.#closed) return
     this.#closed = true
     clearInterval(this.#reaper)
+    this.#warmth.keep([])
     await this.#pool.stopWhere(() => true, 'closing')
     await this.#opened.isolation[Symbol.asyncDispose]()
     await this.#opened.logs[Symbol.asyncDispose]()
@@ -172,6 +191,7 @@ class PooledRuntime implements Runtime {
       const { outcome, settled } = await environment.invoke(call)
       void this.#pool.settle(environment, settled).finally(() => {
         this.#resets += environment.resets - resets
+        this.#warmth.topUp()
       })
       return outcome
     } catch (cause) {

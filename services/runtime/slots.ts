@@ -10,7 +10,10 @@ export class Slots {
    */
   enter(functionId: string, version: string, cap: ConcurrencyCap | undefined): () => void {
     const versions = this.#inFlight.get(functionId) ?? new Map<string, number>()
-    if (cap?.reserved !== undefined && !hasRoom(versions, version, { ...cap, reserved: cap.reserved }))
+    if (
+      cap?.reserved !== undefined &&
+      !hasRoom(versions, version, { ...cap, reserved: cap.reserved })
+    )
       throw reservedUsedUp()
     this.#inFlight.set(functionId, versions)
     versions.set(version, (versions.get(version) ?? 0) + 1)
@@ -25,7 +28,9 @@ export class Slots {
 
 /** Whether a version's invocations are refused whatever is in flight: switched off, or all is set aside for others. */
 export function isSwitchedOff(version: string, cap: ConcurrencyCap): boolean {
-  return cap.reserved !== undefined && !hasRoom(new Map(), version, { ...cap, reserved: cap.reserved })
+  return (
+    cap.reserved !== undefined && !hasRoom(new Map(), version, { ...cap, reserved: cap.reserved })
+  )
 }
 
 /** A version's own places first, then what of the reserved ones nobody has set aside. */

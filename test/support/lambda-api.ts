@@ -23,7 +23,7 @@ import {
   type Caller,
   type Deps,
 } from '../../services/operations/index.ts'
-import type { InvokeCall, InvokeOutcome, Runtime } from '../../services/runtime/index.ts'
+import type { InvokeCall, InvokeOutcome, Runtime, WarmWish } from '../../services/runtime/index.ts'
 import { openState, tempDir, type FakeClock } from './state.ts'
 
 /** Stands in for the runtime: prepares at once, later, or not at all, and answers what it was asked to run. */
@@ -37,6 +37,8 @@ export class FakeRuntime implements Runtime {
   } as const
   readonly prepared: ReleaseSpec[] = []
   readonly retired: string[] = []
+  wishes: readonly WarmWish[] = []
+  warmed = false
   /** Thrown by the next preparations. */
   failure: Error | undefined
   #gate: Promise<void> = Promise.resolve()
@@ -79,6 +81,16 @@ export class FakeRuntime implements Runtime {
   retire(functionId: string, version: string): Promise<void> {
     this.retired.push(`${functionId} ${version}`)
     return Promise.resolve()
+  }
+
+  keepWarm(wishes: readonly WarmWish[]): void {
+    this.wishes = wishes
+  }
+
+  /** What was wished for is there once the test says so. */
+  warm(spec: ReleaseSpec): ReturnType<Runtime['warm']> {
+    const wish = this.wishes.find((one) => one.spec.decisionId === spec.decisionId)
+    return { ready: this.warmed ? (wish?.count ?? 0) : 0 }
   }
 
   stats(): ReturnType<Runtime['stats']> {

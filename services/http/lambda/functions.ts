@@ -123,7 +123,7 @@ function checkSigningConfigArn(check: ConstraintCheck, arn: string | undefined):
 
 async function get(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
   const asked = readAsked(new ConstraintCheck(), request)
-  const { owner, version, qualifier } = await getFunction(deps, asked)
+  const { owner, version, qualifier, reserved } = await getFunction(deps, asked)
   const tagged = Object.keys(owner.tags).length > 0
   return {
     status: 200,
@@ -134,6 +134,9 @@ async function get(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
         Location: downloadLocation(deps, request, version.codeSha256),
       },
       ...(tagged ? { Tags: owner.tags } : {}),
+      ...(reserved === undefined
+        ? {}
+        : { Concurrency: { ReservedConcurrentExecutions: reserved } }),
     },
   }
 }

@@ -1,6 +1,11 @@
 import type { Deps } from '../../operations/index.ts'
 import { aliasHandlers } from './aliases.ts'
 import { codeSigningHandlers } from './code-signing.ts'
+import { concurrencyHandlers } from './concurrency.ts'
+import { eventInvokeHandlers } from './event-invoke.ts'
+import { eventSourceHandlers } from './event-sources.ts'
+import { functionOptionHandlers } from './function-options.ts'
+import { functionUrlHandlers } from './function-urls.ts'
 import { functionHandlers } from './functions.ts'
 import type { LambdaHandlers } from './handler.ts'
 import { layerHandlers } from './layers.ts'
@@ -16,6 +21,11 @@ export function lambdaHandlers(deps: Deps): LambdaHandlers {
     ...aliasHandlers(deps),
     ...layerHandlers(deps),
     ...codeSigningHandlers(deps),
+    ...concurrencyHandlers(deps),
+    ...eventInvokeHandlers(deps),
+    ...eventSourceHandlers(deps),
+    ...functionOptionHandlers(deps),
+    ...functionUrlHandlers(deps),
     ...permissionHandlers(deps),
     ...resourcePolicyHandlers(deps),
   }

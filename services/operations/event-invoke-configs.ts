@@ -1,0 +1,209 @@
+import {
+  deleteSetting,
+  findFunction,
+  findSetting,
+  listSettings,
+  putSetting,
+  type FunctionRecord,
+  type FunctionSetting,
+  type SettingDocument,
+  type SettingKey,
+} from '../catalog/index.ts'
+import { LATEST, PlatformError, functionArn, parseFunctionReference } from '../model/index.ts'
+import type { Reader } from '../store/index.ts'
+import { record } from './commit.ts'
+import type { Caller, Deps } from './context.ts'
+import { locateFunction, type FunctionAsked } from './function-reference.ts'
+import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
+import { findReach } from './reach.ts'
+
+/** What a request sets; `undefined` keeps (update) or leaves out (put). */
+export interface EventInvokeInput extends FunctionAsked {
+  readonly maximumRetryAttempts?: number | undefined
+  readonly maximumEventAgeInSeconds?: number | undefined
+  readonly onSuccess?: string | undefined
+  readonly onFailure?: string | undefined
+  /** A DestinationConfig was given, however empty. */
+  readonly destinations: boolean
+}
+
+export interface EventInvokeConfig extends FunctionSetting {
+  readonly functionName: string
+}
+
+const KIND = 'event-invoke'
+/** AWS: where results of asynchronous invocations may go. */
+const DESTINATION_SERVICES = new Set(['lambda', 'sns', 'sqs', 'events', 's3'])
+
+/** Put writes the whole config anew; update needs one and lays over it what is given. Stored; it admits no code. */
+export async function setEventInvokeConfig(
+  deps: Deps,
+  caller: Caller,
+  mode: 'put' | 'update',
+  input: EventInvokeInput,
+): Promise<EventInvokeConfig> {
+  const { maximumRetryAttempts, maximumEventAgeInSeconds } = input
+  if (
+    maximumRetryAttempts === undefined &&
+    maximumEventAgeInSeconds === undefined &&
+    !input.destinations
+  ) {
+    throw invalid('You must specify at least one of error handling or destination setting.')
+  }
+  const { name, qualifier = LATEST } = locateFunction(deps.place, input)
+  const action = mode === 'put' ? 'Put' : 'Update'
+  const done = await record(
+    deps,
+    {
+      type: 'event-invoke-config',
+      action: `lambda:${action}FunctionEventInvokeConfig`,
+      resource: functionArn(deps.place, name, qualifier),
+      principal: caller.principal,
+    },
+    async (tx, atMs) => {
+      const owner = await getOwner(deps, tx, name, qualifier)
+      const key = keyOf(owner.id, qualifier)
+      const before = await findSetting(tx, key)
+      if (mode === 'update' && before === undefined) throw configNotFound(deps, name, qualifier)
+      if (input.destinations) await checkDestinations(deps, tx, name, input)
+      const kept = mode === 'update' ? (before?.document ?? {}) : {}
+      const document = { ...kept, ...documentOf(input, kept) }
+      const touched = [await putSetting(tx, key, { document, atMs })]
+      return { result: { functionName: name, qualifier, document, lastModifiedMs: atMs }, touched }
+    },
+  )
+  if (done === undefined) throw new PlatformError('INTERNAL', 'the config was not written')
+  return done
+}
+
+function documentOf(input: EventInvokeInput, kept: SettingDocument): SettingDocument {
+  const to = (arn: string | undefined): SettingDocument =>
+    arn === undefined || arn === '' ? {} : { Destination: arn }
+  const destinations = { OnSuccess: to(input.onSuccess), OnFailure: to(input.onFailure) }
+  return {
+    DestinationConfig: input.destinations
+      ? destinations
+      : (kept['DestinationConfig'] ?? destinations),
+    ...given('MaximumRetryAttempts', input.maximumRetryAttempts),
+    ...given('MaximumEventAgeInSeconds', input.maximumEventAgeInSeconds),
+  }
+}
+
+function given(name: string, value: number | undefined): SettingDocument {
+  return value === undefined ? {} : { [name]: value }
+}
+
+async function checkDestinations(
+  deps: Deps,
+  reader: Reader,
+  name: string,
+  input: EventInvokeInput,
+): Promise<void> {
+  const arns = [input.onFailure, input.onSuccess].filter((arn) => arn !== undefined && arn !== '')
+  let served = true
+  for (const arn of arns) {
+    const service = arn?.split(':')[2] ?? ''
+    served &&= DESTINATION_SERVICES.has(service) || arn?.startsWith('kafka://') === true
+    if (service !== 'lambda') continue
+    const other = parseFunctionReference(arn ?? '')
+    const here = other?.account === deps.place.account && other.region === deps.place.region
+    if (here && (await findFunction(reader, other.name)) === undefined)
+      throw invalid(`The destination ARN ${arn} is invalid.`)
+    if (here && other.name === name)
+      throw invalid("You can't specify the function as a destination for itself.")
+  }
+  if (served) return
+  const shown = (kind: string, arn: string | undefined): string =>
+    arn === undefined ? 'null' : `${kind}(destination=${arn})`
+  throw invalid(
+    `The provided destination config DestinationConfig(onSuccess=${shown('OnSuccess', input.onSuccess)}, onFailure=${shown('OnFailure', input.onFailure)}) is invalid.`,
+  )
+}
+
+/** @throws PlatformError RESOURCE_NOT_FOUND, also for a function that is not there (recorded) */
+export async function getEventInvokeConfig(
+  deps: Deps,
+  asked: FunctionAsked,
+): Promise<EventInvokeConfig> {
+  const { name, qualifier = LATEST } = locateFunction(deps.place, asked)
+  return await deps.store.snapshot(async (reader) => {
+    const owner = await findFunction(reader, name)
+    const found =
+      owner === undefined ? undefined : await findSetting(reader, keyOf(owner.id, qualifier))
+    if (found === undefined) throw configNotFound(deps, name, qualifier)
+    return { ...found, functionName: name }
+  })
+}
+
+/** By qualifier. @throws PlatformError FUNCTION_NOT_FOUND */
+export async function listEventInvokeConfigs(
+  deps: Deps,
+  asked: PageAsked & { readonly functionName: string },
+): Promise<PageAnswer<EventInvokeConfig>> {
+  const { name } = locateFunction(deps.place, asked)
+  return await deps.store.snapshot(async (reader) => {
+    const owner = await findFunction(reader, name)
+    if (owner === undefined) throw functionMissing()
+    const page = { after: readMarker(asked.marker), limit: asked.limit + 1 }
+    const found = await listSettings(reader, { functionId: owner.id, kind: KIND }, page)
+    const { items, nextMarker } = toPage(found, asked.limit, (one) => one.qualifier)
+    return { items: items.map((one) => ({ ...one, functionName: name })), nextMarker }
+  })
+}
+
+/** @throws PlatformError RESOURCE_NOT_FOUND */
+export async function deleteEventInvokeConfig(
+  deps: Deps,
+  caller: Caller,
+  asked: FunctionAsked,
+): Promise<void> {
+  const { name, qualifier = LATEST } = locateFunction(deps.place, asked)
+  await record(
+    deps,
+    {
+      type: 'event-invoke-config',
+      action: 'lambda:DeleteFunctionEventInvokeConfig',
+      resource: functionArn(deps.place, name, qualifier),
+      principal: caller.principal,
+    },
+    async (tx) => {
+      const owner = await findFunction(tx, name)
+      const touched = owner === undefined ? [] : await deleteSetting(tx, keyOf(owner.id, qualifier))
+      if (touched.length === 0) throw configNotFound(deps, name, qualifier)
+      return { result: undefined, touched }
+    },
+  )
+}
+
+/** The function, where it has that qualifier; AWS says of both the same. */
+async function getOwner(
+  deps: Deps,
+  reader: Reader,
+  name: string,
+  qualifier: string,
+): Promise<FunctionRecord> {
+  const owner = await findFunction(reader, name)
+  if (owner === undefined || (await findReach(deps, reader, owner, qualifier)) === undefined)
+    throw functionMissing()
+  return owner
+}
+
+function keyOf(functionId: string, qualifier: string): SettingKey {
+  return { functionId, kind: KIND, qualifier }
+}
+
+function functionMissing(): PlatformError {
+  return new PlatformError('FUNCTION_NOT_FOUND', "The function doesn't exist.")
+}
+
+function configNotFound(deps: Deps, name: string, qualifier: string): PlatformError {
+  const arn = functionArn(deps.place, name, qualifier)
+  return new PlatformError(
+    'RESOURCE_NOT_FOUND',
+    `The function ${arn} doesn't have an EventInvokeConfig`,
+  )
+}
+
+function invalid(message: string): PlatformError {
+  return new PlatformError('INVALID_PARAMETER', message)
+}
