@@ -110,7 +110,7 @@ export {
   type ResourcePolicyAsked,
 } from './resource-policy.ts'
 /** Tags of functions. */
-export { checkTagCount, listTags, tagResource, untagResource, type Tags } from './function-tags.ts'
+export { checkTagCount, listTags, tagResource, untagResource, type Tags } from './tags.ts'
 /** Reserved concurrency, enforced by `invoke`; provisioned concurrency, judged and started beforehand. */
 export {
   deleteFunctionConcurrency,
