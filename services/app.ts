@@ -13,6 +13,7 @@ import {
   type HttpMetrics,
   lambdaHandlers,
   invokeHandler,
+  withApiRates,
   isLoopback,
 } from './http/index.ts'
 import { JobRunner } from './jobs/index.ts'
@@ -136,6 +137,7 @@ async function buildDeps(
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
   const deps: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
+    quotas: config.quotas,
   } // prettier-ignore
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
@@ -164,12 +166,13 @@ async function listen(
   const { store, clock, place } = deps
   const authenticator = openAuthenticator({ store, box, clock, place })
   const accessKeys = { box, forget: () => authenticator.forget() }
+  const handlers = lambdaHandlers(deps)
   let ready = true
   const server = buildServer({
     deps,
     config: { host, port, tls, trustProxy, openMetrics },
     authenticator,
-    lambdaHandlers: lambdaHandlers(deps),
+    lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     invoke: invokeHandler(deps),
     governanceRoutes: [...governanceRoutes(deps), ...accessKeyRoutes(deps, accessKeys)],
     downloads: deps,

@@ -37,6 +37,9 @@ export interface Config {
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
+  /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
+  readonly quotas: { readonly codeStorageBytes?: number | undefined }
+  readonly apiRates: boolean
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
 
@@ -65,6 +68,8 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
+    quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
+    apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
     logLevel: oneOf('LACRE_LOG_LEVEL', env['LACRE_LOG_LEVEL'] ?? 'info', [
       'debug',
       'info',
@@ -112,6 +117,16 @@ function parseCount(text: string | undefined): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count
   throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
+}
+
+function parseBytes(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const bytes = Number(text)
+  if (/^\d{1,15}$/.test(text) && bytes > 0) return bytes
+  throw new PlatformError(
+    'CONFIGURATION',
+    `LACRE_CODE_STORAGE_BYTES \`${text}\` is no number of bytes`,
+  )
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

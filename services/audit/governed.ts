@@ -27,6 +27,7 @@ export const governedTables = {
   layer: ['name'],
   layer_version: ['arn'],
   resource_policy: ['owner', 'qualifier'],
+  resource_tags: ['resource'],
   decision: ['id'],
   live_interval: ['id'],
 } as const satisfies Partial<Record<keyof Schema, readonly string[]>>

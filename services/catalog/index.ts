@@ -141,6 +141,14 @@ export {
 } from './resource-policies.ts'
 export type { PolicyPlace, ResourcePolicy } from './resource-policies.ts'
 
+// Use.
+/** Functions, and the bytes of all packages. */
+export { sumCodeUsage } from './code-usage.ts'
+
+// Tags.
+/** Of what has no column for them; the others' stand with their row. */
+export { findResourceTags, setResourceTags } from './resource-tags.ts'
+
 // AWS's answer shapes.
 /** FunctionConfiguration, AliasConfiguration, LayerVersionsListItem, GetLayerVersionResponse. */
 export {

@@ -26,6 +26,8 @@ export type {
 /** Lambda's operations: those that are built, and Invoke. */
 export { lambdaHandlers } from './lambda/handlers.ts'
 export { invokeHandler } from './lambda/invoke.ts'
+/** The same operations behind AWS's request rates. */
+export { withApiRates } from './lambda/rates.ts'
 /** The routes of `/api/v1`. */
 export { governanceRoutes, type Route } from './governance/index.ts'
 /** The routes of access keys, to be handed to the server beside `governanceRoutes`. */

@@ -47,6 +47,8 @@ export const LAYERS_LIMIT = 5
 export const ENVIRONMENT_LIMIT_BYTES = 4_096
 /** AWS: publishers a code signing config may name. */
 export const ALLOWED_PUBLISHERS_LIMIT = 20
+/** AWS: packages of all versions and layers of an account together (300 GB; it cannot be raised there). */
+export const CODE_STORAGE_LIMIT_BYTES = 322_122_547_200
 /** AWS: tags of a resource. */
 export const TAGS_LIMIT = 50
 

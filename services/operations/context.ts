@@ -17,6 +17,11 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
+/** What an installation may set of AWS's quotas; what is not set is AWS's. */
+export interface Quotas {
+  readonly codeStorageBytes?: number | undefined
+}
+
 /** What an operation works with; built once in `app.ts`. */
 export interface Deps {
   readonly place: Place
@@ -32,6 +37,7 @@ export interface Deps {
   readonly examiner: Examiner
   readonly metrics: Metrics
   readonly audit: AuditTrail
+  readonly quotas?: Quotas
 }
 
 /** Who asks, established by `auth`, and under which request id. */

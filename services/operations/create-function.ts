@@ -17,6 +17,7 @@ import {
 } from '../catalog/index.ts'
 import { LATEST, PlatformError, functionArn, newId } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
+import { checkCodeStorage } from './account-settings.ts'
 import { enqueueActivation } from './activate.ts'
 import { openCode, type CodeSource, type OpenedCode } from './code-source.ts'
 import type { Caller, Deps } from './context.ts'
@@ -100,6 +101,7 @@ async function planCreate(
   await refuseExisting(reader, name)
   const layers = await resolveLayers(reader, deps.place, input.layers)
   checkUnzippedSize(code.identity, layers)
+  await checkCodeStorage(deps, reader, code.identity.sizeBytes * (input.publish ? 2 : 1))
   const configuration = withConfiguration(defaultConfiguration(name), input.configuration)
   const release = releaseOf({ artifact: code.identity.sha256, layers, configuration }, about.digest)
   return {

@@ -2,7 +2,7 @@
  * One file per action; the place where everything meets. Each action reads top to bottom as the list of
  * CONTRACTS "A deployment, step by step". It must not know HTTP.
  */
-export type { Caller, Deps, Log } from './context.ts'
+export type { Caller, Deps, Log, Quotas } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
@@ -109,8 +109,10 @@ export {
   putResourcePolicy,
   type ResourcePolicyAsked,
 } from './resource-policy.ts'
-/** Tags of functions. */
-export { checkTagCount, listTags, tagResource, untagResource, type Tags } from './tags.ts'
+/** The limits of this installation and what of them is used. */
+export { getAccountSettings, type AccountSettings } from './account-settings.ts'
+/** Tags of functions, code signing configs and event source mappings. */
+export { checkTags, listTags, tagResource, untagResource, type Tags } from './tags.ts'
 /** Reserved concurrency, enforced by `invoke`; provisioned concurrency, judged and started beforehand. */
 export {
   deleteFunctionConcurrency,

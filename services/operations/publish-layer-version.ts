@@ -5,6 +5,7 @@ import {
   type LayerVersionRecord,
 } from '../catalog/index.ts'
 import { layerArn, layerVersionArn } from '../model/index.ts'
+import { checkCodeStorage } from './account-settings.ts'
 import { openCode, type CodeSource } from './code-source.ts'
 import type { Caller, Deps } from './context.ts'
 import { govern, type Committed } from './gate.ts'
@@ -43,8 +44,9 @@ export async function publishLayerVersion(
     action: 'lambda:PublishLayerVersion',
     resource: layerArn(deps.place, name),
     raisesWorld: false,
-    read: () =>
-      Promise.resolve({
+    read: async (reader) => {
+      await checkCodeStorage(deps, reader, content.identity.sizeBytes)
+      return {
         change: { from: null, to: content.identity.sha256 },
         release: null,
         subjects: [
@@ -58,7 +60,8 @@ export async function publishLayerVersion(
         ],
         codeSigningConfigId: null,
         environmentNames: [],
-      }),
+      }
+    },
     commit: async (tx, admitted, atMs): Promise<Committed<LayerVersionRecord>> => {
       const number = await takeLayerNumber(tx, name)
       const layer: LayerVersionRecord = {

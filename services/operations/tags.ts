@@ -1,6 +1,16 @@
-import { setFunctionTags, type FunctionRecord } from '../catalog/index.ts'
+import {
+  codeSigningConfigId,
+  findCodeSigningConfig,
+  findEventSourceMapping,
+  findResourceTags,
+  setFunctionTags,
+  setResourceTags,
+  updateCodeSigningConfig,
+  type TouchedRow,
+} from '../catalog/index.ts'
 import { PlatformError, functionArn, limits } from '../model/index.ts'
-import type { Reader } from '../store/index.ts'
+import type { Reader, Writer } from '../store/index.ts'
+import { configNotFound } from './code-signing-configs.ts'
 import { record } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateFunction } from './function-reference.ts'
@@ -8,10 +18,12 @@ import type { Committed } from './gate.ts'
 
 export type Tags = Readonly<Record<string, string>>
 
-/** The tags of a function, by its ARN. @throws PlatformError FUNCTION_NOT_FOUND, INVALID_PARAMETER (a version's or alias's) */
+/**
+ * The tags of a function, a code signing config or an event source mapping, by its ARN.
+ * @throws PlatformError FUNCTION_NOT_FOUND, RESOURCE_NOT_FOUND, INVALID_PARAMETER (a version's, an alias's, a layer's)
+ */
 export async function listTags(deps: Deps, resource: string): Promise<Tags> {
-  const name = locateTagged(deps, resource)
-  return (await getOwner(deps, deps.store.reader, name)).tags
+  return (await deps.store.snapshot((reader) => findTagged(deps, reader, resource))).tags
 }
 
 /** No shipped policy reads a tag; once one does, this passes the gate (RULES §5). */
@@ -20,17 +32,17 @@ export async function tagResource(
   caller: Caller,
   input: { readonly resource: string; readonly tags: Tags },
 ): Promise<void> {
-  if (Object.keys(input.tags).length === 0) {
-    // Recorded, word for word.
-    throw new PlatformError(
-      'INVALID_PARAMETER',
-      'An error occurred and the request cannot be processed.',
-    )
-  }
   await changeTags(deps, caller, {
     action: 'lambda:TagResource',
     resource: input.resource,
-    change: (before) => ({ ...before, ...input.tags }),
+    change: (before) => {
+      // Recorded, word for word.
+      if (Object.keys(input.tags).length === 0)
+        throw invalid('An error occurred and the request cannot be processed.')
+      const after = { ...before, ...input.tags }
+      checkTags(after)
+      return after
+    },
   })
 }
 
@@ -48,10 +60,33 @@ export async function untagResource(
   })
 }
 
-/** @throws PlatformError INVALID_PARAMETER */
-export function checkTagCount(tags: Tags): void {
-  if (Object.keys(tags).length > limits.TAGS_LIMIT)
-    throw new PlatformError('INVALID_PARAMETER', 'Number of tags exceeds resource tag limit.')
+const KEY_LIMIT_CHARS = 128
+const VALUE_LIMIT_CHARS = 256
+
+/** How many, then each: lengths, and the prefix that AWS keeps for itself. @throws PlatformError INVALID_PARAMETER */
+export function checkTags(tags: Tags): void {
+  const entries = Object.entries(tags)
+  if (entries.length > limits.TAGS_LIMIT)
+    throw invalid('Number of tags exceeds resource tag limit.')
+  for (const [key, value] of entries) {
+    const shown = key.slice(0, KEY_LIMIT_CHARS)
+    if (key.length < 1 || key.length > KEY_LIMIT_CHARS)
+      throw invalid(`the tag key \`${shown}\` is not 1 to ${KEY_LIMIT_CHARS} characters`)
+    if (value.length > VALUE_LIMIT_CHARS)
+      throw invalid(`the value of tag \`${shown}\` is longer than ${VALUE_LIMIT_CHARS} characters`)
+    if (/^aws:/i.test(key))
+      throw invalid('aws: prefixed tag key names are not allowed for external use.')
+    // A lone surrogate has no canonical form, and so no digest in the ledger (RFC 8785).
+    if (!key.isWellFormed() || !value.isWellFormed())
+      throw invalid(`the tag \`${shown.toWellFormed()}\` has text that is not Unicode`)
+  }
+}
+
+/** What has tags: as they are, and how to write them. */
+interface Tagged {
+  readonly arn: string
+  readonly tags: Tags
+  write(tx: Writer, tags: Tags): Promise<TouchedRow>
 }
 
 async function changeTags(
@@ -63,33 +98,70 @@ async function changeTags(
     change(before: Tags): Tags
   },
 ): Promise<void> {
-  const name = locateTagged(deps, about.resource)
+  const { action, resource } = about
   await record(
     deps,
-    {
-      type: 'tags',
-      action: about.action,
-      resource: functionArn(deps.place, name),
-      principal: caller.principal,
-    },
+    { type: 'tags', action, resource, principal: caller.principal },
     async (tx): Promise<Committed<undefined>> => {
-      const owner = await getOwner(deps, tx, name)
-      const tags = about.change(owner.tags)
-      checkTagCount(tags)
-      return { result: undefined, touched: [await setFunctionTags(tx, owner.id, tags)] }
+      const tagged = await findTagged(deps, tx, resource)
+      const touched = await tagged.write(tx, about.change(tagged.tags))
+      return { result: undefined, touched: [touched] }
     },
   )
 }
 
-async function getOwner(deps: Deps, reader: Reader, name: string): Promise<FunctionRecord> {
-  return await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
+async function findTagged(deps: Deps, reader: Reader, arn: string): Promise<Tagged> {
+  const kind = arn.split(':')[5]
+  if (kind === 'function') return await findFunctionTags(deps, reader, arn)
+  if (kind === 'code-signing-config') {
+    const id = codeSigningConfigId(deps.place, arn)
+    const config =
+      id === undefined ? undefined : await findCodeSigningConfig(reader, deps.place, id)
+    if (config === undefined) throw configNotFound(arn)
+    return {
+      arn,
+      tags: config.tags,
+      write: async (tx, tags) => {
+        await updateCodeSigningConfig(tx, { ...config, tags })
+        return { table: 'code_signing_config', key: { id: config.id } }
+      },
+    }
+  }
+  if (kind === 'event-source-mapping') return await findMappingTags(deps, reader, arn)
+  if (kind === 'capacity-provider')
+    throw new PlatformError('RESOURCE_NOT_FOUND', `Capacity provider not found: ${arn}`)
+  throw invalid('Tags on layers are not supported.')
 }
 
-function locateTagged(deps: Deps, resource: string): string {
-  const { name, qualifier } = locateFunction(deps.place, { functionName: resource })
-  if (qualifier === undefined) return name
-  throw new PlatformError(
-    'INVALID_PARAMETER',
-    'Tags on function aliases and versions are not supported. Please specify a function ARN.',
-  )
+async function findFunctionTags(deps: Deps, reader: Reader, arn: string): Promise<Tagged> {
+  const { name, qualifier } = locateFunction(deps.place, { functionName: arn })
+  // Recorded: also of a function that is not there.
+  if (qualifier !== undefined) {
+    throw invalid(
+      'Tags on function aliases and versions are not supported. Please specify a function ARN.',
+    )
+  }
+  const owner = await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
+  return {
+    arn: functionArn(deps.place, name),
+    tags: owner.tags,
+    write: (tx, tags) => setFunctionTags(tx, owner.id, tags),
+  }
+}
+
+async function findMappingTags(deps: Deps, reader: Reader, arn: string): Promise<Tagged> {
+  const [, , , region, account, , uuid = ''] = arn.split(':')
+  const here = region === deps.place.region && account === deps.place.account
+  const mapping = here ? await findEventSourceMapping(reader, uuid) : undefined
+  if (mapping === undefined)
+    throw new PlatformError('RESOURCE_NOT_FOUND', `Event source mapping not found: ${arn}`)
+  return {
+    arn,
+    tags: await findResourceTags(reader, arn),
+    write: (tx, tags) => setResourceTags(tx, arn, tags),
+  }
+}
+
+function invalid(message: string): PlatformError {
+  return new PlatformError('INVALID_PARAMETER', message)
 }

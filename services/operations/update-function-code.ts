@@ -1,5 +1,6 @@
 import { artifactsByDigest, withConfiguration } from '../catalog/index.ts'
 import { PlatformError } from '../model/index.ts'
+import { checkCodeStorage } from './account-settings.ts'
 import { openCode, type CodeSource } from './code-source.ts'
 import type { Caller, Deps } from './context.ts'
 import type { VersionChange } from './create-function.ts'
@@ -40,6 +41,7 @@ export async function updateFunctionCode(
         return found
       })
       checkUnzippedSize(identity, layers)
+      await checkCodeStorage(deps, reader, identity.sizeBytes * (input.publish ? 2 : 1))
       return {
         code: identity,
         artifact,

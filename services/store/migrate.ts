@@ -4,6 +4,7 @@ import { PlatformError } from '../model/index.ts'
 import { up as catalog } from '../../migrations/0001_catalog.ts'
 import { up as resourcePolicies } from '../../migrations/0002_resource_policies.ts'
 import { up as functionSettings } from '../../migrations/0003_function_settings.ts'
+import { up as resourceTags } from '../../migrations/0004_resource_tags.ts'
 
 import type { Schema } from './schema.ts'
 
@@ -11,6 +12,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0001_catalog': { up: catalog },
   '0002_resource_policies': { up: resourcePolicies },
   '0003_function_settings': { up: functionSettings },
+  '0004_resource_tags': { up: resourceTags },
 }
 
 /**

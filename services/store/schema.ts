@@ -27,6 +27,7 @@ export interface Schema {
   layer: LayerTable
   layer_version: LayerVersionTable
   resource_policy: ResourcePolicyTable
+  resource_tags: ResourceTagsTable
   decision: DecisionTable
   live_interval: LiveIntervalTable
   ledger_head: LedgerHeadTable
@@ -243,6 +244,13 @@ export interface LayerVersionTable {
   created_at: number
   /** Deleted layer versions stay for the functions that use them. */
   deleted_at: number | null
+}
+
+/** Tags by ARN, of what has no column for them. */
+export interface ResourceTagsTable {
+  resource: string
+  /** JSON object of texts. */
+  tags: string
 }
 
 /** Who else may use a function, version, alias or layer version: kept as AWS answers it. */

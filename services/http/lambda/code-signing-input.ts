@@ -1,5 +1,7 @@
 import { PlatformError, limits, type Json } from '../../model/index.ts'
+import { checkTags } from '../../operations/index.ts'
 import type { JsonObject } from './handler.ts'
+import { textMapMember } from './members.ts'
 import type { ConstraintCheck } from './validation.ts'
 
 /**
@@ -11,8 +13,6 @@ const CONFIG_ARN =
 const PUBLISHER_ARN =
   /^arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)$/
 const DESCRIPTION_LIMIT_CHARS = 256
-const TAG_KEY_LIMIT_CHARS = 128
-const TAG_VALUE_LIMIT_CHARS = 256
 /** SPEC A1: lists take MaxItems to 10,000 and answer at most 50. */
 const MAX_ITEMS_LIMIT = 10_000
 const PAGE_SIZE = 50
@@ -64,22 +64,9 @@ export function readPublisherArns(
 
 /** @throws PlatformError INVALID_PARAMETER */
 export function readTags(body: JsonObject): Readonly<Record<string, string>> {
-  const tags = readObject(body, 'Tags') ?? {}
-  const entries = Object.entries(tags).map(([key, value]): [string, string] => {
-    if (typeof value !== 'string') throw wrongType('Tags')
-    if (
-      key.length < 1 ||
-      key.length > TAG_KEY_LIMIT_CHARS ||
-      value.length > TAG_VALUE_LIMIT_CHARS
-    ) {
-      throw new PlatformError('INVALID_PARAMETER', `the tag \`${key.slice(0, 128)}\` is too long`)
-    }
-    return [key, value]
-  })
-  if (entries.length > limits.TAGS_LIMIT) {
-    throw new PlatformError('INVALID_PARAMETER', `a resource takes ${limits.TAGS_LIMIT} tags`)
-  }
-  return Object.fromEntries(entries)
+  const tags = textMapMember(body, 'Tags') ?? {}
+  checkTags(tags)
+  return tags
 }
 
 /** Marker and page size. */

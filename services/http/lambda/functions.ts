@@ -1,14 +1,11 @@
 import { toFunctionConfiguration } from '../../catalog/index.ts'
 import { PlatformError } from '../../model/index.ts'
 import {
-  checkTagCount,
+  checkTags,
   createFunction,
   deleteFunction,
   getFunction,
   listFunctions,
-  listTags,
-  tagResource,
-  untagResource,
   updateFunctionCode,
   updateFunctionConfiguration,
   type Deps,
@@ -27,7 +24,7 @@ import { booleanMember, objectMember, queryMember, textMapMember, textMember } f
 import { nextMarker, readPageAsked } from './page-input.ts'
 import { ConstraintCheck } from './validation.ts'
 
-/** Functions and their tags: parse, call one operation, answer in AWS's shape. */
+/** Functions: parse, call one operation, answer in AWS's shape. */
 export function functionHandlers(deps: Deps): LambdaHandlers {
   return {
     CreateFunction: (request) => create(deps, request),
@@ -47,25 +44,6 @@ export function functionHandlers(deps: Deps): LambdaHandlers {
       return { status: 204, ...decided(decisionId) }
     },
     ListFunctions: (request) => list(deps, request),
-    ListTags: async (request) => ({
-      status: 200,
-      body: { Tags: await listTags(deps, readTagged(request)) },
-    }),
-    TagResource: async (request) => {
-      const resource = readTagged(request)
-      const tags = textMapMember(request.json, 'Tags') ?? {}
-      await tagResource(deps, request.caller, { resource, tags })
-      return { status: 204 }
-    },
-    UntagResource: async (request) => {
-      const check = new ConstraintCheck()
-      const given = request.query['tagKeys']
-      check.required('tagKeys', given)
-      const resource = readTagged(request, check)
-      const keys = typeof given === 'string' ? [given] : (given ?? [])
-      await untagResource(deps, request.caller, { resource, keys })
-      return { status: 204 }
-    },
   }
 }
 
@@ -98,7 +76,7 @@ async function create(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer>
   }
   checkConfiguration(json, configuration)
   const tags = textMapMember(json, 'Tags') ?? {}
-  checkTagCount(tags)
+  checkTags(tags)
   const { version, decisionId } = await createFunction(deps, request.caller, {
     functionName: functionName ?? '',
     code: toCodeSource(request, code),
@@ -202,20 +180,4 @@ async function list(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
     }),
   )
   return { status: 200, body: { Functions: functions, ...nextMarker(page.nextMarker) } }
-}
-
-/** As AWS prints it (recorded: TestLambdaTags). */
-const TAGGABLE =
-  'arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)'
-
-function readTagged(request: LambdaRequest, check = new ConstraintCheck()): string {
-  const resource = request.path['Resource'] ?? ''
-  check.pattern('resource', resource, anchored(TAGGABLE), TAGGABLE)
-  check.finish()
-  if (!resource.includes(':function:'))
-    throw new PlatformError(
-      'NOT_BUILT',
-      'tags of this kind of resource are not built in this version',
-    )
-  return resource
 }

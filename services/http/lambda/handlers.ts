@@ -1,4 +1,5 @@
 import type { Deps } from '../../operations/index.ts'
+import { accountHandlers } from './account.ts'
 import { aliasHandlers } from './aliases.ts'
 import { codeSigningHandlers } from './code-signing.ts'
 import { concurrencyHandlers } from './concurrency.ts'
@@ -11,6 +12,7 @@ import type { LambdaHandlers } from './handler.ts'
 import { layerHandlers } from './layers.ts'
 import { permissionHandlers } from './permissions.ts'
 import { resourcePolicyHandlers } from './resource-policies.ts'
+import { tagHandlers } from './tags.ts'
 import { versionHandlers } from './versions.ts'
 
 /** Every operation that is built, by AWS's name; Invoke takes a path of its own. */
@@ -28,5 +30,7 @@ export function lambdaHandlers(deps: Deps): LambdaHandlers {
     ...functionUrlHandlers(deps),
     ...permissionHandlers(deps),
     ...resourcePolicyHandlers(deps),
+    ...tagHandlers(deps),
+    ...accountHandlers(deps),
   }
 }

@@ -30,3 +30,13 @@ test('the master key is taken out of the environment', () => {
 test('a certificate without its key is refused', () => {
   expect(() => readConfig({ data: 'd', tlsCert: 'c.pem' }, {})).toThrow(/go together/)
 })
+
+test('code storage and request rates are AWS’s and off unless they are set', () => {
+  const plain = readConfig({ data: 'd' }, {})
+  const set = readConfig({ data: 'd' }, { LACRE_CODE_STORAGE_BYTES: '1000', LACRE_API_RATES: 'on' })
+
+  expect([plain.quotas.codeStorageBytes, plain.apiRates]).toEqual([undefined, false])
+  expect([set.quotas.codeStorageBytes, set.apiRates]).toEqual([1000, true])
+  for (const text of ['0', '-1', 'much', '1e9'])
+    expect(() => readConfig({ data: 'd' }, { LACRE_CODE_STORAGE_BYTES: text })).toThrow(/bytes/)
+})
