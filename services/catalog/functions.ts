@@ -63,16 +63,6 @@ export async function findServing(
   return id === null ? undefined : await findVersionById(reader, id)
 }
 
-/** Names after `after`, in order. */
-export async function listFunctionNames(
-  reader: Reader,
-  page: { readonly after: string | undefined; readonly limit: number },
-): Promise<string[]> {
-  let query = reader.selectFrom('function').select('name').orderBy('name').limit(page.limit)
-  if (page.after !== undefined) query = query.where('name', '>', page.after)
-  return (await query.execute()).map((row) => row.name)
-}
-
 /** The name's own row outlives the function: version numbers and governance belong to it (CONTRACTS). */
 export async function insertFunction(tx: Writer, owner: FunctionRecord): Promise<TouchedRow[]> {
   const touched: TouchedRow[] = [{ table: 'function', key: { id: owner.id } }]

@@ -56,7 +56,7 @@ export type { TouchedRow } from './touched.ts'
 
 // Functions and their versions.
 /** Reads: a function by name, what `$LATEST` shows and what it executes, names in order. */
-export { findFunction, findLatest, findServing, listFunctionNames } from './functions.ts'
+export { findFunction, findLatest, findServing } from './functions.ts'
 /** Writes, inside the gate; numbers belong to the name and are never given twice. */
 export {
   deleteFunctionRow,
@@ -73,6 +73,7 @@ export {
   findPublishedVersion,
   findVersionById,
   listPublishedVersions,
+  pageOfVersions,
 } from './versions.ts'
 /** Writes, inside the gate or when a state settles. */
 export { deleteVersion, insertVersion, setVersionRevision, setVersionStatus } from './versions.ts'

@@ -95,6 +95,7 @@ export function publishDigest(
 
 interface VersionFilter {
   readonly id?: string
+  readonly ids?: readonly string[]
   readonly functionId?: string
   readonly version?: string
 }
@@ -113,6 +114,7 @@ async function selectVersions(reader: Reader, filter: VersionFilter): Promise<Ve
       'artifact.unzipped_bytes',
     ])
   if (filter.id !== undefined) query = query.where('function_version.id', '=', filter.id)
+  if (filter.ids !== undefined) query = query.where('function_version.id', 'in', filter.ids)
   if (filter.functionId !== undefined)
     query = query.where('function_version.function_id', '=', filter.functionId)
   if (filter.version !== undefined)
@@ -190,6 +192,55 @@ export async function listPublishedVersions(
   return versions
     .filter((version) => version.version !== LATEST)
     .sort((a, b) => Number(a.version) - Number(b.version))
+}
+
+export interface VersionPage {
+  /** Of one function; of all where it is left out. */
+  readonly functionId?: string
+  /** Published versions too; else what is known of each `$LATEST`. */
+  readonly all: boolean
+  /** The last of the page before. */
+  readonly after?: { readonly name: string; readonly version: string } | undefined
+  readonly limit: number
+}
+
+/** By function name, `$LATEST` first, then by number: from where the page before ended, and no more rows than that. */
+export async function pageOfVersions(reader: Reader, page: VersionPage): Promise<VersionRecord[]> {
+  const { after, limit, all } = page
+  // Numbers as text: the longer is the higher.
+  const ordinal = sql<number>`case when function_version.version = ${LATEST} then 0 else length(function_version.version) end`
+  const isLatest = sql<boolean>`function_version.id = coalesce(function.pending, function.serving)`
+  let query = reader
+    .selectFrom('function')
+    .innerJoin('function_version', 'function_version.function_id', 'function.id')
+    .select('function_version.id')
+    .where((is) => (all ? is.or([is('version', '<>', LATEST), isLatest]) : isLatest))
+    .orderBy('function.name')
+    .limit(limit)
+  if (all) query = query.orderBy(ordinal).orderBy('function_version.version')
+  if (page.functionId !== undefined) query = query.where('function.id', '=', page.functionId)
+  if (after !== undefined) {
+    const { name, version } = after
+    const reached = version === LATEST ? 0 : version.length
+    query = query.where((is) =>
+      is.or([
+        is('function.name', '>', name),
+        is.and([
+          is('function.name', '=', name),
+          is.or([
+            is(ordinal, '>', reached),
+            is.and([is(ordinal, '=', reached), is('version', '>', version)]),
+          ]),
+        ]),
+      ]),
+    )
+    // What the index on names can use.
+    query = query.where('function.name', all ? '>=' : '>', name)
+  }
+  const ids = (await query.execute()).map((row) => row.id)
+  if (ids.length === 0) return []
+  const found = new Map((await selectVersions(reader, { ids })).map((one) => [one.id, one]))
+  return ids.flatMap((id) => found.get(id) ?? [])
 }
 
 /** The published version with the highest number. */

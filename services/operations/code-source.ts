@@ -30,7 +30,13 @@ export async function openCode(deps: Deps, source: CodeSource): Promise<OpenedCo
       `Zipped size must be smaller than ${limits.ZIPPED_INLINE_LIMIT_BYTES} bytes`,
     )
   }
+  if (source.file.sizeBytes === 0) throw emptyZip()
   return await examine(deps, source.file.source())
+}
+
+/** AWS's sentence for a zip of nothing. */
+function emptyZip(): PlatformError {
+  return new PlatformError('INVALID_PARAMETER', 'Uploaded file must be a non-empty zip')
 }
 
 async function openObject(
@@ -64,6 +70,7 @@ async function openObject(
 async function examine(deps: Deps, source: ExaminedArtifact['source']): Promise<OpenedCode> {
   try {
     const artifact = await deps.examiner.examine(source)
+    if (artifact.identity.entryCount === 0) throw emptyZip()
     return {
       identity: artifact.identity,
       artifact,
@@ -71,8 +78,17 @@ async function examine(deps: Deps, source: ExaminedArtifact['source']): Promise<
     }
   } catch (error) {
     source[Symbol.dispose]()
-    throw error
+    throw error instanceof PlatformError && error.detail['rule'] === 'zip.not-a-zip'
+      ? notZip(error)
+      : error
   }
+}
+
+/** Recorded: what is no zip at all; of one that breaks a rule we say which. */
+function notZip(cause: PlatformError): PlatformError {
+  const sentence =
+    'Could not unzip uploaded file. Please check your file, then try to upload again.'
+  return new PlatformError('INVALID_ARTIFACT', sentence, { cause, detail: cause.detail })
 }
 
 function objectError(code: string, message: string): PlatformError {

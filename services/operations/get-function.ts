@@ -1,10 +1,8 @@
 import {
   findAlias,
-  findFunction,
   findLatest,
   findPublishedVersion,
-  listFunctionNames,
-  listPublishedVersions,
+  pageOfVersions,
   type FunctionRecord,
   type VersionRecord,
 } from '../catalog/index.ts'
@@ -61,40 +59,13 @@ export async function listFunctions(
   deps: Deps,
   asked: PageAsked & { readonly all: boolean },
 ): Promise<PageAnswer<VersionRecord>> {
-  const [afterName, afterVersion] = readMarker(asked.marker)?.split(' ') ?? []
+  const { all, limit } = asked
+  const [name, version = LATEST] = readMarker(asked.marker)?.split(' ') ?? []
+  const after = name === undefined ? undefined : { name, version }
   return await deps.store.snapshot(async (reader) => {
-    const found: VersionRecord[] = []
-    if (afterName !== undefined && asked.all)
-      found.push(...(await versionsAfter(reader, afterName, afterVersion)))
-    let after = afterName
-    while (found.length <= asked.limit) {
-      const names = await listFunctionNames(reader, { after, limit: asked.limit + 1 })
-      if (names.length === 0) break
-      for (const name of names) {
-        found.push(...(await versionsOf(reader, name, asked.all)))
-        if (found.length > asked.limit) break
-      }
-      after = names.at(-1)
-    }
-    return toPage(found, asked.limit, (one) => `${one.functionName} ${one.version}`)
+    const found = await pageOfVersions(reader, { all, after, limit: limit + 1 })
+    return toPage(found, limit, (one) => `${one.functionName} ${one.version}`)
   })
-}
-
-async function versionsAfter(
-  reader: Reader,
-  name: string,
-  version: string | undefined,
-): Promise<VersionRecord[]> {
-  const all = await versionsOf(reader, name, true)
-  const last = version === undefined || version === LATEST ? 0 : Number(version)
-  return all.filter((one) => one.version !== LATEST && Number(one.version) > last)
-}
-
-async function versionsOf(reader: Reader, name: string, all: boolean): Promise<VersionRecord[]> {
-  const owner = await findFunction(reader, name)
-  const latest = owner === undefined ? undefined : await findLatest(reader, owner)
-  if (owner === undefined || latest === undefined) return []
-  return all ? [latest, ...(await listPublishedVersions(reader, owner.id))] : [latest]
 }
 
 /** `$LATEST` first, then by number. @throws PlatformError FUNCTION_NOT_FOUND */
@@ -103,13 +74,11 @@ export async function listVersions(
   asked: PageAsked & { readonly functionName: string },
 ): Promise<PageAnswer<VersionRecord>> {
   const name = locateUnqualified(deps.place, asked.functionName)
-  const after = readMarker(asked.marker)
+  const version = readMarker(asked.marker)
+  const after = version === undefined ? undefined : { name, version }
   return await deps.store.snapshot(async (reader) => {
-    await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
-    const found =
-      after === undefined
-        ? await versionsOf(reader, name, true)
-        : await versionsAfter(reader, name, after)
-    return toPage(found, asked.limit, (one) => one.version)
+    const { id } = await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
+    const page = { functionId: id, all: true, after, limit: asked.limit + 1 }
+    return toPage(await pageOfVersions(reader, page), asked.limit, (one) => one.version)
   })
 }

@@ -65,15 +65,17 @@ export class Run {
   }
 }
 
+type Play = (name: string, act: (run: Run) => Promise<void>) => void
+
 export interface RecordedClass {
   /** The service waits for `settle`; nothing runs. */
-  still(name: string, act: (run: Run) => Promise<void>): void
+  readonly still: Play
   /** The same, on one stage with the others of the class: what leaves nothing behind. */
-  together(name: string, act: (run: Run) => Promise<void>): void
+  readonly together: Play
   /** The service as it is. */
-  running(name: string, act: (run: Run) => Promise<void>): void
+  readonly running: Play
   /** Closes the class: every scenario that is not played stands in the document with its reason. */
-  rest(): void
+  readonly rest: () => void
 }
 
 /** The scenarios of one recorded file. */
