@@ -25,6 +25,10 @@ export function codeSigningConfigArn(place: Place, id: string): string {
   return `arn:aws:lambda:${place.region}:${place.account}:code-signing-config:${id}`
 }
 
+export function eventSourceMappingArn(place: Place, uuid: string): string {
+  return `arn:aws:lambda:${place.region}:${place.account}:event-source-mapping:${uuid}`
+}
+
 export function publisherVersionArn(place: Place, name: string, version: string): string {
   return `arn:aws:signer:${place.region}:${place.account}:/signing-profiles/${name}/${version}`
 }

@@ -60,6 +60,7 @@ export {
 export {
   LATEST,
   codeSigningConfigArn,
+  eventSourceMappingArn,
   functionArn,
   layerArn,
   layerVersionArn,

@@ -4,6 +4,7 @@ import {
   findFunction,
   insertEventSourceMapping,
   listEventSourceMappings as selectMappings,
+  setResourceTags,
   updateEventSourceMappingRow,
   type EventSourceMapping,
   type SettingDocument,
@@ -11,6 +12,7 @@ import {
 import {
   LATEST,
   PlatformError,
+  eventSourceMappingArn,
   functionArn,
   parseFunctionReference,
   type Place,
@@ -22,6 +24,7 @@ import { locateFunction } from './function-reference.ts'
 import { govern, type Admitted } from './gate.ts'
 import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
 import { openReach } from './reach.ts'
+import { checkTags, type Tags } from './tags.ts'
 
 /** A mapping as asked for, its members validated and its defaults filled in. */
 export interface EventSourceMappingInput {
@@ -30,6 +33,7 @@ export interface EventSourceMappingInput {
   /** `sqs`, `kinesis`, `dynamodb`, `kafka`: how AWS words a conflict depends on it. */
   readonly service: string
   readonly document: SettingDocument
+  readonly tags?: Tags | undefined
 }
 
 export interface MappingChange {
@@ -49,6 +53,8 @@ export async function createEventSourceMapping(
   const { name, qualifier } = locateFunction(deps.place, input)
   const arn = mappedArn(deps.place, input.functionName)
   const uuid = deps.random.uuid()
+  const tags = input.tags ?? {}
+  checkTags(tags)
   await deps.store.snapshot((reader) => functionThere(reader, name))
   const { result, decision } = await openReach(deps, caller, {
     action: 'lambda:CreateEventSourceMapping',
@@ -66,7 +72,10 @@ export async function createEventSourceMapping(
         decisionId: admitted.decision.id,
         lastModifiedMs: atMs,
       }
-      return { result: mapping, touched: [await insertEventSourceMapping(tx, mapping)] }
+      const touched = [await insertEventSourceMapping(tx, mapping)]
+      if (Object.keys(tags).length > 0)
+        touched.push(await setResourceTags(tx, eventSourceMappingArn(deps.place, uuid), tags))
+      return { result: mapping, touched }
     },
   })
   return { mapping: result, decisionId: decision.id }
@@ -223,7 +232,12 @@ export async function deleteEventSourceMapping(
     },
     commit: async (tx) => {
       await getMapping(tx, uuid)
-      return { result: undefined, touched: [await deleteEventSourceMappingRow(tx, uuid)] }
+      const arn = eventSourceMappingArn(deps.place, uuid)
+      const touched = [
+        await setResourceTags(tx, arn, {}),
+        await deleteEventSourceMappingRow(tx, uuid),
+      ]
+      return { result: undefined, touched }
     },
   })
   return { mapping, decisionId: decision.id }

@@ -1,5 +1,5 @@
 import type { Answer, EventSourceMapping } from '../../catalog/index.ts'
-import type { Place } from '../../model/index.ts'
+import { eventSourceMappingArn, type Place } from '../../model/index.ts'
 import {
   createEventSourceMapping,
   deleteEventSourceMapping,
@@ -19,7 +19,7 @@ import {
 } from './event-source-input.ts'
 import { checkFunctionName } from './function-name.ts'
 import type { LambdaAnswer, LambdaHandlers, LambdaRequest } from './handler.ts'
-import { queryMember, textMember } from './members.ts'
+import { queryMember, textMapMember, textMember } from './members.ts'
 import { nextMarker, readPageAsked } from './page-input.ts'
 import { ConstraintCheck } from './validation.ts'
 
@@ -75,6 +75,7 @@ async function create(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer>
     eventSourceArn: eventSourceArn ?? null,
     service,
     document: { ...document, Enabled: readEnabled(json) ?? true },
+    tags: textMapMember(json, 'Tags'),
   })
   const body = mappingBody(deps.place, created.mapping, 'Creating')
   return { status: 202, body, ...decided(created.decisionId) }
@@ -124,7 +125,7 @@ function mappingBody(
   const byUser = service === 'kinesis' || service === 'dynamodb' ? 'User action' : 'USER_INITIATED'
   return {
     UUID: mapping.uuid,
-    EventSourceMappingArn: `arn:aws:lambda:${place.region}:${place.account}:event-source-mapping:${mapping.uuid}`,
+    EventSourceMappingArn: eventSourceMappingArn(place, mapping.uuid),
     EventSourceArn: mapping.eventSourceArn ?? undefined,
     // The model's LastModified is a timestamp: seconds.
     LastModified: mapping.lastModifiedMs / 1_000,

@@ -51,6 +51,20 @@ async function createConfig(): Promise<string> {
   return (body['CodeSigningConfig'] as { CodeSigningConfigArn: string }).CodeSigningConfigArn
 }
 
+let sources = 0
+
+async function createMapping(tags?: Record<string, string>): Promise<string> {
+  sources += 1
+  const { body } = await api.call('CreateEventSourceMapping', {
+    json: {
+      FunctionName: 'fn',
+      EventSourceArn: `arn:aws:sqs:us-east-1:000000000000:queue-${sources}`,
+      ...(tags === undefined ? {} : { Tags: tags }),
+    },
+  })
+  return body['EventSourceMappingArn'] as string
+}
+
 /** The recorded life, step by step, each with what ListTags says after it. */
 async function live(resource: string, answers: ReturnType<typeof recorded>): Promise<void> {
   const same = new Comparison()
@@ -82,6 +96,23 @@ describe.skipIf(!recordedThere)('answers as AWS recorded them', () => {
     const arn = await createConfig()
 
     await live(arn, recorded('TestLambdaTag', 'test_tag_lifecycle[lambda_function]'))
+  })
+
+  it('the life of an event source mapping’s tags, from its creation on', async () => {
+    const created = recorded('TestLambdaTag', 'test_create_tag_on_esm_create')
+    const same = new Comparison()
+    await create()
+    const mapping = await createMapping({ testtag: 'custom' })
+    const untagged = await createMapping()
+
+    const listed = await list(mapping)
+    await live(untagged, recorded('TestLambdaTag', 'test_tag_lifecycle[event_source_mapping]'))
+
+    expect(same.differences(listed, created['list_tags_result']!)).toEqual([])
+    await api.call('DeleteEventSourceMapping', { path: { UUID: mapping.split(':').at(-1) ?? '' } })
+    expect((await list(mapping)).status).toBe(404)
+    const rows = await api.deps.store.reader.selectFrom('resource_tags').selectAll().execute()
+    expect(rows).toEqual([])
   })
 
   it('a function that is gone', async () => {
