@@ -79,7 +79,10 @@ export class Comparison {
         return [difference(path, ours, theirs)]
       return theirs.flatMap((item, at) => this.#compare(`${path}[${at}]`, ours[at], item))
     }
-    if (typeof theirs === 'string' && /<|^date$|sha256$/.test(theirs))
+    if (
+      typeof theirs === 'string' &&
+      /<|^date(?:time)?$|^(?:function|lambda)-url$|sha256$/.test(theirs)
+    )
       return this.#matches(theirs, String(ours)) ? [] : [difference(path, ours, theirs)]
     return ours === theirs ? [] : [difference(path, ours, theirs)]
   }
@@ -89,10 +92,10 @@ export class Comparison {
     if (text === 'undefined') return false
     const names: string[] = []
     const source = template
-      .split(/(<[a-z-]+(?::\d+)?>)/)
+      .split(/(<[a-z_-]+(?::\d+)?>)/)
       .map((part) => {
         if (!part.startsWith('<'))
-          return part === 'date' || part.endsWith('sha256') ? '.+' : escape(part)
+          return /^date(?:time)?$|-url$|sha256$/.test(part) ? '.+' : escape(part)
         const known = this.#values.get(part)
         if (known !== undefined) return escape(known)
         if (names.includes(part)) return `\\${names.indexOf(part) + 1}`

@@ -7,6 +7,7 @@ import { readQuery, type WireAnswer } from '../wire.ts'
 import type { InvokeHandler, LambdaAnswer, LambdaHandler, LambdaHandlers } from './handler.ts'
 import { checkInvokePayload } from './invoke-payload.ts'
 import { readJsonBody } from './json-body.ts'
+import { notBuiltSentence } from './not-built.ts'
 import type { Operation } from './operations-table.ts'
 import { resolveRoute, type Route } from './router.ts'
 
@@ -154,5 +155,5 @@ function tooLarge(operation: Operation, limitBytes: number): PlatformError {
 }
 
 function notBuilt(operation: Operation): PlatformError {
-  return new PlatformError('NOT_BUILT', `${operation.name} is not built in this version`)
+  return new PlatformError('NOT_BUILT', notBuiltSentence(operation.name))
 }
