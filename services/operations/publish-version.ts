@@ -8,6 +8,7 @@ import {
 } from '../catalog/index.ts'
 import { LATEST, PlatformError, functionArn, toBase64Digest } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
+import { checkCodeStorage } from './account-settings.ts'
 import type { Caller, Deps } from './context.ts'
 import { getVersion, type VersionChange } from './create-function.ts'
 import {
@@ -55,6 +56,7 @@ export async function publishVersion(
     raisesWorld: false,
     read: async (reader) => {
       const { owner, latest } = await look(reader)
+      await checkCodeStorage(deps, reader, latest.codeSizeBytes)
       judged = latest
       return {
         change: { from: null, to: latest.release },

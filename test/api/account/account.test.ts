@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
 import { withApiRates } from '../../../services/http/lambda/rates.ts'
-import { updateFunctionCode, type Deps } from '../../../services/operations/index.ts'
+import {
+  publishVersion,
+  updateFunctionCode,
+  type Deps,
+} from '../../../services/operations/index.ts'
 import { CALLER, startLambdaApi, type Answered, type LambdaApi } from '../../support/lambda-api.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { recorded, recordedThere } from '../../support/recorded.ts'
@@ -108,10 +112,12 @@ it('refuses what would go beyond the code storage that was set', async () => {
     dryRun: false,
   })
 
-  await expect(update).rejects.toMatchObject({
-    code: 'QUOTA_EXCEEDED',
-    message: 'Code storage limit exceeded.',
-  })
+  const publish = publishVersion(deps, CALLER, { functionName: 'fn' })
+  for (const refused of [update, publish])
+    await expect(refused).rejects.toMatchObject({
+      code: 'QUOTA_EXCEEDED',
+      message: 'Code storage limit exceeded.',
+    })
 })
 
 it('lets 15 requests a second through where rates are asked for, GetFunction on its own', async () => {
