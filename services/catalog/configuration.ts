@@ -7,6 +7,11 @@ export type LoggingConfig = {
   readonly SystemLogLevel?: string
 }
 
+export type DurableConfig = {
+  readonly RetentionPeriodInDays?: number
+  readonly ExecutionTimeout?: number
+}
+
 export type VpcConfig = {
   readonly SubnetIds: readonly string[]
   readonly SecurityGroupIds: readonly string[]
@@ -33,6 +38,7 @@ export type FunctionConfigurationDocument = {
   readonly DeadLetterConfig?: { readonly TargetArn: string }
   readonly KMSKeyArn?: string
   readonly VpcConfig?: VpcConfig
+  readonly DurableConfig?: DurableConfig
   /**
    * Of a published version: the digest of what it was published from. A description given to PublishVersion
    * changes the copy alone, so equality with `$LATEST` cannot be read off the copy (SPEC A3).
@@ -57,6 +63,7 @@ export interface ConfigurationInput {
   readonly DeadLetterConfig?: { readonly TargetArn?: string }
   readonly KMSKeyArn?: string
   readonly VpcConfig?: Partial<VpcConfig>
+  readonly DurableConfig?: DurableConfig
 }
 
 /** AWS's defaults (SPEC A2). */
@@ -104,6 +111,7 @@ export function withConfiguration(
     ...optional('DeadLetterConfig', mergeDeadLetter(before, given)),
     ...optional('KMSKeyArn', (given.KMSKeyArn ?? before.KMSKeyArn) || undefined),
     ...optional('VpcConfig', mergeVpc(before, given)),
+    ...optional('DurableConfig', mergeDurable(before, given)),
   }
 }
 
@@ -151,6 +159,19 @@ function mergeVpc(
   return {
     SubnetIds: given.VpcConfig.SubnetIds ?? before.VpcConfig?.SubnetIds ?? [],
     SecurityGroupIds: given.VpcConfig.SecurityGroupIds ?? before.VpcConfig?.SecurityGroupIds ?? [],
+  }
+}
+
+/** AWS keeps what a durable execution did for 14 days unless told otherwise. */
+function mergeDurable(
+  before: FunctionConfigurationDocument,
+  given: ConfigurationInput,
+): DurableConfig | undefined {
+  if (given.DurableConfig === undefined) return before.DurableConfig
+  return {
+    RetentionPeriodInDays: 14,
+    ...before.DurableConfig,
+    ...withoutUndefined(given.DurableConfig),
   }
 }
 

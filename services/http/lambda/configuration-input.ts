@@ -10,6 +10,10 @@ import type { ConstraintCheck } from './validation.ts'
 const ROLE = 'arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+'
 const HANDLER = '[^\\s]+'
 const KMS_KEY = '(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()'
+const RESOURCE = KMS_KEY
+const ACCESS_POINT =
+  'arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:access-point/fsap-[a-f0-9]{17}'
+const MOUNT_PATH = '/mnt/[a-zA-Z0-9-_.]+'
 const LOG_GROUP = '[\\.\\-_/#A-Za-z0-9]+'
 const LAYER_VERSION =
   '(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)'
@@ -17,13 +21,7 @@ const ARCHITECTURES = ['x86_64', 'arm64']
 const LAYER_ARN_MAX = 2_048
 
 /** Asked for, and not to be had here: said so instead of silently left out. */
-const NOT_BUILT = [
-  'ImageConfig',
-  'TenancyConfig',
-  'CapacityProviderConfig',
-  'DurableConfig',
-  'PublishTo',
-]
+const NOT_BUILT = ['ImageConfig', 'TenancyConfig', 'CapacityProviderConfig', 'PublishTo']
 
 /**
  * The members that a create and an update of the configuration share. Constraint failures are collected in `check`;
@@ -43,6 +41,7 @@ export function readConfiguration(check: ConstraintCheck, body: JsonObject): Con
   check.range('memorySize', memory, { min: limits.MEMORY_MIN_MB, max: limits.MEMORY_MAX_MB })
   const kmsKey = textMember(body, 'KMSKeyArn')
   check.pattern('kMSKeyArn', kmsKey, anchored(KMS_KEY), KMS_KEY)
+  readFileSystems(check, body)
   return {
     Runtime: textMember(body, 'Runtime'),
     Role: role,
@@ -55,7 +54,8 @@ export function readConfiguration(check: ConstraintCheck, body: JsonObject): Con
     TracingConfig: readChoice(check, body, ['TracingConfig', 'Mode', ['Active', 'PassThrough']]),
     SnapStart: readChoice(check, body, ['SnapStart', 'ApplyOn', ['PublishedVersions', 'None']]),
     Environment: readEnvironment(check, body),
-    DeadLetterConfig: readDeadLetter(body),
+    DeadLetterConfig: readDeadLetter(check, body),
+    DurableConfig: readDurable(check, body),
     KMSKeyArn: kmsKey,
     VpcConfig: readVpc(check, body),
   }
@@ -80,9 +80,14 @@ export function checkConfiguration(body: JsonObject, given: ConfigurationInput):
     )
   }
   const fileSystems = body['FileSystemConfigs']
-  const asked = NOT_BUILT.filter((name) => (body[name] ?? undefined) !== undefined)
-  if (Array.isArray(fileSystems) && fileSystems.length > 0) asked.push('FileSystemConfigs')
-  const [first] = asked
+  // AWS mounts them through a VPC, and there is none here.
+  if (Array.isArray(fileSystems) && fileSystems.length > 0) {
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      'Function must be configured to execute in a VPC to reference access points.',
+    )
+  }
+  const [first] = NOT_BUILT.filter((name) => (body[name] ?? undefined) !== undefined)
   if (first !== undefined)
     throw new PlatformError('NOT_BUILT', `\`${first}\` is not built in this version`)
 }
@@ -187,9 +192,45 @@ function camel(name: string): string {
   return name.charAt(0).toLowerCase() + name.slice(1)
 }
 
-function readDeadLetter(body: JsonObject): ConfigurationInput['DeadLetterConfig'] {
+function readDeadLetter(
+  check: ConstraintCheck,
+  body: JsonObject,
+): ConfigurationInput['DeadLetterConfig'] {
   const config = objectMember(body, 'DeadLetterConfig')
-  return config === undefined ? undefined : { TargetArn: textMember(config, 'TargetArn') }
+  if (config === undefined) return undefined
+  const target = textMember(config, 'TargetArn')
+  check.pattern('deadLetterConfig.targetArn', target, anchored(RESOURCE), RESOURCE)
+  return { TargetArn: target }
+}
+
+/** Kept for durable executions to come; a function with it is invoked as any other meanwhile. */
+function readDurable(
+  check: ConstraintCheck,
+  body: JsonObject,
+): ConfigurationInput['DurableConfig'] {
+  const config = objectMember(body, 'DurableConfig')
+  if (config === undefined) return undefined
+  const days = integerMember(config, 'RetentionPeriodInDays')
+  check.range('durableConfig.retentionPeriodInDays', days, { min: 1, max: 90 })
+  const timeout = integerMember(config, 'ExecutionTimeout')
+  check.range('durableConfig.executionTimeout', timeout, { min: 1, max: 31_622_400 })
+  return { RetentionPeriodInDays: days, ExecutionTimeout: timeout }
+}
+
+function readFileSystems(check: ConstraintCheck, body: JsonObject): void {
+  const list = body['FileSystemConfigs']
+  if (!Array.isArray(list)) return
+  check.length('fileSystemConfigs', list, { max: 1 })
+  for (const [at, item] of list.entries()) {
+    const config = objectMember({ item }, 'item') ?? {}
+    const where = `fileSystemConfigs.${at + 1}.member`
+    const arn = textMember(config, 'Arn')
+    if (check.required(`${where}.arn`, arn))
+      check.pattern(`${where}.arn`, arn, anchored(ACCESS_POINT), ACCESS_POINT)
+    const path = textMember(config, 'LocalMountPath')
+    if (check.required(`${where}.localMountPath`, path))
+      check.pattern(`${where}.localMountPath`, path, anchored(MOUNT_PATH), MOUNT_PATH)
+  }
 }
 
 function readVpc(check: ConstraintCheck, body: JsonObject): ConfigurationInput['VpcConfig'] {
