@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { verifyLedger } from '../../../services/audit/index.ts'
 import {
   startLambdaApi,
   type Answered,
@@ -326,4 +327,43 @@ it('guards a layer version’s policy by its own revision', async () => {
   expect(again).toMatch(/^409 The statement id \(s1\) provided already exists\./)
   expect([wrong, unremoved]).toEqual([message, message])
   expect(unknown).toBe('404 Statement doesnotexist is not found in resource policy.')
+})
+
+it('lets nobody in to what the function’s config refuses, and takes a statement away all the same', async () => {
+  await create('refused')
+  const asked = { FunctionName: 'refused' }
+  const nobody = 'arn:aws:signer:us-east-1:000000000000:/signing-profiles/nobody/aaaaaaaaaa'
+  const { body } = await api.call('CreateCodeSigningConfig', {
+    json: {
+      AllowedPublishers: { SigningProfileVersionArns: [nobody] },
+      CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' },
+    },
+  })
+  const { CodeSigningConfigArn } = body['CodeSigningConfig'] as { CodeSigningConfigArn: string }
+  await api.call('AddPermission', { path: asked, json: grant })
+  await api.call('PutFunctionCodeSigningConfig', { path: asked, json: { CodeSigningConfigArn } })
+
+  const second = { ...grant, StatementId: 'second' }
+  const refused = await api.call('AddPermission', { path: asked, json: second })
+  const removed = await api.call('RemovePermission', { path: { ...asked, StatementId: 's3' } })
+
+  expect([refused.status, refused.headers['x-amzn-ErrorType']]).toEqual([
+    400,
+    'CodeVerificationFailedException',
+  ])
+  expect(removed.status).toBe(204)
+})
+
+it('is in the ledger row by row: a statement changed outside is found', async () => {
+  const { store } = api.deps
+  const verify = () => store.snapshot((reader) => verifyLedger(reader, { data: true }))
+  const before = await verify()
+
+  await store.transaction((tx) =>
+    tx.updateTable('resource_policy').set({ document: '{}' }).where('qualifier', '=', '').execute(),
+  )
+  const after = await verify()
+
+  expect(before.findings).toEqual([])
+  expect(after.findings.map((one) => one.message).join()).toContain('resource_policy')
 })
