@@ -34,6 +34,9 @@ import { lockDataDirectory, openStore } from './store/index.ts'
 /** Raw uploads that no deployment has taken up in this time are dropped at the next start. */
 const STAGED_KEPT_MS = 24 * 3_600_000
 
+/** How often prepared code is hashed again while the service runs. */
+const PREPARED_CHECK_INTERVAL_MS = 15 * 60_000
+
 /** What differs between a service and a test of it. */
 export interface Surroundings {
   readonly clock: Clock
@@ -81,8 +84,8 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
   try {
     const deps = await buildDeps(config, around, { closers, metrics })
     const admin = await ensureAdmin(deps)
-    const changed = await deps.runtime.verifyPrepared()
-    if (changed.length > 0) around.log.error({ changed }, 'prepared code was changed on the disk')
+    await checkPrepared(deps)
+    closers.add(startPreparedChecks(deps))
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
     await deps.live.refresh()
     deps.runtime.keepWarm(deps.live.provisioned())
@@ -153,6 +156,34 @@ function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial
     'CONFIGURATION',
     `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${config.host}\``,
   )
+}
+
+/** Promise P1: prepared trees are hashed again at service start and on a schedule; what changed is no longer run. */
+async function checkPrepared({ runtime, log }: Deps): Promise<void> {
+  const changed = await runtime.verifyPrepared()
+  if (changed.length > 0) log.error({ changed }, 'prepared code was changed on the disk')
+}
+
+function startPreparedChecks(deps: Deps): AsyncDisposable {
+  const stop = new AbortController()
+  const check = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await deps.clock.sleep(PREPARED_CHECK_INTERVAL_MS, stop.signal)
+        await checkPrepared(deps)
+      } catch (error) {
+        if (!stop.signal.aborted)
+          deps.log.error({ err: error }, 'prepared code could not be checked')
+      }
+    }
+  }
+  const checking = check()
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await checking
+    },
+  }
 }
 
 /** Listens last and stops first: requests that are under way finish while everything below them is still open. */
