@@ -118,8 +118,6 @@ export {
   deleteFunctionConcurrency,
   getFunctionConcurrency,
   putFunctionConcurrency,
-  readAccountConcurrency,
-  type AccountConcurrency,
 } from './reserved-concurrency.ts'
 export {
   deleteProvisionedConcurrency,
