@@ -72,7 +72,6 @@ export {
   findNewestPublished,
   findPublishedVersion,
   findVersionById,
-  listPublishedVersions,
   pageOfVersions,
 } from './versions.ts'
 /** Writes, inside the gate or when a state settles. */
