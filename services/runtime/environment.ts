@@ -174,7 +174,7 @@ export class Environment {
     this.#initialised = true
     const { clock } = this.#parts
     this.#capture.begin()
-    this.#capture.line(initStartLine(`${this.spec.runtime} (lacre)`))
+    this.#capture.streamLine(initStartLine(`${this.spec.runtime} (lacre)`))
     const started = await this.#start()
     if (started === 'no-entrypoint') return undefined
     const startedAt = this.#startedAtMs

@@ -54,6 +54,12 @@ export class LogCapture {
     this.#emit(bytes)
   }
 
+  /** A line for the log stream alone: AWS's X-Amz-Log-Result does not hold it (recorded). */
+  streamLine(text: string): void {
+    this.#sink(Buffer.from(`${this.#midLine ? '\n' : ''}${text}\n`))
+    this.#midLine = false
+  }
+
   /** Says in the log how much was dropped. */
   flushMarker(): void {
     if (this.#dropped === 0) return
