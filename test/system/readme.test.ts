@@ -28,9 +28,11 @@ test(
       const bin = join(home, 'bin')
       mkdirSync(bin)
       symlinkSync(AWS, join(bin, 'aws'))
-      const run = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+      const run = spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
         cwd: projectRoot,
         encoding: 'utf8',
+        // With a socket as its input bash takes itself for a remote shell and reads the start-up files.
+        stdio: ['ignore', 'pipe', 'pipe'],
         timeout: 170_000,
         env: {
           PATH: `${bin}:${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
