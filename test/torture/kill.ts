@@ -54,7 +54,7 @@ export async function torture(options: { n: number; seed: number }): Promise<num
   let service = await startService({ data })
   try {
     const clients = await makeClients(service, seed)
-    const outside = new OutsideEvidence(await latestCheckpoint(service))
+    using outside = new OutsideEvidence(await latestCheckpoint(service))
     for (let index = 1; index <= n; index += 1) {
       const before = clients.reduce((sum, client) => sum + client.acknowledged, 0)
       // Every second one at a chosen step, the others at a random instant under the whole load.

@@ -1,6 +1,6 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { governance } from '../support/governance.ts'
 import type { Service } from '../support/service.ts'
@@ -20,7 +20,7 @@ export async function latestCheckpoint(service: Service): Promise<Checkpoint> {
 }
 
 /** What an auditor keeps elsewhere: the log's key of the first day and the newest checkpoint. A cut tail shows against it. */
-export class OutsideEvidence {
+export class OutsideEvidence implements Disposable {
   readonly logKey: string
   readonly checkpointFile: string
 
@@ -32,5 +32,9 @@ export class OutsideEvidence {
 
   keep(checkpoint: Checkpoint): void {
     writeFileSync(this.checkpointFile, checkpoint.note)
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(dirname(this.checkpointFile), { recursive: true, force: true })
   }
 }
