@@ -23,6 +23,7 @@ import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
   ACTIVATE,
   Examiner,
+  RefusalBudget,
   activationHandler,
   activationOptions,
   type Deps,
@@ -140,7 +141,7 @@ async function buildDeps(
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
   const deps: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
-    quotas: config.quotas,
+    quotas: config.quotas, refusals: new RefusalBudget(clock),
   } // prettier-ignore
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps

@@ -8,6 +8,7 @@ import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Examiner } from './examine.ts'
 import type { Metrics } from './metrics.ts'
+import type { RefusalBudget } from './refusal-budget.ts'
 
 /** One line per event: facts as fields, a constant phrase as message (STYLE "Logging"). */
 export interface Log {
@@ -37,6 +38,7 @@ export interface Deps {
   readonly examiner: Examiner
   readonly metrics: Metrics
   readonly audit: AuditTrail
+  readonly refusals: RefusalBudget
   readonly quotas?: Quotas
 }
 

@@ -45,19 +45,22 @@ export async function preview(
 /**
  * Judges, decides and commits one change. On a no, the decision and a ledger entry are kept and nothing else.
  * @throws PlatformError what `read` and `commit` throw; INVALID_CODE_SIGNATURE, CODE_VERIFICATION_FAILED or
- * POLICY_DENIED with the decision's id; RESOURCE_CONFLICT when the world moved three times
+ * POLICY_DENIED with the decision's id; RESOURCE_CONFLICT when the world moved three times; TOO_MANY_REQUESTS when
+ * the caller was refused too often
  */
 export async function govern<T>(
   deps: Deps,
   caller: Caller,
   change: Change<T>,
 ): Promise<{ readonly result: T; readonly decision: Decision }> {
+  deps.refusals.check(caller.principal.id)
   const moves = { world: 0, rows: 0 }
   while (moves.world < DECIDE_TRIES && moves.rows < ROWS_TRIES) {
     const judgement = await judge(deps, caller, change)
     const { decision } = judgement
     deps.metrics.decision(decision.outcome, change.action)
     if (decision.outcome === 'deny') {
+      deps.refusals.spend(caller.principal.id)
       await keepRefusal(deps, change, judgement)
       throw refusal(judgement)
     }

@@ -6,6 +6,8 @@ export type { Caller, Deps, Log, Quotas } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
+/** Slows down whoever is refused again and again; check throws TOO_MANY_REQUESTS. */
+export { RefusalBudget } from './refusal-budget.ts'
 /** An upload on its way, in a file that its owner removes. */
 export type { TempFile } from '../blobs/index.ts'
 /** Publishers, and what is revoked: all of it governed, none of it ever undone. */

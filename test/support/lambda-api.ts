@@ -17,6 +17,7 @@ import {
 import {
   ACTIVATE,
   Examiner,
+  RefusalBudget,
   activationHandler,
   activationOptions,
   noMetrics,
@@ -142,7 +143,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
   const runtime = new FakeRuntime()
   const deps: Deps = {
     place, clock, random: systemRandom, log, store, blobs, keys, jobs, live, runtime, examiner,
-    metrics: noMetrics, audit,
+    metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
   } // prettier-ignore
   const handlers = lambdaHandlers(deps)
   const activate = activationHandler(deps)
