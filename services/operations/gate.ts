@@ -53,7 +53,6 @@ export async function govern<T>(
   caller: Caller,
   change: Change<T>,
 ): Promise<{ readonly result: T; readonly decision: Decision }> {
-  deps.refusals.check(caller.principal.id)
   const moves = { world: 0, rows: 0 }
   while (moves.world < DECIDE_TRIES && moves.rows < ROWS_TRIES) {
     const judgement = await judge(deps, caller, change)
@@ -89,6 +88,8 @@ interface Judgement {
 
 async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promise<Judgement> {
   const situation = await readSituation(deps, change)
+  // Leaving has nothing to judge, and is not slowed down either (promise P5).
+  if (situation.input.subjects.length > 0) deps.refusals.check(caller.principal.id)
   const judged = await judgeSubjects(deps, situation)
   const facts = toFacts(deps, caller, change, { situation, judged })
   const decision = decide(facts, newId('dec', deps.clock, deps.random))
