@@ -35,9 +35,11 @@ export type {
 export type {
   KeyPublisherDocument,
   PublisherDocument,
+  PublisherCheck,
   PublisherKey,
   Revocation,
   RevocationTarget,
+  TimestampAuthority,
   TrustedPublisher,
   X509PublisherDocument,
 } from './publisher.ts'

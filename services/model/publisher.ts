@@ -8,6 +8,16 @@ export interface PublisherKey {
   readonly notAfterMs?: number
 }
 
+/** An RFC 3161 authority: its tokens over a signature give that signature a trusted time (RULES §4). */
+export interface TimestampAuthority {
+  /** PEM, one certificate each; a pinned end-entity certificate (CA:FALSE) trusts itself alone. */
+  readonly rootsPem: readonly string[]
+  readonly intermediatesPem: readonly string[]
+}
+
+/** Checks that a publisher may have logged instead of enforced (DESIGN §5); integrity is none of them. */
+export type PublisherCheck = 'authenticity' | 'timestamp' | 'expiry' | 'revocation'
+
 interface PublisherCommon {
   /** Which signature forms count: `statement` for keys and `cms` for x509 unless said otherwise (RULES §4). */
   readonly forms: readonly SealForm[]
@@ -15,6 +25,13 @@ interface PublisherCommon {
   readonly purposes: readonly string[]
   /** How long a signature stays good, counted from its trusted time or else from the version's creation. */
   readonly signatureValidityMs?: number
+  readonly timestampAuthorities?: readonly TimestampAuthority[]
+  /** A Sigstore TrustedRoot as JSON text: its logs and timestamp authorities, for `oidc` also its certificate authorities. */
+  readonly trustedRoot?: string
+  /** How many distinct logs and trusted times a seal needs to count. */
+  readonly thresholds?: { readonly logs?: number; readonly timestamps?: number }
+  /** `enforce` where absent. */
+  readonly checks?: Readonly<Partial<Record<PublisherCheck, 'enforce' | 'log'>>>
 }
 
 export interface KeyPublisherDocument extends PublisherCommon {

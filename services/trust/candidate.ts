@@ -9,12 +9,14 @@ import { fitsSubjects } from './identity.ts'
 import { findPath, type PathRefusal } from './path.ts'
 import type { KnownPublisher } from './publisher-material.ts'
 import { checkRevocation } from './revocation.ts'
+import { findWitnesses, type Witnessed } from './witnesses.ts'
 
 /** One seal beside one publisher: whether it is the publisher's, and what stands against it. */
 export type Candidate =
   | {
       readonly kind: 'identified'
       readonly known: KnownPublisher
+      readonly witnessed: Witnessed
       readonly findings: readonly SealFinding[]
       readonly expiresAtMs: number | undefined
       readonly changesAtMs: readonly number[]
@@ -31,7 +33,9 @@ export function weighCandidate(
   known: KnownPublisher,
   context: EvidenceContext,
 ): Candidate {
-  const found = identify(evidence, known, context)
+  const witnessed = findWitnesses(evidence, known)
+  const trustedTimesMs = witnessed.times.map(({ atMs }) => atMs)
+  const found = identify(evidence, known, context, trustedTimesMs)
   if (found.kind === 'other') return { kind: 'other', known, refusal: found.refusal }
   const { input, cache } = context
   const { publisher } = known
@@ -42,15 +46,17 @@ export function weighCandidate(
       predicate: statement?.kind === 'seal' ? statement.predicate : undefined,
       window: found.window,
       path: found.path,
+      trustedTimesMs,
     },
     input.atMs,
   )
   const { revocations, atMs } = input
-  const facts = { publisher, path: found.path, revocations, atMs }
+  const facts = { publisher, path: found.path, revocations, trustedTimesMs, atMs }
   const revocation = checkRevocation(evidence, facts, cache)
   return {
     kind: 'identified',
     known,
+    witnessed,
     findings: [
       ...checkMismatch(evidence, known, context),
       ...expiry.findings,
@@ -73,6 +79,7 @@ function identify(
   { signer }: Evidence,
   { material }: KnownPublisher,
   { input, cache }: EvidenceContext,
+  trustedTimesMs: readonly number[],
 ): Identified {
   if (material.kind === 'key') {
     const spki = signer.kind === 'key' ? signer.key?.spkiSha256 : undefined
@@ -83,7 +90,8 @@ function identify(
   }
   if (signer.kind === 'key') return { kind: 'other', refusal: undefined }
   const intermediates = [...signer.others, ...material.intermediates]
-  const options = { intermediates, anchors: material.anchors, atMs: input.atMs }
+  const timesMs = trustedTimesMs.length > 0 ? trustedTimesMs : [input.atMs]
+  const options = { intermediates, anchors: material.anchors, timesMs }
   const result = findPath(signer.leaf, options, cache)
   return result.kind === 'path'
     ? { kind: 'found', window: undefined, path: result.certificates }

@@ -1,4 +1,4 @@
-import { sha256, type SealForm, type SealInput, type Sha256 } from '../model/index.ts'
+import { sha256, type Json, type SealForm, type SealInput, type Sha256 } from '../model/index.ts'
 import {
   encodeSeal,
   parseStatement,
@@ -27,6 +27,10 @@ export interface Evidence {
   readonly digest: Sha256
   /** Every text by which this seal may have been revoked. */
   readonly targets: readonly string[]
+  /** The signature's own bytes: what timestamps and log entries are about. */
+  readonly signature: Uint8Array
+  readonly timestamps: readonly Uint8Array[]
+  readonly logEntries: readonly Json[]
   readonly unchecked: readonly string[]
 }
 
@@ -54,7 +58,10 @@ export function gatherEvidence(
     signer,
     digest,
     targets: [digest, sha256(seal.bytes), sha256(encodeSeal(decoded))],
-    unchecked: [...unchecked, ...uncheckedEvidence(decoded)],
+    signature,
+    timestamps: decoded.timestamps,
+    logEntries: decoded.format === 'bundle' ? decoded.logEntries : [],
+    unchecked: [...unchecked, ...(decoded.format === 'cms' ? decoded.unchecked : [])],
   }
 }
 
@@ -68,19 +75,6 @@ function signedBytes(decoded: DecodedSeal): Uint8Array | undefined {
   return decoded.content.kind === 'statement'
     ? preAuthEncoding(STATEMENT_PAYLOAD_TYPE, decoded.content.payload)
     : undefined
-}
-
-/** RULES §3: log entries and timestamps whose roots no publisher has are named and give no time. */
-function uncheckedEvidence(decoded: DecodedSeal): string[] {
-  const timestamps = decoded.timestamps.length
-  const entries = decoded.format === 'bundle' ? decoded.logEntries.length : 0
-  return [
-    ...(decoded.format === 'cms' ? decoded.unchecked : []),
-    ...(timestamps > 0
-      ? [`${timestamps} RFC 3161 timestamp(s): no publisher has an authority`]
-      : []),
-    ...(entries > 0 ? [`${entries} transparency-log entries: no publisher has a log key`] : []),
-  ]
 }
 
 function findSigner(

@@ -16,6 +16,8 @@ export interface ExpiryResult {
 }
 
 interface Limit {
+  /** The instants at which it must hold. */
+  readonly atMs: readonly number[]
   readonly reason: string
   readonly what: string
   readonly fix: string
@@ -24,9 +26,9 @@ interface Limit {
 }
 
 /**
- * A seal lives to the earliest of its own `notAfter`, the publisher's signature validity, the key's window and
- * every certificate's (RULES §4). No trusted time is known in this version, so validity counts from the publisher
- * version's creation and certificates are checked now.
+ * A seal lives to the earliest of its own `notAfter` and the publisher's signature validity, which counts from its first
+ * trusted time or, for want of one, from the publisher version's creation. Keys and certificates must have been valid at
+ * every trusted time; with none they must be now, and their ends are the seal's (RULES §4).
  */
 export function checkExpiry(
   publisher: TrustedPublisher,
@@ -34,16 +36,23 @@ export function checkExpiry(
     readonly predicate: SealPredicate | undefined
     readonly window: PublisherKey | undefined
     readonly path: readonly Certificate[]
+    /** Trusted times of the signature; milliseconds. */
+    readonly trustedTimesMs: readonly number[]
   },
   atMs: number,
 ): ExpiryResult {
-  const limits = [
-    ...publisherLimits(publisher, facts.predicate, facts.window),
-    ...facts.path.map(ofCertificate),
+  const timed = facts.trustedTimesMs.length > 0
+  const signedAt = timed ? facts.trustedTimesMs : [atMs]
+  const signing = [
+    ofKey(publisher, facts.window, signedAt),
+    ...facts.path.map((certificate) => ofCertificate(certificate, signedAt)),
   ]
-  const findings = limits.flatMap((limit) => checkLimit(limit, atMs))
-  const ends = limits.flatMap(({ untilMs }) => (untilMs === undefined ? [] : [untilMs]))
-  const starts = limits.flatMap(({ fromMs }) => (fromMs === undefined ? [] : [fromMs - 1]))
+  const limits = [...publisherLimits(publisher, facts, atMs), ...signing]
+  const findings = limits.flatMap(checkLimit)
+  // What held at a trusted time holds for ever.
+  const moving = timed ? limits.filter((limit) => !signing.includes(limit)) : limits
+  const ends = moving.flatMap(({ untilMs }) => (untilMs === undefined ? [] : [untilMs]))
+  const starts = moving.flatMap(({ fromMs }) => (fromMs === undefined ? [] : [fromMs - 1]))
   const expiresAtMs = ends.length === 0 ? undefined : Math.min(...ends)
   const until = expiresAtMs === undefined ? 'without an end' : `until ${toIsoTime(expiresAtMs)}`
   return {
@@ -58,37 +67,53 @@ export function checkExpiry(
 
 function publisherLimits(
   { document, createdAtMs, name }: TrustedPublisher,
-  predicate: SealPredicate | undefined,
-  window: PublisherKey | undefined,
+  facts: {
+    readonly predicate: SealPredicate | undefined
+    readonly trustedTimesMs: readonly number[]
+  },
+  atMs: number,
 ): Limit[] {
   const validity = document.signatureValidityMs
+  const signedAtMs =
+    facts.trustedTimesMs.length > 0 ? Math.min(...facts.trustedTimesMs) : createdAtMs
   return [
     {
+      atMs: [atMs],
       reason: 'seal-expired',
       what: 'the seal (notAfter in its predicate)',
       fix: 'sign again with a later --not-after',
       fromMs: undefined,
-      untilMs: predicate?.notAfterMs,
+      untilMs: facts.predicate?.notAfterMs,
     },
     {
+      atMs: [atMs],
       reason: 'signature-validity',
       what: `the signature validity of the publisher \`${name}\``,
       fix: 'make a new version of the publisher and sign again',
       fromMs: undefined,
-      untilMs: validity === undefined ? undefined : createdAtMs + validity,
-    },
-    {
-      reason: 'key',
-      what: `the window of the key in the publisher \`${name}\``,
-      fix: 'sign with a key that is valid, or change its window in a new version of the publisher',
-      fromMs: window?.notBeforeMs,
-      untilMs: window?.notAfterMs,
+      untilMs: validity === undefined ? undefined : signedAtMs + validity,
     },
   ]
 }
 
-function ofCertificate(certificate: Certificate): Limit {
+function ofKey(
+  { name }: TrustedPublisher,
+  window: PublisherKey | undefined,
+  atMs: readonly number[],
+): Limit {
   return {
+    atMs,
+    reason: 'key',
+    what: `the window of the key in the publisher \`${name}\``,
+    fix: 'sign with a key that is valid, or change its window in a new version of the publisher',
+    fromMs: window?.notBeforeMs,
+    untilMs: window?.notAfterMs,
+  }
+}
+
+function ofCertificate(certificate: Certificate, atMs: readonly number[]): Limit {
+  return {
+    atMs,
     reason: 'certificate',
     what: `the certificate \`${certificate.subjectText}\``,
     fix: 'sign again with a certificate that is valid',
@@ -97,9 +122,12 @@ function ofCertificate(certificate: Certificate): Limit {
   }
 }
 
-function checkLimit({ reason, what, fix, fromMs, untilMs }: Limit, atMs: number): SealFinding[] {
-  const expected = `${what} valid at ${toIsoTime(atMs)}`
-  if (untilMs !== undefined && atMs > untilMs)
+function checkLimit(limit: Limit): SealFinding[] {
+  const { reason, what, fix, fromMs, untilMs } = limit
+  const late = limit.atMs.find((atMs) => untilMs !== undefined && atMs > untilMs)
+  const early = limit.atMs.find((atMs) => fromMs !== undefined && atMs < fromMs)
+  const expected = `${what} valid at ${toIsoTime(late ?? early ?? 0)}`
+  if (untilMs !== undefined && late !== undefined)
     return [
       failed('expiry', reason.includes('-') ? reason : `${reason}-expired`, {
         expected,
@@ -107,7 +135,7 @@ function checkLimit({ reason, what, fix, fromMs, untilMs }: Limit, atMs: number)
         fix,
       }),
     ]
-  if (fromMs !== undefined && atMs < fromMs)
+  if (fromMs !== undefined && early !== undefined)
     return [
       failed('expiry', `${reason}-not-yet-valid`, {
         expected,

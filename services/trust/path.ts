@@ -23,7 +23,6 @@ export type PathResult =
 interface Search {
   readonly intermediates: readonly Certificate[]
   readonly anchors: readonly Certificate[]
-  readonly atMs: number
   readonly cache: VerificationCache
   attempts: number
   found: Certificate[][]
@@ -32,15 +31,16 @@ interface Search {
 }
 
 /**
- * A path from `leaf` to an anchor (RFC 5280 §6, code signing). Prefers one whose certificates are all valid at
- * `atMs`; where there is only one that has expired, that one is given back, for the expiry check to name.
+ * A path from `leaf` to an anchor (RFC 5280 §6, code signing). Prefers one whose certificates are all valid at each of
+ * `timesMs`; where there is only one that has expired, that one is given back, for the expiry check to name.
  */
 export function findPath(
   leaf: Certificate,
   options: {
     readonly intermediates: readonly Certificate[]
     readonly anchors: readonly Certificate[]
-    readonly atMs: number
+    /** The signature's trusted times; with none, the present. */
+    readonly timesMs: readonly number[]
   },
   cache: VerificationCache,
 ): PathResult {
@@ -48,9 +48,19 @@ export function findPath(
   const refusal = refuseLeaf(leaf, pinned)
   if (refusal !== undefined) return { kind: 'none', refusal }
   if (pinned) return { kind: 'path', certificates: [leaf] }
-  const search: Search = { ...options, cache, attempts: 0, found: [], nearest: undefined }
+  const { intermediates, anchors, timesMs } = options
+  const search: Search = {
+    intermediates,
+    anchors,
+    cache,
+    attempts: 0,
+    found: [],
+    nearest: undefined,
+  }
   extend(search, [leaf])
-  const valid = search.found.find((path) => path.every((one) => isValidAt(one, options.atMs)))
+  const valid = search.found.find((path) =>
+    path.every((one) => timesMs.every((atMs) => isValidAt(one, atMs))),
+  )
   const path = valid ?? search.found[0]
   if (path !== undefined) return { kind: 'path', certificates: path }
   return { kind: 'none', refusal: search.nearest?.refusal ?? unknownIssuer(leaf) }

@@ -15,6 +15,7 @@ import type { EvidenceContext } from './signer.ts'
 import { failed, integrityFinding, passed } from './findings.ts'
 import { identityOf } from './identity.ts'
 import { checkRevocation } from './revocation.ts'
+import { findWitnesses } from './witnesses.ts'
 
 /** A report with what the verdict needs beside it. */
 export interface JudgedSeal {
@@ -73,6 +74,7 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
   const stranger = best === undefined ? weighStranger(evidence, candidates, context) : undefined
   const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]
   const { seal, form, statement, signer, digest, unchecked } = evidence
+  const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined)
   const trusted = best !== undefined && findings.every(({ status }) => status === 'passed')
   return {
     report: {
@@ -83,11 +85,11 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
       outcome: trusted ? 'trusted' : 'untrusted',
       signer: identityOf(signer),
       publisher: best === undefined ? undefined : toMatch(best.known.publisher),
-      trustedTimesMs: [],
+      trustedTimesMs: witnessed.times.map(({ atMs }) => atMs),
       expiresAtMs: best?.expiresAtMs,
       counter: (statement?.kind === 'seal' ? statement.predicate.counter : undefined) ?? '0',
       findings,
-      unchecked,
+      unchecked: [...unchecked, ...witnessed.unchecked],
     },
     changesAtMs: identified.flatMap(({ changesAtMs }) => changesAtMs),
   }
@@ -139,7 +141,7 @@ function weighStranger(
         : 'add this key as a publisher (`--key` to verify), or sign with a key of a known one'),
   })
   const { revocations, atMs } = input
-  const facts = { publisher: undefined, path: [], revocations, atMs }
+  const facts = { publisher: undefined, path: [], revocations, trustedTimesMs: [], atMs }
   const revocation = checkRevocation(evidence, facts, cache)
   const expiry = passed('expiry', 'nothing expired', 'no known signer stands behind the seal')
   return { findings: [mismatch, expiry, ...revocation.findings] }

@@ -25,8 +25,8 @@ interface Targets {
 }
 
 /**
- * A seal without trusted time counts as made after every revocation that has taken effect (RULES §4). Certificates
- * and keys are looked up over the whole path: a revoked issuer revokes what it issued.
+ * A seal counts as made before a revocation only where every trusted time of it lies before the effective time; without
+ * a trusted time it counts as made after all that have taken effect (RULES §4). Certificates and keys are looked up over the whole path: a revoked issuer revokes what it issued.
  */
 export function checkRevocation(
   evidence: Evidence,
@@ -34,13 +34,19 @@ export function checkRevocation(
     readonly publisher: TrustedPublisher | undefined
     readonly path: readonly Certificate[]
     readonly revocations: readonly Revocation[]
+    readonly trustedTimesMs: readonly number[]
     readonly atMs: number
   },
   cache: VerificationCache,
 ): RevocationResult {
-  const { publisher, revocations, atMs } = facts
+  const { publisher, revocations, trustedTimesMs, atMs } = facts
+  const isBefore = (effectiveAtMs: number): boolean =>
+    trustedTimesMs.length > 0 && trustedTimesMs.every((signedAtMs) => signedAtMs < effectiveAtMs)
   const targets = toTargets(evidence, facts.publisher, facts.path, cache)
-  const hits = revocations.filter(({ targetKind, target }) => targets[targetKind].includes(target))
+  const hits = revocations.filter(
+    ({ targetKind, target, effectiveAtMs }) =>
+      targets[targetKind].includes(target) && !isBefore(effectiveAtMs),
+  )
   const findings = hits.filter(({ effectiveAtMs }) => effectiveAtMs <= atMs).map(toFinding)
   if (publisher?.status === 'Revoked') findings.push(revokedVersion(publisher))
   return {
