@@ -7,8 +7,12 @@
 export { loadIdentity, type IdentityFiles, type SigningIdentity } from './signing-identity.ts'
 /** Signs a zip in place or beside it; throws INVALID_ARTIFACT, INVALID_SEAL, INVALID_PARAMETER. */
 export { sealFile, type SealRequest, type SealResult } from './seal-file.ts'
-/** A seal as bytes. */
-export { makeSeal, type SealSubject } from './make-seal.ts'
+/** A seal as bytes; throws INVALID_PARAMETER, SIGNER_FAILED. */
+export { makeSeal, type SealMaker, type SealSubject } from './make-seal.ts'
+/** Holders of keys, and those who vouch for a signature. */
+export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
+/** A key in memory; throws INVALID_SEAL where it is weak. */
+export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */
 export { createKey, KEY_TYPES, type KeyType } from './create-key.ts'
 /** A key, certificate, seal or passphrase file, with a cap. */

@@ -1,4 +1,4 @@
-import { createHash, sign } from 'node:crypto'
+import { createHash } from 'node:crypto'
 
 import { digestOf } from '../../services/artifact/index.ts'
 import {
@@ -18,7 +18,14 @@ import {
   type HashName,
   type SignatureScheme,
 } from '../../services/seal/index.ts'
+import type { Attested, Witness } from './signer.ts'
 import type { SigningIdentity } from './signing-identity.ts'
+
+/** Who signs, and who is asked to vouch for the signature. */
+export interface SealMaker {
+  readonly identity: SigningIdentity
+  readonly witness?: Witness
+}
 
 /** What is signed: the artifact without its seal block. */
 export interface SealSubject {
@@ -37,21 +44,31 @@ function schemeFor({ publicKey }: SigningIdentity): { scheme: SignatureScheme; d
   return { scheme: { kind: 'ecdsa', hash: digest }, digest }
 }
 
-function signBytes(identity: SigningIdentity, bytes: Uint8Array): Buffer {
-  const { scheme } = schemeFor(identity)
-  return sign(scheme.kind === 'ed25519' ? null : scheme.hash, bytes, identity.privateKey)
+/** Signs, then asks those who vouch for it. */
+async function signBytes(
+  { identity, witness }: SealMaker,
+  bytes: Uint8Array,
+  payload?: Uint8Array,
+): Promise<Attested & { readonly signature: Uint8Array }> {
+  const { publicKey, leaf } = identity
+  const signature = await identity.signer.sign(schemeFor(identity).scheme, bytes)
+  const made = { signature, publicKey, certificate: leaf?.der, ...(payload && { payload }) }
+  const attested = await witness?.(made)
+  return { signature, timestamps: [], logEntries: [], ...attested }
 }
 
 /**
  * A Sigstore bundle over an in-toto statement that binds what the predicate says. Our own encoder: @sigstore/sign's
  * writes empty members, which the strict profile refuses, and takes 0.4 s to load.
  */
-export function makeStatementBundle(
-  identity: SigningIdentity,
+export async function makeStatementBundle(
+  maker: SealMaker,
   subject: SealSubject,
   predicate: Readonly<Record<string, Json | undefined>>,
-): Uint8Array {
+): Promise<Uint8Array> {
+  const { identity } = maker
   const payload = toPayload(subject, predicate)
+  const made = await signBytes(maker, preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload), payload)
   const fingerprint = identity.publicKey.spkiSha256
   const { leaf, intermediates } = identity
   return encodeBundle({
@@ -60,14 +77,9 @@ export function makeStatementBundle(
       leaf === undefined
         ? { kind: 'key', hint: fingerprint }
         : { kind: 'certificates', certificates: [leaf, ...intermediates].map(({ der }) => der) },
-    content: {
-      kind: 'statement',
-      payload,
-      signature: signBytes(identity, preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload)),
-      keyid: fingerprint,
-    },
-    logEntries: [],
-    timestamps: [],
+    content: { kind: 'statement', payload, signature: made.signature, keyid: fingerprint },
+    logEntries: made.logEntries,
+    timestamps: made.timestamps,
   })
 }
 
@@ -86,7 +98,8 @@ function toPayload(
 }
 
 /** A detached CMS SignedData, as `openssl cms -verify -binary` takes it. */
-export function makeCms(identity: SigningIdentity, subject: SealSubject): Uint8Array {
+export async function makeCms(maker: SealMaker, subject: SealSubject): Promise<Uint8Array> {
+  const { identity } = maker
   const { leaf, intermediates } = identity
   if (leaf === undefined)
     throw new PlatformError('INVALID_PARAMETER', '--format cms wants a certificate: give --cert')
@@ -97,6 +110,7 @@ export function makeCms(identity: SigningIdentity, subject: SealSubject): Uint8A
     messageDigest,
     createHash('sha256').update(leaf.der).digest(),
   )
+  const { signature, timestamps } = await signBytes(maker, signed)
   return encodeCms({
     digest,
     scheme,
@@ -106,25 +120,25 @@ export function makeCms(identity: SigningIdentity, subject: SealSubject): Uint8A
       serial: Buffer.from(leaf.serial, 'hex'),
     },
     signed: { bytes: signed },
-    signature: signBytes(identity, signed),
+    signature,
     certificates: [leaf, ...intermediates].map(({ der }) => der),
-    timestamps: [],
+    timestamps,
   })
 }
 
 /** The seal in this format; a form that cannot bind a predicate refuses one. */
-export function makeSeal(
+export async function makeSeal(
   format: SealFormat,
-  identity: SigningIdentity,
+  maker: SealMaker,
   subject: SealSubject,
   predicate: Readonly<Record<string, Json | undefined>>,
-): Uint8Array {
-  if (format === 'bundle') return makeStatementBundle(identity, subject, predicate)
+): Promise<Uint8Array> {
+  if (format === 'bundle') return await makeStatementBundle(maker, subject, predicate)
   const [bound] = Object.entries(predicate).filter(([, value]) => value !== undefined)
   if (bound !== undefined)
     throw new PlatformError(
       'INVALID_PARAMETER',
       `a CMS cannot bind \`${bound[0]}\`: use --format bundle`,
     )
-  return makeCms(identity, subject)
+  return await makeCms(maker, subject)
 }

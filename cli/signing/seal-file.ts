@@ -16,12 +16,11 @@ import {
 import { encodeSealBlock } from '../../services/seal/index.ts'
 import { collectSeals, judge, publisherFromPem } from '../../services/trust/index.ts'
 import { openFileSource, writeFileFrom } from '../files.ts'
-import { makeSeal } from './make-seal.ts'
+import { makeSeal, type SealMaker } from './make-seal.ts'
 import type { SigningIdentity } from './signing-identity.ts'
 
-export interface SealRequest {
+export interface SealRequest extends SealMaker {
   readonly file: string
-  readonly identity: SigningIdentity
   readonly format: SealFormat
   readonly predicate: Readonly<Record<string, Json | undefined>>
   /** Where the seal goes; into the zip where it is absent. */
@@ -54,7 +53,7 @@ export async function sealFile(request: SealRequest): Promise<SealResult> {
     sha256: artifact.sha256,
     unsealed: unsealedSource(artifact),
   }
-  const bytes = makeSeal(request.format, request.identity, subject, request.predicate)
+  const bytes = await makeSeal(request.format, request, subject, request.predicate)
   const seal: SealInput = { format: request.format, place: 'block', bytes }
   const repeated = present.some((one) => Buffer.from(one.bytes).equals(bytes))
   checkSeals(artifact, repeated ? present : [...present, seal], request.identity)

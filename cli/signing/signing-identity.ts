@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 
 import { PlatformError } from '../../services/model/index.ts'
 import { parsePem } from '../../services/seal/index.ts'
@@ -6,18 +6,19 @@ import {
   isSelfIssued,
   isSignedBy,
   parseCertificate,
-  parsePublicKey,
   publicKeyOf,
   VerificationCache,
   type Certificate,
   type PublicKey,
 } from '../../services/trust/index.ts'
+import { keySigner } from './key-signer.ts'
 import { openPkcs12 } from './pkcs12.ts'
 import { readPassphrase, readSmallFile } from './read-file.ts'
+import type { Signer } from './signer.ts'
 
-/** What signs: a private key, and the certificate and intermediates that go with it, if any. */
+/** What signs, and the certificate and intermediates that go with its key, if any. */
 export interface SigningIdentity {
-  readonly privateKey: KeyObject
+  readonly signer: Signer
   readonly publicKey: PublicKey
   readonly leaf: Certificate | undefined
   /** From the leaf's issuer up, without the root. */
@@ -50,13 +51,15 @@ export function loadIdentity(files: IdentityFiles): SigningIdentity {
   const listed = [files.cert, files.chain].flatMap((path) =>
     path === undefined ? [] : readCertificates(path),
   )
-  return asReadable(() => toIdentity(opened.privateKey, [...listed, ...opened.certificates]))
+  return asReadable(() =>
+    toIdentity(keySigner(opened.privateKey), [...listed, ...opened.certificates]),
+  )
 }
 
-function toIdentity(privateKey: KeyObject, ders: readonly Uint8Array[]): SigningIdentity {
+/** A signer with the certificates that belong to its key. @throws PlatformError INVALID_PARAMETER, INVALID_SEAL */
+export function toIdentity(signer: Signer, ders: readonly Uint8Array[]): SigningIdentity {
   const cache = new VerificationCache()
-  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
-  const publicKey = parsePublicKey(spki, cache)
+  const { publicKey } = signer
   const certificates = ders.map((der) => parseCertificate(der, cache))
   const leaf = certificates.find(
     (one) => publicKeyOf(one, cache).spkiSha256 === publicKey.spkiSha256,
@@ -64,7 +67,7 @@ function toIdentity(privateKey: KeyObject, ders: readonly Uint8Array[]): Signing
   if (leaf === undefined && certificates.length > 0)
     throw refuse('none of the certificates is for the key')
   return {
-    privateKey,
+    signer,
     publicKey,
     leaf,
     intermediates: leaf === undefined ? [] : orderChain(leaf, certificates, cache),

@@ -40,6 +40,7 @@ export const errorTable = {
   INVALID_CODE_SIGNATURE: capital(400, 'InvalidCodeSignatureException'),
   CODE_VERIFICATION_FAILED: capital(400, 'CodeVerificationFailedException'),
   POLICY_DENIED: capital(403, 'AccessDeniedException'),
+  SIGNER_FAILED: capital(502, 'ServiceException'),
   TOO_MANY_REQUESTS: message(429, 'TooManyRequestsException'),
   FUNCTION_NOT_READY: message(409, 'ResourceConflictException'),
   FUNCTION_FAILED: message(502, 'ResourceNotReadyException'),

@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'INVALID_CODE_SIGNATURE'
   | 'CODE_VERIFICATION_FAILED'
   | 'POLICY_DENIED'
+  // whoever holds a key, stamps a time or keeps a log, asked while signing
+  | 'SIGNER_FAILED'
   // running
   | 'TOO_MANY_REQUESTS'
   | 'FUNCTION_NOT_READY'

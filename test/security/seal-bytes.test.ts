@@ -60,9 +60,11 @@ const anyForm = {
   document: { ...byChain.document, forms: ['cms', 'statement'] },
 } as TrustedPublisher
 const sealed = {
-  'a statement by a key': await withSeals(zip, [sealOf(zip, identityOf(key))]),
-  'a CMS with its chain': await withSeals(zip, [sealOf(zip, chain)]),
-  'a statement with its chain': await withSeals(zip, [sealOf(zip, chain, { format: 'bundle' })]),
+  'a statement by a key': await withSeals(zip, [await sealOf(zip, identityOf(key))]),
+  'a CMS with its chain': await withSeals(zip, [await sealOf(zip, chain)]),
+  'a statement with its chain': await withSeals(zip, [
+    await sealOf(zip, chain, { format: 'bundle' }),
+  ]),
 }
 const publishers = [publisher(publicPem(key), { name: 'key' }), anyForm]
 

@@ -52,7 +52,7 @@ function digestOfSeal(seal: SealInput, by: TrustedPublisher): string {
   return judgeZip(zip, [by], { seals: [seal] }).seals[0]?.digest ?? ''
 }
 
-const statement = sealOf(zip, identityOf(key))
+const statement = await sealOf(zip, identityOf(key))
 const bundle = decodeBundle(statement.bytes, 'block')
 const loose = JSON.stringify(JSON.parse(Buffer.from(statement.bytes).toString('utf8')), null, 2)
 
@@ -84,7 +84,7 @@ test.each<[string, SealInput]>([
   ])
 })
 
-const cmsSeal = sealOf(zip, identityOf(leaf, [issuing]))
+const cmsSeal = await sealOf(zip, identityOf(leaf, [issuing]))
 const cms = decodeCms(cmsSeal.bytes, 'block')
 const withDocument = {
   ...acme,
@@ -123,10 +123,10 @@ function twinCertificate(): typeof leaf {
   return { ...leaf, der, pem: encodePem('CERTIFICATE', der) }
 }
 
-test('keeps a certificate revoked by its SHA-256 when it comes back with the twin of its signature', () => {
+test('keeps a certificate revoked by its SHA-256 when it comes back with the twin of its signature', async () => {
   const original =
     judgeZip(zip, [acme], { seals: [cmsSeal] }).seals[0]?.signer?.certificateSha256 ?? ''
-  const again = sealOf(zip, identityOf(twinCertificate(), [issuing]))
+  const again = await sealOf(zip, identityOf(twinCertificate(), [issuing]))
 
   expect(judgeZip(zip, [acme], { seals: [again] }).kind).toBe('trusted')
   expect(
@@ -136,9 +136,9 @@ test('keeps a certificate revoked by its SHA-256 when it comes back with the twi
   ).toEqual(['certificate-revoked'])
 })
 
-test('refuses another certificate of the same key in the place of the one that was bound', () => {
+test('refuses another certificate of the same key in the place of the one that was bound', async () => {
   const other = issue({ issuer: issuing, key: leaf.key, subject: 'board of directors' })
-  const parsed = decodeCms(sealOf(zip, identityOf(other, [issuing])).bytes, 'block')
+  const parsed = decodeCms((await sealOf(zip, identityOf(other, [issuing]))).bytes, 'block')
   const swapped = encodeCms({ ...cms, signer: parsed.signer, certificates: parsed.certificates })
 
   const verdict = judgeZip(zip, [acme], { seals: [{ ...cmsSeal, bytes: swapped }] })

@@ -27,12 +27,11 @@ import {
   collectSeals,
   judge,
   parseCertificate,
-  parsePublicKey,
   publisherFromPem,
   VerificationCache,
   type JudgeInput,
 } from '../../services/trust/index.ts'
-import { makeSeal, type SigningIdentity } from '../../cli/signing/index.ts'
+import { keySigner, makeSeal, type SigningIdentity } from '../../cli/signing/index.ts'
 import { zipOf } from './zip-builder.ts'
 
 /** A throw-away PKI whose certificates can be wrong in one thing at a time, which no CA tool will make. */
@@ -190,16 +189,15 @@ function signatureAlgorithm(key: KeyObject, hash: 'sha256' | 'sha1' | 'md5'): Ui
 
 /** What `loadIdentity` reads from files. */
 export function identityOf(
-  signer: KeyPair | TestCertificate,
+  holder: KeyPair | TestCertificate,
   intermediates: readonly TestCertificate[] = [],
 ): SigningIdentity {
   const cache = new VerificationCache()
-  const key = 'der' in signer ? signer.key : signer
-  const spki = key.publicKey.export({ format: 'der', type: 'spki' })
+  const signer = keySigner(('der' in holder ? holder.key : holder).privateKey)
   return {
-    privateKey: key.privateKey,
-    publicKey: parsePublicKey(spki, cache),
-    leaf: 'der' in signer ? parseCertificate(signer.der, cache) : undefined,
+    signer,
+    publicKey: signer.publicKey,
+    leaf: 'der' in holder ? parseCertificate(holder.der, cache) : undefined,
     intermediates: intermediates.map(({ der }) => parseCertificate(der, cache)),
   }
 }
@@ -240,7 +238,7 @@ export function readAll(source: ByteSource): Uint8Array {
 }
 
 /** A seal over the artifact as `lacre sign` makes it. */
-export function sealOf(
+export async function sealOf(
   artifact: Artifact,
   identity: SigningIdentity,
   options: {
@@ -248,10 +246,10 @@ export function sealOf(
     readonly place?: SealInput['place']
     readonly predicate?: Parameters<typeof makeSeal>[3]
   } = {},
-): SealInput {
+): Promise<SealInput> {
   const format = options.format ?? (identity.leaf === undefined ? 'bundle' : 'cms')
   const subject = { name: 'f.zip', sha256: artifact.sha256, unsealed: unsealedSource(artifact) }
-  const bytes = makeSeal(format, identity, subject, options.predicate ?? {})
+  const bytes = await makeSeal(format, { identity }, subject, options.predicate ?? {})
   return { format, place: options.place ?? 'block', bytes }
 }
 

@@ -1,10 +1,9 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 
-import { makeSeal } from '../../cli/signing/index.ts'
+import { keySigner, makeSeal } from '../../cli/signing/index.ts'
 import { openArtifact, unsealedSource, withSealBlock } from '../../services/artifact/index.ts'
 import { bufferSource, type Json } from '../../services/model/index.ts'
 import { encodeSealBlock } from '../../services/seal/index.ts'
-import { VerificationCache, parsePublicKey } from '../../services/trust/index.ts'
 
 /** A seal (Sigstore bundle over our statement) by this key over the unsealed bytes of a zip. */
 export async function bundleSeal(
@@ -13,11 +12,11 @@ export async function bundleSeal(
   predicate: Readonly<Record<string, Json>> = {},
 ): Promise<Uint8Array> {
   const artifact = await openArtifact(bufferSource(zip))
-  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
-  const publicKey = parsePublicKey(spki, new VerificationCache())
-  const identity = { privateKey, publicKey, leaf: undefined, intermediates: [] }
+  const signer = keySigner(privateKey)
+  const { publicKey } = signer
+  const identity = { signer, publicKey, leaf: undefined, intermediates: [] }
   const subject = { name: 'code.zip', sha256: artifact.sha256, unsealed: unsealedSource(artifact) }
-  return makeSeal('bundle', identity, subject, predicate)
+  return await makeSeal('bundle', { identity }, subject, predicate)
 }
 
 /** The zip with these seals in its block. */

@@ -67,35 +67,38 @@ describe.skipIf(!there)('with OpenSSL', () => {
   })
   afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-  test.each(Object.keys(kinds) as Kind[])('`openssl cms -verify` accepts our CMS: %s', (kind) => {
-    const name = fileOf(kind)
-    const identity = loadIdentity({ key: at(`${name}.key`), cert: at(`${name}.pem`) })
-    writeFileSync(at('ours.p7s'), sealOf(zip, identity).bytes)
+  test.each(Object.keys(kinds) as Kind[])(
+    '`openssl cms -verify` accepts our CMS: %s',
+    async (kind) => {
+      const name = fileOf(kind)
+      const identity = loadIdentity({ key: at(`${name}.key`), cert: at(`${name}.pem`) })
+      writeFileSync(at('ours.p7s'), (await sealOf(zip, identity)).bytes)
 
-    expect(() =>
-      openssl(
-        'cms',
-        '-verify',
-        '-binary',
-        '-inform',
-        'DER',
-        '-in',
-        'ours.p7s',
-        '-content',
-        'f.zip',
-        '-CAfile',
-        `${name}.pem`,
-        '-purpose',
-        'any',
-        '-out',
-        '/dev/null',
-      ),
-    ).not.toThrow()
-  })
+      expect(() =>
+        openssl(
+          'cms',
+          '-verify',
+          '-binary',
+          '-inform',
+          'DER',
+          '-in',
+          'ours.p7s',
+          '-content',
+          'f.zip',
+          '-CAfile',
+          `${name}.pem`,
+          '-purpose',
+          'any',
+          '-out',
+          '/dev/null',
+        ),
+      ).not.toThrow()
+    },
+  )
 
-  test('`openssl cms -verify` refuses our CMS over another file', () => {
+  test('`openssl cms -verify` refuses our CMS over another file', async () => {
     const identity = loadIdentity({ key: at('rsa.key'), cert: at('rsa.pem') })
-    writeFileSync(at('ours.p7s'), sealOf(zip, identity).bytes)
+    writeFileSync(at('ours.p7s'), (await sealOf(zip, identity)).bytes)
     writeFileSync(at('other.zip'), 'other')
 
     expect(() =>
@@ -229,7 +232,7 @@ describe.skipIf(!there)('with OpenSSL', () => {
 
     expect(Buffer.from(identity.leaf?.der ?? [])).toEqual(derOf(at(`${name}.pem`)))
     expect(
-      judgeWith(kind, sealOf(await openZip(), identity, { place: 'detached' }).bytes).kind,
+      judgeWith(kind, (await sealOf(await openZip(), identity, { place: 'detached' })).bytes).kind,
     ).toBe('trusted')
   })
 
@@ -355,7 +358,7 @@ describe.skipIf(!there)('with OpenSSL', () => {
       cert: at('leaf.pem'),
       chain: at('issuing.pem'),
     })
-    const seal = sealOf(zip, identity)
+    const seal = await sealOf(zip, identity)
     const by = publisher(readFileSync(at('root.pem'), 'latin1'))
 
     expect(judgeZip(zip, [by], { seals: [seal], atMs: Date.now() + DAY_MS }).kind).toBe('trusted')

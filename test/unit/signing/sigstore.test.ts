@@ -43,9 +43,9 @@ function verifyBySigstore(bytes: Uint8Array, pem: string): void {
 
 test.each(['p256', 'ed25519', 'rsa2048'] as const)(
   '@sigstore/verify accepts our bundle by a %s key',
-  (kind) => {
+  async (kind) => {
     const key = keyPair(kind)
-    const seal = sealOf(zip, identityOf(key), { predicate: { kind: 'function' } })
+    const seal = await sealOf(zip, identityOf(key), { predicate: { kind: 'function' } })
 
     expect(() => verifyBySigstore(seal.bytes, publicPem(key))).not.toThrow()
     expect(() => verifyBySigstore(seal.bytes, publicPem(keyPair(kind, 'other')))).toThrow()

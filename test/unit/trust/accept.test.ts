@@ -22,7 +22,7 @@ import {
 
 const key = keyPair()
 const zip = await openZip()
-const artifact = await withSeals(zip, [sealOf(zip, identityOf(key))])
+const artifact = await withSeals(zip, [await sealOf(zip, identityOf(key))])
 const verdict = judgeZip(artifact, [publisher(publicPem(key))])
 const held = { identity: artifact, source: artifact.source }
 

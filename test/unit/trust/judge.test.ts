@@ -39,7 +39,7 @@ const DAY_MS = 86_400_000
 const zip = await openZip()
 const key = keyPair()
 const team = publisher(publicPem(key))
-const sealed = await withSeals(zip, [sealOf(zip, identityOf(key))])
+const sealed = await withSeals(zip, [await sealOf(zip, identityOf(key))])
 
 /** A bundle around any payload, signed as it stands. */
 function bundleOf(
@@ -98,8 +98,8 @@ test('trusts nothing where no publisher is known', () => {
 })
 
 test('reports an unknown signer beside a good seal and lets the good one count', async () => {
-  const stranger = sealOf(zip, identityOf(keyPair()))
-  const both = await withSeals(zip, [stranger, sealOf(zip, identityOf(key))])
+  const stranger = await sealOf(zip, identityOf(keyPair()))
+  const both = await withSeals(zip, [stranger, await sealOf(zip, identityOf(key))])
 
   const verdict = judgeZip(both, [team])
 
@@ -109,8 +109,8 @@ test('reports an unknown signer beside a good seal and lets the good one count',
 
 test('calls a seal moved to another zip tampered, whatever stands beside it', async () => {
   const other = await openZip(zipOf({ 'index.js': 'other' }))
-  const moved = sealOf(zip, identityOf(key))
-  const both = await withSeals(other, [sealOf(other, identityOf(key)), moved])
+  const moved = await sealOf(zip, identityOf(key))
+  const both = await withSeals(other, [await sealOf(other, identityOf(key)), moved])
 
   const verdict = judgeZip(both, [team])
 
@@ -119,8 +119,8 @@ test('calls a seal moved to another zip tampered, whatever stands beside it', as
   expect(reasonsOf(verdict)).toContain('digest-mismatch')
 })
 
-test('calls a seal whose hint names a known key that did not sign tampered', () => {
-  const good = sealOf(zip, identityOf(key))
+test('calls a seal whose hint names a known key that did not sign tampered', async () => {
+  const good = await sealOf(zip, identityOf(key))
   const text = Buffer.from(good.bytes).toString('utf8')
   const other = identityOf(keyPair())
   const forged = text.replaceAll(identityOf(key).publicKey.spkiSha256, other.publicKey.spkiSha256)
@@ -239,7 +239,7 @@ test.each([
   ['account', { account: '111122223333' }, 'account-binding'],
   ['notAfter', { notAfter: '2026-05-31T00:00:00Z' }, 'seal-expired'],
 ])('holds a seal to the %s it binds', async (_member, predicate, reason) => {
-  const bound = await withSeals(zip, [sealOf(zip, identityOf(key), { predicate })])
+  const bound = await withSeals(zip, [await sealOf(zip, identityOf(key), { predicate })])
 
   const verdict = judgeZip(bound, [team])
 
@@ -255,7 +255,7 @@ test('accepts a seal whose every binding fits, and reads its counter', async () 
     counter: '18446744073709551615',
     notAfter: '2026-06-02T00:00:00Z',
   }
-  const bound = await withSeals(zip, [sealOf(zip, identityOf(key), { predicate })])
+  const bound = await withSeals(zip, [await sealOf(zip, identityOf(key), { predicate })])
 
   const verdict = judgeZip(bound, [team])
 
@@ -316,7 +316,7 @@ const ca = root()
 const issuing = intermediate(ca)
 const leaf = issue({ issuer: issuing, subject: 'acme' })
 const acme = publisher(ca.pem, { name: 'acme' })
-const byCertificate = await withSeals(zip, [sealOf(zip, identityOf(leaf, [issuing]))])
+const byCertificate = await withSeals(zip, [await sealOf(zip, identityOf(leaf, [issuing]))])
 
 function revocation(
   targetKind: Revocation['targetKind'],
@@ -380,7 +380,7 @@ test('holds a certificate to the subjects and alternative names of the publisher
     subject: 'acme',
     altNames: [{ tag: 0x81, value: 'ci@corp.example' }],
   })
-  const zipped = await withSeals(zip, [sealOf(zip, identityOf(named, [issuing]))])
+  const zipped = await withSeals(zip, [await sealOf(zip, identityOf(named, [issuing]))])
   const by = (change: object) =>
     judgeZip(zipped, [{ ...acme, document: { ...acme.document, ...change } } as typeof acme])
 
@@ -399,7 +399,7 @@ test('holds a certificate to the subjects and alternative names of the publisher
 
 test('does not count a statement under a certificate unless the publisher allows that form', async () => {
   const zipped = await withSeals(zip, [
-    sealOf(zip, identityOf(leaf, [issuing]), { format: 'bundle' }),
+    await sealOf(zip, identityOf(leaf, [issuing]), { format: 'bundle' }),
   ])
   const both = {
     ...acme,
@@ -412,8 +412,8 @@ test('does not count a statement under a certificate unless the publisher allows
 
 test('counts one key once, however often it signed and whichever publishers have it', async () => {
   const twice = await withSeals(zip, [
-    sealOf(zip, identityOf(key)),
-    sealOf(zip, identityOf(key), { predicate: { counter: '1' } }),
+    await sealOf(zip, identityOf(key)),
+    await sealOf(zip, identityOf(key), { predicate: { counter: '1' } }),
   ])
   const second = publisher(publicPem(key), { name: 'second' })
 
@@ -460,8 +460,10 @@ test('counts a bare message signature only where the publisher opted in', () => 
   expect(judgeZip(zip, [opted], { detached }).kind).toBe('trusted')
 })
 
-test('names timestamps and log entries as unchecked and takes no time from them', () => {
-  const good = JSON.parse(Buffer.from(sealOf(zip, identityOf(key)).bytes).toString('utf8')) as {
+test('names timestamps and log entries as unchecked and takes no time from them', async () => {
+  const good = JSON.parse(
+    Buffer.from((await sealOf(zip, identityOf(key))).bytes).toString('utf8'),
+  ) as {
     verificationMaterial: Record<string, Json>
   }
   good.verificationMaterial['timestampVerificationData'] = {
@@ -487,7 +489,7 @@ test('names timestamps and log entries as unchecked and takes no time from them'
   expect(verdict.seals[0]?.unchecked).toHaveLength(2)
 })
 
-test('remembers mathematics and no verdict: a revocation counts at once with the same cache', () => {
+test('remembers mathematics and no verdict: a revocation counts at once with the same cache', async () => {
   const cache = new VerificationCache()
   const input = {
     artifact: sealed,
@@ -495,7 +497,7 @@ test('remembers mathematics and no verdict: a revocation counts at once with the
     kind: 'function' as const,
     name: 'checkout',
     account: '000000000000',
-    seals: [sealOf(zip, identityOf(key))],
+    seals: [await sealOf(zip, identityOf(key))],
     publishers: [team],
     revocations: [],
     atMs: AT_MS,
@@ -511,7 +513,7 @@ test.each(['p256', 'p384', 'ed25519', 'rsa2048'] as const)(
   'trusts a statement signed by a %s key',
   async (kind) => {
     const pair = keyPair(kind)
-    const zipped = await withSeals(zip, [sealOf(zip, identityOf(pair))])
+    const zipped = await withSeals(zip, [await sealOf(zip, identityOf(pair))])
 
     expect(judgeZip(zipped, [publisher(publicPem(pair))]).kind).toBe('trusted')
   },
@@ -521,7 +523,7 @@ test.each(['p256', 'p384', 'p521', 'ed25519', 'rsa2048'] as const)(
   'trusts a CMS signed by a pinned %s certificate',
   async (kind) => {
     const pinned = issue({ key: keyPair(kind), usages: [] })
-    const zipped = await withSeals(zip, [sealOf(zip, identityOf(pinned))])
+    const zipped = await withSeals(zip, [await sealOf(zip, identityOf(pinned))])
 
     expect(judgeZip(zipped, [publisher(pinned.pem)]).kind).toBe('trusted')
   },

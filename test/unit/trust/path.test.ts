@@ -37,8 +37,8 @@ const ca = root()
 const issuing = intermediate(ca)
 
 /** The verdict over a detached CMS by this leaf with these certificates beside it. */
-function judgeBy(leaf: TestCertificate, others: readonly TestCertificate[], anchors = [ca]) {
-  const seal = sealOf(zip, identityOf(leaf, others), { place: 'detached' })
+async function judgeBy(leaf: TestCertificate, others: readonly TestCertificate[], anchors = [ca]) {
+  const seal = await sealOf(zip, identityOf(leaf, others), { place: 'detached' })
   const document = {
     kind: 'x509' as const,
     forms: ['cms' as const],
@@ -49,12 +49,12 @@ function judgeBy(leaf: TestCertificate, others: readonly TestCertificate[], anch
   return judgeZip(zip, [publisher(document)], { detached: [seal] })
 }
 
-test('follows a path through intermediates to a root', () => {
-  expect(judgeBy(issue({ issuer: issuing }), [issuing]).kind).toBe('trusted')
+test('follows a path through intermediates to a root', async () => {
+  expect((await judgeBy(issue({ issuer: issuing }), [issuing])).kind).toBe('trusted')
 })
 
-test('takes the intermediates of the publisher where the seal brings none', () => {
-  const seal = sealOf(zip, identityOf(issue({ issuer: issuing })))
+test('takes the intermediates of the publisher where the seal brings none', async () => {
+  const seal = await sealOf(zip, identityOf(issue({ issuer: issuing })))
   const document = publisherFromPem(ca.pem + issuing.pem)
 
   expect(judgeZip(zip, [publisher(document)], { seals: [seal] }).kind).toBe('trusted')
@@ -75,8 +75,8 @@ test.each<[string, CertificateSpec, string]>([
   ['an unknown critical extension', { extensions: [CRITICAL] }, 'extension-refused'],
   ['CA:TRUE', { ca: true }, 'ca-as-signer'],
   ['another issuer than the root under the same name', { issuer: root() }, 'certificate-signature'],
-])('refuses a signer with %s', (_title, spec, reason) => {
-  const verdict = judgeBy(issue({ issuer: ca, ...spec }), [])
+])('refuses a signer with %s', async (_title, spec, reason) => {
+  const verdict = await judgeBy(issue({ issuer: ca, ...spec }), [])
 
   expect(verdict.kind).toBe('untrusted')
   expect(reasonsOf(verdict)).toEqual([reason])
@@ -99,29 +99,31 @@ test.each<[string, CertificateSpec, string]>([
   ],
   ['a 1024-bit RSA key', { key: keyPair('rsa1024') }, 'weak-key'],
   ['a key on a curve that is not accepted', { key: keyPair('secp256k1') }, 'weak-key'],
-])('refuses an issuer with %s', (_title, spec, reason) => {
+])('refuses an issuer with %s', async (_title, spec, reason) => {
   const bad = intermediate(ca, spec)
 
-  const verdict = judgeBy(issue({ issuer: bad }), [bad])
+  const verdict = await judgeBy(issue({ issuer: bad }), [bad])
 
   expect(verdict.kind).toBe('untrusted')
   expect(reasonsOf(verdict)).toEqual([reason])
 })
 
-test('refuses a path longer than a pathLenConstraint allows', () => {
+test('refuses a path longer than a pathLenConstraint allows', async () => {
   const short = intermediate(ca, { subject: 'short', pathLength: 0 })
   const below = intermediate(short, { subject: 'below' })
 
-  expect(reasonsOf(judgeBy(issue({ issuer: below }), [below, short]))).toEqual(['path-length'])
-  expect(judgeBy(issue({ issuer: short }), [short]).kind).toBe('trusted')
+  expect(reasonsOf(await judgeBy(issue({ issuer: below }), [below, short]))).toEqual([
+    'path-length',
+  ])
+  expect((await judgeBy(issue({ issuer: short }), [short])).kind).toBe('trusted')
 })
 
-test('refuses a certificate signed with SHA-1 below the root, and takes a root that signed itself so', () => {
+test('refuses a certificate signed with SHA-1 below the root, and takes a root that signed itself so', async () => {
   const rsa = keyPair('rsa2048')
   const oldRoot = root({ key: rsa, hash: 'sha1' })
 
-  const weak = judgeBy(issue({ issuer: oldRoot, hash: 'sha1' }), [], [oldRoot])
-  const fine = judgeBy(issue({ issuer: oldRoot }), [], [oldRoot])
+  const weak = await judgeBy(issue({ issuer: oldRoot, hash: 'sha1' }), [], [oldRoot])
+  const fine = await judgeBy(issue({ issuer: oldRoot }), [], [oldRoot])
 
   expect(reasonsOf(weak)).toEqual(['weak-algorithm'])
   expect(fine.kind).toBe('trusted')
@@ -132,58 +134,60 @@ test.each<[string, CertificateSpec]>([
   ['the leaf, not yet', { fromMs: AT_MS + 1_000 }],
 ])(
   'fails the expiry check, not the mismatch check, where %s is out of its time',
-  (_title, spec) => {
-    const verdict = judgeBy(issue({ issuer: ca, ...spec }), [])
+  async (_title, spec) => {
+    const verdict = await judgeBy(issue({ issuer: ca, ...spec }), [])
 
     const failed = verdict.findings.filter(({ status }) => status === 'failed')
     expect(failed.map(({ rule }) => rule)).toEqual(['expiry'])
   },
 )
 
-test('prefers a path whose certificates are valid over an expired one', () => {
+test('prefers a path whose certificates are valid over an expired one', async () => {
   const key = keyPair()
   const expired = intermediate(ca, { key, untilMs: AT_MS - YEAR_MS / 2 })
   const renewed = intermediate(ca, { key, serial: 8 })
   const leaf = issue({ issuer: renewed })
 
-  expect(judgeBy(leaf, [expired, renewed]).kind).toBe('trusted')
-  expect(reasonsOf(judgeBy(leaf, [expired]))).toEqual(['certificate-expired'])
+  expect((await judgeBy(leaf, [expired, renewed])).kind).toBe('trusted')
+  expect(reasonsOf(await judgeBy(leaf, [expired]))).toEqual(['certificate-expired'])
 })
 
-test('fails the expiry check where the root has expired', () => {
+test('fails the expiry check where the root has expired', async () => {
   const old = root({ untilMs: AT_MS - 1_000 })
 
-  expect(reasonsOf(judgeBy(issue({ issuer: old }), [], [old]))).toEqual(['certificate-expired'])
+  expect(reasonsOf(await judgeBy(issue({ issuer: old }), [], [old]))).toEqual([
+    'certificate-expired',
+  ])
 })
 
-test('lets a pinned end-entity certificate trust itself alone and issue nothing', () => {
+test('lets a pinned end-entity certificate trust itself alone and issue nothing', async () => {
   const pinned = issue({ usages: [], keyUsage: 0 })
   const child = issue({ issuer: pinned, subject: 'child' })
 
-  expect(judgeBy(pinned, [], [pinned]).kind).toBe('trusted')
-  expect(reasonsOf(judgeBy(child, [], [pinned]))).toEqual(['issuer-no-ca'])
+  expect((await judgeBy(pinned, [], [pinned])).kind).toBe('trusted')
+  expect(reasonsOf(await judgeBy(child, [], [pinned]))).toEqual(['issuer-no-ca'])
 })
 
-test('does not take another certificate of the pinned name and key for the pinned one', () => {
+test('does not take another certificate of the pinned name and key for the pinned one', async () => {
   const pinned = issue({ usages: [] })
   const twin = issue({ key: pinned.key, serial: 9 })
 
-  expect(judgeBy(twin, [], [pinned]).kind).toBe('untrusted')
+  expect((await judgeBy(twin, [], [pinned])).kind).toBe('untrusted')
 })
 
-test('refuses a pinned certificate that names other usages', () => {
+test('refuses a pinned certificate that names other usages', async () => {
   const pinned = issue({ usages: ['1.3.6.1.5.5.7.3.1'] })
 
-  expect(reasonsOf(judgeBy(pinned, [], [pinned]))).toEqual(['extended-key-usage'])
+  expect(reasonsOf(await judgeBy(pinned, [], [pinned]))).toEqual(['extended-key-usage'])
 })
 
-test('ends on certificates that issue each other in a circle', () => {
+test('ends on certificates that issue each other in a circle', async () => {
   const [keyA, keyB] = [keyPair(), keyPair()]
   const a = root({ subject: 'a', key: keyA })
   const b = root({ subject: 'b', key: keyB })
   const aByB = issue({ subject: 'a', key: keyA, issuer: b, ca: true, keyUsage: 0x06, usages: [] })
   const bByA = issue({ subject: 'b', key: keyB, issuer: a, ca: true, keyUsage: 0x06, usages: [] })
-  const seal = sealOf(zip, identityOf(issue({ issuer: a })), { place: 'detached' })
+  const seal = await sealOf(zip, identityOf(issue({ issuer: a })), { place: 'detached' })
   const document = {
     kind: 'x509' as const,
     forms: ['cms' as const],

@@ -1,0 +1,14 @@
+import { createPublicKey, sign, type KeyObject } from 'node:crypto'
+
+import { parsePublicKey, VerificationCache } from '../../services/trust/index.ts'
+import type { Signer } from './signer.ts'
+
+/** A private key in this process's memory. @throws PlatformError INVALID_SEAL where its public half is weak */
+export function keySigner(privateKey: KeyObject): Signer {
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
+  return {
+    publicKey: parsePublicKey(spki, new VerificationCache()),
+    sign: (scheme, bytes) =>
+      Promise.resolve(sign(scheme.kind === 'ed25519' ? null : scheme.hash, bytes, privateKey)),
+  }
+}

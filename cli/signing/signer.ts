@@ -1,0 +1,34 @@
+import type { Json } from '../../services/model/index.ts'
+import type { SignatureScheme } from '../../services/seal/index.ts'
+import type { PublicKey } from '../../services/trust/index.ts'
+
+/** Whatever holds the private key: a file, a token, a KMS. */
+export interface Signer {
+  readonly publicKey: PublicKey
+  /**
+   * A signature over exactly these bytes in this scheme; ECDSA in DER.
+   * @throws PlatformError INVALID_PARAMETER where the key makes no such signature, SIGNER_FAILED where its holder refuses
+   */
+  sign(scheme: SignatureScheme, bytes: Uint8Array): Promise<Uint8Array>
+  /** Lets go of the holder: logs out of a token, forgets a one-time key. */
+  close?(): Promise<void>
+}
+
+/** A signature just made, for others to vouch for: what a timestamp authority or a log is asked about. */
+export interface MadeSignature {
+  readonly signature: Uint8Array
+  readonly publicKey: PublicKey
+  /** DER of the signing certificate, where there is one. */
+  readonly certificate: Uint8Array | undefined
+  /** The DSSE payload (in-toto statement); absent for a CMS. */
+  readonly payload?: Uint8Array
+}
+
+/** What others said of it, as a bundle holds it (CMS holds the timestamps). */
+export interface Attested {
+  readonly timestamps: readonly Uint8Array[]
+  readonly logEntries: readonly Json[]
+}
+
+/** Asks timestamp authorities and logs. @throws PlatformError SIGNER_FAILED */
+export type Witness = (made: MadeSignature) => Promise<Attested>
