@@ -18,6 +18,7 @@ export const governedTables = {
   publisher_version: ['publisher_id', 'version'],
   revocation: ['id'],
   code_signing_config: ['id'],
+  signing_requirement: ['config_id'],
   function_name: ['name'],
   function: ['id'],
   function_version: ['id'],

@@ -6,7 +6,7 @@ import {
   type Sha256,
   type TrustedPublisher,
 } from '../model/index.ts'
-import type { PublisherVersionTable, Reader, Writer } from '../store/index.ts'
+import type { PublisherTable, PublisherVersionTable, Reader, Writer } from '../store/index.ts'
 
 export type PublisherStatus = PublisherVersionTable['status']
 
@@ -24,7 +24,7 @@ export interface PublisherVersion {
 export interface Publisher {
   readonly id: string
   readonly name: string
-  readonly kind: PublisherDocument['kind']
+  readonly kind: PublisherTable['kind']
   readonly createdAtMs: number
   /** Oldest first. */
   readonly versions: readonly PublisherVersion[]

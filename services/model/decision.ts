@@ -1,6 +1,7 @@
 import type { Principal } from './principal.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Sha256 } from './digest.ts'
+import type { SigningRequirements } from './publisher.ts'
 import type { Verdict } from './verdict.ts'
 
 /** One rule looked at. All are looked at; a refusal tells all of them (promise P6). */
@@ -48,6 +49,8 @@ export interface SigningConfigFacts {
   readonly arn: string
   readonly policy: 'Warn' | 'Enforce'
   readonly allowedPublishers: readonly string[]
+  /** Absent where one signer is enough. */
+  readonly requirements?: SigningRequirements
 }
 
 /** All that a decision is a function of: plain JSON; its RFC 8785 SHA-256 is the facts digest (CONTRACTS). */

@@ -34,13 +34,17 @@ export type {
 } from './verdict.ts'
 export type {
   KeyPublisherDocument,
+  KeySuccession,
+  ManagedPublisherDocument,
   PublisherDocument,
   PublisherCheck,
   PublisherKey,
   Revocation,
   RevocationTarget,
+  SigningRequirements,
   TimestampAuthority,
   TrustedPublisher,
+  ValidityPeriod,
   X509PublisherDocument,
 } from './publisher.ts'
 export type {

@@ -34,9 +34,38 @@ interface PublisherCommon {
   readonly checks?: Readonly<Partial<Record<PublisherCheck, 'enforce' | 'log'>>>
 }
 
+/**
+ * One key took over from another: both are the same signer for a threshold (APK Signature Scheme v3 and TUF roots do
+ * likewise). It trusts nobody: who may sign now stands in `keys`.
+ */
+export interface KeySuccession {
+  /** SubjectPublicKeyInfo, PEM. */
+  readonly predecessorPem: string
+  readonly successorPem: string
+  /** The predecessor's signature over the succession, base64; absent where an administrator declared it. */
+  readonly signature?: string
+}
+
 export interface KeyPublisherDocument extends PublisherCommon {
   readonly kind: 'key'
   readonly keys: readonly PublisherKey[]
+  readonly lineage?: readonly KeySuccession[]
+}
+
+/** How long signatures of a managed publisher stay good, as AWS Signer words it. */
+export interface ValidityPeriod {
+  readonly value: number
+  readonly type: 'DAYS' | 'MONTHS' | 'YEARS'
+}
+
+/** A publisher whose private key the service made and keeps (AWS Signer's signing profile); nobody else ever has it. */
+export interface ManagedPublisherDocument extends PublisherCommon {
+  readonly kind: 'managed'
+  /** P-384, SubjectPublicKeyInfo, PEM. */
+  readonly publicKeyPem: string
+  readonly platformId: 'AWSLambda-SHA384-ECDSA'
+  readonly validityPeriod: ValidityPeriod
+  readonly lineage?: readonly KeySuccession[]
 }
 
 export interface X509PublisherDocument extends PublisherCommon {
@@ -52,7 +81,8 @@ export interface X509PublisherDocument extends PublisherCommon {
   }[]
 }
 
-export type PublisherDocument = KeyPublisherDocument | X509PublisherDocument
+export type PublisherDocument =
+  KeyPublisherDocument | X509PublisherDocument | ManagedPublisherDocument
 
 /** One immutable version of a publisher, as `trust` sees it. */
 export interface TrustedPublisher {
@@ -66,6 +96,12 @@ export interface TrustedPublisher {
   readonly document: PublisherDocument
   /** Named by the code signing config at hand (every one, where there is no config). */
   readonly allowed: boolean
+}
+
+/** How many signers must stand behind an artifact; counted by RULES §4: no key, identity or publisher twice. */
+export interface SigningRequirements {
+  readonly minSigners: number
+  readonly minPublishers: number
 }
 
 export type RevocationTarget = 'publisher' | 'publisher-version' | 'certificate' | 'key' | 'seal'

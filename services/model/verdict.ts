@@ -22,6 +22,8 @@ export interface SignerIdentity {
   readonly subject?: string
   readonly issuer?: string
   readonly certificateSha256?: Sha256
+  /** Names the lineage that this key stands in (the smallest fingerprint of its keys): one signer for thresholds. */
+  readonly lineage?: Sha256
 }
 
 /** AWS's four checks, by AWS's names. */
@@ -29,7 +31,8 @@ export type SealRule = 'integrity' | 'mismatch' | 'expiry' | 'revocation'
 
 export interface SealFinding {
   readonly rule: SealRule
-  readonly status: 'passed' | 'failed'
+  /** `warned`: failed, and the publisher has this check logged instead of enforced. */
+  readonly status: 'passed' | 'warned' | 'failed'
   /** One stable word per cause: `digest-mismatch`, `unknown-signer`, `publisher-revoked` … */
   readonly reason?: string
   readonly expected: string
@@ -56,6 +59,10 @@ export interface SealReport {
   readonly outcome: 'trusted' | 'untrusted' | 'tampered'
   readonly signer: SignerIdentity | undefined
   readonly publisher: PublisherMatch | undefined
+  /** Ids of every publisher for which it counts: thresholds match seals and publishers one to one. */
+  readonly countsFor?: readonly string[]
+  /** What the signature says; absent where it could not be read or says nothing but itself. */
+  readonly meaning?: 'seal' | 'vouch' | 'attestation'
   /** Trusted times only (RULES §4), milliseconds. */
   readonly trustedTimesMs: readonly number[]
   readonly expiresAtMs: number | undefined

@@ -73,9 +73,10 @@ function toCheck(facts: Facts, subject: SubjectFacts, finding: SealFinding): Dec
 
 function statusOf(facts: Facts, finding: SealFinding): DecisionCheck['status'] {
   // AWS: the integrity check blocks under Warn too; and here also where no config is attached (DESIGN §5).
-  if (finding.rule === 'integrity') return finding.status
+  if (finding.rule === 'integrity') return finding.status === 'passed' ? 'passed' : 'failed'
   if (facts.signingConfig === null) return 'skipped'
-  if (finding.status === 'passed') return 'passed'
+  // `warned`: the publisher has this check logged instead of enforced (DESIGN §5).
+  if (finding.status !== 'failed') return finding.status
   return facts.signingConfig.policy === 'Enforce' ? 'failed' : 'warned'
 }
 

@@ -24,11 +24,13 @@ export { encodeSignedAttributes } from './cms-attributes.ts'
 /** In-toto statements by the subject rule, and DSSE's encoding of what is signed; throws INVALID_SEAL. */
 export {
   encodeSealStatement,
+  encodeVouchStatement,
   parseStatement,
   preAuthEncoding,
   STATEMENT_PAYLOAD_TYPE,
   type SealPredicate,
   type Statement,
+  type VouchPredicate,
 } from './statement.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
 export { readDer, TAG, type Der } from './der-reader.ts'

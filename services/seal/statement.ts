@@ -5,6 +5,7 @@ import { toList, toMembers, toObject, toText, type Members } from './members.ts'
 /** RULES §4: exactly this payload type; anything else is no in-toto statement. */
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json'
 export const SEAL_PREDICATE_TYPE = 'urn:lacre:seal:v1'
+export const VOUCH_PREDICATE_TYPE = 'urn:lacre:vouch:v1'
 const STATEMENT_V1 = 'https://in-toto.io/Statement/v1'
 const STATEMENT_V01 = 'https://in-toto.io/Statement/v0.1'
 const STATEMENT_SIZE_LIMIT_BYTES = 131_072
@@ -23,8 +24,18 @@ export interface SealPredicate {
   readonly notAfterMs?: number
 }
 
+/** For which functions somebody answers for somebody else's bytes, and until when: all of it is required but `account`. */
+export interface VouchPredicate {
+  /** Globs over function names; `*` stays within one segment. */
+  readonly names: readonly string[]
+  readonly account?: string
+  readonly notAfterMs: number
+}
+
 export type Statement =
   | { readonly kind: 'seal'; readonly subject: string; readonly predicate: SealPredicate }
+  /** No seal: it admits by digest what somebody else made (RULES §4). */
+  | { readonly kind: 'vouch'; readonly subject: string; readonly predicate: VouchPredicate }
   /** Somebody's attestation: never a seal, whoever signed it. */
   | {
       readonly kind: 'attestation'
@@ -44,9 +55,15 @@ export function parseStatement(payload: Uint8Array): Statement {
     )
   const document = toObject(parseJson(payload, 'the statement'), 'the statement')
   const predicateType = toText(document['predicateType'], 'predicateType')
-  return predicateType === SEAL_PREDICATE_TYPE
-    ? parseSeal(document)
-    : parseAttestation(document, predicateType)
+  if (predicateType === SEAL_PREDICATE_TYPE) {
+    const { subject, predicate } = parseOwn(document, 'a seal')
+    return { kind: 'seal', subject, predicate: parsePredicate(predicate) }
+  }
+  if (predicateType === VOUCH_PREDICATE_TYPE) {
+    const { subject, predicate } = parseOwn(document, 'a vouch')
+    return { kind: 'vouch', subject, predicate: parseVouch(predicate) }
+  }
+  return parseAttestation(document, predicateType)
 }
 
 /** Strict JSON of a seal; what is wrong with it is a wrong seal. */
@@ -58,24 +75,24 @@ export function parseJson(bytes: Uint8Array, what: string): Json {
   }
 }
 
-function parseSeal(document: Members): Statement {
-  const statement = toMembers(
-    document as Json,
-    ['_type', 'subject', 'predicateType', 'predicate'],
-    'the statement',
-  )
+/** What our own statements share: v1, one subject, nothing unknown. */
+function parseOwn(
+  document: Members,
+  what: string,
+): { readonly subject: string; readonly predicate: Json | undefined } {
+  const known = ['_type', 'subject', 'predicateType', 'predicate']
+  const statement = toMembers(document as Json, known, 'the statement')
   if (statement['_type'] !== STATEMENT_V1)
-    throw malformed('statement-type', `a seal is a statement of the type \`${STATEMENT_V1}\``)
+    throw malformed('statement-type', `${what} is a statement of the type \`${STATEMENT_V1}\``)
   const subjects = toList(statement['subject'], 'subject')
   if (subjects.length !== 1)
     throw malformed(
       'subject-count',
-      `a seal has exactly one subject, this one has ${subjects.length}`,
+      `${what} has exactly one subject, this one has ${subjects.length}`,
     )
   return {
-    kind: 'seal',
     subject: subjectDigest(subjects[0], ['name', 'digest']),
-    predicate: parsePredicate(statement['predicate']),
+    predicate: statement['predicate'],
   }
 }
 
@@ -121,6 +138,19 @@ function parsePredicate(value: Json | undefined): SealPredicate {
   }
 }
 
+/** A vouch without a scope or an end would be a blank cheque. */
+function parseVouch(value: Json | undefined): VouchPredicate {
+  const predicate = toMembers(value, ['names', 'account', 'notAfter'], 'the predicate')
+  const { names, account, notAfter } = predicate
+  if (names === undefined || notAfter === undefined)
+    throw malformed('predicate', 'a vouch has `names` and `notAfter` in its predicate')
+  return {
+    names: toNames(names),
+    ...(account !== undefined && { account: toAccount(account) }),
+    notAfterMs: toNotAfter(notAfter),
+  }
+}
+
 function toKind(value: Json): 'function' | 'layer' {
   if (value !== 'function' && value !== 'layer')
     throw malformed('predicate', '`kind` in the predicate is neither `function` nor `layer`')
@@ -163,16 +193,32 @@ function toNotAfter(value: Json): number {
   return ms
 }
 
+interface StatementSubject {
+  readonly name: string
+  readonly sha256: string
+}
+type Predicate = { readonly [name: string]: Json | undefined }
+
 /** The payload of a seal over this digest: canonical JSON, so that the same seal is the same bytes. */
-export function encodeSealStatement(
-  subject: { readonly name: string; readonly sha256: string },
-  predicate: { readonly [name: string]: Json | undefined },
+export function encodeSealStatement(subject: StatementSubject, predicate: Predicate): Uint8Array {
+  return encodeOwn(SEAL_PREDICATE_TYPE, subject, predicate)
+}
+
+/** The payload of a vouch for these bytes. */
+export function encodeVouchStatement(subject: StatementSubject, predicate: Predicate): Uint8Array {
+  return encodeOwn(VOUCH_PREDICATE_TYPE, subject, predicate)
+}
+
+function encodeOwn(
+  predicateType: string,
+  subject: StatementSubject,
+  predicate: Predicate,
 ): Uint8Array {
   const payload = Buffer.from(
     canonicalJson({
       _type: STATEMENT_V1,
       subject: [{ name: subject.name, digest: { sha256: subject.sha256 } }],
-      predicateType: SEAL_PREDICATE_TYPE,
+      predicateType,
       predicate,
     }),
   )

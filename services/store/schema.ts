@@ -18,6 +18,7 @@ export interface Schema {
   publisher_version: PublisherVersionTable
   revocation: RevocationTable
   code_signing_config: CodeSigningConfigTable
+  signing_requirement: SigningRequirementTable
   function_name: FunctionNameTable
   function: FunctionTable
   function_version: FunctionVersionTable
@@ -108,7 +109,7 @@ export interface DetachedSealTable {
 
 export interface PublisherTable {
   id: string
-  kind: 'key' | 'x509'
+  kind: 'key' | 'x509' | 'oidc' | 'managed'
   /** Unique for ever: names are never reused. */
   name: string
   created_at: number
@@ -145,6 +146,14 @@ export interface CodeSigningConfigTable {
   /** JSON: `[{arn, publisherId, version} | {arn, publisherId: null, version: null}]`, resolved when saved (RULES §4). */
   publishers: string
   tags: string
+  last_modified: number
+}
+
+/** Beside a code signing config: AWS's shape has no place for it. */
+export interface SigningRequirementTable {
+  config_id: string
+  min_signers: number
+  min_publishers: number
   last_modified: number
 }
 

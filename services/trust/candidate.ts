@@ -1,5 +1,6 @@
 import type { PublisherKey, SealFinding } from '../model/index.ts'
 import { checkBinding } from './binding.ts'
+import { applyChecks } from './checks.ts'
 import type { Certificate } from './certificate.ts'
 import type { Evidence } from './evidence.ts'
 import type { EvidenceContext } from './signer.ts'
@@ -9,6 +10,7 @@ import { fitsSubjects } from './identity.ts'
 import { findPath, type PathRefusal } from './path.ts'
 import type { KnownPublisher } from './publisher-material.ts'
 import { checkRevocation } from './revocation.ts'
+import { checkVouch } from './vouch.ts'
 import { findWitnesses, type Witnessed } from './witnesses.ts'
 
 /** One seal beside one publisher: whether it is the publisher's, and what stands against it. */
@@ -43,7 +45,7 @@ export function weighCandidate(
   const expiry = checkExpiry(
     publisher,
     {
-      predicate: statement?.kind === 'seal' ? statement.predicate : undefined,
+      statement: statement?.kind === 'attestation' ? undefined : statement,
       window: found.window,
       path: found.path,
       trustedTimesMs,
@@ -57,11 +59,10 @@ export function weighCandidate(
     kind: 'identified',
     known,
     witnessed,
-    findings: [
-      ...checkMismatch(evidence, known, context),
-      ...expiry.findings,
-      ...revocation.findings,
-    ],
+    findings: applyChecks(
+      [...checkMismatch(evidence, known, context), ...expiry.findings, ...revocation.findings],
+      publisher.document.checks,
+    ),
     expiresAtMs: expiry.expiresAtMs,
     changesAtMs: [...expiry.changesAtMs, ...revocation.changesAtMs],
   }
@@ -104,9 +105,10 @@ function checkMismatch(
   { publisher }: KnownPublisher,
   { input, known }: EvidenceContext,
 ): SealFinding[] {
-  const findings = [...checkMeaning(evidence, publisher.document.forms), ...checkPurpose(publisher)]
   const { document } = publisher
   const { signer, statement } = evidence
+  const purpose = statement?.kind === 'vouch' ? 'vouch' : 'seal'
+  const findings = [...checkMeaning(evidence, document.forms), ...checkPurpose(publisher, purpose)]
   if (document.kind === 'x509' && signer.kind === 'x509' && !fitsSubjects(document, signer.leaf))
     findings.push(
       failed('mismatch', 'subject', {
@@ -117,6 +119,8 @@ function checkMismatch(
       }),
     )
   if (statement?.kind === 'seal') findings.push(...checkBinding(statement.predicate, input))
+  if (statement?.kind === 'vouch')
+    findings.push(...checkVouch(statement.predicate, evidence.seal.place, input))
   if (!publisher.allowed) {
     const allowed = known.filter((one) => one.publisher.allowed).map((one) => one.publisher)
     const sameName = allowed.find(({ id }) => id === publisher.id)
@@ -153,13 +157,17 @@ function checkMeaning({ form, statement }: Evidence, forms: readonly string[]): 
   ]
 }
 
-function checkPurpose({ document, name }: KnownPublisher['publisher']): SealFinding[] {
-  if (document.purposes.includes('seal')) return []
+/** A signature for a purpose that is not listed counts for nothing and says so: a seal is no vouch, a vouch no seal. */
+function checkPurpose(
+  { document, name }: KnownPublisher['publisher'],
+  purpose: 'seal' | 'vouch',
+): SealFinding[] {
+  if (document.purposes.includes(purpose)) return []
   return [
     failed('mismatch', 'purpose-not-listed', {
-      expected: 'a publisher with the purpose `seal`',
+      expected: `a publisher with the purpose \`${purpose}\``,
       got: `\`${name}\` is for ${document.purposes.join(', ') || 'nothing'}`,
-      fix: 'add the purpose `seal` in a new version of the publisher, or sign for another',
+      fix: `add the purpose \`${purpose}\` in a new version of the publisher, or sign for another`,
     }),
   ]
 }

@@ -102,7 +102,11 @@ function checkBundleDigest(bundle: Bundle, input: JudgeInput): Statement | undef
     return undefined
   }
   const statement = parseStatement(content.payload)
-  checkDigest(statement.kind === 'seal' ? [statement.subject] : statement.subjects, 'sha256', input)
+  checkDigest(
+    statement.kind === 'attestation' ? statement.subjects : [statement.subject],
+    'sha256',
+    input,
+  )
   return statement
 }
 

@@ -4,7 +4,6 @@ import {
   type SealFinding,
   type TrustedPublisher,
 } from '../model/index.ts'
-import type { SealPredicate } from '../seal/index.ts'
 import type { Certificate } from './certificate.ts'
 import { failed, passed } from './findings.ts'
 
@@ -13,6 +12,12 @@ export interface ExpiryResult {
   readonly expiresAtMs: number | undefined
   /** Instants after which this result changes by itself. */
   readonly changesAtMs: readonly number[]
+}
+
+/** What may say inside itself when it ends. */
+interface EndingStatement {
+  readonly kind: 'seal' | 'vouch'
+  readonly predicate: { readonly notAfterMs?: number }
 }
 
 interface Limit {
@@ -33,7 +38,7 @@ interface Limit {
 export function checkExpiry(
   publisher: TrustedPublisher,
   facts: {
-    readonly predicate: SealPredicate | undefined
+    readonly statement: EndingStatement | undefined
     readonly window: PublisherKey | undefined
     readonly path: readonly Certificate[]
     /** Trusted times of the signature; milliseconds. */
@@ -68,22 +73,23 @@ export function checkExpiry(
 function publisherLimits(
   { document, createdAtMs, name }: TrustedPublisher,
   facts: {
-    readonly predicate: SealPredicate | undefined
+    readonly statement: EndingStatement | undefined
     readonly trustedTimesMs: readonly number[]
   },
   atMs: number,
 ): Limit[] {
+  const what = facts.statement?.kind ?? 'seal'
   const validity = document.signatureValidityMs
   const signedAtMs =
     facts.trustedTimesMs.length > 0 ? Math.min(...facts.trustedTimesMs) : createdAtMs
   return [
     {
       atMs: [atMs],
-      reason: 'seal-expired',
-      what: 'the seal (notAfter in its predicate)',
+      reason: `${what}-expired`,
+      what: `the ${what} (notAfter in its predicate)`,
       fix: 'sign again with a later --not-after',
       fromMs: undefined,
-      untilMs: facts.predicate?.notAfterMs,
+      untilMs: facts.statement?.predicate.notAfterMs,
     },
     {
       atMs: [atMs],

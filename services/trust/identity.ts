@@ -1,9 +1,4 @@
-import {
-  sha256,
-  type SignerIdentity,
-  type Verdict,
-  type X509PublisherDocument,
-} from '../model/index.ts'
+import { sha256, type SignerIdentity, type X509PublisherDocument } from '../model/index.ts'
 import type { Certificate } from './certificate.ts'
 import type { Signer } from './signer.ts'
 
@@ -38,19 +33,4 @@ export function fitsSubjects(document: X509PublisherDocument, leaf: Certificate)
       ),
     )
   return subjectFits && altNameFits
-}
-
-/**
- * The signers that count towards a threshold: one per trusted seal, each publisher, each identity and each key once
- * over all kinds (RULES §4).
- */
-export function distinctSigners(verdict: Verdict): readonly SignerIdentity[] {
-  const seen = new Set<string>()
-  return verdict.seals.flatMap(({ outcome, signer, publisher }) => {
-    if (outcome !== 'trusted' || signer === undefined || publisher === undefined) return []
-    const names = [signer.id, signer.spkiSha256, publisher.publisherId]
-    if (names.some((name) => seen.has(name))) return []
-    for (const name of names) seen.add(name)
-    return [signer]
-  })
 }

@@ -17,7 +17,11 @@ export { parsePublisherDocument, publisherFromPem } from './publisher-document.t
 /** What to record to revoke a certificate or key; throws INVALID_PARAMETER. */
 export { revocationTargetsOf } from './targets.ts'
 /** The signers that count towards a threshold, each once. */
-export { distinctSigners } from './identity.ts'
+export { distinctSigners } from './threshold.ts'
+/** What one key signs to make another its successor. */
+export { successionBytes } from './lineage.ts'
+/** What may be set of a managed publisher; its key is the service's to make. Throws INVALID_PARAMETER. */
+export { managedDocument, parseManagedSettings, type ManagedSettings } from './managed-document.ts'
 /** Certificates and keys, parsed strictly; throw INVALID_SEAL. */
 export {
   isSelfIssued,

@@ -3,6 +3,7 @@ import type {
   ByteSource,
   Revocation,
   SealInput,
+  SigningRequirements,
   TrustedPublisher,
 } from '../model/index.ts'
 
@@ -21,4 +22,9 @@ export interface JudgeInput {
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   readonly atMs: number
+  /** Of the function that takes the layer: what a vouch's scope is matched with. Unknown: no vouch counts. */
+  readonly functionName?: string | undefined
+  /** Whether the zip carries AWS Signer's own, unframed signature: reported, trusted by nobody (RULES §4). */
+  readonly awsSigned?: boolean
+  readonly requirements?: SigningRequirements | undefined
 }

@@ -4,6 +4,7 @@ import { failed, passed } from './findings.ts'
 import type { JudgeInput } from './judge-input.ts'
 import { toKnownPublishers } from './publisher-material.ts'
 import { judgeSeal } from './report.ts'
+import { checkThreshold } from './threshold.ts'
 
 /**
  * What the seals of one artifact say about this use of it, at this instant: AWS's four checks by RULES §3 and §4.
@@ -13,12 +14,16 @@ export function judge(input: JudgeInput, cache = new VerificationCache()): Verdi
   const known = toKnownPublishers(input.publishers, cache)
   const judged = input.seals.map((seal) => judgeSeal(seal, { input, known, cache }))
   const seals = judged.map(({ report }) => report)
-  const kind = verdictKind(seals)
+  const found = verdictKind(seals)
+  const threshold = checkThreshold(seals, input.requirements)
+  const short = threshold.some(({ status }) => status === 'failed')
+  // Too few signers: each of them is told as trusted, the artifact is not.
+  const kind = found === 'trusted' && short ? 'untrusted' : found
   const changes = judged.flatMap(({ changesAtMs }) => changesAtMs).filter((ms) => ms >= input.atMs)
   return {
     kind,
     seals,
-    findings: summarize(kind, seals, input),
+    findings: [...summarize(found, seals, input), ...threshold],
     validUntilMs: changes.length === 0 ? undefined : Math.min(...changes),
   }
 }
@@ -37,7 +42,9 @@ function summarize(
 ): readonly SealFinding[] {
   if (kind === 'unsigned') return unsignedFindings(input)
   const deciding =
-    seals.find(({ outcome }) => outcome === kind && kind !== 'untrusted') ??
+    seals
+      .filter(({ outcome }) => outcome === kind && kind !== 'untrusted')
+      .toSorted((a, b) => warnings(a) - warnings(b))[0] ??
     seals.toSorted((a, b) => failures(a) - failures(b))[0]
   const others = seals.filter((seal) => seal !== deciding && kind === 'tampered')
   const broken = others.flatMap(({ outcome, findings }) =>
@@ -52,16 +59,25 @@ function failures({ findings, publisher }: SealReport): number {
   return failing + (publisher === undefined ? 100 : 0)
 }
 
+function warnings({ findings }: SealReport): number {
+  return findings.filter(({ status }) => status === 'warned').length
+}
+
 /** AWS: code without a signature fails the mismatch check. */
-function unsignedFindings({ name, publishers }: JudgeInput): SealFinding[] {
+function unsignedFindings({ name, publishers, awsSigned }: JudgeInput): SealFinding[] {
   const allowed = publishers.filter((publisher) => publisher.allowed)
+  // RULES §4: its digest joins names and bodies without lengths, so that files can be cut anew under it.
+  const foreign = awsSigned === true ? '; aws-signer: unframed, which counts for nothing' : ''
   return [
     passed('integrity', 'no seal that was changed', 'no seal'),
     failed('mismatch', 'unsigned', {
       expected: `a seal by ${allowed.map((one) => `\`${one.name}\``).join(' or ') || 'a publisher'} for \`${name}\``,
-      got: 'no seal, neither in the zip nor beside it',
+      got: `no seal, neither in the zip nor beside it${foreign}`,
       nearest: allowed[0]?.name,
-      fix: 'sign the zip: `lacre sign F.zip --key K.pem`',
+      fix:
+        awsSigned === true
+          ? 'vouch for its SHA-256: `lacre vouch F.zip --key K.pem --name FUNCTION --not-after TIME`'
+          : 'sign the zip: `lacre sign F.zip --key K.pem`',
     }),
     passed('expiry', 'no seal that has expired', 'no seal'),
     passed('revocation', 'nothing revoked', 'no seal'),

@@ -1,17 +1,20 @@
 import {
   PlatformError,
+  type KeyPublisherDocument,
   type PublisherDocument,
   type PublisherKey,
   type SealForm,
 } from '../model/index.ts'
 import { encodePem, parsePem } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
+import { parseChecks } from './checks.ts'
 import { isSelfIssued, parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
+import { parseLineage } from './lineage.ts'
 import { singleBlock } from './publisher-material.ts'
 import { parsePublicKey } from './public-key.ts'
 
 const LIST_LIMIT = 32
-const COMMON = ['kind', 'forms', 'purposes', 'signatureValidityMs']
+const COMMON = ['kind', 'forms', 'purposes', 'signatureValidityMs', 'checks']
 const FORMS: readonly string[] = ['statement', 'message', 'cms'] satisfies SealForm[]
 
 type Members = Readonly<Record<string, unknown>>
@@ -29,12 +32,16 @@ export function parsePublisherDocument(value: unknown): PublisherDocument {
   const document = toMembers(value, 'the publisher')
   const kind = document['kind']
   if (kind !== 'key' && kind !== 'x509')
-    throw kind === 'oidc' || kind === 'managed'
+    throw kind === 'oidc'
       ? new PlatformError(
           'NOT_BUILT',
           `publishers of the kind \`${kind}\` are not built in this version`,
         )
-      : refuse('the kind of a publisher is `key` or `x509`')
+      : refuse(
+          kind === 'managed'
+            ? "the key of a managed publisher is the service's to make, and nobody's to give"
+            : 'the kind of a publisher is `key`, `x509` or `managed`',
+        )
   const common = parseCommon(document, kind)
   return kind === 'key'
     ? { kind, ...common, ...parseKeys(document) }
@@ -49,6 +56,7 @@ function parseCommon(document: Members, kind: 'key' | 'x509') {
   return {
     forms: parseForms(document['forms'], kind),
     purposes,
+    ...parseChecks(document['checks']),
     ...(signatureValidityMs !== undefined && {
       signatureValidityMs: toPositive(signatureValidityMs, '`signatureValidityMs`'),
     }),
@@ -69,14 +77,18 @@ function isForm(form: string): form is SealForm {
   return FORMS.includes(form)
 }
 
-function parseKeys(document: Members): { keys: PublisherKey[] } {
-  refuseUnknown(document, [...COMMON, 'keys'], 'the publisher')
+function parseKeys(document: Members): Pick<KeyPublisherDocument, 'keys' | 'lineage'> {
+  refuseUnknown(document, [...COMMON, 'keys', 'lineage'], 'the publisher')
   const keys = toItems(document['keys'], '`keys`').map((item) => parseKey(item))
   refuseTwice(
     keys.map(({ publicKeyPem }) => publicKeyPem),
     'key',
   )
-  return { keys }
+  const lineage = parseLineage(document['lineage'])
+  const own = new Set(keys.map(({ publicKeyPem }) => publicKeyPem))
+  if (lineage.lineage?.some(({ successorPem }) => !own.has(successorPem)))
+    throw refuse('a successor in `lineage` is none of `keys`')
+  return { keys, ...lineage }
 }
 
 function parseKey(value: unknown): PublisherKey {

@@ -53,6 +53,10 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
       kind: 'key',
       keys: document.keys.map((window) => ({ key: keyOfPem(window.publicKeyPem, cache), window })),
     }
+  if (document.kind === 'managed') {
+    const { publicKeyPem } = document
+    return { kind: 'key', keys: [{ key: keyOfPem(publicKeyPem, cache), window: { publicKeyPem } }] }
+  }
   return {
     kind: 'x509',
     anchors: document.rootsPem.map((pem) => certificateOfPem(pem, cache)),

@@ -14,6 +14,7 @@ import { formOf, gatherEvidence, type Evidence } from './evidence.ts'
 import type { EvidenceContext } from './signer.ts'
 import { failed, integrityFinding, passed } from './findings.ts'
 import { identityOf } from './identity.ts'
+import { lineageOf } from './lineage.ts'
 import { checkRevocation } from './revocation.ts'
 import { findWitnesses } from './witnesses.ts'
 
@@ -75,7 +76,10 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
   const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]
   const { seal, form, statement, signer, digest, unchecked } = evidence
   const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined)
-  const trusted = best !== undefined && findings.every(({ status }) => status === 'passed')
+  const counts = ({ findings: own }: Identified): boolean =>
+    own.every(({ status }) => status !== 'failed')
+  const trusted = best !== undefined && counts(best)
+  const countsFor = identified.filter(counts).map(({ known }) => known.publisher.id)
   return {
     report: {
       digest,
@@ -83,8 +87,10 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
       form,
       place: seal.place,
       outcome: trusted ? 'trusted' : 'untrusted',
-      signer: identityOf(signer),
+      signer: lineageOf(identityOf(signer), context.known),
       publisher: best === undefined ? undefined : toMatch(best.known.publisher),
+      countsFor: [...new Set(countsFor)],
+      ...(statement !== undefined && { meaning: statement.kind }),
       trustedTimesMs: witnessed.times.map(({ atMs }) => atMs),
       expiresAtMs: best?.expiresAtMs,
       counter: (statement?.kind === 'seal' ? statement.predicate.counter : undefined) ?? '0',
@@ -95,10 +101,13 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
   }
 }
 
-/** Fewer failures first; among equals one that the signing config allows. */
-function rank(candidate: Extract<Candidate, { kind: 'identified' }>): number {
-  const failures = candidate.findings.filter(({ status }) => status === 'failed').length
-  return failures * 2 + (candidate.known.publisher.allowed ? 0 : 1)
+type Identified = Extract<Candidate, { kind: 'identified' }>
+
+/** Fewer failures first; among equals one that the signing config allows, then one with fewer warnings. */
+function rank({ findings, known }: Identified): number {
+  const count = (wanted: SealFinding['status']): number =>
+    findings.filter(({ status }) => status === wanted).length
+  return count('failed') * 1_000 + (known.publisher.allowed ? 0 : 500) + count('warned')
 }
 
 function toMatch(publisher: TrustedPublisher): PublisherMatch {
@@ -125,7 +134,7 @@ function weighStranger(
 ): { readonly findings: readonly SealFinding[] } {
   const { signer } = evidence
   const kind = signer.kind
-  const rivals = candidates.filter(({ known }) => known.publisher.document.kind === kind)
+  const rivals = candidates.filter(({ known }) => known.material.kind === kind)
   const nearest = rivals.find(({ known }) => known.publisher.allowed) ?? rivals[0]
   const refusal = candidates.flatMap((one) => (one.kind === 'other' && one.refusal) || [])
   const farthest = refusal.find(({ reason }) => reason !== 'unknown-issuer') ?? refusal[0]
