@@ -4,7 +4,7 @@ import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { dataPaths, type Config } from './config.ts'
-import { ACCESS_KEY_PURPOSE, checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
+import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
   accessKeyRoutes,
   buildServer,
@@ -17,7 +17,7 @@ import {
   isLoopback,
 } from './http/index.ts'
 import { JobRunner } from './jobs/index.ts'
-import { loadMasterKey, openKeys } from './keys/index.ts'
+import { accessKeyBox, loadMasterKey, openKeys } from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
 import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
@@ -194,7 +194,7 @@ async function listen(
   { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
 ): Promise<string> {
   const { host, port, tls, trustProxy, openMetrics } = config
-  const box = accessKeyBox(deps)
+  const box = accessKeyBox(deps.keys)
   const { store, clock, place } = deps
   const authenticator = openAuthenticator({ store, box, clock, place })
   const accessKeys = { box, forget: () => authenticator.forget() }
@@ -220,14 +220,6 @@ async function listen(
   // The router names the scheme of a listener that is not its own wrongly.
   const url = await server.listen({ host, port })
   return tls === undefined ? url : url.replace(/^http:/, 'https:')
-}
-
-/** Secrets of access keys, sealed under the master key for this purpose alone. */
-function accessKeyBox({ keys }: Deps) {
-  return {
-    seal: (plain: string) => keys.seal(ACCESS_KEY_PURPOSE, Buffer.from(plain)),
-    open: (sealed: string) => Buffer.from(keys.open(ACCESS_KEY_PURPOSE, sealed)).toString(),
-  }
 }
 
 function masterKeyOf(config: Config): { file?: string; value?: string } {

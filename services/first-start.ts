@@ -2,6 +2,7 @@ import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSyn
 
 import type { RowRef } from './audit/index.ts'
 import { createAccessKey, newAccessKeyPair } from './auth/index.ts'
+import { accessKeyBox } from './keys/index.ts'
 import { PlatformError, type Place } from './model/index.ts'
 import { record, type Deps } from './operations/index.ts'
 import type { Store } from './store/index.ts'
@@ -9,8 +10,6 @@ import type { Store } from './store/index.ts'
 /** The first slice's one user. */
 const ADMIN_ID = 'usr-admin'
 const ADMIN_KEY_SETTING = 'admin-access-key'
-/** What secrets of access keys are sealed for. */
-export const ACCESS_KEY_PURPOSE = 'access-key'
 
 export interface AdminKey {
   readonly accessKeyId: string
@@ -49,9 +48,7 @@ export async function ensureAdmin(deps: Deps): Promise<AdminKey | undefined> {
     .executeTakeFirst()
   if (known?.status === 'Inactive') return undefined
   if (known !== undefined) {
-    const secretAccessKey = Buffer.from(
-      keys.open(ACCESS_KEY_PURPOSE, known.secret_sealed),
-    ).toString()
+    const secretAccessKey = accessKeyBox(keys).open(known.secret_sealed, known.id)
     return { accessKeyId: known.id, secretAccessKey }
   }
   const pair = newAccessKeyPair(deps.random)
@@ -61,7 +58,7 @@ export async function ensureAdmin(deps: Deps): Promise<AdminKey | undefined> {
 
 async function createAdmin(deps: Deps, pair: { id: string; secret: string }): Promise<void> {
   const { account, region } = deps.place
-  const secretSealed = deps.keys.seal(ACCESS_KEY_PURPOSE, Buffer.from(pair.secret))
+  const secretSealed = accessKeyBox(deps.keys).seal(pair.secret, pair.id)
   const event = { type: 'installation', action: 'lacre:Install', resource: `principal/${ADMIN_ID}` }
   await record(deps, event, async (tx, atMs) => {
     await tx

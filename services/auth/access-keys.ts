@@ -3,9 +3,10 @@ import type { AccessKeyTable, Reader, Writer } from '../store/index.ts'
 
 /** Encrypts and decrypts secrets under the master key; `app.ts` makes it of `keys`. */
 export interface SecretBox {
-  seal(plain: string): string
-  /** @throws PlatformError INTERNAL where the sealed text was changed */
-  open(sealed: string): string
+  /** Bound to the key's id: a box put beside another id does not open. */
+  seal(plain: string, accessKeyId: string): string
+  /** @throws PlatformError INTERNAL where the sealed text was changed or belongs to another key */
+  open(sealed: string, accessKeyId: string): string
 }
 
 export interface AccessKey {

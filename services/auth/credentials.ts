@@ -64,7 +64,7 @@ export class Credentials {
         'The security token included in the request is invalid.',
       )
     }
-    return credentialOf(accessKeyId, principal, this.#box.open(row.secret_sealed))
+    return credentialOf(accessKeyId, principal, this.#box.open(row.secret_sealed, accessKeyId))
   }
 }
 

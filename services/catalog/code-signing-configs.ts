@@ -6,6 +6,7 @@ import {
   type SigningConfigFacts,
 } from '../model/index.ts'
 import type { CodeSigningConfigTable, Reader, Writer } from '../store/index.ts'
+import { findSigningRequirements } from './signing-requirements.ts'
 
 export type SigningPolicy = CodeSigningConfigTable['policy']
 
@@ -187,9 +188,11 @@ export async function signingConfigFor(
 ): Promise<SigningConfigFacts | undefined> {
   const config = await findCodeSigningConfig(reader, place, configId)
   if (config === undefined) return undefined
+  const requirements = await findSigningRequirements(reader, configId)
   return {
     arn: config.arn,
     policy: config.policy,
+    ...(requirements !== undefined && { requirements }),
     allowedPublishers: config.publishers
       .filter((publisher) => publisher.publisherId !== null)
       .map((publisher) => publisher.arn),

@@ -30,6 +30,12 @@ export {
 } from './code-signing-configs.ts'
 /** What the ARNs of a config name at this moment. */
 export { resolveAllowedPublishers } from './code-signing-configs.ts'
+/** How many signers a config demands; writes inside the gate. */
+export {
+  deleteSigningRequirements,
+  findSigningRequirements,
+  putSigningRequirements,
+} from './signing-requirements.ts'
 /** What the gate judges by: policy and the publisher versions that count. */
 export { signingConfigFor } from './code-signing-configs.ts'
 /** Writes, inside the gate. */

@@ -8,6 +8,13 @@ import {
 
 import { PlatformError, type Clock } from '../model/index.ts'
 import { isConstraintError, type SealedKeyTable, type Store, type Writer } from '../store/index.ts'
+import {
+  MANAGED_PREFIX,
+  makeManagedKey,
+  openManagedKey,
+  type ManagedKey,
+  type NewManagedKey,
+} from './managed.ts'
 import type { MasterKey, MasterKeySource } from './master-key.ts'
 
 /** A key the service keeps, for one purpose. */
@@ -29,6 +36,10 @@ export interface Keys {
   hmac(purpose: string, value: string): string
   /** The key of that purpose, an Ed25519 one made at first use: one key, one purpose (RULES §9). */
   signer(purpose: string): Promise<Signer>
+  /** A new key for a managed publisher, kept by the transaction that makes the publisher. */
+  makeManaged(purpose: string): NewManagedKey
+  /** @throws PlatformError INTERNAL where it is not there or was changed */
+  managed(purpose: string): Promise<ManagedKey>
 }
 
 export interface KeysOptions {
@@ -84,8 +95,16 @@ class StoredKeys implements Keys {
     return found
   }
 
+  makeManaged(purpose: string): NewManagedKey {
+    return makeManagedKey(this.#options.masterKey, purpose)
+  }
+
+  async managed(purpose: string): Promise<ManagedKey> {
+    return await openManagedKey(this.#options.masterKey, this.#options.store.reader, purpose)
+  }
+
   async #findOrCreate(purpose: string): Promise<Signer> {
-    if (!/^[a-z][a-z0-9.-]{0,63}$/.test(purpose))
+    if (!/^[a-z][a-z0-9.-]{0,63}$/.test(purpose) || purpose.startsWith(MANAGED_PREFIX))
       throw new PlatformError('INTERNAL', `\`${purpose}\` is no purpose of a key`)
     const row = (await this.#find(purpose)) ?? (await this.#create(purpose))
     const key = openRow(this.#options.masterKey, row)

@@ -31,7 +31,7 @@ export async function createAccessKey(
   parts: Pick<AccessKeyParts, 'box'>,
 ): Promise<{ readonly key: AccessKey; readonly pair: AccessKeyPair; readonly decision: Decision }> {
   const pair = newAccessKeyPair(deps.random)
-  const secretSealed = parts.box.seal(pair.secret)
+  const secretSealed = parts.box.seal(pair.secret, pair.id)
   const principalId = caller.principal.id
   const { result, decision } = await govern(deps, caller, {
     action: 'lacre:CreateAccessKey',

@@ -21,6 +21,8 @@ export interface Examination {
   readonly brokenSeal: string | undefined
   /** Paths that run by themselves or shadow libraries when this is a layer (RULES §8). */
   readonly noteworthyPaths: readonly string[]
+  /** Whether it carries AWS Signer's own, unframed signature. */
+  readonly awsSigned?: boolean
 }
 
 /** A zip that is not yet admitted, with its bytes at hand. */
@@ -41,6 +43,8 @@ export interface Subject {
   readonly name: string
   readonly codeSha256: Sha256
   readonly artifact?: ExaminedArtifact
+  /** Judged alone: its bytes are not kept by this change. */
+  readonly notKept?: boolean
 }
 
 /** What a change is about, read in one snapshot. */

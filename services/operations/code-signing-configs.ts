@@ -1,6 +1,7 @@
 import {
   codeSigningConfigId,
   deleteCodeSigningConfig as deleteConfigRow,
+  deleteSigningRequirements,
   findCodeSigningConfig,
   insertCodeSigningConfig,
   listCodeSigningConfigs as selectConfigs,
@@ -148,8 +149,9 @@ export async function deleteCodeSigningConfig(
     },
     commit: async (tx): Promise<Committed<undefined>> => {
       const { id } = await unused(tx)
+      const demanded = await deleteSigningRequirements(tx, id)
       await deleteConfigRow(tx, id)
-      return { result: undefined, touched: [configRow(id)] }
+      return { result: undefined, touched: [...demanded, configRow(id)] }
     },
   })
 }

@@ -11,7 +11,7 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import type { Committed, Examination } from './change.ts'
+import type { Committed, Examination, ExaminedArtifact } from './change.ts'
 import { govern } from './gate.ts'
 import { trustChange } from './publishers.ts'
 
@@ -110,6 +110,35 @@ async function verifyFirst(
   using staged = deps.blobs.openStaged(located.codeSha256)
   if (staged === undefined) throw notHere(input)
   return await judge(staged.path, await deps.examiner.examine(staged))
+}
+
+/** Bytes that are here, uploaded or deployed, opened strictly. */
+export interface KnownArtifact extends Disposable {
+  readonly identity: Examination['identity']
+  /** Where they are uploaded alone. */
+  readonly artifact: ExaminedArtifact | undefined
+}
+
+/** @throws PlatformError RESOURCE_NOT_FOUND, INVALID_ARTIFACT */
+export async function openKnown(deps: Deps, sha256: Sha256): Promise<KnownArtifact> {
+  const input = { sha256, seals: [], deployedOnly: false }
+  const located = await locate(deps, input)
+  if (located.deployed) {
+    const { identity } = await deps.examiner.stored(located.codeSha256)
+    return { identity, artifact: undefined, [Symbol.dispose]: () => undefined }
+  }
+  const staged = deps.blobs.openStaged(located.codeSha256)
+  if (staged === undefined) throw notHere(input)
+  const close = (): void => staged[Symbol.dispose]()
+  try {
+    const artifact = await deps.examiner.examine(staged)
+    // Uploads are hashed again by whoever uses them.
+    if (artifact.identity.codeSha256 !== sha256) throw notHere(input)
+    return { identity: artifact.identity, artifact, [Symbol.dispose]: close }
+  } catch (error) {
+    close()
+    throw error
+  }
 }
 
 /** Fail closed: every seal has its report, in the order given, and none is tampered. */

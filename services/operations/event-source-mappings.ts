@@ -24,7 +24,7 @@ import { locateFunction } from './function-reference.ts'
 import { govern, type Admitted } from './gate.ts'
 import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
 import { openReach } from './reach.ts'
-import { checkTags, type Tags } from './tags.ts'
+import { checkTags, type Tags } from './tag-rules.ts'
 
 /** A mapping as asked for, its members validated and its defaults filled in. */
 export interface EventSourceMappingInput {

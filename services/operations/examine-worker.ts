@@ -32,6 +32,7 @@ async function examine(task: ExamineTask): Promise<Examination> {
     sealBlock,
     ...readSeals(artifact),
     noteworthyPaths: noteworthyPaths(artifact.entries),
+    awsSigned: artifact.entries.some(({ path }) => path === AWS_SIGNATURE_PATH),
   }
 }
 
@@ -46,26 +47,12 @@ function readSeals(artifact: Artifact): Pick<Examination, 'seals' | 'brokenSeal'
 }
 
 function judgeArtifact(task: JudgeTask): Verdict {
-  const { examined, kind, name, account, publishers, revocations, atMs } = task
-  const { identity, sealBlock } = examined
+  const { path: _path, examined, detached: _detached, ...by } = task
+  const { identity, sealBlock, awsSigned = false } = examined
   using sealed = openSource(task.path)
   const unsealed = unsealedSource({ ...identity, source: sealed, sealBlock, entries: [] })
   const seals = [...blockSeals(task, sealed), ...task.detached]
-  return judge(
-    {
-      artifact: identity,
-      unsealed,
-      sealed,
-      kind,
-      name,
-      account,
-      seals,
-      publishers,
-      revocations,
-      atMs,
-    },
-    cache,
-  )
+  return judge({ ...by, artifact: identity, unsealed, sealed, seals, awsSigned }, cache)
 }
 
 /** An unreadable block is judged as the one unreadable seal that it is: tampered. */
@@ -80,6 +67,8 @@ function blockSeals(
   return [{ format: 'bundle', place: 'block', bytes }]
 }
 
+/** Where AWS Signer puts its signature (SIGNING.md C.6). */
+const AWS_SIGNATURE_PATH = 'META_INF/aws_signer_signature_v1.0.SF'
 const NOTEWORTHY_LIMIT = 100
 
 /** What in a layer runs by itself or is found before others (RULES §8): facts of the decision. */

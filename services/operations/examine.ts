@@ -3,6 +3,7 @@ import {
   compiledUrl,
   type Revocation,
   type SealInput,
+  type SigningRequirements,
   type Sha256,
   type TrustedPublisher,
   type Verdict,
@@ -29,6 +30,9 @@ export interface Judging {
   readonly detached: readonly SealInput[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
+  /** The function that takes a layer, where one does. */
+  readonly functionName?: string | undefined
+  readonly requirements?: SigningRequirements | undefined
   readonly atMs: number
 }
 
@@ -64,8 +68,8 @@ export class Examiner {
 
   /** What the seals say of the bytes at `path`, by the publishers and revocations given. */
   async judge(path: string, artifact: Examination, by: Judging): Promise<Verdict> {
-    const { identity, sealBlock, seals, brokenSeal, noteworthyPaths } = artifact
-    const examined = { identity, sealBlock, seals, brokenSeal, noteworthyPaths }
+    const { identity, sealBlock, seals, brokenSeal, noteworthyPaths, awsSigned = false } = artifact
+    const examined = { identity, sealBlock, seals, brokenSeal, noteworthyPaths, awsSigned }
     const task: JudgeTask = { ...by, path, examined }
     return (await this.#offload.run('judge', task)) as Verdict
   }

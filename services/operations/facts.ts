@@ -82,13 +82,17 @@ async function readSigningConfig(
 /** Every subject's seals judged in a worker; new bytes by what was examined, stored ones by their blob. */
 export async function judgeSubjects(deps: Deps, situation: Situation): Promise<JudgedSubject[]> {
   const judged: JudgedSubject[] = []
-  for (const subject of situation.input.subjects) {
+  const { signingConfig, input } = situation
+  const functionName = input.subjects.find(({ kind }) => kind === 'function')?.name
+  for (const subject of input.subjects) {
     const examined = subject.artifact ?? (await deps.examiner.stored(subject.codeSha256))
     const detached = await readDetachedSeals(deps, examined.identity.sha256)
     const path = 'path' in examined ? examined.path : examined.source.path
     const verdict = await deps.examiner.judge(path, examined, {
       kind: subject.kind,
       name: subject.name,
+      functionName,
+      requirements: signingConfig?.requirements,
       account: deps.place.account,
       detached,
       publishers: situation.publishers,

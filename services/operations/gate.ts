@@ -127,7 +127,7 @@ async function keepRefusal(
 async function keepArtifacts(deps: Deps, judgement: Judgement): Promise<AcceptedArtifact[]> {
   const accepted: AcceptedArtifact[] = []
   for (const { subject, facts } of judgement.judged) {
-    if (subject.artifact === undefined) continue
+    if (subject.artifact === undefined || subject.notKept === true) continue
     const { identity, source } = subject.artifact
     const artifact = accept(
       { identity, source },

@@ -25,6 +25,10 @@ export {
   type RevocationRequest,
   type RevocationSubject,
 } from './revocations.ts'
+/** A seal by a key that the service keeps; throws what the gate throws. */
+export { sealByPublisher, type ManagedSeal } from './managed-seals.ts'
+/** How many signers a code signing config demands. */
+export { getSigningRequirements, putSigningRequirements } from './signing-requirements.ts'
 /** Code signing configs, as Lambda has them. */
 export {
   createCodeSigningConfig,
@@ -114,7 +118,8 @@ export {
 /** The limits of this installation and what of them is used. */
 export { getAccountSettings, type AccountSettings } from './account-settings.ts'
 /** Tags of functions, code signing configs and event source mappings. */
-export { checkTags, listTags, tagResource, untagResource, type Tags } from './tags.ts'
+export { listTags, tagResource, untagResource } from './tags.ts'
+export { checkTags, type Tags } from './tag-rules.ts'
 /** Reserved concurrency, enforced by `invoke`; provisioned concurrency, judged and started beforehand. */
 export {
   deleteFunctionConcurrency,

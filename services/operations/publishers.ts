@@ -1,5 +1,6 @@
-import { createPublicKey } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 
+import type { RowRef } from '../audit/index.ts'
 import {
   cancelPublisherVersion as cancelVersionRow,
   findPublisher,
@@ -9,6 +10,7 @@ import {
   insertPublisherVersion,
   listPublishers as selectPublishers,
   parsePublisherName,
+  setResourceTags,
   type Publisher,
 } from '../catalog/index.ts'
 import {
@@ -29,6 +31,8 @@ import { parsePublisherDocument, publisherFromPem } from '../trust/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { ChangeFactsInput, Committed } from './change.ts'
 import { govern } from './gate.ts'
+import { prepareManaged, spkiSha256, type PreparedVersion } from './managed-versions.ts'
+import { checkTags, type Tags } from './tag-rules.ts'
 
 /** A publisher as given: a whole document, or PEM (a public key or certificates) with what differs from its defaults. */
 export type PublisherInput =
@@ -47,22 +51,29 @@ export interface PublisherChange {
 export async function createPublisher(
   deps: Deps,
   caller: Caller,
-  input: { readonly name: string; readonly publisher: PublisherInput },
+  input: { readonly name: string; readonly publisher: PublisherInput; readonly tags?: Tags },
 ): Promise<PublisherChange> {
   const name = parsePublisherName(input.name)
-  const document = toDocument(input.publisher)
   const id = newId('pub', deps.clock, deps.random)
   const version = newPublisherVersion(deps.random)
+  const arn = publisherVersionArn(deps.place, name, version)
+  const prepared = await prepare(deps, input.publisher, { arn, before: undefined })
+  const { document } = prepared
+  const { tags = {} } = input
+  checkTags(tags)
   return await govern(deps, caller, {
     action: 'lacre:CreatePublisher',
     resource: publisherArn(deps.place, name),
     raisesWorld: true,
     read: async (reader) => {
       await refuseOwnKeys(reader, document)
+      refuseForeignLineage([], document)
       if ((await findPublisher(reader, deps.place, name)) !== undefined) throw nameTaken(name)
-      return trustChange(null, publisherVersionArn(deps.place, name, version))
+      return trustChange(null, arn)
     },
     commit: async (tx, _admitted, atMs) => {
+      await refuseOwnKeys(tx, document)
+      const kept = await prepared.keep(tx, atMs)
       await insertPublisher(tx, { id, name, kind: document.kind, createdAtMs: atMs })
       await insertPublisherVersion(tx, {
         publisherId: id,
@@ -70,7 +81,10 @@ export async function createPublisher(
         ...stored(document),
         createdAtMs: atMs,
       })
-      const touched = [{ table: 'publisher' as const, key: { id } }, versionRow(id, version)]
+      const rows = [{ table: 'publisher' as const, key: { id } }, versionRow(id, version)]
+      const touched: RowRef[] = [...kept, ...rows]
+      if (Object.keys(tags).length > 0)
+        touched.push(await setResourceTags(tx, publisherArn(deps.place, name), tags))
       return { result: await getPublisher(tx, deps.place, name), touched }
     },
     note: () => ({ publisher: name, version, kind: document.kind }),
@@ -86,8 +100,11 @@ export async function addPublisherVersion(
   caller: Caller,
   input: { readonly name: string; readonly publisher: PublisherInput },
 ): Promise<PublisherChange> {
-  const document = toDocument(input.publisher)
   const version = newPublisherVersion(deps.random)
+  const before = await getPublisher(deps.store.reader, deps.place, input.name)
+  const arn = publisherVersionArn(deps.place, before.name, version)
+  const prepared = await prepare(deps, input.publisher, { arn, before })
+  const { document } = prepared
   return await govern(deps, caller, {
     action: 'lacre:PutPublisherVersion',
     resource: publisherArn(deps.place, input.name),
@@ -96,12 +113,13 @@ export async function addPublisherVersion(
       await refuseOwnKeys(reader, document)
       const publisher = await getPublisher(reader, deps.place, input.name)
       await refuseForVersion(reader, publisher, document)
-      const arn = publisherVersionArn(deps.place, publisher.name, version)
       return trustChange(publisher.versions.at(-1)?.arn ?? null, arn)
     },
     commit: async (tx, _admitted, atMs) => {
       const publisher = await getPublisher(tx, deps.place, input.name)
+      await refuseOwnKeys(tx, document)
       await refuseForVersion(tx, publisher, document)
+      const kept = await prepared.keep(tx, atMs)
       await insertPublisherVersion(tx, {
         publisherId: publisher.id,
         version,
@@ -109,7 +127,7 @@ export async function addPublisherVersion(
         createdAtMs: atMs,
       })
       const result = await getPublisher(tx, deps.place, input.name)
-      return { result, touched: [versionRow(publisher.id, version)] }
+      return { result, touched: [...kept, versionRow(publisher.id, version)] }
     },
     note: () => ({ publisher: input.name, version, kind: document.kind }),
   })
@@ -176,6 +194,25 @@ export function trustChange(from: string | null, to: string | null): ChangeFacts
   }
 }
 
+async function prepare(
+  deps: Deps,
+  input: PublisherInput,
+  at: { readonly arn: string; readonly before: Publisher | undefined },
+): Promise<PreparedVersion> {
+  if ('document' in input && isManaged(input.document))
+    return await prepareManaged(deps, { ...at, settings: input.document })
+  return { document: toDocument(input), keep: () => Promise.resolve([]) }
+}
+
+function isManaged(document: Json): boolean {
+  return (
+    document !== null &&
+    typeof document === 'object' &&
+    'kind' in document &&
+    document.kind === 'managed'
+  )
+}
+
 function toDocument(input: PublisherInput): PublisherDocument {
   if ('document' in input) return parsePublisherDocument(input.document)
   const { settings } = input
@@ -213,6 +250,7 @@ async function refuseForVersion(
       `publisher \`${publisher.name}\` is of kind \`${publisher.kind}\`, the version of kind \`${document.kind}\``,
     )
   }
+  refuseForeignLineage(publisher.versions, document)
   const revoked = await reader
     .selectFrom('revocation')
     .select('id')
@@ -226,13 +264,27 @@ async function refuseForVersion(
   )
 }
 
-/** RULES §9: one key, one purpose; a key that the service keeps never counts as a publisher's. */
+/** A key takes over from one of the same publisher: nobody becomes one signer with somebody else's key. */
+function refuseForeignLineage(versions: Publisher['versions'], document: PublisherDocument): void {
+  if (document.kind !== 'key' || document.lineage === undefined) return
+  const own = [...versions.map((version) => version.document), document].flatMap((one) =>
+    one.kind === 'key' ? one.keys.map(({ publicKeyPem }) => publicKeyPem) : [],
+  )
+  if (document.lineage.every(({ predecessorPem }) => own.includes(predecessorPem))) return
+  throw new PlatformError(
+    'INVALID_PARAMETER',
+    'a predecessor in `lineage` is no key of this publisher, in none of its versions',
+  )
+}
+
+/** RULES §9: one key, one purpose; a key that the service keeps never counts as another publisher's. */
 async function refuseOwnKeys(reader: Reader, document: PublisherDocument): Promise<void> {
-  if (document.kind !== 'key') return
+  const given = keysOf(document)
+  if (given.length === 0) return
   const rows = await reader.selectFrom('sealed_key').select(['purpose', 'public_key_pem']).execute()
-  const own = new Map(rows.map((row) => [spki(row.public_key_pem), row.purpose]))
-  for (const key of document.keys) {
-    const purpose = own.get(spki(key.publicKeyPem))
+  const own = new Map(rows.map((row) => [spkiSha256(row.public_key_pem), row.purpose]))
+  for (const key of given) {
+    const purpose = own.get(key)
     if (purpose === undefined) continue
     throw new PlatformError(
       'INVALID_PARAMETER',
@@ -241,6 +293,11 @@ async function refuseOwnKeys(reader: Reader, document: PublisherDocument): Promi
   }
 }
 
-function spki(pem: string): Sha256 {
-  return sha256(createPublicKey(pem).export({ type: 'spki', format: 'der' }))
+function keysOf(document: PublisherDocument): Sha256[] {
+  if (document.kind === 'key')
+    return document.keys.map(({ publicKeyPem }) => spkiSha256(publicKeyPem))
+  if (document.kind === 'managed') return []
+  return [...document.rootsPem, ...document.intermediatesPem].map((pem) =>
+    sha256(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })),
+  )
 }

@@ -8,15 +8,14 @@ import {
   updateCodeSigningConfig,
   type TouchedRow,
 } from '../catalog/index.ts'
-import { PlatformError, functionArn, limits } from '../model/index.ts'
+import { PlatformError, functionArn } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { configNotFound } from './code-signing-configs.ts'
 import { record } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateFunction } from './function-reference.ts'
 import type { Committed } from './gate.ts'
-
-export type Tags = Readonly<Record<string, string>>
+import { checkTags, invalid, type Tags } from './tag-rules.ts'
 
 /**
  * The tags of a function, a code signing config or an event source mapping, by its ARN.
@@ -58,28 +57,6 @@ export async function untagResource(
     change: (before) =>
       Object.fromEntries(Object.entries(before).filter(([key]) => !gone.has(key))),
   })
-}
-
-const KEY_LIMIT_CHARS = 128
-const VALUE_LIMIT_CHARS = 256
-
-/** How many, then each: lengths, and the prefix that AWS keeps for itself. @throws PlatformError INVALID_PARAMETER */
-export function checkTags(tags: Tags): void {
-  const entries = Object.entries(tags)
-  if (entries.length > limits.TAGS_LIMIT)
-    throw invalid('Number of tags exceeds resource tag limit.')
-  for (const [key, value] of entries) {
-    const shown = key.slice(0, KEY_LIMIT_CHARS)
-    if (key.length < 1 || key.length > KEY_LIMIT_CHARS)
-      throw invalid(`the tag key \`${shown}\` is not 1 to ${KEY_LIMIT_CHARS} characters`)
-    if (value.length > VALUE_LIMIT_CHARS)
-      throw invalid(`the value of tag \`${shown}\` is longer than ${VALUE_LIMIT_CHARS} characters`)
-    if (/^aws:/i.test(key))
-      throw invalid('aws: prefixed tag key names are not allowed for external use.')
-    // A lone surrogate has no canonical form, and so no digest in the ledger (RFC 8785).
-    if (!key.isWellFormed() || !value.isWellFormed())
-      throw invalid(`the tag \`${shown.toWellFormed()}\` has text that is not Unicode`)
-  }
 }
 
 /** What has tags: as they are, and how to write them. */
@@ -160,8 +137,4 @@ async function findMappingTags(deps: Deps, reader: Reader, arn: string): Promise
     tags: await findResourceTags(reader, arn),
     write: (tx, tags) => setResourceTags(tx, arn, tags),
   }
-}
-
-function invalid(message: string): PlatformError {
-  return new PlatformError('INVALID_PARAMETER', message)
 }

@@ -148,7 +148,7 @@ async function seedAdmin(store: Store): Promise<void> {
     await createAccessKey(tx, {
       id: adminKeys.accessKeyId,
       principalId: 'usr-admin',
-      secretSealed: plainBox.seal(adminKeys.secretAccessKey),
+      secretSealed: plainBox.seal(adminKeys.secretAccessKey, adminKeys.accessKeyId),
       createdAtMs: 1,
     })
   })

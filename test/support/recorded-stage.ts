@@ -57,7 +57,7 @@ export async function stillStage(): Promise<Stage> {
     await createAccessKey(tx, {
       id: adminKeys.accessKeyId,
       principalId: principal.id,
-      secretSealed: plainBox.seal(adminKeys.secretAccessKey),
+      secretSealed: plainBox.seal(adminKeys.secretAccessKey, adminKeys.accessKeyId),
       createdAtMs: 1,
     })
   })

@@ -6,6 +6,7 @@ import type { Deps } from '../../operations/index.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
+import { managedRoutes } from './managed.ts'
 import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
@@ -16,6 +17,7 @@ export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
 export function governanceRoutes(deps: Deps): readonly Route[] {
   const routes = [
     ...publisherRoutes(deps),
+    ...managedRoutes(deps),
     ...sealRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),

@@ -87,6 +87,26 @@ export const NewRevocation = Type.Object(
   strict,
 )
 
+/** What a seal binds itself to; `seal` reads it strictly. */
+export const NewManagedSeal = Type.Object(
+  {
+    sha256: Sha256Text,
+    predicate: Type.Optional(
+      Type.Object(
+        {
+          kind: Type.Optional(Type.Union([Type.Literal('function'), Type.Literal('layer')])),
+          names: Type.Optional(Type.Array(Type.String({ maxLength: 2048 }), { maxItems: 64 })),
+          account: Type.Optional(Type.String({ maxLength: 12 })),
+          counter: Type.Optional(Type.String({ maxLength: 20 })),
+          notAfter: Type.Optional(InstantText),
+        },
+        strict,
+      ),
+    ),
+  },
+  strict,
+)
+
 export const NewSeals = Type.Object(
   {
     seals: Type.Array(
@@ -112,7 +132,12 @@ export const NewSeals = Type.Object(
 export const PublisherAnswer = Type.Object({
   id: Type.String(),
   name: PublisherName,
-  kind: Type.Union([Type.Literal('key'), Type.Literal('x509')]),
+  kind: Type.Union([
+    Type.Literal('key'),
+    Type.Literal('x509'),
+    Type.Literal('oidc'),
+    Type.Literal('managed'),
+  ]),
   createdAt: InstantText,
   revokedFrom: Type.Union([InstantText, Type.Null()]),
   versions: Type.Array(
