@@ -86,7 +86,8 @@ function ownPlan(
   }
 }
 
-function readJson(taken: TakenRequest): Json | undefined {
+/** @throws PlatformError INVALID_REQUEST_CONTENT */
+export function readJson(taken: Pick<TakenRequest, 'body'>): Json | undefined {
   const { body } = taken
   if (body.sizeBytes === 0) return undefined
   return parseStrictJson(readAll(body))

@@ -24,6 +24,7 @@ export type {
   LambdaRequest,
 } from './lambda/handler.ts'
 /** Lambda's operations: those that are built, and Invoke. */
+export { signerHandlers } from './signer/index.ts'
 export { lambdaHandlers } from './lambda/handlers.ts'
 export { invokeHandler } from './lambda/invoke.ts'
 /** The same operations behind AWS's request rates. */

@@ -18,6 +18,7 @@ import { lambdaFace } from './lambda/service.ts'
 import { checkListener, httpDefaults, type HttpConfig } from './listener.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { serve, type Edge, type Face } from './pipeline.ts'
+import { isSignerPath, signerFace, type SignerHandlers } from './signer/index.ts'
 import type { WireAnswer } from './wire.ts'
 
 export interface ServerParts {
@@ -28,6 +29,7 @@ export interface ServerParts {
   /** Left out while nothing can run. */
   readonly invoke?: InvokeHandler
   readonly governanceRoutes: readonly Route[]
+  readonly signerHandlers?: SignerHandlers
   /** What download links are checked with and read from; left out, there are none. */
   readonly downloads?: DownloadDeps
   readonly metrics: HttpMetrics
@@ -70,9 +72,11 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     },
     { prefix: '/api/v1' },
   )
-  // Lambda's paths and all that is none: one table of our own, over the raw path.
+  // AWS's paths and all that is none: tables of our own, over the raw path.
   app.addHook('onRequest', async (request, reply) => {
-    if (request.is404) hijack(edge, { request, reply }, lambda)
+    const signer = isSignerPath(request.raw.url ?? '')
+    const face = signer ? signerFace(parts.signerHandlers ?? {}) : lambda
+    if (request.is404) hijack(edge, { request, reply }, face)
     await Promise.resolve()
   })
   return app

@@ -17,8 +17,16 @@ export {
   createPublisher,
   describePublisher,
   listPublishers,
+  publisherArn,
   type PublisherInput,
 } from './publishers.ts'
+/** Who else may use a managed publisher, and its tags, as AWS Signer has them. */
+export {
+  addProfilePermission,
+  listProfilePermissions,
+  removeProfilePermission,
+} from './profile-permissions.ts'
+export { changePublisherTags, tagsOfPublisher } from './publisher-tags.ts'
 export {
   listRevocations,
   revoke,
