@@ -32,13 +32,18 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/sign.ts'),
   },
   {
+    name: 'vouch',
+    summary: "answer for somebody else's layer, for some functions and until some day",
+    load: () => import('./commands/vouch.ts'),
+  },
+  {
     name: 'verify',
     summary: "judge a zip's seals: exit 0 only if it is trusted",
     load: () => import('./commands/verify.ts'),
   },
   {
     name: 'publisher',
-    summary: 'whom to trust: create, version, list, show, cancel, revoke',
+    summary: 'whom to trust: create, version, list, show, sign, cancel, revoke',
     load: () => import('./commands/publisher.ts'),
   },
   {

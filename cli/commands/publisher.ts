@@ -9,7 +9,7 @@ import {
   explained,
   narrate,
   objects,
-  publisherDocument,
+  publisherInput,
   text,
   textTable,
   withConnection,
@@ -19,7 +19,9 @@ import {
   type PublisherOptions,
   type Service,
 } from '../service/index.ts'
+import { makeSuccession } from '../signing/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
+import { configurePublisherSign } from '../deploying/index.ts'
 
 const several = (value: string, before: string[] | undefined): string[] => [
   ...(before ?? []),
@@ -36,6 +38,10 @@ interface RevokeOptions extends ConnectionOptions {
   readonly reason: string
 }
 
+interface VersionOptions extends PublisherOptions, ConnectionOptions {
+  readonly succeeds?: string
+}
+
 /** What a subcommand works with. */
 interface Tools {
   readonly terminal: Terminal
@@ -44,12 +50,13 @@ interface Tools {
 
 export const command: CommandModule = {
   name: 'publisher',
-  summary: 'whom to trust: create, version, list, show, cancel, revoke',
+  summary: 'whom to trust: create, version, list, show, sign, cancel, revoke',
   configure(command: Command, terminal: Terminal, environment: Environment): void {
     const tools = { terminal, environment }
     configureChanges(command, tools)
     configureReads(command, tools)
     configureRevoke(command, tools)
+    configurePublisherSign(command, { terminal, environment })
   },
 }
 
@@ -57,15 +64,16 @@ function configureChanges(command: Command, tools: Tools): void {
   describe(command.command('create').argument('<name>', 'taken for ever'))
     .summary('a new publisher')
     .action(async (name: string, options: PublisherOptions & ConnectionOptions) => {
-      const document = publisherDocument(options) as unknown as Json
+      const document = publisherInput(options)
       await changed(tools, options, (service) =>
         service.change('POST', '/api/v1/publishers', { name, document }),
       )
     })
   describe(command.command('version').argument('<name>'))
     .summary('a further, immutable version of a publisher')
-    .action(async (name: string, options: PublisherOptions & ConnectionOptions) => {
-      const document = publisherDocument(options) as unknown as Json
+    .option('--succeeds <pem>', 'the key that --key takes over from; its private half signs that')
+    .action(async (name: string, options: VersionOptions) => {
+      const document = await withLineage(publisherInput(options), options)
       await changed(tools, options, (service) =>
         service.change('POST', `${path(name)}/versions`, { document }),
       )
@@ -85,11 +93,27 @@ function describe(command: Command): Command {
   return withConnection(command)
     .option('--key <pem>', 'a public key; may be repeated (rotation)', several)
     .option('--cert <pem>', 'a root or an authority below it; may be repeated', several)
+    .option('--managed', 'a key that the service makes and keeps')
     .option('--form <form>', 'statement, message or cms; may be repeated', several)
     .option('--purpose <purpose>', 'seal, vouch, attest:TYPE; may be repeated', several)
     .option('--validity-days <days>', 'how long a signature stays good')
     .option('--subject <name>', 'exact RFC 4514 subject; may be repeated', several)
     .option('--san <type:value>', 'dns:, uri: or email: name; may be repeated', several)
+    .option(
+      '--log-check <check>',
+      'authenticity, timestamp, expiry or revocation: warn only',
+      several,
+    )
+}
+
+/** With one new key the old one's successor is clear; with several it is not. */
+async function withLineage(document: Json, { key, succeeds }: VersionOptions): Promise<Json> {
+  if (succeeds === undefined) return document
+  const [file, ...more] = key ?? []
+  if (file === undefined || more.length > 0)
+    throw new PlatformError('INVALID_PARAMETER', '--succeeds wants exactly one --key')
+  const succession = await makeSuccession(succeeds, readFileSync(file, 'utf8'))
+  return { ...(document as JsonObject), lineage: [{ ...succession }] } as Json
 }
 
 function configureReads(command: Command, tools: Tools): void {

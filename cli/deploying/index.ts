@@ -2,5 +2,7 @@
  * From a zip to a live version: upload, configuration, code, version, alias, each settled before the next. It judges
  * nothing: the service's gate does.
  */
+/** Has a managed publisher seal a zip. */
+export { configurePublisherSign } from './publisher-sign.ts'
 /** Deploys and answers what became live; throws what the service refuses, INVALID_PARAMETER for options that do not fit. */
 export { deploy, type Deployed, type DeployOptions } from './deploy.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import { openArtifact } from '../../services/artifact/index.ts'
-import { limits, type SealFormat } from '../../services/model/index.ts'
+import { limits, type ByteSource, type SealFormat } from '../../services/model/index.ts'
 import { openFileSource } from '../files.ts'
 import { narrate, paths, type JsonObject, type Service } from '../service/index.ts'
 import type { Terminal } from '../terminal.ts'
@@ -29,6 +29,19 @@ export async function prepareCode(
   if (given.seals.length === 0 && source.sizeBytes < limits.ZIPPED_INLINE_LIMIT_BYTES) {
     return { ZipFile: Buffer.from(source.read(0, source.sizeBytes)).toString('base64') }
   }
+  await uploadZip(service, terminal, { source, codeSha256 })
+  if (given.seals.length > 0)
+    await attachSeals(service, terminal, { codeSha256, files: given.seals })
+  // CONTRACTS "Artifact": uploaded bytes are named by their digest in a bucket of this name.
+  return { S3Bucket: 'lacre', S3Key: codeSha256 }
+}
+
+/** Gets the bytes there by their digest; the same ones twice are kept once. */
+export async function uploadZip(
+  service: Service,
+  terminal: Terminal,
+  { source, codeSha256 }: { readonly source: ByteSource; readonly codeSha256: string },
+): Promise<void> {
   terminal.say(`uploading ${source.sizeBytes} bytes as ${codeSha256}`)
   const progress = terminal.progress('uploading')
   await service.send({
@@ -39,10 +52,6 @@ export async function prepareCode(
     onProgress: (done, total) => progress.update(done, total),
   })
   progress.end()
-  if (given.seals.length > 0)
-    await attachSeals(service, terminal, { codeSha256, files: given.seals })
-  // CONTRACTS "Artifact": uploaded bytes are named by their digest in a bucket of this name.
-  return { S3Bucket: 'lacre', S3Key: codeSha256 }
 }
 
 async function attachSeals(

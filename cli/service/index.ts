@@ -19,6 +19,6 @@ export { paths, pointAlias, settled, splitQualifier } from './functions.ts'
 /** Decisions told to people. */
 export { explained, narrate } from './refusals.ts'
 /** A publisher as options describe it; throws INVALID_PARAMETER. */
-export { publisherDocument, type PublisherOptions } from './publisher-input.ts'
+export { publisherInput, type PublisherOptions } from './publisher-input.ts'
 /** Columns of text. */
 export { textTable } from './text-table.ts'

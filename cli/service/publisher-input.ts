@@ -12,6 +12,8 @@ export interface PublisherOptions {
   readonly validityDays?: string
   readonly subject?: readonly string[]
   readonly san?: readonly string[]
+  readonly managed?: boolean
+  readonly logCheck?: readonly string[]
 }
 
 const DAY_MS = 86_400_000
@@ -20,7 +22,24 @@ const DAY_MS = 86_400_000
  * The document that the options describe, read here as strictly as the service reads it.
  * @throws PlatformError INVALID_PARAMETER
  */
-export function publisherDocument(options: PublisherOptions): PublisherDocument {
+export function publisherInput(options: PublisherOptions): Json {
+  if (options.managed !== true) return publisherDocument(options) as unknown as Json
+  const { key, cert, form, purpose, subject, san, validityDays } = options
+  if ([key, cert, form, purpose, subject, san].some((one) => one !== undefined))
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      '--managed takes --validity-days and --log-check alone: its key is made by the service',
+    )
+  return {
+    kind: 'managed',
+    ...(validityDays !== undefined && {
+      validityPeriod: { value: days(validityDays) / DAY_MS, type: 'DAYS' },
+    }),
+    ...checks(options),
+  }
+}
+
+function publisherDocument(options: PublisherOptions): PublisherDocument {
   const { key, cert } = options
   if ((key === undefined) === (cert === undefined)) {
     throw new PlatformError('INVALID_PARAMETER', 'a publisher is given by --key or by --cert')
@@ -44,7 +63,13 @@ function settings(options: PublisherOptions): { readonly [name: string]: Json } 
     ...(validityDays === undefined ? {} : { signatureValidityMs: days(validityDays) }),
     ...(subject === undefined ? {} : { subjects: subject }),
     ...(san === undefined ? {} : { subjectAltNames: san.map(altName) }),
+    ...checks(options),
   }
+}
+
+function checks({ logCheck }: PublisherOptions): { readonly [name: string]: Json } {
+  if (logCheck === undefined) return {}
+  return { checks: Object.fromEntries(logCheck.map((check) => [check, 'log'])) }
 }
 
 function days(text: string): number {

@@ -6,9 +6,11 @@
 /** Key and certificates from files; throws INVALID_PARAMETER. */
 export { loadIdentity, type IdentityFiles, type SigningIdentity } from './signing-identity.ts'
 /** Signs a zip in place or beside it; throws INVALID_ARTIFACT, INVALID_SEAL, INVALID_PARAMETER. */
-export { sealFile, type SealRequest, type SealResult } from './seal-file.ts'
+export { placeSeal, sealFile, type SealRequest, type SealResult } from './seal-file.ts'
 /** A seal as bytes; throws INVALID_PARAMETER, SIGNER_FAILED. */
-export { makeSeal, type SealMaker, type SealSubject } from './make-seal.ts'
+export { makeSeal, makeVouch, type SealMaker, type SealSubject } from './make-seal.ts'
+/** A key declared another's successor, or signed so with its private half; throws INVALID_PARAMETER. */
+export { makeSuccession } from './succession.ts'
 /** Holders of keys, and those who vouch for a signature. */
 export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
 /** A key in memory; throws INVALID_SEAL where it is weak. */

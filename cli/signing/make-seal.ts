@@ -13,6 +13,7 @@ import {
   encodeCms,
   encodeSealStatement,
   encodeSignedAttributes,
+  encodeVouchStatement,
   preAuthEncoding,
   STATEMENT_PAYLOAD_TYPE,
   type HashName,
@@ -65,9 +66,10 @@ export async function makeStatementBundle(
   maker: SealMaker,
   subject: SealSubject,
   predicate: Readonly<Record<string, Json | undefined>>,
+  encode = encodeSealStatement,
 ): Promise<Uint8Array> {
   const { identity } = maker
-  const payload = toPayload(subject, predicate)
+  const payload = toPayload(() => encode(subject, predicate))
   const made = await signBytes(maker, preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload), payload)
   const fingerprint = identity.publicKey.spkiSha256
   const { leaf, intermediates } = identity
@@ -84,12 +86,9 @@ export async function makeStatementBundle(
 }
 
 /** What is wrong with a predicate here is wrong with what was asked for. */
-function toPayload(
-  subject: SealSubject,
-  predicate: Readonly<Record<string, Json | undefined>>,
-): Uint8Array {
+function toPayload(encode: () => Uint8Array): Uint8Array {
   try {
-    return encodeSealStatement(subject, predicate)
+    return encode()
   } catch (error) {
     if (error instanceof PlatformError)
       throw new PlatformError('INVALID_PARAMETER', error.publicMessage, { cause: error })
@@ -124,6 +123,15 @@ export async function makeCms(maker: SealMaker, subject: SealSubject): Promise<U
     certificates: [leaf, ...intermediates].map(({ der }) => der),
     timestamps,
   })
+}
+
+/** A vouch for somebody else's layer: a statement of its own kind, never a bare signature (RULES §4). */
+export async function makeVouch(
+  maker: SealMaker,
+  subject: SealSubject,
+  predicate: Readonly<Record<string, Json | undefined>>,
+): Promise<Uint8Array> {
+  return await makeStatementBundle(maker, subject, predicate, encodeVouchStatement)
 }
 
 /** The seal in this format; a form that cannot bind a predicate refuses one. */

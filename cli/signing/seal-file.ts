@@ -54,12 +54,46 @@ export async function sealFile(request: SealRequest): Promise<SealResult> {
     unsealed: unsealedSource(artifact),
   }
   const bytes = await makeSeal(request.format, request, subject, request.predicate)
-  const seal: SealInput = { format: request.format, place: 'block', bytes }
+  const publishers = ownPublisher(request.identity)
+  return await place(artifact, present, { ...request, path, bytes, publishers })
+}
+
+/** A seal that somebody else made over this zip: put in like one made here, once it verifies by that key. */
+export async function placeSeal(given: {
+  readonly file: string
+  readonly bytes: Uint8Array
+  readonly publicKeyPem: string
+  readonly detached: string | undefined
+}): Promise<SealResult> {
+  const path = realpathSync(given.file)
+  using source = openFileSource(path)
+  const artifact = await openArtifact(source)
+  const { bytes, detached, publicKeyPem } = given
+  const publishers = [publisherOf(publicKeyPem)]
+  return await place(artifact, collectSeals(artifact, []), {
+    path, bytes, detached, publishers, format: 'bundle',
+  }) // prettier-ignore
+}
+
+interface Placing {
+  readonly path: string
+  readonly bytes: Uint8Array
+  readonly format: SealFormat
+  readonly detached: string | undefined
+  readonly publishers: readonly TrustedPublisher[]
+}
+
+async function place(
+  artifact: Artifact,
+  present: readonly SealInput[],
+  { path, bytes, format, detached, publishers }: Placing,
+): Promise<SealResult> {
+  const seal: SealInput = { format, place: 'block', bytes }
   const repeated = present.some((one) => Buffer.from(one.bytes).equals(bytes))
-  checkSeals(artifact, repeated ? present : [...present, seal], request.identity)
+  checkSeals(artifact, repeated ? present : [...present, seal], publishers)
   const digest = sha256(bytes)
-  if (request.detached !== undefined) {
-    writeFileFrom(request.detached, bufferSource(bytes))
+  if (detached !== undefined) {
+    writeFileFrom(detached, bufferSource(bytes))
     return result(artifact, artifact.codeSha256, { digest, seals: present.length, added: true })
   }
   if (repeated)
@@ -85,7 +119,7 @@ function result(
 function checkSeals(
   artifact: Artifact,
   seals: readonly SealInput[],
-  identity: SigningIdentity,
+  publishers: readonly TrustedPublisher[],
 ): void {
   const verdict = judge({
     artifact,
@@ -94,7 +128,7 @@ function checkSeals(
     name: 'signing',
     account: '000000000000',
     seals,
-    publishers: ownPublisher(identity),
+    publishers,
     revocations: [],
     atMs: 0,
   })
@@ -112,17 +146,18 @@ function checkSeals(
 /** A plain key is not in its seal: it has to be known for the signature to be checked. A certificate brings its own. */
 function ownPublisher({ leaf, publicKey }: SigningIdentity): TrustedPublisher[] {
   if (leaf !== undefined) return []
-  const pem = publicKey.object.export({ format: 'pem', type: 'spki' }).toString()
-  return [
-    {
-      id: 'own',
-      name: 'own',
-      version: 'own',
-      arn: 'own',
-      status: 'Active',
-      createdAtMs: 0,
-      document: publisherFromPem(pem),
-      allowed: true,
-    },
-  ]
+  return [publisherOf(publicKey.object.export({ format: 'pem', type: 'spki' }).toString())]
+}
+
+function publisherOf(pem: string): TrustedPublisher {
+  return {
+    id: 'own',
+    name: 'own',
+    version: 'own',
+    arn: 'own',
+    status: 'Active',
+    createdAtMs: 0,
+    document: publisherFromPem(pem),
+    allowed: true,
+  }
 }
