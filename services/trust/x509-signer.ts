@@ -106,7 +106,7 @@ function isNamed({ signer }: Cms, certificate: Certificate, place: SealInput['pl
 }
 
 function checkCertificateHash({ signed }: Cms, leaf: Certificate): void {
-  const bound = signed?.attributes.certificateHash
+  const bound = signed?.attributes.certificate
   if (bound === undefined) return
   if (!createHash(bound.hash).update(leaf.der).digest().equals(bound.value))
     throw malformed(
