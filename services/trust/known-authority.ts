@@ -1,7 +1,7 @@
 import type { TimestampAuthority } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
-import { certificateOfPem } from './publisher-material.ts'
+import { certificateOfPem } from './single-block.ts'
 
 /** A timestamp authority as its tokens are judged by: of a publisher document, or of a Sigstore trusted root. */
 export interface KnownAuthority {
