@@ -30,4 +30,6 @@ export {
   publicKeyOf,
   type Certificate,
 } from './certificate.ts'
+/** A Sigstore TrustedRoot, strictly; throws INVALID_SEAL. */
+export { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
