@@ -31,3 +31,9 @@ export {
   type Certificate,
 } from './certificate.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
+/** A path to a root by RFC 5280 §6, and what a certificate may be for. */
+export { findPath, isValidAt, type PathOptions, type PathResult } from './path.ts'
+export type { PathRules } from './path-checks.ts'
+export { PURPOSES, type Purpose } from './purpose.ts'
+/** Whether one signature is by a key, with nothing left to choose; throws INVALID_SEAL for another kind of key. */
+export { verifySignature } from './signature.ts'

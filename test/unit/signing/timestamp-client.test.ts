@@ -240,7 +240,7 @@ test.each<[string, (body: Buffer) => Answer, string]>([
   [
     'a certificate id of another',
     answering({ boundTo: weak, certificates: [weak] }),
-    'time stamping',
+    'is not critical',
   ],
   ['a refusal', () => ({ body: rejection }), 'answered `rejection`: no reason given'],
   ['no DER', () => ({ body: Buffer.from('<html>') }), 'no RFC 3161 response'],

@@ -244,11 +244,10 @@ test.each<[string, TestAuthority, TokenSpec, string]>([
   expect(verdict.findings[0]?.reason).toBe(reason)
 })
 
-test('a certificate for code under an intermediate that only the token brings is a stranger', async () => {
+test('a certificate for code under a root that the publisher knows makes the seal tampered', async () => {
   const verdict = await judged([by(leafOf(tsa, { usages: ['1.3.6.1.5.5.7.3.3'] }))])
 
-  expect(verdict.kind).toBe('trusted')
-  expect(verdict.seals[0]?.trustedTimesMs).toEqual([])
+  expect(verdict.findings[0]?.reason).toBe('timestamp-extended-key-usage')
 })
 
 function leafOf(from: TestAuthority, spec: Parameters<typeof issue>[0]): TestAuthority {
