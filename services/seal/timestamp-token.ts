@@ -10,7 +10,6 @@ const ID_CT_TST_INFO = '1.2.840.113549.1.9.16.1.4'
 const SERIAL_LIMIT_BYTES = 21
 /** Nonces are of the requester's making; nobody's is longer. */
 const NONCE_LIMIT_BYTES = 65
-const POLICY_LIMIT_BYTES = 64
 
 /** What a timestamp authority says (RFC 3161 §2.4.2). */
 export interface TimestampInfo {
@@ -72,9 +71,7 @@ function parseTimestampInfo(value: Der): TimestampInfo {
   const cursor = new DerCursor(value, TAG.sequence, 'the timestamp')
   if (toSmallInteger(cursor.take(TAG.integer, 'version'), 'the timestamp version') !== 1)
     throw malformed('timestamp-version', 'the timestamp is not of version 1')
-  const policy = cursor.take(TAG.oid, 'policy')
-  if (policy.content.byteLength > POLICY_LIMIT_BYTES)
-    throw malformed('timestamp-policy', 'the policy of the timestamp is too long')
+  const policy = toOid(cursor.take(TAG.oid, 'policy'))
   const imprint = parseImprint(cursor.take(TAG.sequence, 'message imprint'))
   const serial = cursor.take(TAG.integer, 'serial number').content
   if (serial.byteLength > SERIAL_LIMIT_BYTES || (serial[0] ?? 0) >= 0x80)
@@ -94,7 +91,7 @@ function parseTimestampInfo(value: Der): TimestampInfo {
   cursor.end()
   if (extensions !== undefined) checkExtensions(extensions)
   return {
-    policy: toOid(policy),
+    policy,
     imprint,
     serial: toHex(serial),
     atMs,
