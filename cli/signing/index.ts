@@ -13,6 +13,8 @@ export { makeSeal, makeVouch, type SealMaker, type SealSubject } from './make-se
 export { makeSuccession } from './succession.ts'
 /** Holders of keys, and those who vouch for a signature. */
 export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
+/** Asks RFC 3161 authorities for a time; throws INVALID_PARAMETER, SIGNER_FAILED. */
+export { timestampWitness, type TimestampClientOptions } from './timestamp-client.ts'
 /** A key in memory; throws INVALID_SEAL where it is weak. */
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */

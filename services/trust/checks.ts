@@ -12,7 +12,10 @@ const CHECKS: readonly string[] = [
   'revocation',
 ] satisfies PublisherCheck[]
 
-/** Who signed is not whom the publisher names, under its own roots and keys. What a seal binds is none of it. */
+/**
+ * Who signed is not whom the publisher names, under its own roots. What a seal binds is none of it, nor is the identity of
+ * a keyless signer: under a public authority anybody has one.
+ */
 const AUTHENTICITY: ReadonlySet<string> = new Set(['subject'])
 const TIMESTAMP: ReadonlySet<string> = new Set(['timestamp-threshold', 'log-threshold'])
 

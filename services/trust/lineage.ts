@@ -108,7 +108,7 @@ export function lineageOf(
 }
 
 function linksOf(document: PublisherDocument): Sha256[][] {
-  if (document.kind === 'x509' || document.lineage === undefined) return []
+  if (!('lineage' in document) || document.lineage === undefined) return []
   const cache = new VerificationCache()
   return document.lineage.map(({ predecessorPem, successorPem }) =>
     [predecessorPem, successorPem].map((pem) => keyOfPem(pem, cache).spkiSha256),

@@ -75,11 +75,12 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
   const stranger = best === undefined ? weighStranger(evidence, candidates, context) : undefined
   const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]
   const { seal, form, statement, signer, digest, unchecked } = evidence
-  const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined)
+  const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined, context)
   const counts = ({ findings: own }: Identified): boolean =>
     own.every(({ status }) => status !== 'failed')
   const trusted = best !== undefined && counts(best)
   const countsFor = identified.filter(counts).map(({ known }) => known.publisher.id)
+  const identity = identityOf(signer, best?.known.publisher.document.kind, context.cache)
   return {
     report: {
       digest,
@@ -87,11 +88,13 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
       form,
       place: seal.place,
       outcome: trusted ? 'trusted' : 'untrusted',
-      signer: lineageOf(identityOf(signer), context.known),
+      signer: lineageOf(identity, context.known),
       publisher: best === undefined ? undefined : toMatch(best.known.publisher),
       countsFor: [...new Set(countsFor)],
       ...(statement !== undefined && { meaning: statement.kind }),
       trustedTimesMs: witnessed.times.map(({ atMs }) => atMs),
+      ...(witnessed.times.length > 0 && { times: witnessed.times }),
+      ...(witnessed.entries.length > 0 && { logs: witnessed.entries }),
       expiresAtMs: best?.expiresAtMs,
       counter: (statement?.kind === 'seal' ? statement.predicate.counter : undefined) ?? '0',
       findings,
@@ -134,7 +137,9 @@ function weighStranger(
 ): { readonly findings: readonly SealFinding[] } {
   const { signer } = evidence
   const kind = signer.kind
-  const rivals = candidates.filter(({ known }) => known.material.kind === kind)
+  const rivals = candidates.filter(
+    ({ known }) => (known.material.kind === 'key') === (kind === 'key'),
+  )
   const nearest = rivals.find(({ known }) => known.publisher.allowed) ?? rivals[0]
   const refusal = candidates.flatMap((one) => (one.kind === 'other' && one.refusal) || [])
   const farthest = refusal.find(({ reason }) => reason !== 'unknown-issuer') ?? refusal[0]

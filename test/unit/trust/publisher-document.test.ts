@@ -76,9 +76,9 @@ test.each<[string, unknown]>([
   )
 })
 
-test.each(['oidc'])('says that %s publishers are not built', (kind) => {
-  expect(() => parsePublisherDocument({ kind })).toThrow(
-    expect.objectContaining({ code: 'NOT_BUILT' }) as PlatformError,
+test("takes no managed publisher whole: its key is the service's to make", () => {
+  expect(() => parsePublisherDocument({ kind: 'managed' })).toThrow(
+    expect.objectContaining({ code: 'INVALID_PARAMETER' }) as PlatformError,
   )
 })
 
