@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
 import { openClient, type Client } from '../../../cli/client/index.ts'
-import { openAuthenticator, type SecretBox } from '../../../services/auth/index.ts'
+import { openAuthenticator } from '../../../services/auth/index.ts'
 import { accessKeyRoutes, buildServer, createMetrics } from '../../../services/http/index.ts'
+import { accessKeyBox } from '../../../services/keys/index.ts'
 import { systemClock } from '../../../services/model/index.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 
@@ -15,10 +16,7 @@ let connect: (keys: { accessKeyId: string; secretAccessKey: string }) => Client
 beforeAll(async () => {
   app = await startTestApp()
   const { deps } = app
-  const box: SecretBox = {
-    seal: (plain) => deps.keys.seal('access-key', Buffer.from(plain)),
-    open: (sealed) => Buffer.from(deps.keys.open('access-key', sealed)).toString(),
-  }
+  const box = accessKeyBox(deps.keys)
   const authenticator = openAuthenticator({ ...deps, box })
   const server = buildServer({
     deps,
