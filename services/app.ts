@@ -208,7 +208,7 @@ async function listen(
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     signerHandlers: signerHandlers(deps),
     invoke: invokeHandler(deps),
-    governanceRoutes: [...governanceRoutes(deps), ...accessKeyRoutes(deps, accessKeys)],
+    governanceRoutes: governanceRoutes(deps, accessKeyRoutes(deps, accessKeys)),
     downloads: deps,
     metrics,
     ready: () => ready,

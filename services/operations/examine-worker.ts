@@ -8,7 +8,13 @@ import {
   type SealInput,
   type Verdict,
 } from '../model/index.ts'
-import { VerificationCache, collectSeals, judge } from '../trust/index.ts'
+import {
+  VerificationCache,
+  collectSeals,
+  describeAwsSignature,
+  judge,
+  readAwsSignature,
+} from '../trust/index.ts'
 import type { Examination } from './change.ts'
 import type { ExamineTask, JudgeTask } from './examine.ts'
 import { serveTasks } from './serve-tasks.ts'
@@ -31,8 +37,8 @@ async function examine(task: ExamineTask): Promise<Examination> {
     identity: { codeSha256, sha256, tree, sizeBytes, unzippedBytes, entryCount },
     sealBlock,
     ...readSeals(artifact),
+    ...(await readForeign(artifact)),
     noteworthyPaths: noteworthyPaths(artifact.entries),
-    awsSigned: artifact.entries.some(({ path }) => path === AWS_SIGNATURE_PATH),
   }
 }
 
@@ -46,13 +52,22 @@ function readSeals(artifact: Artifact): Pick<Examination, 'seals' | 'brokenSeal'
   }
 }
 
+async function readForeign(
+  artifact: Artifact,
+): Promise<Pick<Examination, 'unchecked' | 'awsSigned'>> {
+  const found = await readAwsSignature(artifact)
+  if (found === undefined) return { unchecked: [], awsSigned: false }
+  return { unchecked: [describeAwsSignature(found)], awsSigned: true }
+}
+
 function judgeArtifact(task: JudgeTask): Verdict {
   const { path: _path, examined, detached: _detached, ...by } = task
   const { identity, sealBlock, awsSigned = false } = examined
   using sealed = openSource(task.path)
   const unsealed = unsealedSource({ ...identity, source: sealed, sealBlock, entries: [] })
   const seals = [...blockSeals(task, sealed), ...task.detached]
-  return judge({ ...by, artifact: identity, unsealed, sealed, seals, awsSigned }, cache)
+  const { unchecked } = examined
+  return judge({ ...by, artifact: identity, unsealed, sealed, seals, unchecked, awsSigned }, cache)
 }
 
 /** An unreadable block is judged as the one unreadable seal that it is: tampered. */
@@ -67,8 +82,6 @@ function blockSeals(
   return [{ format: 'bundle', place: 'block', bytes }]
 }
 
-/** Where AWS Signer puts its signature (SIGNING.md C.6). */
-const AWS_SIGNATURE_PATH = 'META_INF/aws_signer_signature_v1.0.SF'
 const NOTEWORTHY_LIMIT = 100
 
 /** What in a layer runs by itself or is found before others (RULES §8): facts of the decision. */

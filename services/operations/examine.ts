@@ -68,8 +68,11 @@ export class Examiner {
 
   /** What the seals say of the bytes at `path`, by the publishers and revocations given. */
   async judge(path: string, artifact: Examination, by: Judging): Promise<Verdict> {
-    const { identity, sealBlock, seals, brokenSeal, noteworthyPaths, awsSigned = false } = artifact
-    const examined = { identity, sealBlock, seals, brokenSeal, noteworthyPaths, awsSigned }
+    const { identity, sealBlock, seals, brokenSeal, unchecked, noteworthyPaths } = artifact
+    const { awsSigned = false } = artifact
+    const examined = {
+      identity, sealBlock, seals, brokenSeal, unchecked, noteworthyPaths, awsSigned,
+    } // prettier-ignore
     const task: JudgeTask = { ...by, path, examined }
     return (await this.#offload.run('judge', task)) as Verdict
   }

@@ -19,11 +19,13 @@ export function judge(input: JudgeInput, cache = new VerificationCache()): Verdi
   const short = threshold.some(({ status }) => status === 'failed')
   // Too few signers: each of them is told as trusted, the artifact is not.
   const kind = found === 'trusted' && short ? 'untrusted' : found
+  const { unchecked = [] } = input
   const changes = judged.flatMap(({ changesAtMs }) => changesAtMs).filter((ms) => ms >= input.atMs)
   return {
     kind,
     seals,
     findings: [...summarize(found, seals, input), ...threshold],
+    ...(unchecked.length > 0 && { unchecked }),
     validUntilMs: changes.length === 0 ? undefined : Math.min(...changes),
   }
 }
