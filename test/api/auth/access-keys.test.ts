@@ -14,7 +14,12 @@ const handlers = { GetFunction: async () => ({ status: 200, body: {} }) }
 async function addKey(edge: TestEdge, principalId = 'usr-admin'): Promise<Keys> {
   const { id, secret } = newAccessKeyPair(systemRandom)
   await edge.store.transaction((tx) =>
-    createAccessKey(tx, { id, principalId, secretSealed: plainBox.seal(secret, id), createdAtMs: 2 }),
+    createAccessKey(tx, {
+      id,
+      principalId,
+      secretSealed: plainBox.seal(secret, id),
+      createdAtMs: 2,
+    }),
   )
   return { accessKeyId: id, secretAccessKey: secret }
 }
