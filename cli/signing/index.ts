@@ -24,7 +24,5 @@ export { signWith, usualScheme } from './scheme.ts'
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */
 export { createKey, KEY_TYPES, type KeyType } from './create-key.ts'
-/** The passphrase of a file, of the environment, or of a person; asked only when it is needed. */
-export { passphraseFrom, type Prompt } from './passphrase.ts'
 /** A key, certificate, seal or passphrase file, with a cap. */
 export { readPassphrase, readSmallFile } from './read-file.ts'

@@ -106,7 +106,10 @@ export async function startDouble(
       }
       const faulty = state.everywhere || kind.signs(ask)
       const misbehave = faulty && state.fault !== undefined ? MISBEHAVIOUR[state.fault] : undefined
-      if (misbehave !== undefined) return void misbehave(response, ask)
+      if (misbehave !== undefined) {
+        misbehave(response, ask)
+        return
+      }
       const [status, body] = await kind.answer(ask, state)
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })().catch((error: unknown) => {
