@@ -102,7 +102,7 @@ test.each<[string, string, string, Json, Partial<Logged>]>([
     },
     {},
   ],
-])('refuses an entry with %s', (_title, kind, version, spec, change) => {
+])('refuses an entry with %s', (...[, kind, version, spec, change]) => {
   expect(() => check(kind, version, spec, change)).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL' }) as Error,
   )
