@@ -21,9 +21,11 @@ import {
 import { formatOfDetached } from '../../services/seal/index.ts'
 import {
   collectSeals,
+  describeAwsSignature,
   distinctSigners,
   judge,
   publisherFromPem,
+  readAwsSignature,
   timestampAuthorityFromPem,
   type JudgeInput,
 } from '../../services/trust/index.ts'
@@ -125,12 +127,14 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
   if (verdict.kind !== 'trusted') terminal.exitWith(EXIT.refused)
 }
 
-type Subject = Pick<JudgeInput, 'artifact' | 'unsealed' | 'sealed' | 'seals'>
+type Subject = Pick<JudgeInput, 'artifact' | 'unsealed' | 'sealed' | 'seals' | 'unchecked'>
 
 async function openZip(source: ByteSource, { signature }: VerifyOptions): Promise<Subject> {
   const artifact = await openArtifact(source)
+  const foreign = await readAwsSignature(artifact)
   return {
     artifact,
+    ...(foreign && { unchecked: [describeAwsSignature(foreign)] }),
     unsealed: unsealedSource(artifact),
     sealed: source,
     seals: collectSeals(artifact, signature.map(readDetached)),
@@ -227,7 +231,7 @@ function toKeyless(options: VerifyOptions, atMs: number): TrustedPublisher {
 }
 
 function toJson(file: string, sha256: string, verdict: Verdict): Json {
-  const { kind, findings, seals, validUntilMs } = verdict
+  const { kind, findings, seals, unchecked = [], validUntilMs } = verdict
   return {
     file,
     verdict: kind,
@@ -237,6 +241,7 @@ function toJson(file: string, sha256: string, verdict: Verdict): Json {
     signers: distinctSigners(verdict).map(({ display }) => display),
     checks: findings.map((finding) => ({ ...finding })),
     seals: seals.map(sealJson),
+    unchecked: [...unchecked],
   }
 }
 
@@ -259,12 +264,14 @@ function sealJson(seal: SealReport): Json {
   }
 }
 
-function toText(file: string, sha256: string, { kind, findings, seals }: Verdict): string {
+function toText(file: string, sha256: string, verdict: Verdict): string {
+  const { kind, findings, seals, unchecked = [] } = verdict
   return [
     `${inline(file)}: ${kind}`,
     `sha256      ${sha256}`,
     ...findings.flatMap(findingLines),
     ...seals.flatMap(sealLines),
+    ...unchecked.map((item) => `unchecked   ${inline(item)}`),
   ].join('\n')
 }
 
