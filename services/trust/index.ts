@@ -32,6 +32,8 @@ export {
   publicKeyOf,
   type Certificate,
 } from './certificate.ts'
+/** A Sigstore TrustedRoot, strictly; throws INVALID_SEAL. */
+export { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
 /** A path to a root by RFC 5280 §6, and what a certificate may be for. */
 export { findPath, isValidAt, type PathOptions, type PathResult } from './path.ts'
