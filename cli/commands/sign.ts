@@ -6,7 +6,8 @@ import {
   toIsoTime,
   type SealFormat,
 } from '../../services/model/index.ts'
-import type { CommandModule } from '../command.ts'
+import type { CommandModule, Environment } from '../command.ts'
+import { secretPrompt } from '../prompt.ts'
 import {
   loadIdentity,
   sealFile,
@@ -35,14 +36,17 @@ function collect(value: string, before: readonly string[] = []): readonly string
 export const command: CommandModule = {
   name: 'sign',
   summary: 'seal a zip with a signature, in place or beside it',
-  configure(command: Command, terminal: Terminal): void {
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
     command
       .argument('<file>', 'the zip')
-      .option('--key <file>', 'private key in PEM')
+      .option(
+        '--key <ref>',
+        'private key: a file, or env://, pkcs11:, awskms://, gcpkms://, azurekms://, hashivault://',
+      )
       .option('--cert <file>', 'certificate of the key in PEM; makes CMS the default format')
       .option('--chain <file>', 'intermediate certificates in PEM')
       .option('--p12 <file>', 'key and certificates in PKCS#12, instead of --key and --cert')
-      .option('--passphrase-file <file>', 'its first line opens the key')
+      .option('--passphrase-file <file>', 'its first line opens the key; else COSIGN_PASSWORD')
       .addOption(new Option('--format <format>', 'form of the seal').choices(['bundle', 'cms']))
       .addOption(new Option('--kind <kind>', 'bind to a kind').choices(['function', 'layer']))
       .option('--name <glob>', 'bind to names; * stays within a segment; may be repeated', collect)
@@ -55,12 +59,24 @@ export const command: CommandModule = {
         'have the signature stamped by this RFC 3161 authority; may be repeated',
         collect,
       )
-      .action((file: string, options: SignOptions) => sign(file, options, terminal))
+      .action(async (file: string, options: SignOptions) => {
+        const access = { environment, prompt: secretPrompt(environment) }
+        const identity = await loadIdentity(options, access)
+        try {
+          await sign(file, options, identity, terminal)
+        } finally {
+          await identity.signer.close?.()
+        }
+      })
   },
 }
 
-async function sign(file: string, options: SignOptions, terminal: Terminal): Promise<void> {
-  const identity = loadIdentity(options)
+async function sign(
+  file: string,
+  options: SignOptions,
+  identity: SigningIdentity,
+  terminal: Terminal,
+): Promise<void> {
   const format = options.format ?? (identity.leaf === undefined ? 'bundle' : 'cms')
   const { detached, timestampServerUrl } = options
   const witness = timestampServerUrl && timestampWitness(timestampServerUrl)

@@ -10,9 +10,15 @@ import {
   sha256,
   toIsoTime,
 } from '../../services/model/index.ts'
-import type { CommandModule } from '../command.ts'
+import type { CommandModule, Environment } from '../command.ts'
 import { openFileSource, writeFileFrom } from '../files.ts'
-import { loadIdentity, makeVouch, type IdentityFiles } from '../signing/index.ts'
+import {
+  loadIdentity,
+  makeVouch,
+  type IdentityFiles,
+  type SigningIdentity,
+} from '../signing/index.ts'
+import { secretPrompt } from '../prompt.ts'
 import { inline, type Terminal } from '../terminal.ts'
 
 interface VouchOptions extends IdentityFiles {
@@ -29,10 +35,10 @@ function collect(value: string, before: readonly string[] = []): readonly string
 export const command: CommandModule = {
   name: 'vouch',
   summary: "answer for somebody else's layer, for some functions and until some day",
-  configure(command: Command, terminal: Terminal): void {
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
     command
       .argument('<file>', 'the zip; it stays as it is')
-      .option('--key <file>', 'private key in PEM')
+      .option('--key <ref>', 'private key: a file, or where else `lacre sign` takes one from')
       .option('--cert <file>', 'certificate of the key in PEM')
       .option('--chain <file>', 'intermediate certificates in PEM')
       .option('--p12 <file>', 'key and certificates in PKCS#12, instead of --key and --cert')
@@ -41,12 +47,24 @@ export const command: CommandModule = {
       .requiredOption('--not-after <time>', 'the vouch ends at this RFC 3339 time')
       .option('--account <id>', 'for this account alone')
       .option('--out <file>', 'where the vouch goes; FILE.vouch.sigstore.json where not given')
-      .action((file: string, options: VouchOptions) => vouch(file, options, terminal))
+      .action(async (file: string, options: VouchOptions) => {
+        const access = { environment, prompt: secretPrompt(environment) }
+        const identity = await loadIdentity(options, access)
+        try {
+          await vouch(file, options, identity, terminal)
+        } finally {
+          await identity.signer.close?.()
+        }
+      })
   },
 }
 
-async function vouch(file: string, options: VouchOptions, terminal: Terminal): Promise<void> {
-  const identity = loadIdentity(options)
+async function vouch(
+  file: string,
+  options: VouchOptions,
+  identity: SigningIdentity,
+  terminal: Terminal,
+): Promise<void> {
   const { name: names, account } = options
   const endMs = parseIsoTime(options.notAfter)
   if (endMs === undefined)

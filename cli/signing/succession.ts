@@ -9,6 +9,7 @@ import {
 } from '../../services/trust/index.ts'
 import { keySigner } from './key-signer.ts'
 import { readSmallFile } from './read-file.ts'
+import { signWith, usualScheme } from './scheme.ts'
 
 /**
  * That the key in `successorPem` takes over from the one in the file. With the private half of the old key it is signed
@@ -27,11 +28,9 @@ export async function makeSuccession(
     predecessor: signer.publicKey.spkiSha256,
     successor: successor.spkiSha256,
   })
-  const { kind, curve } = signer.publicKey
-  const ec = { kind: 'ecdsa', hash: curve === 'P-384' ? 'sha384' : 'sha256' } as const
-  const rsa = { kind: 'rsa-pkcs1', hash: 'sha256' } as const
-  const scheme = kind === 'ec' ? ec : kind === 'rsa' ? rsa : ({ kind: 'ed25519' } as const)
-  const signature = Buffer.from(await signer.sign(scheme, bytes)).toString('base64')
+  const signature = Buffer.from(
+    await signWith(signer, usualScheme(signer.publicKey), bytes),
+  ).toString('base64')
   return { predecessorPem: toPem(signer.publicKey), successorPem, signature }
 }
 

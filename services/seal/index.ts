@@ -44,7 +44,6 @@ export {
 } from './statement.ts'
 /** Members of JSON documents of a fixed form, and canonical base64; throw INVALID_SEAL. */
 export {
-  onlyOne,
   toBytes,
   toList,
   toMembers,
@@ -68,7 +67,13 @@ export {
   smallInteger,
 } from './der-writer.ts'
 /** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
-export { OID, parseSignatureAlgorithm, type HashName, type SignatureScheme } from './algorithms.ts'
+export {
+  encodeDigestInfo,
+  OID,
+  parseSignatureAlgorithm,
+  type HashName,
+  type SignatureScheme,
+} from './algorithms.ts'
 /** ECDSA signatures as numbers in range, and their twins; throws INVALID_SEAL. */
 export { checkEcdsa, lowerTwin, otherTwin, type CurveName } from './ecdsa.ts'
 /** CMS SignedData of others, read and never trusted; throw INVALID_SEAL. */

@@ -1,20 +1,11 @@
-import type { SealLogEntry } from '../model/index.ts'
 import type { Evidence } from './evidence.ts'
 import type { KnownPublisher } from './publisher-material.ts'
 import type { EvidenceContext } from './signer.ts'
-import type { TrustedTime } from './trusted-time.ts'
 import { findLogEntries } from './sigstore/log-witness.ts'
 import { findTimestamps } from './timestamp-witness.ts'
+import type { Witnessed } from './witnessed.ts'
 
-/** What timestamps and log entries prove to one publisher. */
-export interface Witnessed {
-  readonly times: readonly TrustedTime[]
-  /** Ids of the logs in which the signature verifiably stands. */
-  readonly logs: readonly string[]
-  readonly entries: readonly SealLogEntry[]
-  /** Present, and nobody's whom the publisher knows: named, and no time (RULES §3). */
-  readonly unchecked: readonly string[]
-}
+export type { TrustedTime, Witnessed } from './witnessed.ts'
 
 /**
  * Looks at a seal's timestamps and log entries with a publisher's authorities and logs; without a publisher nothing is known.
