@@ -219,3 +219,44 @@ describe('doctor', () => {
     expect(out).toContain('service.unreachable')
   })
 })
+
+describe('publishers whose keys the service keeps, and keys that take over', () => {
+  it('makes one, has it seal a zip in place, and deploys that under Enforce', async () => {
+    const kept = await json<Publisher>('publisher', 'create', 'kept_key', '--managed', '--validity-days', '30', '--log-check', 'expiry') // prettier-ignore
+    const enforced = await createConfig(app, 'Enforce', kept.versions[0]?.arn ?? '')
+    const path = file('kept.zip', nodePackage('kept'))
+    const deployed = (name: string) =>
+      lacre('deploy', path, '--function', name, '--code-signing-config', enforced, ...fresh)
+
+    const unsealed = await deployed('kept_plain')
+    const done = await json<{ added: boolean; arn: string }>('publisher', 'sign', 'kept_key', path)
+    const sealed = await deployed('kept_sealed')
+
+    expect(unsealed.exit).toBe(1)
+    expect(done).toMatchObject({ added: true, arn: kept.versions[0]?.arn })
+    expect([sealed.exit, sealed.err]).toEqual([0, expect.any(String)])
+  })
+
+  it.each(['signed by the old key', 'declared'])('takes a successor that is %s', async (how) => {
+    const name = how === 'declared' ? 'declared_one' : 'signed_one'
+    const [old, next] = [keyPair(), keyPair()]
+    const oldPem = file(`${name}.pub`, old.publicPem)
+    const nextPem = file(`${name}-next.pub`, next.publicPem)
+    const secret = file(
+      `${name}.pem`,
+      old.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    )
+    await json('publisher', 'create', name, '--key', oldPem)
+
+    const rotated = await json<{
+      versions: { document: { lineage?: { signature?: string }[] } }[]
+    }>('publisher', 'version', name, '--key', nextPem, '--succeeds', how === 'declared' ? oldPem : secret) // prettier-ignore
+
+    const signature = rotated.versions.at(-1)?.document.lineage?.[0]?.signature
+    expect(signature === undefined).toBe(how === 'declared')
+    const foreign = file(`${name}-foreign.pub`, keyPair().publicPem)
+    const refused = await lacre('publisher', 'version', name, '--key', oldPem, '--succeeds', foreign) // prettier-ignore
+    expect(refused.exit).not.toBe(0)
+    expect(refused.err).toContain('no key of this publisher')
+  })
+})
