@@ -12,7 +12,7 @@ export interface Purpose {
 export const ANY_USAGE = '2.5.29.37.0'
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
-const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
+export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 const NOT_SIGNING_BITS = 0x3f
 
 function refuseCa({ extensions, subjectText }: Certificate): PathRefusal | undefined {
@@ -62,12 +62,12 @@ function refuseCodeSigner(leaf: Certificate, pinned: boolean): PathRefusal | und
 
 /** RFC 3161 §2.3: this usage alone, and critical. */
 function refuseTimestamper(leaf: Certificate): PathRefusal | undefined {
-  const { keyUsage, extendedKeyUsage: usages, present } = leaf.extensions
+  const { keyUsage, extendedKeyUsage: usages, extendedKeyUsageCritical: critical } = leaf.extensions
   if (keyUsage !== undefined && (keyUsage.bits === 0 || (keyUsage.bits & NOT_SIGNING_BITS) !== 0))
     return refuseKeyUsage(leaf, 'is for other things than signatures')
   if (usages?.length !== 1 || usages[0] !== TIME_STAMPING)
     return refuseUsage(leaf, 'is not timeStamping alone')
-  return present.get('2.5.29.37') === true ? undefined : refuseUsage(leaf, 'is not critical')
+  return critical ? undefined : refuseUsage(leaf, 'is not critical')
 }
 
 /** Where the leaf names usages, this one is among them (RFC 5280 §4.2.1.12). */
