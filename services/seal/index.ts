@@ -41,7 +41,7 @@ export {
   type Statement,
 } from './statement.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
-export { readDer, TAG, type Der } from './der-reader.ts'
+export { openDer, readDer, readEach, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'
 export {
   encodeDer,

@@ -31,6 +31,7 @@ export interface Evidence {
   readonly signature: Uint8Array
   readonly timestamps: readonly Uint8Array[]
   readonly logEntries: readonly Json[]
+  readonly ocspResponses: readonly Uint8Array[]
   readonly unchecked: readonly string[]
 }
 
@@ -60,6 +61,7 @@ export function gatherEvidence(
     targets: [digest, sha256(seal.bytes), sha256(encodeSeal(decoded))],
     signature,
     timestamps: decoded.timestamps,
+    ocspResponses: decoded.format === 'cms' ? decoded.ocspResponses : [],
     logEntries: decoded.format === 'bundle' ? decoded.logEntries : [],
     unchecked: [...unchecked, ...(decoded.format === 'cms' ? decoded.unchecked : [])],
   }

@@ -1,6 +1,7 @@
 import type {
   ArtifactIdentity,
   ByteSource,
+  FetchedRevocationList,
   Revocation,
   SealInput,
   TrustedPublisher,
@@ -20,5 +21,7 @@ export interface JudgeInput {
   readonly seals: readonly SealInput[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
+  /** The lists of the URLs that publishers name, as far as they have been fetched. */
+  readonly revocationLists?: readonly FetchedRevocationList[]
   readonly atMs: number
 }

@@ -10,6 +10,7 @@ import { isSelfIssued, parseCertificate, publicKeyOf, type Certificate } from '.
 import { singleBlock } from './single-block.ts'
 import { parseTimestampAuthorities } from './timestamp-authority-document.ts'
 import { parsePublicKey } from './public-key.ts'
+import { parseX509Settings, X509_SETTINGS } from './x509-document.ts'
 
 const LIST_LIMIT = 32
 const COMMON = ['kind', 'forms', 'purposes', 'signatureValidityMs', 'timestampAuthorities']
@@ -111,11 +112,17 @@ function toPublicKeyPem(pem: string): string {
 
 type Pki = Pick<
   Extract<PublisherDocument, { kind: 'x509' }>,
-  'rootsPem' | 'intermediatesPem' | 'subjects' | 'subjectAltNames'
+  | 'rootsPem'
+  | 'intermediatesPem'
+  | 'subjects'
+  | 'subjectAltNames'
+  | 'policies'
+  | 'profile'
+  | 'revocation'
 >
 
 function parsePki(document: Members): Pki {
-  const own = ['rootsPem', 'intermediatesPem', 'subjects', 'subjectAltNames']
+  const own = ['rootsPem', 'intermediatesPem', 'subjects', 'subjectAltNames', ...X509_SETTINGS]
   refuseUnknown(document, [...COMMON, ...own], 'the publisher')
   const { subjects, subjectAltNames, intermediatesPem } = document
   const toPem = (pem: string): string => toCertificatePem(pem)
@@ -131,6 +138,7 @@ function parsePki(document: Members): Pki {
         parseAltName(item),
       ),
     }),
+    ...parseX509Settings(document),
   }
 }
 

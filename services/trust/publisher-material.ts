@@ -1,7 +1,14 @@
-import { PlatformError, sha256, type PublisherKey, type TrustedPublisher } from '../model/index.ts'
+import {
+  PlatformError,
+  sha256,
+  type PublisherKey,
+  type TrustedPublisher,
+  type X509PublisherDocument,
+} from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
 import { toKnownAuthority, type KnownAuthority } from './known-authority.ts'
+import type { PathRules } from './path-checks.ts'
 import { certificateOfPem, singleBlock } from './single-block.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
 
@@ -15,6 +22,7 @@ export type PublisherMaterial =
       readonly kind: 'x509'
       readonly anchors: readonly Certificate[]
       readonly intermediates: readonly Certificate[]
+      readonly rules: PathRules
     }
 
 export interface KnownPublisher {
@@ -55,6 +63,14 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
     kind: 'x509',
     anchors: document.rootsPem.map((pem) => certificateOfPem(pem, cache)),
     intermediates: document.intermediatesPem.map((pem) => certificateOfPem(pem, cache)),
+    rules: rulesOf(document),
+  }
+}
+
+function rulesOf({ policies, profile }: X509PublisherDocument): PathRules {
+  return {
+    ...(profile !== undefined && { profile }),
+    ...(policies !== undefined && { policies: { acceptable: policies, requireExplicit: true } }),
   }
 }
 
