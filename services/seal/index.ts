@@ -44,6 +44,7 @@ export {
 export { openDer, readDer, readEach, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'
 export {
+  derNull,
   encodeDer,
   integer,
   objectIdentifier,
