@@ -22,6 +22,7 @@ import {
   distinctSigners,
   judge,
   publisherFromPem,
+  revocationListPem,
   timestampAuthorityFromPem,
 } from '../../services/trust/index.ts'
 import type { CommandModule } from '../command.ts'
@@ -43,6 +44,7 @@ interface VerifyOptions {
   readonly certificateIdentity?: string
   readonly certificateOidcIssuer?: string
   readonly trustedRoot?: string
+  readonly crl: readonly string[]
 }
 
 /** What bound names are judged against where none is given: only a glob for every name fits. */
@@ -86,6 +88,12 @@ export const command: CommandModule = {
       .option('--account <id>', 'the account it is for', '000000000000')
       .option('--certificate-identity <identity>', 'keyless: not built in this version')
       .option('--certificate-oidc-issuer <url>', 'keyless: not built in this version')
+      .option(
+        '--crl <file>',
+        'revocation list, DER or PEM: it must cover the signer under --root; may be repeated',
+        many,
+        [],
+      )
       .option('--trusted-root <file>', 'keyless: not built in this version')
       .action((file: string, options: VerifyOptions) => verify(file, options, terminal))
   },
@@ -147,6 +155,7 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
   const timestampAuthorities = options.timestampAuthority.map((path) =>
     timestampAuthorityFromPem(readSmallFile(path).toString('latin1')),
   )
+  const lists = options.crl.map((path) => ({ pem: revocationListPem(readSmallFile(path)) }))
   const files = [
     ...key.map((path) => ['key', path] as const),
     ...root.map((path) => ['x509', path] as const),
@@ -171,6 +180,7 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
         ...document,
         ...(form.length > 0 && { forms: form }),
         ...(timestampAuthorities.length > 0 && { timestampAuthorities }),
+        ...(kind === 'x509' && lists.length > 0 && { revocation: { lists, onFailure: 'closed' } }),
       },
       allowed: true,
     }

@@ -8,6 +8,7 @@ import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Examiner } from './examine.ts'
 import type { Metrics } from './metrics.ts'
+import type { RevocationListRefresher } from './revocation-lists.ts'
 import type { RefusalBudget } from './refusal-budget.ts'
 
 /** One line per event: facts as fields, a constant phrase as message (STYLE "Logging"). */
@@ -39,6 +40,8 @@ export interface Deps {
   readonly metrics: Metrics
   readonly audit: AuditTrail
   readonly refusals: RefusalBudget
+  /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
+  readonly revocationLists?: Pick<RevocationListRefresher, 'refresh' | 'start'>
   readonly quotas?: Quotas
 }
 

@@ -46,7 +46,7 @@ function readSeals(artifact: Artifact): Pick<Examination, 'seals' | 'brokenSeal'
 }
 
 function judgeArtifact(task: JudgeTask): Verdict {
-  const { examined, kind, name, account, publishers, revocations, atMs } = task
+  const { examined, kind, name, account, publishers, revocations, atMs, revocationLists } = task
   const { identity, sealBlock } = examined
   using sealed = openSource(task.path)
   const unsealed = unsealedSource({ ...identity, source: sealed, sealBlock, entries: [] })
@@ -62,6 +62,7 @@ function judgeArtifact(task: JudgeTask): Verdict {
       seals,
       publishers,
       revocations,
+      revocationLists,
       atMs,
     },
     cache,

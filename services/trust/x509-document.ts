@@ -3,7 +3,7 @@ import {
   type RevocationSettings,
   type X509PublisherDocument,
 } from '../model/index.ts'
-import { encodePem, parsePem } from '../seal/index.ts'
+import { encodePem, parsePem, TAG } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
 import { parseRevocationList } from './revocation-list.ts'
 
@@ -62,9 +62,22 @@ function parseSource(value: unknown): RevocationSettings['lists'][number] {
   throw refuse('a revocation list is given by `pem` or by `url`')
 }
 
+/**
+ * The PEM of a revocation list in DER or PEM, of whatever length, that reads strictly.
+ * @throws PlatformError INVALID_PARAMETER
+ */
+export function revocationListPem(bytes: Uint8Array): string {
+  const der = bytes[0] === TAG.sequence
+  return readList(der ? encodePem('X509 CRL', bytes) : Buffer.from(bytes).toString('latin1'))
+}
+
 function toListPem(pem: string): string {
   if (pem.length > PEM_LIMIT_CHARS)
     throw refuse(`a revocation list of more than ${PEM_LIMIT_CHARS} characters is given by its url`)
+  return readList(pem)
+}
+
+function readList(pem: string): string {
   try {
     const [block, ...more] = parsePem(pem)
     if (block?.label !== 'X509 CRL' || more.length > 0)
