@@ -155,6 +155,8 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
   const timestampAuthorities = options.timestampAuthority.map((path) =>
     timestampAuthorityFromPem(readSmallFile(path).toString('latin1')),
   )
+  if (options.crl.length > 0 && root.length === 0)
+    throw new PlatformError('INVALID_PARAMETER', '--crl goes with --root: a public key has no list')
   const lists = options.crl.map((path) => ({ pem: revocationListPem(readSmallFile(path)) }))
   const files = [
     ...key.map((path) => ['key', path] as const),

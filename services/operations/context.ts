@@ -8,7 +8,6 @@ import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Examiner } from './examine.ts'
 import type { Metrics } from './metrics.ts'
-import type { RevocationListRefresher } from './revocation-lists.ts'
 import type { RefusalBudget } from './refusal-budget.ts'
 
 /** One line per event: facts as fields, a constant phrase as message (STYLE "Logging"). */
@@ -22,6 +21,12 @@ export interface Log {
 /** What an installation may set of AWS's quotas; what is not set is AWS's. */
 export interface Quotas {
   readonly codeStorageBytes?: number | undefined
+}
+
+/** Fetches revocation lists: those that are due, and the ones named whether due or not. */
+export interface ListRefresher {
+  refresh(urls?: readonly string[]): Promise<void>
+  start(): void
 }
 
 /** What an operation works with; built once in `app.ts`. */
@@ -41,7 +46,7 @@ export interface Deps {
   readonly audit: AuditTrail
   readonly refusals: RefusalBudget
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
-  readonly revocationLists?: Pick<RevocationListRefresher, 'refresh' | 'start'>
+  readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../sources/index.ts'
 import { parseRevocationList, VerificationCache } from '../trust/index.ts'
 import { raiseWorld, record } from './commit.ts'
-import type { Deps } from './context.ts'
+import type { Deps, ListRefresher } from './context.ts'
 
 const LIST_LIMIT_BYTES = 8_388_608
 const FETCH_TIMEOUT_MS = 10_000
@@ -30,7 +30,7 @@ export function listUrls(document: PublisherDocument): readonly string[] {
 type Wanted = ReadonlyMap<string, number>
 
 /** Keeps the lists of publishers' URLs fresh; knows when each was last tried, which a restart may forget. */
-export class RevocationListRefresher implements AsyncDisposable {
+export class RevocationListRefresher implements ListRefresher, AsyncDisposable {
   readonly #deps: Deps
   readonly #rules: AddressRules
   readonly #triedAtMs = new Map<string, number>()
