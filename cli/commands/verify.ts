@@ -19,9 +19,11 @@ import {
 import { formatOfDetached } from '../../services/seal/index.ts'
 import {
   collectSeals,
+  describeAwsSignature,
   distinctSigners,
   judge,
   publisherFromPem,
+  readAwsSignature,
   revocationListPem,
   timestampAuthorityFromPem,
 } from '../../services/trust/index.ts'
@@ -111,6 +113,7 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
   const publishers = toPublishers(options, atMs)
   using source = openFileSource(file)
   const artifact = await openArtifact(source)
+  const foreign = await readAwsSignature(artifact)
   const judged = judge({
     artifact,
     unsealed: unsealedSource(artifact),
@@ -119,6 +122,7 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
     name: options.name ?? NO_NAME,
     account: options.account,
     seals: collectSeals(artifact, options.signature.map(readDetached)),
+    ...(foreign && { unchecked: [describeAwsSignature(foreign)] }),
     publishers,
     revocations: [],
     atMs,
@@ -190,7 +194,7 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
 }
 
 function toJson(file: string, sha256: string, verdict: Verdict): Json {
-  const { kind, findings, seals, validUntilMs } = verdict
+  const { kind, findings, seals, unchecked = [], validUntilMs } = verdict
   return {
     file,
     verdict: kind,
@@ -200,6 +204,7 @@ function toJson(file: string, sha256: string, verdict: Verdict): Json {
     signers: distinctSigners(verdict).map(({ display }) => display),
     checks: findings.map((finding) => ({ ...finding })),
     seals: seals.map(sealJson),
+    unchecked: [...unchecked],
   }
 }
 
@@ -216,12 +221,14 @@ function sealJson(seal: SealReport): Json {
   }
 }
 
-function toText(file: string, sha256: string, { kind, findings, seals }: Verdict): string {
+function toText(file: string, sha256: string, verdict: Verdict): string {
+  const { kind, findings, seals, unchecked = [] } = verdict
   return [
     `${inline(file)}: ${kind}`,
     `sha256      ${sha256}`,
     ...findings.flatMap(findingLines),
     ...seals.flatMap(sealLines),
+    ...unchecked.map((item) => `unchecked   ${inline(item)}`),
   ].join('\n')
 }
 

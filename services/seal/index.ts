@@ -57,6 +57,10 @@ export {
 export { OID, parseSignatureAlgorithm, type HashName, type SignatureScheme } from './algorithms.ts'
 /** ECDSA signatures as numbers in range, and their twins; throws INVALID_SEAL. */
 export { checkEcdsa, lowerTwin, otherTwin, type CurveName } from './ecdsa.ts'
+/** CMS SignedData of others, read and never trusted; throw INVALID_SEAL. */
+export { berToDer } from './ber.ts'
+export { parseSignedData, type SignedData } from './signed-data.ts'
+export { ID_DATA } from './cms-attributes.ts'
 /** PEM blocks (RFC 7468); throws INVALID_SEAL. */
 export { encodePem, parsePem, type PemBlock } from './pem.ts'
 /** The refusal of a seal, with one stable word for its cause. */

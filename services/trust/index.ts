@@ -18,6 +18,8 @@ export { parsePublisherDocument, publisherFromPem } from './publisher-document.t
 export { timestampAuthorityFromPem } from './timestamp-authority-document.ts'
 /** Whether a timestamp just made holds by itself; throws INVALID_SEAL. */
 export { checkFreshTimestamp } from './timestamp.ts'
+/** AWS Signer's own signature in a zip: read, never trusted. */
+export { describeAwsSignature, readAwsSignature, type AwsSignature } from './aws-signer.ts'
 /** What to record to revoke a certificate or key; throws INVALID_PARAMETER. */
 export { revocationTargetsOf } from './targets.ts'
 /** The signers that count towards a threshold, each once. */

@@ -19,6 +19,8 @@ export interface JudgeInput {
   readonly name: string
   readonly account: string
   readonly seals: readonly SealInput[]
+  /** What was found in the zip that is no seal (`describeAwsSignature`). */
+  readonly unchecked?: readonly string[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   /** The lists of the URLs that publishers name, as far as they have been fetched. */

@@ -12,7 +12,7 @@ export interface Purpose {
 export const ANY_USAGE = '2.5.29.37.0'
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
-export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
+const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 const NOT_SIGNING_BITS = 0x3f
 
 function refuseCa({ extensions, subjectText }: Certificate): PathRefusal | undefined {

@@ -4,7 +4,7 @@ import type { VerificationCache } from './cache.ts'
 import type { Evidence } from './evidence.ts'
 import type { KnownAuthority } from './known-authority.ts'
 import { verifyTimestamp } from './timestamp.ts'
-import type { Witnessed } from './witnesses.ts'
+import type { Witnessed } from './witnessed.ts'
 
 /**
  * The trusted times that a seal's timestamps give to whoever knows these authorities. Without any, nothing in them is
