@@ -11,6 +11,7 @@ const layers = {
   keys: ['model', 'seal', 'store'],
   auth: ['model', 'store', 'keys'],
   audit: ['model', 'ledger', 'store', 'keys'],
+  sources: ['model', 'store'],
   jobs: ['model', 'store'],
   catalog: ['model', 'store'],
   live: ['model', 'store', 'trust', 'policy', 'audit', 'jobs'],
@@ -31,6 +32,7 @@ const layers = {
     'catalog',
     'live',
     'runtime',
+    'sources',
   ],
   http: ['model', 'auth', 'operations', 'catalog', 'live', 'audit'],
 }

@@ -24,12 +24,14 @@ import {
   ACTIVATE,
   Examiner,
   RefusalBudget,
+  RevocationListRefresher,
   activationHandler,
   activationOptions,
   type Deps,
   type Log,
 } from './operations/index.ts'
 import { openRuntime } from './runtime/index.ts'
+import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
 /** Raw uploads that no deployment has taken up in this time are dropped at the next start. */
@@ -93,6 +95,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     const url = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
     await deps.jobs.start()
+    deps.revocationLists?.start()
     deps.audit.wake()
     return {
       url,
@@ -139,10 +142,14 @@ async function buildDeps(
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
-  const deps: Deps = {
+  const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock),
   } // prettier-ignore
+  const revocationLists = closers.add(
+    new RevocationListRefresher(base, addressRules(config.allowedSources)),
+  )
+  const deps: Deps = { ...base, revocationLists }
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
 }

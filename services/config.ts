@@ -17,6 +17,7 @@ export interface ServeOptions {
   readonly masterKeyFile?: string
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
+  readonly allowSource?: readonly string[]
 }
 
 /** Everything that can be set, checked once; nobody else reads the environment. */
@@ -37,6 +38,8 @@ export interface Config {
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
+  /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
+  readonly allowedSources: readonly string[]
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
   readonly apiRates: boolean
@@ -68,6 +71,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
+    allowedSources: options.allowSource ?? [],
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
     logLevel: oneOf('LACRE_LOG_LEVEL', env['LACRE_LOG_LEVEL'] ?? 'info', [

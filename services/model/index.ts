@@ -43,6 +43,8 @@ export type {
   PublisherKey,
   Revocation,
   RevocationTarget,
+  FetchedRevocationList,
+  RevocationSettings,
   TimestampAuthority,
   TrustedPublisher,
   X509PublisherDocument,

@@ -53,9 +53,10 @@ export {
 export { parseJson } from './statement.ts'
 export { encodeBase64 } from './base64.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
-export { readDer, TAG, type Der } from './der-reader.ts'
+export { openDer, readDer, readEach, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'
 export {
+  derNull,
   encodeDer,
   integer,
   objectIdentifier,

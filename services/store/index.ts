@@ -42,6 +42,7 @@ export type {
   PublisherTable,
   PublisherVersionTable,
   ResourcePolicyTable,
+  RevocationListTable,
   RevocationTable,
   Schema,
   SealedKeyTable,

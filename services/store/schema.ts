@@ -17,6 +17,7 @@ export interface Schema {
   publisher: PublisherTable
   publisher_version: PublisherVersionTable
   revocation: RevocationTable
+  revocation_list: RevocationListTable
   code_signing_config: CodeSigningConfigTable
   function_name: FunctionNameTable
   function: FunctionTable
@@ -135,6 +136,17 @@ export interface RevocationTable {
   effective_at: number
   recorded_at: number
   reason: string
+}
+
+/** The newest list of each URL that a publisher names. */
+export interface RevocationListTable {
+  url: string
+  sha256: string
+  /** DER, base64. */
+  body: string
+  this_update: number
+  next_update: number
+  fetched_at: number
 }
 
 export interface CodeSigningConfigTable {
