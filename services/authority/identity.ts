@@ -10,7 +10,7 @@ import {
 } from '../keys/index.ts'
 import { PlatformError, toIsoTime, type Clock, type Random } from '../model/index.ts'
 import type { AuthorityKeyTable, Reader, Store, Writer } from '../store/index.ts'
-import { publicKeyDer, signCertificate, type Subject } from './certificate/build.ts'
+import { encodeName, publicKeyDer, signCertificate } from './certificate/build.ts'
 import {
   EKU,
   authorityConstraints,
@@ -167,9 +167,12 @@ function requireRoot(room: KeyRoom): Signer {
 }
 
 /** The organization names the installation: two authorities are told apart by whoever reads a certificate. */
-function nameOf(role: 'root' | 'ca' | 'tsa', generation: number, rootKey: string): Subject {
+function nameOf(role: 'root' | 'ca' | 'tsa', generation: number, rootKey: string): Uint8Array {
   const id = Buffer.from(publicKeyDer(rootKey)).toString('hex').slice(-8)
-  return { organization: `lacre authority ${id}`, commonName: `${NAMES[role]} ${generation}` }
+  return encodeName({
+    organization: `lacre authority ${id}`,
+    commonName: `${NAMES[role]} ${generation}`,
+  })
 }
 
 function certifyRoot(room: KeyRoom, root: Signer, atMs: number): AuthorityKeyTable {

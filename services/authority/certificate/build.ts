@@ -8,6 +8,7 @@ import {
   encodeSignatureAlgorithm,
   integer,
   objectIdentifier,
+  readDer,
   sequence,
   setOf,
   smallInteger,
@@ -24,9 +25,9 @@ export interface Subject {
 export interface CertificateParts {
   /** 16 bytes from a random source; the sign is taken care of. */
   readonly serial: Uint8Array
-  readonly issuer: Subject
-  /** Undefined for the empty name of certificates whose names stand in the SAN. */
-  readonly subject: Subject | undefined
+  /** Names as DER: an issuer's is copied from its certificate, byte for byte. */
+  readonly issuer: Uint8Array
+  readonly subject: Uint8Array
   readonly notBeforeMs: number
   readonly notAfterMs: number
   /** SubjectPublicKeyInfo, DER. */
@@ -50,9 +51,9 @@ export function encodeTbs(parts: CertificateParts, signer: Signer): Uint8Array {
     encodeDer(0xa0, smallInteger(2)),
     integer(parts.serial),
     signatureAlgorithmOf(signer),
-    encodeName(parts.issuer),
+    parts.issuer,
     sequence(certificateTime(parts.notBeforeMs), certificateTime(parts.notAfterMs)),
-    parts.subject === undefined ? sequence() : encodeName(parts.subject),
+    parts.subject,
     parts.publicKey,
     encodeDer(0xa3, sequence(...parts.extensions)),
   )
@@ -70,6 +71,15 @@ export function encodeName(subject: Subject): Uint8Array {
     attribute('2.5.4.10', subject.organization),
     attribute('2.5.4.3', subject.commonName),
   )
+}
+
+/** The empty name of certificates whose names stand in the SAN. */
+export const EMPTY_NAME: Uint8Array = sequence()
+
+/** The subject of a certificate of our own making, as it stands there. */
+export function subjectOf(certificate: Uint8Array): Uint8Array {
+  const [tbs] = readDer(certificate).children
+  return tbs?.children[5]?.bytes ?? EMPTY_NAME
 }
 
 export function publicKeyDer(pem: string): Uint8Array {
