@@ -86,7 +86,8 @@ function authority(
 }
 
 function validFor(key: AuthorityKey, tailMs: number): Json {
-  const start = toIsoTime(key.validFromMs)
+  // As its certificate says it, to the second: @sigstore/core drops the fraction of a timestamp's time.
+  const start = toIsoTime(Math.floor(key.validFromMs / 1_000) * 1_000)
   return key.validToMs === undefined ? { start } : { start, end: toIsoTime(key.validToMs + tailMs) }
 }
 
