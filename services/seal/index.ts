@@ -9,7 +9,7 @@ export { decodeSealBlock } from './seal-block.ts'
 export { encodeSealBlock } from './seal-block.ts'
 /** One seal by its format and place; throws INVALID_SEAL. */
 export { decodeSeal, encodeSeal, formatOfDetached, type DecodedSeal } from './decode-seal.ts'
-/** Sigstore bundle v0.3; throws INVALID_SEAL. */
+/** Sigstore bundles, written as v0.3; throws INVALID_SEAL. */
 export {
   decodeBundle,
   encodeBundle,
@@ -18,7 +18,17 @@ export {
   type BundleSigner,
 } from './bundle.ts'
 /** CMS SignedData, detached; throws INVALID_SEAL. */
-export { decodeCms, encodeCms, type Cms, type CmsSignerId } from './cms.ts'
+export { decodeCms, encodeCms, type Cms } from './cms.ts'
+export type { CmsSignerId } from './signed-data.ts'
+export type { CertificateBinding } from './cms-attributes.ts'
+/** RFC 3161 timestamps: token, request and response; throws INVALID_SEAL. */
+export { decodeTimestampToken, type TimestampInfo, type TimestampToken } from './timestamp-token.ts'
+export {
+  decodeTimestampResponse,
+  encodeTimestampRequest,
+  encodeTimestampResponse,
+  type TimestampResponse,
+} from './timestamp-request.ts'
 /** The signed attributes of a CMS that we make. */
 export { encodeSignedAttributes } from './cms-attributes.ts'
 /** In-toto statements by the subject rule, and DSSE's encoding of what is signed; throws INVALID_SEAL. */
@@ -30,6 +40,19 @@ export {
   type SealPredicate,
   type Statement,
 } from './statement.ts'
+/** Members of JSON documents of a fixed form, and canonical base64; throw INVALID_SEAL. */
+export {
+  onlyOne,
+  toBytes,
+  toList,
+  toMembers,
+  toObject,
+  toText,
+  withoutNulls,
+  type Members,
+} from './members.ts'
+export { parseJson } from './statement.ts'
+export { encodeBase64 } from './base64.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
 export { readDer, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'

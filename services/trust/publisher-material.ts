@@ -1,8 +1,16 @@
-import { PlatformError, sha256, type PublisherKey, type TrustedPublisher } from '../model/index.ts'
-import { malformed, parsePem } from '../seal/index.ts'
+import {
+  PlatformError,
+  sha256,
+  type OidcPublisherDocument,
+  type PublisherKey,
+  type TrustedPublisher,
+} from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
-import { parseCertificate, type Certificate } from './certificate.ts'
+import type { Certificate } from './certificate.ts'
+import { toKnownAuthority, type KnownAuthority } from './known-authority.ts'
+import { certificateOfPem, singleBlock } from './single-block.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
+import { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 
 /** What a publisher document holds, parsed. */
 export type PublisherMaterial =
@@ -15,18 +23,19 @@ export type PublisherMaterial =
       readonly anchors: readonly Certificate[]
       readonly intermediates: readonly Certificate[]
     }
+  | {
+      readonly kind: 'oidc'
+      readonly document: OidcPublisherDocument
+      readonly root: TrustedRoot
+    }
 
 export interface KnownPublisher {
   readonly publisher: TrustedPublisher
   readonly material: PublisherMaterial
-}
-
-/** The one block of this label in a PEM text. @throws PlatformError INVALID_SEAL */
-export function singleBlock(pem: string, label: string): Uint8Array {
-  const [block, ...more] = parsePem(pem)
-  if (block === undefined || more.length > 0 || block.label !== label)
-    throw malformed('pem', `the text is not exactly one PEM block \`${label}\``)
-  return block.bytes
+  /** Whose timestamps give its seals a trusted time. */
+  readonly authorities: readonly KnownAuthority[]
+  /** Whose logs' entries it believes. */
+  readonly trustedRoot: TrustedRoot | undefined
 }
 
 /**
@@ -39,7 +48,13 @@ export function toKnownPublishers(
 ): readonly KnownPublisher[] {
   return publishers.flatMap((publisher) => {
     try {
-      return [{ publisher, material: toMaterial(publisher, cache) }]
+      const { timestampAuthorities = [], trustedRoot: text } = publisher.document
+      const trustedRoot = text === undefined ? undefined : parseTrustedRoot(text, cache)
+      const authorities = [
+        ...timestampAuthorities.map((authority) => toKnownAuthority(authority, cache)),
+        ...(trustedRoot?.timestampAuthorities ?? []),
+      ]
+      return [{ publisher, material: toMaterial(publisher, cache), authorities, trustedRoot }]
     } catch (error) {
       if (error instanceof PlatformError) return []
       throw error
@@ -53,6 +68,8 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
       kind: 'key',
       keys: document.keys.map((window) => ({ key: keyOfPem(window.publicKeyPem, cache), window })),
     }
+  if (document.kind === 'oidc')
+    return { kind: 'oidc', document, root: parseTrustedRoot(document.trustedRoot, cache) }
   return {
     kind: 'x509',
     anchors: document.rootsPem.map((pem) => certificateOfPem(pem, cache)),
@@ -64,12 +81,5 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
 export function keyOfPem(pem: string, cache: VerificationCache): PublicKey {
   return cache.parsed('key-pem', sha256(pem), () =>
     parsePublicKey(singleBlock(pem, 'PUBLIC KEY'), cache),
-  )
-}
-
-/** @throws PlatformError INVALID_SEAL */
-export function certificateOfPem(pem: string, cache: VerificationCache): Certificate {
-  return cache.parsed('certificate-pem', sha256(pem), () =>
-    parseCertificate(singleBlock(pem, 'CERTIFICATE'), cache),
   )
 }
