@@ -34,31 +34,35 @@ interface LogInRoot {
   }[]
 }
 
-test('a thousand submissions at once get contiguous indexes, proofs that hold, and one tree', async () => {
-  await using issuer = await TestIssuer.start()
-  await using authority = await TestAuthority.start(issuer)
-  const pair = ecKeyPair()
-  const requests = Array.from({ length: 1_000 }, (_, at) => entryFor(pair, `entry ${at}`))
+test(
+  'a thousand submissions at once get contiguous indexes, proofs that hold, and one tree',
+  { timeout: 120_000 },
+  async () => {
+    await using issuer = await TestIssuer.start()
+    await using authority = await TestAuthority.start(issuer)
+    const pair = ecKeyPair()
+    const requests = Array.from({ length: 1_000 }, (_, at) => entryFor(pair, `entry ${at}`))
 
-  const answers = await Promise.all(requests.map((request) => submit(authority.url, request)))
+    const answers = await Promise.all(requests.map((request) => submit(authority.url, request)))
 
-  const entries = answers.map(loggedOf)
-  const checkpoint = await checkpointOf(authority.url)
-  const bodies = await bodiesOf(authority.url, checkpoint.size)
-  const roots = rootsOf(bodies)
-  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]))
-  const indexes = entries.map(({ logIndex }) => Number(logIndex)).sort((a, b) => a - b)
-  expect(indexes).toEqual(Array.from({ length: 1_000 }, (_, at) => at))
-  expect(entries.every(isIncluded)).toBe(true)
-  expect(checkpoint).toMatchObject({ size: 1_000, root: roots[1_000] })
-  for (const { inclusionProof, logIndex, canonicalizedBody } of entries) {
-    const body = Buffer.from(canonicalizedBody, 'base64').toString()
-    expect(bodies[Number(logIndex)]).toBe(body)
-    // Every checkpoint that was ever shown is a beginning of the tree there is.
-    const root = Buffer.from(inclusionProof.rootHash, 'base64').toString('hex')
-    expect(root).toBe(roots[Number(inclusionProof.treeSize)])
-  }
-})
+    const entries = answers.map(loggedOf)
+    const checkpoint = await checkpointOf(authority.url)
+    const bodies = await bodiesOf(authority.url, checkpoint.size)
+    const roots = rootsOf(bodies)
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]))
+    const indexes = entries.map(({ logIndex }) => Number(logIndex)).sort((a, b) => a - b)
+    expect(indexes).toEqual(Array.from({ length: 1_000 }, (_, at) => at))
+    expect(entries.every(isIncluded)).toBe(true)
+    expect(checkpoint).toMatchObject({ size: 1_000, root: roots[1_000] })
+    for (const { inclusionProof, logIndex, canonicalizedBody } of entries) {
+      const body = Buffer.from(canonicalizedBody, 'base64').toString()
+      expect(bodies[Number(logIndex)]).toBe(body)
+      // Every checkpoint that was ever shown is a beginning of the tree there is.
+      const root = Buffer.from(inclusionProof.rootHash, 'base64').toString('hex')
+      expect(root).toBe(roots[Number(inclusionProof.treeSize)])
+    }
+  },
+)
 
 test('the checkpoint is signed by the log in the trusted root, under its full id; hash tiles make up the tree', async () => {
   await using issuer = await TestIssuer.start()
