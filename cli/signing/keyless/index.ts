@@ -1,0 +1,17 @@
+/**
+ * Signing without a key of one's own: an identity token, a certificate for a one-time key, transparency logs. All of
+ * it asks services over the network, none that was not named. It is loaded only when something of it is asked for.
+ */
+
+/** A one-time key and its certificate, both checked; throws INVALID_PARAMETER, SIGNER_FAILED. */
+export {
+  keylessIdentity,
+  type KeylessIdentity,
+  type KeylessOptions,
+  type KeylessSurroundings,
+} from './keyless-identity.ts'
+/** Options and signing config to services; throws INVALID_PARAMETER. */
+export { chooseServices, type ServiceOptions, type SigningServices } from './signing-services.ts'
+/** Enters signatures in logs; its witness throws SIGNER_FAILED. */
+export { allOf, logWitness, type TransparencyLog } from './transparency-log.ts'
+export { ENTRY_TYPES, type EntryType } from './log-requests.ts'
