@@ -10,6 +10,7 @@ import type { CommandModule } from '../command.ts'
 import {
   loadIdentity,
   sealFile,
+  timestampWitness,
   type IdentityFiles,
   type SigningIdentity,
 } from '../signing/index.ts'
@@ -23,6 +24,7 @@ interface SignOptions extends IdentityFiles {
   readonly notAfter?: string
   readonly account?: string
   readonly detached?: string
+  readonly timestampServerUrl?: readonly string[]
 }
 
 /** An option that may stand more than once. */
@@ -48,6 +50,11 @@ export const command: CommandModule = {
       .option('--not-after <time>', 'the seal ends at this RFC 3339 time')
       .option('--account <id>', 'bind to an account')
       .option('--detached <file>', 'write the seal here and leave the zip as it is')
+      .option(
+        '--timestamp-server-url <url>',
+        'have the signature stamped by this RFC 3161 authority; may be repeated',
+        collect,
+      )
       .action((file: string, options: SignOptions) => sign(file, options, terminal))
   },
 }
@@ -55,9 +62,18 @@ export const command: CommandModule = {
 async function sign(file: string, options: SignOptions, terminal: Terminal): Promise<void> {
   const identity = loadIdentity(options)
   const format = options.format ?? (identity.leaf === undefined ? 'bundle' : 'cms')
-  const { detached } = options
+  const { detached, timestampServerUrl } = options
+  const witness = timestampServerUrl && timestampWitness(timestampServerUrl)
   warn(identity, terminal)
-  const done = await sealFile({ file, identity, format, predicate: toPredicate(options), detached })
+  const predicate = toPredicate(options)
+  const done = await sealFile({
+    file,
+    identity,
+    format,
+    predicate,
+    detached,
+    ...(witness && { witness }),
+  })
   if (!done.added) terminal.say(`${inline(file)} holds this very seal already`)
   const where = detached === undefined ? inline(file) : inline(detached)
   terminal.result(

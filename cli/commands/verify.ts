@@ -22,6 +22,7 @@ import {
   distinctSigners,
   judge,
   publisherFromPem,
+  timestampAuthorityFromPem,
 } from '../../services/trust/index.ts'
 import type { CommandModule } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -34,6 +35,7 @@ interface VerifyOptions {
   readonly root: readonly string[]
   readonly form: readonly SealForm[]
   readonly signature: readonly string[]
+  readonly timestampAuthority: readonly string[]
   readonly at?: string
   readonly kind: 'function' | 'layer'
   readonly name?: string
@@ -65,6 +67,12 @@ export const command: CommandModule = {
       .option(
         '--signature <file>',
         'a detached seal beside those in the zip; may be repeated',
+        many,
+        [],
+      )
+      .option(
+        '--timestamp-authority <file>',
+        'certificates in PEM of an RFC 3161 authority to trust; may be repeated',
         many,
         [],
       )
@@ -134,7 +142,11 @@ function readDetached(path: string): SealInput {
 }
 
 /** Each file is a publisher of its own, by the rules of the service, so that both say the same. */
-function toPublishers({ key, root, form }: VerifyOptions, atMs: number): TrustedPublisher[] {
+function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] {
+  const { key, root, form } = options
+  const timestampAuthorities = options.timestampAuthority.map((path) =>
+    timestampAuthorityFromPem(readSmallFile(path).toString('latin1')),
+  )
   const files = [
     ...key.map((path) => ['key', path] as const),
     ...root.map((path) => ['x509', path] as const),
@@ -155,7 +167,11 @@ function toPublishers({ key, root, form }: VerifyOptions, atMs: number): Trusted
       arn: path,
       status: 'Active',
       createdAtMs: atMs,
-      document: form.length === 0 ? document : { ...document, forms: form },
+      document: {
+        ...document,
+        ...(form.length > 0 && { forms: form }),
+        ...(timestampAuthorities.length > 0 && { timestampAuthorities }),
+      },
       allowed: true,
     }
   })
@@ -211,12 +227,14 @@ function findingLines(finding: SealFinding): string[] {
 
 function sealLines(seal: SealReport, index: number): string[] {
   const { outcome, place, format, form, signer, expiresAtMs, unchecked, findings } = seal
+  const times = seal.trustedTimesMs.map(toIsoTime)
   const until = expiresAtMs === undefined ? '' : `, until ${toIsoTime(expiresAtMs)}`
   const who = signer === undefined ? 'signer unknown' : inline(signer.display)
   const what = form === undefined || form === format ? format : `${format} ${form}`
   const why = findings.find(({ status }) => status === 'failed')?.reason
   return [
     `seal ${index + 1}      ${outcome}  ${place} ${what}, ${who}${until}${why === undefined ? '' : ` (${why})`}`,
+    ...times.map((time) => `            at        ${time} (trusted time)`),
     ...unchecked.map((item) => `            unchecked ${inline(item)}`),
   ]
 }

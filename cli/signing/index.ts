@@ -11,6 +11,8 @@ export { sealFile, type SealRequest, type SealResult } from './seal-file.ts'
 export { makeSeal, type SealMaker, type SealSubject } from './make-seal.ts'
 /** Holders of keys, and those who vouch for a signature. */
 export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
+/** Asks RFC 3161 authorities for a time; throws INVALID_PARAMETER, SIGNER_FAILED. */
+export { timestampWitness, type TimestampClientOptions } from './timestamp-client.ts'
 /** A key in memory; throws INVALID_SEAL where it is weak. */
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */

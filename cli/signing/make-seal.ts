@@ -13,6 +13,7 @@ import {
   encodeCms,
   encodeSealStatement,
   encodeSignedAttributes,
+  encodeTimestampResponse,
   preAuthEncoding,
   STATEMENT_PAYLOAD_TYPE,
   type HashName,
@@ -79,7 +80,7 @@ export async function makeStatementBundle(
         : { kind: 'certificates', certificates: [leaf, ...intermediates].map(({ der }) => der) },
     content: { kind: 'statement', payload, signature: made.signature, keyid: fingerprint },
     logEntries: made.logEntries,
-    timestamps: made.timestamps,
+    timestamps: made.timestamps.map(encodeTimestampResponse),
   })
 }
 

@@ -24,8 +24,9 @@ export interface MadeSignature {
   readonly payload?: Uint8Array
 }
 
-/** What others said of it, as a bundle holds it (CMS holds the timestamps). */
+/** What others said of it. */
 export interface Attested {
+  /** RFC 3161 tokens in DER; a CMS holds them so, a bundle each in a response that grants it. */
   readonly timestamps: readonly Uint8Array[]
   readonly logEntries: readonly Json[]
 }

@@ -18,7 +18,17 @@ export {
   type BundleSigner,
 } from './bundle.ts'
 /** CMS SignedData, detached; throws INVALID_SEAL. */
-export { decodeCms, encodeCms, type Cms, type CmsSignerId } from './cms.ts'
+export { decodeCms, encodeCms, type Cms } from './cms.ts'
+export type { CmsSignerId } from './signed-data.ts'
+export type { CertificateBinding } from './cms-attributes.ts'
+/** RFC 3161 timestamps: token, request and response; throws INVALID_SEAL. */
+export { decodeTimestampToken, type TimestampInfo, type TimestampToken } from './timestamp-token.ts'
+export {
+  decodeTimestampResponse,
+  encodeTimestampRequest,
+  encodeTimestampResponse,
+  type TimestampResponse,
+} from './timestamp-request.ts'
 /** The signed attributes of a CMS that we make. */
 export { encodeSignedAttributes } from './cms-attributes.ts'
 /** In-toto statements by the subject rule, and DSSE's encoding of what is signed; throws INVALID_SEAL. */

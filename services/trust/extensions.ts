@@ -17,6 +17,7 @@ export interface Extensions {
   /** `undefined` where the extension is absent: nothing is restricted then. */
   readonly keyUsage: { readonly digitalSignature: boolean; readonly certSign: boolean } | undefined
   readonly extendedKeyUsage: readonly string[] | undefined
+  readonly extendedKeyUsageCritical: boolean
   readonly subjectKeyId: string | undefined
   readonly authorityKeyId: string | undefined
   readonly altNames: readonly { readonly type: AltNameType; readonly value: string }[]
@@ -57,9 +58,11 @@ const RESTRICTING: Readonly<Record<string, string>> = {
 export function parseExtensions(list: Der): Extensions {
   const values = new Map<string, Der>()
   const refused: string[] = []
+  let extendedKeyUsageCritical = false
   for (const item of new DerCursor(list, TAG.sequence, 'the extensions').rest()) {
     const { oid, critical, value } = parseExtension(item)
     if (values.has(oid)) throw malformed('extension-twice', `the certificate has \`${oid}\` twice`)
+    if (oid === OIDS.extendedKeyUsage) extendedKeyUsageCritical = critical
     const restricting = RESTRICTING[oid]
     if (restricting !== undefined) refused.push(restricting)
     else if (critical && !PROCESSED.has(oid)) refused.push(`the critical extension ${oid}`)
@@ -70,6 +73,7 @@ export function parseExtensions(list: Der): Extensions {
     ...parseBasicConstraints(values.get(OIDS.basicConstraints)),
     keyUsage: parseKeyUsage(values.get(OIDS.keyUsage)),
     extendedKeyUsage: parseExtendedKeyUsage(values.get(OIDS.extendedKeyUsage)),
+    extendedKeyUsageCritical,
     subjectKeyId: toHex(values.get(OIDS.subjectKeyId)),
     authorityKeyId: toHex(
       values.get(OIDS.authorityKeyId)?.children.find((field) => field.tag === 0x80),

@@ -14,6 +14,10 @@ export { VerificationCache } from './cache.ts'
 export { accept } from './accept.ts'
 /** Publisher documents, strictly; throw INVALID_PARAMETER. */
 export { parsePublisherDocument, publisherFromPem } from './publisher-document.ts'
+/** A timestamp authority from PEM; throws INVALID_PARAMETER. */
+export { timestampAuthorityFromPem } from './timestamp-authority-document.ts'
+/** Whether a timestamp just made holds by itself; throws INVALID_SEAL. */
+export { checkFreshTimestamp } from './timestamp.ts'
 /** What to record to revoke a certificate or key; throws INVALID_PARAMETER. */
 export { revocationTargetsOf } from './targets.ts'
 /** The signers that count towards a threshold, each once. */

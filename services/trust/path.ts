@@ -3,6 +3,7 @@ import type { VerificationCache } from './cache.ts'
 import { isSelfIssued, isSignedBy, publicKeyOf, type Certificate } from './certificate.ts'
 
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
+export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 const ANY_USAGE = '2.5.29.37.0'
 const PATH_LIMIT = 8
 /** Signature checks spent on one leaf: a bag of look-alike certificates must not cost more. */
@@ -21,6 +22,7 @@ export type PathResult =
   | { readonly kind: 'none'; readonly refusal: PathRefusal }
 
 interface Search {
+  readonly usage: string
   readonly intermediates: readonly Certificate[]
   readonly anchors: readonly Certificate[]
   readonly cache: VerificationCache
@@ -31,7 +33,7 @@ interface Search {
 }
 
 /**
- * A path from `leaf` to an anchor (RFC 5280 §6, code signing). Prefers one whose certificates are all valid at each of
+ * A path from `leaf` to an anchor (RFC 5280 §6). Prefers one whose certificates are all valid at each of
  * `timesMs`; where there is only one that has expired, that one is given back, for the expiry check to name.
  */
 export function findPath(
@@ -41,15 +43,19 @@ export function findPath(
     readonly anchors: readonly Certificate[]
     /** The signature's trusted times; with none, the present. */
     readonly timesMs: readonly number[]
+    /** The extended key usage that the leaf must have; code signing where it is left out. */
+    readonly usage?: string
   },
   cache: VerificationCache,
 ): PathResult {
   const pinned = options.anchors.some((anchor) => anchor.sha256 === leaf.sha256)
-  const refusal = refuseLeaf(leaf, pinned)
+  const { usage = CODE_SIGNING } = options
+  const refusal = refuseLeaf(leaf, pinned, usage)
   if (refusal !== undefined) return { kind: 'none', refusal }
   if (pinned) return { kind: 'path', certificates: [leaf] }
   const { intermediates, anchors, timesMs } = options
   const search: Search = {
+    usage,
     intermediates,
     anchors,
     cache,
@@ -86,7 +92,7 @@ function unknownIssuer(certificate: Certificate): PathRefusal {
  * What a certificate must be to sign code. A pinned one was chosen by hand and may lack the usage extension, as
  * `openssl req -x509 -addext basicConstraints=CA:FALSE` makes it; one that names other usages is refused all the same.
  */
-function refuseLeaf(leaf: Certificate, pinned: boolean): PathRefusal | undefined {
+function refuseLeaf(leaf: Certificate, pinned: boolean, usage: string): PathRefusal | undefined {
   const { extensions, subjectText } = leaf
   if (extensions.refused.length > 0) return refuseExtensions(leaf)
   if (extensions.ca)
@@ -98,13 +104,17 @@ function refuseLeaf(leaf: Certificate, pinned: boolean): PathRefusal | undefined
   if (extensions.keyUsage?.digitalSignature === false)
     return refuse('key-usage', `the key usage of \`${subjectText}\` lacks digitalSignature`)
   const usages = extensions.extendedKeyUsage
-  if (usages === undefined ? !pinned : !usages.includes(CODE_SIGNING))
+  if (usages === undefined ? !pinned : !usages.includes(usage))
     return refuse(
       'extended-key-usage',
-      `the extended key usage of \`${subjectText}\` lacks codeSigning`,
-      'have the certificate issued with extendedKeyUsage=codeSigning',
+      `the extended key usage of \`${subjectText}\` lacks ${usageName(usage)}`,
+      `have the certificate issued with extendedKeyUsage=${usageName(usage)}`,
     )
   return undefined
+}
+
+function usageName(usage: string): string {
+  return usage === CODE_SIGNING ? 'codeSigning' : 'timeStamping'
 }
 
 function refuseExtensions(certificate: Certificate): PathRefusal {
@@ -165,8 +175,11 @@ function refuseIssuer(
     return refuse('key-usage', `the key usage of \`${subjectText}\` lacks keyCertSign`)
   if (extensions.refused.length > 0) return refuseExtensions(issuer)
   const usages = extensions.extendedKeyUsage
-  if (usages !== undefined && !usages.includes(CODE_SIGNING) && !usages.includes(ANY_USAGE))
-    return refuse('extended-key-usage', `\`${subjectText}\` may not issue for codeSigning`)
+  if (usages !== undefined && !usages.includes(search.usage) && !usages.includes(ANY_USAGE))
+    return refuse(
+      'extended-key-usage',
+      `\`${subjectText}\` may not issue for ${usageName(search.usage)}`,
+    )
   // RFC 5280 §4.2.1.9: intermediates below that are not self-issued; the leaf does not count
   const below = path.slice(1).filter((one) => !isSelfIssued(one)).length
   if (extensions.pathLength !== undefined && below > extensions.pathLength)

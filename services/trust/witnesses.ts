@@ -1,5 +1,7 @@
+import type { VerificationCache } from './cache.ts'
 import type { Evidence } from './evidence.ts'
 import type { KnownPublisher } from './publisher-material.ts'
+import { findTimestamps } from './timestamp-witness.ts'
 
 /** An instant at which the signature existed, by somebody the publisher believes. */
 export interface TrustedTime {
@@ -23,16 +25,17 @@ export interface Witnessed {
  * @throws PlatformError INVALID_SEAL where one is by a known authority or log and does not hold
  */
 export function findWitnesses(
-  { timestamps, logEntries }: Evidence,
-  _known: KnownPublisher | undefined,
+  evidence: Evidence,
+  known: KnownPublisher | undefined,
+  cache: VerificationCache,
 ): Witnessed {
+  const { logEntries } = evidence
+  const stamped = findTimestamps(evidence, known?.authorities ?? [], cache)
   const unchecked = [
-    ...(timestamps.length > 0
-      ? [`${timestamps.length} RFC 3161 timestamp(s): no publisher has an authority`]
-      : []),
+    ...stamped.unchecked,
     ...(logEntries.length > 0
       ? [`${logEntries.length} transparency-log entries: no publisher has a log key`]
       : []),
   ]
-  return { times: [], logs: [], unchecked }
+  return { times: stamped.times, logs: [], unchecked }
 }
