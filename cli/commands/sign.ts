@@ -3,20 +3,25 @@ import { Option, type Command } from 'commander'
 import {
   parseIsoTime,
   PlatformError,
+  systemClock,
   toIsoTime,
   type SealFormat,
 } from '../../services/model/index.ts'
-import type { CommandModule } from '../command.ts'
+import type { CommandModule, Environment } from '../command.ts'
 import {
+  asksServices,
+  isKeyless,
   loadIdentity,
   sealFile,
-  timestampWitness,
+  withOnlineOptions,
   type IdentityFiles,
+  type OnlineOptions,
+  type SealMaker,
   type SigningIdentity,
 } from '../signing/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
 
-interface SignOptions extends IdentityFiles {
+interface SignOptions extends IdentityFiles, OnlineOptions {
   readonly format?: SealFormat
   readonly kind?: 'function' | 'layer'
   readonly name?: readonly string[]
@@ -24,7 +29,6 @@ interface SignOptions extends IdentityFiles {
   readonly notAfter?: string
   readonly account?: string
   readonly detached?: string
-  readonly timestampServerUrl?: readonly string[]
 }
 
 /** An option that may stand more than once. */
@@ -35,8 +39,8 @@ function collect(value: string, before: readonly string[] = []): readonly string
 export const command: CommandModule = {
   name: 'sign',
   summary: 'seal a zip with a signature, in place or beside it',
-  configure(command: Command, terminal: Terminal): void {
-    command
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
+    withOnlineOptions(command)
       .argument('<file>', 'the zip')
       .option('--key <file>', 'private key in PEM')
       .option('--cert <file>', 'certificate of the key in PEM; makes CMS the default format')
@@ -55,37 +59,84 @@ export const command: CommandModule = {
         'have the signature stamped by this RFC 3161 authority; may be repeated',
         collect,
       )
-      .action((file: string, options: SignOptions) => sign(file, options, terminal))
+      .action((file: string, options: SignOptions) =>
+        sign(file, options, { terminal, environment }),
+      )
   },
 }
 
-async function sign(file: string, options: SignOptions, terminal: Terminal): Promise<void> {
-  const identity = loadIdentity(options)
-  const format = options.format ?? (identity.leaf === undefined ? 'bundle' : 'cms')
-  const { detached, timestampServerUrl } = options
-  const witness = timestampServerUrl && timestampWitness(timestampServerUrl)
-  warn(identity, terminal)
+/** What an action works with. */
+interface Tools {
+  readonly terminal: Terminal
+  readonly environment: Environment
+}
+
+/** Who signs and who vouches for it, with the name in which a keyless seal is made. */
+interface Maker extends SealMaker {
+  readonly keyless?: { readonly identity: string; readonly issuer: string }
+}
+
+async function sign(file: string, options: SignOptions, tools: Tools): Promise<void> {
+  const { terminal } = tools
   const predicate = toPredicate(options)
-  const done = await sealFile({
-    file,
-    identity,
-    format,
-    predicate,
-    detached,
-    ...(witness && { witness }),
-  })
+  const maker = await openMaker(options, tools)
+  try {
+    await seal(file, options, maker, { terminal, predicate })
+  } finally {
+    await maker.identity.signer.close?.()
+  }
+}
+
+/** What asks services is loaded only where something of it is wanted. */
+async function openMaker(options: SignOptions, tools: Tools): Promise<Maker> {
+  const keyless = isKeyless(options)
+  if (!keyless && !asksServices(options)) return { identity: loadIdentity(options) }
+  const online = await import('../signing/keyless/index.ts')
+  const services = online.chooseServices(options, systemClock.nowMs())
+  const witness = online.witnessOf(services)
+  if (!keyless) return { identity: loadIdentity(options), ...(witness && { witness }) }
+  if (options.format === 'cms')
+    throw new PlatformError('INVALID_PARAMETER', 'a keyless seal is a bundle: leave --format away')
+  const say = (line: string): void => tools.terminal.say(inline(line))
+  const identity = await online.keylessIdentity(services, options, { ...tools, say })
+  const { name, issuer } = identity
+  return { identity, ...(witness && { witness }), keyless: { identity: name.value, issuer } }
+}
+
+interface SealingTools {
+  readonly terminal: Terminal
+  readonly predicate: ReturnType<typeof toPredicate>
+}
+
+async function seal(
+  file: string,
+  options: SignOptions,
+  maker: Maker,
+  { terminal, predicate }: SealingTools,
+): Promise<void> {
+  const { identity, keyless } = maker
+  const bundle = identity.leaf === undefined || keyless !== undefined
+  const format = options.format ?? (bundle ? 'bundle' : 'cms')
+  const { detached } = options
+  if (keyless === undefined) warn(identity, terminal)
+  const done = await sealFile({ ...maker, file, format, predicate, detached })
   if (!done.added) terminal.say(`${inline(file)} holds this very seal already`)
   const where = detached === undefined ? inline(file) : inline(detached)
+  const who =
+    keyless === undefined
+      ? `key     SHA256:${identity.publicKey.spkiSha256}`
+      : `signer  ${inline(keyless.identity)}\nissuer  ${inline(keyless.issuer)}`
   terminal.result(
     {
       file,
       ...done,
       format,
       detached: detached ?? null,
-      signer: identity.leaf?.subjectText ?? null,
+      signer: keyless?.identity ?? identity.leaf?.subjectText ?? null,
+      issuer: keyless?.issuer ?? null,
       key: identity.publicKey.spkiSha256,
     },
-    `${where}: sealed (${format})\nsha256  ${done.sha256}\nkey     SHA256:${identity.publicKey.spkiSha256}`,
+    `${where}: sealed (${format})\nsha256  ${done.sha256}\n${who}`,
   )
 }
 

@@ -19,3 +19,10 @@ export { keySigner } from './key-signer.ts'
 export { createKey, KEY_TYPES, type KeyType } from './create-key.ts'
 /** A key, certificate, seal or passphrase file, with a cap. */
 export { readPassphrase, readSmallFile } from './read-file.ts'
+/** Options of what asks services; the work itself is in `keyless/index.ts`, loaded when it is asked for. */
+export {
+  asksServices,
+  isKeyless,
+  withOnlineOptions,
+  type OnlineOptions,
+} from './keyless/options.ts'

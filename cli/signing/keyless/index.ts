@@ -12,6 +12,5 @@ export {
 } from './keyless-identity.ts'
 /** Options and signing config to services; throws INVALID_PARAMETER. */
 export { chooseServices, type ServiceOptions, type SigningServices } from './signing-services.ts'
-/** Enters signatures in logs; its witness throws SIGNER_FAILED. */
-export { allOf, logWitness, type TransparencyLog } from './transparency-log.ts'
-export { ENTRY_TYPES, type EntryType } from './log-requests.ts'
+/** Who vouches for a signature: timestamp authorities and logs; throws INVALID_PARAMETER, its witness SIGNER_FAILED. */
+export { witnessOf } from './witnesses.ts'

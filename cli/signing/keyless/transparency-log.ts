@@ -80,16 +80,3 @@ async function enterV2(
 function nameOf(url: URL): string {
   return `the log \`${url.origin}\``
 }
-
-/** All of these witnesses, one after the other; what one refuses is not made up for by another. */
-export function allOf(witnesses: readonly Witness[]): Witness | undefined {
-  if (witnesses.length === 0) return undefined
-  return async (made) => {
-    const attested = []
-    for (const witness of witnesses) attested.push(await witness(made))
-    return {
-      timestamps: attested.flatMap(({ timestamps }) => timestamps),
-      logEntries: attested.flatMap(({ logEntries }) => logEntries),
-    }
-  }
-}
