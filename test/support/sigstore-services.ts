@@ -19,8 +19,14 @@ export interface SigstoreServices extends AsyncDisposable {
   /** What was asked, oldest first. */
   readonly requests: readonly SeenRequest[]
   /** Answers this path in the place of the service, which `genuine` asks; `undefined` never answers. */
-  bend(path: string, answer: (genuine: () => Promise<Reply>, seen: SeenRequest) => Bent): void
+  bend(
+    path: string,
+    answer: (genuine: () => Promise<Reply | undefined>, seen: SeenRequest) => Bent,
+  ): void
 }
+
+/** A server of a test: every path that is not named is not found. */
+export type TestServices = Omit<SigstoreServices, 'trustedRoot'>
 
 export interface SeenRequest {
   readonly method: string
@@ -36,7 +42,7 @@ export interface Reply {
 }
 
 type Bent = Reply | undefined | Promise<Reply | undefined>
-type Service = (seen: SeenRequest) => Promise<Reply>
+type Service = (seen: SeenRequest) => Promise<Reply | undefined>
 
 const pair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const spkiOf = (key: KeyObject) => key.export({ format: 'der', type: 'spki' })
@@ -115,9 +121,13 @@ function fromHandler(handler: ReturnType<typeof fulcioHandler>): Service {
 /** A server whose paths are these, for other doubles too. */
 export async function serve(
   services: Readonly<Record<string, Service>>,
-): Promise<Omit<SigstoreServices, 'trustedRoot'>> {
+  otherwise: Service = notFound,
+): Promise<TestServices> {
   const requests: SeenRequest[] = []
-  const bent = new Map<string, (genuine: () => Promise<Reply>, seen: SeenRequest) => Bent>()
+  const bent = new Map<
+    string,
+    (genuine: () => Promise<Reply | undefined>, seen: SeenRequest) => Bent
+  >()
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -130,7 +140,7 @@ export async function serve(
     }
     requests.push(seen)
     const [plain = ''] = path.split('?')
-    const genuine = async () => await (services[plain] ?? notFound)(seen)
+    const genuine = async () => await (services[plain] ?? otherwise)(seen)
     const change = bent.get(plain)
     const reply = change === undefined ? await genuine() : await change(genuine, seen)
     if (reply === undefined) return

@@ -14,3 +14,7 @@ export {
 export { chooseServices, type ServiceOptions, type SigningServices } from './signing-services.ts'
 /** Who vouches for a signature: timestamp authorities and logs; throws INVALID_PARAMETER, its witness SIGNER_FAILED. */
 export { witnessOf } from './witnesses.ts'
+/** A target of a TUF repository; throws INVALID_SEAL, UNAVAILABLE, INVALID_PARAMETER. */
+export { fetchTarget, type TrustRepository } from './trust-repository.ts'
+/** Who stands in a trusted root; throws INVALID_PARAMETER. */
+export { summarizeRoot, type RootMember } from './root-summary.ts'
