@@ -97,8 +97,12 @@ async function openMaker(options: SignOptions, tools: Tools): Promise<Maker> {
   if (!keyless) return { identity: loadIdentity(options), ...(witness && { witness }) }
   if (options.format === 'cms')
     throw new PlatformError('INVALID_PARAMETER', 'a keyless seal is a bundle: leave --format away')
-  const say = (line: string): void => tools.terminal.say(inline(line))
-  const identity = await online.keylessIdentity(services, options, { ...tools, say })
+  const { terminal, environment } = tools
+  const identity = await online.keylessIdentity(services, options, {
+    environment,
+    say: (line) => terminal.say(inline(line)),
+    prompt: (line) => terminal.prompt(inline(line)),
+  })
   const { name, issuer } = identity
   return { identity, ...(witness && { witness }), keyless: { identity: name.value, issuer } }
 }

@@ -20,7 +20,7 @@ export interface DeviceFlow {
   readonly clock: Clock
   readonly random: Random
   /** Tells the person where to go and what to type. */
-  readonly say: (line: string) => void
+  readonly prompt: (line: string) => void
 }
 
 interface Authorization {
@@ -60,7 +60,7 @@ async function authorize(
   if (typeof deviceCode !== 'string' || typeof userCode !== 'string' || typeof uri !== 'string')
     throw failed(`${what} answers the device request without code or address`)
   const { href } = toServiceUrl(uri, `the address that ${what} gives`)
-  flow.say(`open ${href} and enter the code ${userCode}`)
+  flow.prompt(`open ${href} and enter the code ${userCode}`)
   return {
     deviceCode,
     intervalS: seconds(members['interval'], DEFAULT_INTERVAL_S, INTERVAL_MAX_S),

@@ -33,6 +33,8 @@ export interface KeylessOptions {
 export interface KeylessSurroundings {
   readonly environment: Environment
   readonly say: (line: string) => void
+  /** Tells a person what to do; also where nothing else is told. */
+  readonly prompt: (line: string) => void
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -80,7 +82,7 @@ export async function keylessIdentity(
 async function identityToken(
   services: SigningServices,
   options: KeylessOptions,
-  { environment, say, clock = systemClock, random = systemRandom }: KeylessSurroundings,
+  { environment, say, prompt, clock = systemClock, random = systemRandom }: KeylessSurroundings,
 ): Promise<IdentityToken> {
   const { identityToken: given, oidcClientId: clientId = DEFAULT_CLIENT_ID } = options
   if (given !== undefined) return IdentityToken.parse(readGiven(given), '--identity-token')
@@ -95,7 +97,7 @@ async function identityToken(
       'INVALID_PARAMETER',
       'no identity token: give --identity-token, or --oidc-issuer to sign in with a browser; in a CI job, let the job have one',
     )
-  return await deviceFlowToken({ issuer, clientId, clock, random, say })
+  return await deviceFlowToken({ issuer, clientId, clock, random, prompt })
 }
 
 /** cosign takes either; three parts between dots are a token, unless a file is called so. */
