@@ -5,9 +5,11 @@ import {
   PlatformError,
   systemClock,
   toIsoTime,
+  type PublisherDocument,
   type SealFormat,
 } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
+import { secretPrompt } from '../prompt.ts'
 import {
   asksServices,
   isKeyless,
@@ -42,11 +44,14 @@ export const command: CommandModule = {
   configure(command: Command, terminal: Terminal, environment: Environment): void {
     withOnlineOptions(command)
       .argument('<file>', 'the zip')
-      .option('--key <file>', 'private key in PEM')
+      .option(
+        '--key <ref>',
+        'private key: a file, or env://, pkcs11:, awskms://, gcpkms://, azurekms://, hashivault://',
+      )
       .option('--cert <file>', 'certificate of the key in PEM; makes CMS the default format')
       .option('--chain <file>', 'intermediate certificates in PEM')
       .option('--p12 <file>', 'key and certificates in PKCS#12, instead of --key and --cert')
-      .option('--passphrase-file <file>', 'its first line opens the key')
+      .option('--passphrase-file <file>', 'its first line opens the key; else COSIGN_PASSWORD')
       .addOption(new Option('--format <format>', 'form of the seal').choices(['bundle', 'cms']))
       .addOption(new Option('--kind <kind>', 'bind to a kind').choices(['function', 'layer']))
       .option('--name <glob>', 'bind to names; * stays within a segment; may be repeated', collect)
@@ -71,9 +76,11 @@ interface Tools {
   readonly environment: Environment
 }
 
-/** Who signs and who vouches for it, with the name in which a keyless seal is made. */
+/** Who signs and who vouches for it; for a keyless seal, in whose name. */
 interface Maker extends SealMaker {
   readonly keyless?: { readonly identity: string; readonly issuer: string }
+  /** Whom the seal has to satisfy at once. */
+  readonly expected?: PublisherDocument
 }
 
 async function sign(file: string, options: SignOptions, tools: Tools): Promise<void> {
@@ -90,11 +97,15 @@ async function sign(file: string, options: SignOptions, tools: Tools): Promise<v
 /** What asks services is loaded only where something of it is wanted. */
 async function openMaker(options: SignOptions, tools: Tools): Promise<Maker> {
   const keyless = isKeyless(options)
-  if (!keyless && !asksServices(options)) return { identity: loadIdentity(options) }
+  if (!keyless && !asksServices(options)) return { identity: await ownIdentity(options, tools) }
   const online = await import('../signing/keyless/index.ts')
   const services = online.chooseServices(options, systemClock.nowMs())
   const witness = online.witnessOf(services)
-  if (!keyless) return { identity: loadIdentity(options), ...(witness && { witness }) }
+  const withWitness = witness === undefined ? {} : { witness }
+  if (!keyless) {
+    const identity = await ownIdentity(options, tools)
+    return { identity, ...withWitness, ...online.expectKey(options, services, identity) }
+  }
   if (options.format === 'cms')
     throw new PlatformError('INVALID_PARAMETER', 'a keyless seal is a bundle: leave --format away')
   const { terminal, environment } = tools
@@ -104,7 +115,12 @@ async function openMaker(options: SignOptions, tools: Tools): Promise<Maker> {
     prompt: (line) => terminal.prompt(inline(line)),
   })
   const { name, issuer } = identity
-  return { identity, ...(witness && { witness }), keyless: { identity: name.value, issuer } }
+  const names = { identity: name.value, issuer }
+  return { identity, ...withWitness, keyless: names, ...online.expectKeyless(options, identity) }
+}
+
+async function ownIdentity(options: SignOptions, { environment }: Tools): Promise<SigningIdentity> {
+  return await loadIdentity(options, { environment, prompt: secretPrompt(environment) })
 }
 
 interface SealingTools {

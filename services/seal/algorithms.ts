@@ -1,6 +1,13 @@
 import { DerCursor, toOid, toSmallInteger } from './der-cursor.ts'
 import { TAG, type Der } from './der-reader.ts'
-import { derNull, encodeDer, objectIdentifier, sequence, smallInteger } from './der-writer.ts'
+import {
+  derNull,
+  encodeDer,
+  objectIdentifier,
+  octetString,
+  sequence,
+  smallInteger,
+} from './der-writer.ts'
 import { malformed } from './refusal.ts'
 
 /** The digests that count. SHA-1 and MD5 are none (RULES §4). */
@@ -68,6 +75,11 @@ function hashOf(oid: string): HashName {
   if (oid === HASH_OIDS.sha384) return 'sha384'
   if (oid === HASH_OIDS.sha512) return 'sha512'
   throw refuseAlgorithm(oid)
+}
+
+/** RFC 8017 §9.2: what PKCS#1 v1.5 signs, for holders of keys that take it ready-made. */
+export function encodeDigestInfo(hash: HashName, digest: Uint8Array): Uint8Array {
+  return sequence(sequence(objectIdentifier(HASH_OIDS[hash]), derNull()), octetString(digest))
 }
 
 export function encodeDigestAlgorithm(hash: HashName): Uint8Array {

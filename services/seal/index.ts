@@ -53,7 +53,13 @@ export {
   smallInteger,
 } from './der-writer.ts'
 /** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
-export { OID, parseSignatureAlgorithm, type HashName, type SignatureScheme } from './algorithms.ts'
+export {
+  encodeDigestInfo,
+  OID,
+  parseSignatureAlgorithm,
+  type HashName,
+  type SignatureScheme,
+} from './algorithms.ts'
 /** ECDSA signatures as numbers in range, and their twins; throws INVALID_SEAL. */
 export { checkEcdsa, lowerTwin, otherTwin, type CurveName } from './ecdsa.ts'
 /** PEM blocks (RFC 7468); throws INVALID_SEAL. */

@@ -31,3 +31,5 @@ export {
   type Certificate,
 } from './certificate.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
+/** Whether a key made a signature in this scheme, in its one form; throws INVALID_SEAL where it makes none such. */
+export { verifySignature } from './signature.ts'

@@ -7,6 +7,7 @@ import type { ServiceOptions } from './signing-services.ts'
 /** What `lacre sign` takes for signing without a key and for logs, under cosign's names. */
 export interface OnlineOptions extends ServiceOptions, KeylessOptions {
   readonly keyless?: boolean
+  readonly trustedRoot?: string
 }
 
 /** What belongs to a key of one's own. */
@@ -37,6 +38,10 @@ export function withOnlineOptions(command: Command): Command {
       ]),
     )
     .option('--signing-config <file>', 'a Sigstore SigningConfig, for what is not named above')
+    .option(
+      '--trusted-root <file>',
+      'judge the seal by this Sigstore TrustedRoot before it is written',
+    )
 }
 
 /** @throws PlatformError INVALID_PARAMETER where it is asked for beside a key */
@@ -56,6 +61,8 @@ export function isKeyless(options: OnlineOptions & KeyOptions): boolean {
 }
 
 /** Whether a service is to be asked at all, so that a plain key loads nothing of it. */
-export function asksServices({ rekorUrl, signingConfig, timestampServerUrl }: OnlineOptions) {
-  return [rekorUrl, signingConfig, timestampServerUrl].some((value) => value !== undefined)
+export function asksServices(options: OnlineOptions): boolean {
+  const { rekorUrl, signingConfig, timestampServerUrl, trustedRoot } = options
+  const asked = [rekorUrl, signingConfig, timestampServerUrl, trustedRoot]
+  return asked.some((value) => value !== undefined)
 }
