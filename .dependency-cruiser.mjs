@@ -3,7 +3,7 @@ const layers = {
   model: [],
   artifact: ['model'],
   seal: ['model', 'artifact'],
-  trust: ['model', 'artifact', 'seal'],
+  trust: ['model', 'artifact', 'seal', 'ledger'],
   policy: ['model'],
   ledger: ['model'],
   blobs: ['model'],

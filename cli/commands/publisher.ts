@@ -94,6 +94,10 @@ function describe(command: Command): Command {
       'certificates of an RFC 3161 authority; may be repeated',
       several,
     )
+    .option('--certificate-identity <identity>', 'keyless: the signer, or a glob of signers')
+    .option('--certificate-oidc-issuer <url>', 'keyless: who vouches for the signer, exactly')
+    .option('--trusted-root <json>', 'Sigstore TrustedRoot whose logs, times and authorities count')
+    .option('--claim <name=value>', 'keyless: what must be certified; may be repeated', several)
     .option('--san <type:value>', 'dns:, uri: or email: name; may be repeated', several)
 }
 

@@ -6,9 +6,10 @@ import {
   publisherFromPem,
   timestampAuthorityFromPem,
 } from '../../services/trust/index.ts'
+import { isKeyless, keylessDocument, readTrustedRoot, type KeylessOptions } from '../keyless.ts'
 
 /** The options that describe one version of a publisher. */
-export interface PublisherOptions {
+export interface PublisherOptions extends KeylessOptions {
   readonly key?: readonly string[]
   readonly cert?: readonly string[]
   readonly form?: readonly string[]
@@ -27,8 +28,13 @@ const DAY_MS = 86_400_000
  */
 export function publisherDocument(options: PublisherOptions): PublisherDocument {
   const { key, cert } = options
+  const pems = key ?? cert
+  if (isKeyless(options) && pems === undefined) return keylessDocument(options, settings(options))
   if ((key === undefined) === (cert === undefined)) {
-    throw new PlatformError('INVALID_PARAMETER', 'a publisher is given by --key or by --cert')
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      'a publisher is given by --key, by --cert or by --certificate-identity',
+    )
   }
   const pem = [...(key ?? []), ...(cert ?? [])].map((file) => readFileSync(file, 'utf8')).join('\n')
   const document = publisherFromPem(pem)
@@ -42,7 +48,7 @@ export function publisherDocument(options: PublisherOptions): PublisherDocument 
 }
 
 function settings(options: PublisherOptions): { readonly [name: string]: Json } {
-  const { form, purpose, validityDays, subject, san, timestampAuthority } = options
+  const { form, purpose, validityDays, subject, san, timestampAuthority, trustedRoot } = options
   return {
     ...(form === undefined ? {} : { forms: form }),
     ...(purpose === undefined ? {} : { purposes: purpose }),
@@ -51,6 +57,7 @@ function settings(options: PublisherOptions): { readonly [name: string]: Json } 
     ...(timestampAuthority === undefined
       ? {}
       : { timestampAuthorities: timestampAuthority.map(authorityOf) }),
+    ...(trustedRoot === undefined ? {} : { trustedRoot: readTrustedRoot(trustedRoot) }),
     ...(san === undefined ? {} : { subjectAltNames: san.map(altName) }),
   }
 }

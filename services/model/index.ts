@@ -27,6 +27,7 @@ export type {
   SealForm,
   SealFormat,
   SealInput,
+  SealLogEntry,
   SealReport,
   SealRule,
   SignerIdentity,
@@ -34,6 +35,9 @@ export type {
 } from './verdict.ts'
 export type {
   KeyPublisherDocument,
+  OidcClaim,
+  OidcIdentity,
+  OidcPublisherDocument,
   PublisherDocument,
   PublisherCheck,
   PublisherKey,

@@ -28,7 +28,7 @@ interface PublisherCommon {
   readonly timestampAuthorities?: readonly TimestampAuthority[]
   /** A Sigstore TrustedRoot as JSON text: its logs and timestamp authorities, for `oidc` also its certificate authorities. */
   readonly trustedRoot?: string
-  /** How many distinct logs and trusted times a seal needs to count. */
+  /** How many distinct logs and trusted times a seal needs to count; for `oidc` 1 and 1 where absent, else none. */
   readonly thresholds?: { readonly logs?: number; readonly timestamps?: number }
   /** `enforce` where absent. */
   readonly checks?: Readonly<Partial<Record<PublisherCheck, 'enforce' | 'log'>>>
@@ -52,7 +52,42 @@ export interface X509PublisherDocument extends PublisherCommon {
   }[]
 }
 
-export type PublisherDocument = KeyPublisherDocument | X509PublisherDocument
+/** What Fulcio's extensions say of a workload (OIDs 1.3.6.1.4.1.57264.1.9 to .22), by names of ours. */
+export type OidcClaim =
+  | 'buildSignerUri'
+  | 'buildSignerDigest'
+  | 'runnerEnvironment'
+  | 'repository'
+  | 'repositoryId'
+  | 'owner'
+  | 'ownerId'
+  | 'commit'
+  | 'ref'
+  | 'workflow'
+  | 'workflowDigest'
+  | 'event'
+  | 'runUri'
+  | 'visibility'
+
+/** The one alternative name of a keyless certificate; `username` is Fulcio's own `user!domain`. */
+export interface OidcIdentity {
+  readonly type: 'uri' | 'email' | 'username'
+  readonly value: string
+}
+
+/** Keyless: whoever an issuer vouched for, by a Sigstore trusted root. */
+export interface OidcPublisherDocument extends PublisherCommon {
+  readonly kind: 'oidc'
+  readonly trustedRoot: string
+  /** Exact. */
+  readonly issuer: string
+  /** Exact, or a glob that is literal through host and owner. */
+  readonly identity: OidcIdentity
+  /** Each must be one of these, exact or by glob. Triggers `pull_request*` count only where `event` lists them. */
+  readonly claims?: Readonly<Partial<Record<OidcClaim, readonly string[]>>>
+}
+
+export type PublisherDocument = KeyPublisherDocument | X509PublisherDocument | OidcPublisherDocument
 
 /** One immutable version of a publisher, as `trust` sees it. */
 export interface TrustedPublisher {

@@ -9,7 +9,7 @@ export { decodeSealBlock } from './seal-block.ts'
 export { encodeSealBlock } from './seal-block.ts'
 /** One seal by its format and place; throws INVALID_SEAL. */
 export { decodeSeal, encodeSeal, formatOfDetached, type DecodedSeal } from './decode-seal.ts'
-/** Sigstore bundle v0.3; throws INVALID_SEAL. */
+/** Sigstore bundles, written as v0.3; throws INVALID_SEAL. */
 export {
   decodeBundle,
   encodeBundle,
@@ -40,6 +40,19 @@ export {
   type SealPredicate,
   type Statement,
 } from './statement.ts'
+/** Members of JSON documents of a fixed form, and canonical base64; throw INVALID_SEAL. */
+export {
+  onlyOne,
+  toBytes,
+  toList,
+  toMembers,
+  toObject,
+  toText,
+  withoutNulls,
+  type Members,
+} from './members.ts'
+export { parseJson } from './statement.ts'
+export { encodeBase64 } from './base64.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
 export { readDer, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'

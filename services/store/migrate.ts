@@ -5,6 +5,7 @@ import { up as catalog } from '../../migrations/0001_catalog.ts'
 import { up as resourcePolicies } from '../../migrations/0002_resource_policies.ts'
 import { up as functionSettings } from '../../migrations/0003_function_settings.ts'
 import { up as resourceTags } from '../../migrations/0004_resource_tags.ts'
+import { up as publisherKinds } from '../../migrations/0006_publisher_kinds.ts'
 
 import type { Schema } from './schema.ts'
 
@@ -13,6 +14,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0002_resource_policies': { up: resourcePolicies },
   '0003_function_settings': { up: functionSettings },
   '0004_resource_tags': { up: resourceTags },
+  '0006_publisher_kinds': { up: publisherKinds },
 }
 
 /**

@@ -108,7 +108,7 @@ export interface DetachedSealTable {
 
 export interface PublisherTable {
   id: string
-  kind: 'key' | 'x509'
+  kind: 'key' | 'x509' | 'oidc'
   /** Unique for ever: names are never reused. */
   name: string
   created_at: number

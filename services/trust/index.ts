@@ -30,6 +30,8 @@ export {
   publicKeyOf,
   type Certificate,
 } from './certificate.ts'
+/** A Sigstore TrustedRoot, strictly; throws INVALID_SEAL. */
+export { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
 /** Whether a key made a signature in this scheme, in its one form; throws INVALID_SEAL where it makes none such. */
 export { verifySignature } from './signature.ts'

@@ -474,6 +474,7 @@ test('names timestamps and log entries as unchecked and takes no time from them'
       canonicalizedBody: 'e30=',
       integratedTime: '1',
       kindVersion: { kind: 'dsse', version: '0.0.1' },
+      inclusionProof: { rootHash: 'AAAA', checkpoint: { envelope: 'x' } },
     },
   ]
   const seal: SealInput = {

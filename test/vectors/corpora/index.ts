@@ -3,7 +3,8 @@ import type { Corpus } from '../corpus.ts'
 import { corpus as cms } from './cms.ts'
 import { corpus as jsonInput } from './json-input.ts'
 import { corpus as merkle } from './merkle.ts'
+import { corpus as sigstoreBundles } from './sigstore-bundles.ts'
 import { corpus as sigv4 } from './sigv4.ts'
 import { corpus as zip } from './zip-service.ts'
 
-export const corpora: readonly Corpus[] = [zip, sigv4, jsonInput, merkle, cms]
+export const corpora: readonly Corpus[] = [zip, sigv4, jsonInput, merkle, cms, sigstoreBundles]
