@@ -58,7 +58,7 @@ export async function startSigstore(
   const tiles = new TestTiles(tilesKey.privateKey, spkiOf(tilesKey.publicKey))
   const services: Record<string, Service> = {
     '/api/v2/signingCert': fromHandler(fulcioHandler(ca, { subjectClaim: options.subjectClaim })),
-    '/api/v1/log/entries': fromHandler(rekorHandler(log)),
+    '/api/v1/log/entries': canonicalDsse(fromHandler(rekorHandler(log))),
     '/api/v2/log/entries': (seen) => Promise.resolve(tiles.add(seen.body)),
   }
   const trustedRoot = {
@@ -115,6 +115,43 @@ function fromHandler(handler: ReturnType<typeof fulcioHandler>): Service {
     const { statusCode, response } = await handler.fn(body)
     const text = typeof response === 'string' ? response : Buffer.from(bytesOf(response)).toString()
     return { status: statusCode, body: text }
+  }
+}
+
+interface DsseRequest {
+  readonly kind: string
+  readonly spec: {
+    readonly proposedContent?: { readonly envelope: string; readonly verifiers: readonly string[] }
+  }
+}
+
+/** A Rekor keeps hashes of an envelope; the mock's would keep the request, which is an entry of nothing. */
+function canonicalDsse(rekor: Service): Service {
+  return async (seen) => {
+    const { kind, spec } = JSON.parse(seen.body) as DsseRequest
+    const proposed = spec.proposedContent
+    if (kind !== 'dsse' || proposed === undefined) return await rekor(seen)
+    const envelope = JSON.parse(proposed.envelope) as {
+      payload: string
+      signatures: readonly { sig: string }[]
+    }
+    const hashOf = (bytes: Uint8Array) => ({
+      algorithm: 'sha256',
+      value: hash(bytes).toString('hex'),
+    })
+    const entry = {
+      apiVersion: '0.0.1',
+      kind: 'dsse',
+      spec: {
+        envelopeHash: hashOf(Buffer.from(proposed.envelope)),
+        payloadHash: hashOf(Buffer.from(envelope.payload, 'base64')),
+        signatures: envelope.signatures.map(({ sig }, at) => ({
+          signature: sig,
+          verifier: proposed.verifiers[at],
+        })),
+      },
+    }
+    return await rekor({ ...seen, body: JSON.stringify(entry) })
   }
 }
 
