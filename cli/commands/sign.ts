@@ -99,6 +99,7 @@ async function openMaker(options: SignOptions, tools: Tools): Promise<Maker> {
   const keyless = isKeyless(options)
   if (!keyless && !asksServices(options)) return { identity: await ownIdentity(options, tools) }
   const online = await import('../signing/keyless/index.ts')
+  online.checkTrustedRoot(options)
   const services = online.chooseServices(options, systemClock.nowMs())
   const witness = online.witnessOf(services)
   const withWitness = witness === undefined ? {} : { witness }

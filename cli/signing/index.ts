@@ -18,8 +18,6 @@ export { sealFile, type SealRequest, type SealResult } from './seal-file.ts'
 export { makeSeal, type SealMaker, type SealSubject } from './make-seal.ts'
 /** Holders of keys, and those who vouch for a signature. */
 export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
-/** Asks RFC 3161 authorities for a time; throws INVALID_PARAMETER, SIGNER_FAILED. */
-export { timestampWitness, type TimestampClientOptions } from './timestamp-client.ts'
 /** A signature that the public key has verified, and how each kind of key signs; throws SIGNER_FAILED. */
 export { signWith, usualScheme } from './scheme.ts'
 /** A key in memory; throws INVALID_SEAL where it is weak. */

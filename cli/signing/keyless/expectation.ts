@@ -1,6 +1,11 @@
 import { PlatformError, type PublisherDocument } from '../../../services/model/index.ts'
 import { encodePem } from '../../../services/seal/index.ts'
-import { parsePublisherDocument, publisherFromPem } from '../../../services/trust/index.ts'
+import {
+  parsePublisherDocument,
+  parseTrustedRoot,
+  publisherFromPem,
+  VerificationCache,
+} from '../../../services/trust/index.ts'
 import { readSmallFile } from '../read-file.ts'
 import type { SigningIdentity } from '../signing-identity.ts'
 import type { KeylessIdentity } from './keyless-identity.ts'
@@ -11,6 +16,12 @@ interface TrustedRootOption {
 }
 interface Expectation {
   readonly expected?: PublisherDocument
+}
+
+/** Whether it can be read is found out before anything is asked. @throws PlatformError INVALID_SEAL */
+export function checkTrustedRoot({ trustedRoot }: TrustedRootOption): void {
+  if (trustedRoot === undefined) return
+  parseTrustedRoot(readSmallFile(trustedRoot).toString('utf8'), new VerificationCache())
 }
 
 /** The publisher as whom `lacre verify` would take this identity, by the thresholds of the kind. */

@@ -18,5 +18,5 @@ export { witnessOf } from './witnesses.ts'
 export { fetchTarget, type TrustRepository } from './trust-repository.ts'
 /** Who stands in a trusted root; throws INVALID_PARAMETER. */
 export { summarizeRoot, type RootMember } from './root-summary.ts'
-/** What --trusted-root asks of a new seal; throws INVALID_PARAMETER. */
-export { expectKey, expectKeyless } from './expectation.ts'
+/** What --trusted-root asks of a new seal; throws INVALID_PARAMETER, INVALID_SEAL. */
+export { checkTrustedRoot, expectKey, expectKeyless } from './expectation.ts'

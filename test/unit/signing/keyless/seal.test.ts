@@ -139,6 +139,16 @@ test.each([
   },
 )
 
+test('asks nobody where the trusted root is none', async () => {
+  writeFileSync(at('trusted_root.json'), '{}')
+  const args = ['--fulcio-url', sigstore.url, '--trusted-root', at('trusted_root.json')]
+
+  const done = await sign(args, { SIGSTORE_ID_TOKEN: jwt({ sub: SUBJECT }) })
+
+  expect(done.code).toBe(1)
+  expect(sigstore.requests).toEqual([])
+})
+
 test.each(['p256', 'p384', 'ed25519', 'rsa3072'])(
   'a plain %s key can be logged and stamped too, and is judged by the trusted root',
   async (type) => {

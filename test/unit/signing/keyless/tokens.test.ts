@@ -152,7 +152,8 @@ test('CircleCI’s own token serves where its audience is the one', async () => 
   const own = jwt({ sub: SUBJECT, aud: 'org-id' })
 
   const ran = await sign({ CIRCLECI: 'true', CIRCLE_OIDC_TOKEN_V2: own }, [
-    ...['--oidc-client-id', 'org-id'],
+    '--oidc-client-id',
+    'org-id',
   ])
 
   expect(ran.code).toBe(0)
