@@ -87,6 +87,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/serve.ts'),
   },
   {
+    name: 'authority',
+    summary: 'a private Sigstore: certificates, timestamps and a log of its own',
+    load: () => import('./commands/authority.ts'),
+  },
+  {
     name: 'ledger',
     summary: 'verify the ledger, offline',
     load: () => import('./commands/ledger.ts'),

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
+import { Closers, asyncOf } from './closers.ts'
 import { dataPaths, type Config } from './config.ts'
 import { ACCESS_KEY_PURPOSE, checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
@@ -51,28 +52,6 @@ export interface App extends AsyncDisposable {
   readonly deps: Deps
   /** What people should know at start: the policy in force, what isolation lacks. */
   readonly notices: readonly string[]
-}
-
-/** Closes in reverse order of opening, all of it, whatever one of them says. */
-class Closers implements AsyncDisposable {
-  readonly #open: AsyncDisposable[] = []
-
-  add<T extends AsyncDisposable>(opened: T): T {
-    this.#open.push(opened)
-    return opened
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const failures: unknown[] = []
-    for (let next = this.#open.pop(); next !== undefined; next = this.#open.pop()) {
-      try {
-        await next[Symbol.asyncDispose]()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
-  }
 }
 
 /**
@@ -235,15 +214,6 @@ function masterKeyOf(config: Config): { file?: string; value?: string } {
   return config.masterKey.from === 'file'
     ? { file: config.masterKey.path }
     : { value: config.masterKey.base64 }
-}
-
-function asyncOf(opened: Disposable): AsyncDisposable {
-  return {
-    [Symbol.asyncDispose]: () => {
-      opened[Symbol.dispose]()
-      return Promise.resolve()
-    },
-  }
 }
 
 /** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */

@@ -21,7 +21,7 @@ export function shown(text: string): string {
   const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text
   const escaped = cut.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}`]/gu,
-    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+    (char) => `\\u{${String(char.codePointAt(0)?.toString(16))}}`,
   )
   return `\`${escaped}\``
 }

@@ -65,6 +65,21 @@ export {
   setOf,
   smallInteger,
 } from './der-writer.ts'
+/** More values in their one DER encoding, for certificates and timestamps. */
+export {
+  bitString,
+  certificateTime,
+  derTrue,
+  generalizedTime,
+  namedBits,
+  utf8String,
+} from './der-values.ts'
+/** Algorithm identifiers as values; parsing throws INVALID_SEAL. */
+export {
+  encodeDigestAlgorithm,
+  encodeSignatureAlgorithm,
+  parseDigestAlgorithm,
+} from './algorithms.ts'
 /** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
 export {
   encodeDigestInfo,

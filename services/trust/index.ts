@@ -33,5 +33,9 @@ export {
 /** A Sigstore TrustedRoot, strictly; throws INVALID_SEAL. */
 export { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
-/** Whether a key made a signature in this scheme, in its one form; throws INVALID_SEAL where it makes none such. */
+/** A path to a root by RFC 5280 §6, and what a certificate may be for. */
+export { findPath, isValidAt, type PathOptions, type PathResult } from './path.ts'
+export type { PathRules } from './path-checks.ts'
+export { PURPOSES, type Purpose } from './purpose.ts'
+/** Whether one signature is by a key, with nothing left to choose; throws INVALID_SEAL for another kind of key. */
 export { verifySignature } from './signature.ts'

@@ -4,11 +4,12 @@ import { PlatformError, sha256, toIsoTime } from '../model/index.ts'
 import { malformed, readDer, type Der, type TimestampToken } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
 import { isBoundTo, isNamedBy } from './certificate-id.ts'
-import { isSignedBy, parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
+import { parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
 import { wrongSeal } from './findings.ts'
 import type { KnownAuthority } from './known-authority.ts'
 import { formatName } from './names.ts'
-import { findPath, isValidAt, TIME_STAMPING } from './path.ts'
+import { findPath, isValidAt } from './path.ts'
+import { PURPOSES } from './purpose.ts'
 import { verifySignature } from './signature.ts'
 
 /** What a token proves to somebody who knows these authorities. */
@@ -95,41 +96,27 @@ function findSignerPath(
     intermediates: [...bag, ...intermediates].filter((one) => one.sha256 !== leaf.sha256),
     anchors,
     timesMs: [token.info.atMs],
-    usage: TIME_STAMPING,
   }
-  const result = findPath(leaf, options, cache)
+  const result = findPath(leaf, { ...options, rules: { purpose: PURPOSES.timeStamping } }, cache)
   if (result.kind === 'path') return { leaf, certificates: result.certificates }
-  const own = [...anchors, ...intermediates]
-  if (!own.some((issuer) => issues(issuer, leaf, cache))) return undefined
+  const known = findPath(leaf, { ...options, rules: { purpose: PURPOSES.any } }, cache)
+  if (known.kind === 'none') return undefined
   throw wrongSeal(`timestamp-${result.refusal.reason}`, {
     expected: 'a timestamp signed with a certificate for time stamping',
     got: `the timestamp's certificate does not count: ${result.refusal.got}`,
   })
 }
 
-function issues(issuer: Certificate, leaf: Certificate, cache: VerificationCache): boolean {
-  if (issuer.sha256 === leaf.sha256) return true
-  if (issuer.subject !== leaf.issuer) return false
-  try {
-    return isSignedBy(leaf, issuer, cache)
-  } catch (error) {
-    // a weak algorithm or key: nothing that anybody could rely on
-    if (error instanceof PlatformError) return false
-    throw error
-  }
-}
-
 /**
- * What does not depend on time: usage, names, digests, signature, and that the token is over this signature.
+ * What does not depend on time: names, digests, signature, and that the token is over this signature.
  * @throws PlatformError INVALID_SEAL
  */
-export function checkToken(
+function checkToken(
   token: TimestampToken,
   signature: Uint8Array,
   leaf: Certificate,
   cache: VerificationCache,
 ): void {
-  checkUsage(leaf)
   if (!isNamedBy(token.signer, leaf, 'text'))
     throw malformed(
       'timestamp-signer',
@@ -154,17 +141,6 @@ export function checkToken(
       got: 'the timestamp is over something else',
       fix: 'the timestamp was taken from elsewhere: sign again with --timestamp-server-url',
     })
-}
-
-/** RFC 3161 §2.3: the key is for nothing else, and says so critically. */
-function checkUsage(leaf: Certificate): void {
-  const { extendedKeyUsage, extendedKeyUsageCritical } = leaf.extensions
-  const [usage, ...more] = extendedKeyUsage ?? []
-  if (usage === TIME_STAMPING && more.length === 0 && extendedKeyUsageCritical) return
-  throw malformed(
-    'timestamp-extended-key-usage',
-    `\`${leaf.subjectText}\` is not for time stamping alone, marked critical`,
-  )
 }
 
 /** RFC 3161 §2.4.2: where the authority calls itself by a directory name it is that of its certificate. */
@@ -205,6 +181,8 @@ export function checkFreshTimestamp(token: TimestampToken, signature: Uint8Array
   const leaf = readableCertificates(token, cache).find((one) => isSigner(token, one))
   if (leaf === undefined)
     throw malformed('timestamp-certificate', 'the timestamp does not carry its certificate')
+  const refusal = PURPOSES.timeStamping.refuseLeaf(leaf)
+  if (refusal !== undefined) throw malformed(`timestamp-${refusal.reason}`, refusal.got)
   checkToken(token, signature, leaf, cache)
   if (!isValidAt(leaf, token.info.atMs))
     throw malformed('timestamp-authority-expired', `\`${leaf.subjectText}\` was not valid then`)

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 
 import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
 import type { Exit } from '../failures.ts'
 import type { Capability } from '../options.ts'
 import type { ApiProxy } from './api-proxy.ts'
-import { interpreterNames } from './bwrap-arguments.ts'
+import { installationOf, interpreterNames } from './bwrap-arguments.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
 import { Slots, type Slot } from './slots.ts'
@@ -26,6 +28,8 @@ export class ProcessDriver implements IsolationDriver {
   readonly name = 'process'
   readonly #parts: ProcessParts
   readonly #slots: Slots
+  /** Where environments find an interpreter whose own directory is closed to their uid: name → directory shown instead. */
+  readonly #languages = new Map<string, string>()
 
   constructor(parts: ProcessParts) {
     this.#parts = parts
@@ -33,6 +37,7 @@ export class ProcessDriver implements IsolationDriver {
   }
 
   async probe(): Promise<Capability> {
+    await this.#openInterpreters()
     const missing = ['namespaces', 'seccomp', 'memory limit', 'pids limit', 'sized /tmp', 'freezer']
     if (this.#parts.uids === undefined) missing.push('own uid per environment (not root)')
     return { driver: 'process', isolation: 'none', missing, freezer: false, customRuntimes: true }
@@ -80,6 +85,17 @@ export class ProcessDriver implements IsolationDriver {
     return this.#slots.release(slot)
   }
 
+  /** Under /root or another closed directory (a version manager's, say) another uid could not even start it: exit 127. */
+  async #openInterpreters(): Promise<void> {
+    const { uids, stage, config } = this.#parts
+    if (uids === undefined) return
+    for (const [name, path] of interpreterNames(config.interpreters)) {
+      const installation = installationOf(path)
+      if (installation === undefined || isOpenToAll(path)) continue
+      this.#languages.set(name, await stage.tree(installation))
+    }
+  }
+
   async close(): Promise<void> {
     await this.#slots.releaseAll()
   }
@@ -91,7 +107,9 @@ export class ProcessDriver implements IsolationDriver {
       [OPT_ROOT, opt ?? `${slot.temporaryDir}/opt`],
       [RUNTIME_DIR, `${this.#parts.stage.ownDir}/runtime`],
       ...interpreterNames(this.#parts.config.interpreters).map(([name, path]): [string, string] => {
-        return [`${LANG_DIR}/bin/${name}`, path]
+        const shown = this.#languages.get(name)
+        const found = shown === undefined ? path : join(shown, 'bin', basename(path))
+        return [`${LANG_DIR}/bin/${name}`, found]
       }),
     ]
     const one = (part: string): string => {
@@ -100,6 +118,12 @@ export class ProcessDriver implements IsolationDriver {
     }
     return (text) => text.split(':').map(one).join(':')
   }
+}
+
+/** Whether every directory down to a program, and the program itself, may be entered and run by any user. */
+function isOpenToAll(path: string): boolean {
+  const parent = dirname(path)
+  return (statSync(path).mode & 0o001) !== 0 && (parent === path || isOpenToAll(parent))
 }
 
 function environmentOf(

@@ -29,8 +29,17 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }))
 const fetchFrom = async (mirror: string, args: readonly string[] = []) =>
   await run(
     [
-      ...['trusted-root', 'fetch', '--mirror', mirror, '--root', at('root.json')],
-      ...['--cache', at('cache'), '-o', at('out.json'), ...args],
+      'trusted-root',
+      'fetch',
+      '--mirror',
+      mirror,
+      '--root',
+      at('root.json'),
+      '--cache',
+      at('cache'),
+      '-o',
+      at('out.json'),
+      ...args,
     ],
     { table },
   )
