@@ -20,6 +20,8 @@ export { makeSeal, type SealMaker, type SealSubject } from './make-seal.ts'
 export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
 /** A signature that the public key has verified, and how each kind of key signs; throws SIGNER_FAILED. */
 export { signWith, usualScheme } from './scheme.ts'
+/** Asks RFC 3161 authorities for a time; throws INVALID_PARAMETER, SIGNER_FAILED. */
+export { timestampWitness } from './timestamp-client.ts'
 /** A key in memory; throws INVALID_SEAL where it is weak. */
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */
