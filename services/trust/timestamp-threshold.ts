@@ -1,6 +1,6 @@
 import type { SealFinding, TrustedPublisher } from '../model/index.ts'
 import { failed, passed } from './findings.ts'
-import type { TrustedTime } from './witnesses.ts'
+import type { TrustedTime } from './trusted-time.ts'
 
 /**
  * Whether enough authorities gave the seal a time. Authorities count, not tokens: sigstore-rust once took one good

@@ -2,16 +2,9 @@ import type { SealLogEntry } from '../model/index.ts'
 import type { Evidence } from './evidence.ts'
 import type { KnownPublisher } from './publisher-material.ts'
 import type { EvidenceContext } from './signer.ts'
+import type { TrustedTime } from './trusted-time.ts'
 import { findLogEntries } from './sigstore/log-witness.ts'
 import { findTimestamps } from './timestamp-witness.ts'
-
-/** An instant at which the signature existed, by somebody the publisher believes. */
-export interface TrustedTime {
-  readonly atMs: number
-  readonly source: 'rfc3161' | 'rekor-v1'
-  /** SHA-256 of the authority's key or the log's id: thresholds count these, not tokens. */
-  readonly authority: string
-}
 
 /** What timestamps and log entries prove to one publisher. */
 export interface Witnessed {

@@ -1,5 +1,6 @@
 /** The corpora that can be run, in the order they are. */
 import type { Corpus } from '../corpus.ts'
+import { corpus as attestations } from './attestations.ts'
 import { corpus as cms } from './cms.ts'
 import { corpus as jsonInput } from './json-input.ts'
 import { corpus as merkle } from './merkle.ts'
@@ -20,4 +21,5 @@ export const corpora: readonly Corpus[] = [
   openssl,
   pkits,
   sigstoreBundles,
+  attestations,
 ]
