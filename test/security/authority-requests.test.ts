@@ -288,12 +288,17 @@ test('takes timestamp queries at the timestamp alone', async () => {
 
 const digest = Buffer.alloc(32, 7)
 const signature = sign('sha256', Buffer.from('x'), key.privateKey)
-const entry = (change: (spec: Record<string, never>) => void): object => {
-  const request = structuredClone(hashedRekord(key, digest, signature)) as Record<string, never>
-  change(request['hashedRekordRequestV002'] as Record<string, never>)
+const entry = (change: (spec: Loose[string]) => void): object => {
+  const request = structuredClone(hashedRekord(key, digest, signature)) as Loose
+  const spec = request['hashedRekordRequestV002']
+  if (spec !== undefined) change(spec)
   return request
 }
-type Loose = Record<string, Record<string, Record<string, unknown>>>
+type Loose = Record<string, Record<string, unknown>>
+
+function verifierIn(spec: Record<string, unknown>): Record<string, unknown> {
+  return (spec['signature'] as { verifier: Record<string, unknown> }).verifier
+}
 
 const entries: readonly (readonly [string, string, object])[] = [
   ['whose signature is over another digest', 'signature', entry(() => {})],
@@ -301,16 +306,16 @@ const entries: readonly (readonly [string, string, object])[] = [
     'that says another kind of key',
     'key-details',
     entry((spec) => {
-      const { verifier } = (spec as unknown as Loose)['signature'] ?? {}
-      if (verifier !== undefined) verifier['keyDetails'] = 'PKIX_ECDSA_P384_SHA_384'
+      const verifier = verifierIn(spec)
+      verifier['keyDetails'] = 'PKIX_ECDSA_P384_SHA_384'
     }),
   ],
   [
     'that names a property of objects for its key',
     'key-details',
     entry((spec) => {
-      const { verifier } = (spec as unknown as Loose)['signature'] ?? {}
-      if (verifier !== undefined) verifier['keyDetails'] = 'constructor'
+      const verifier = verifierIn(spec)
+      verifier['keyDetails'] = 'constructor'
     }),
   ],
   [
