@@ -22,8 +22,10 @@ export function secretPrompt(
   const ci = environment['CI'] !== undefined && environment['CI'] !== ''
   if (ci || input.isTTY !== true || output.isTTY !== true) return undefined
   return (question) => {
+    const answer = readHidden(input)
+    // Only now: what is typed before the echo is off would be shown.
     output.write(question)
-    return readHidden(input).finally(() => output.write('\n'))
+    return answer.finally(() => output.write('\n'))
   }
 }
 

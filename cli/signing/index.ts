@@ -26,8 +26,6 @@ export { timestampWitness } from './timestamp-client.ts'
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */
 export { createKey, KEY_TYPES, type KeyType } from './create-key.ts'
-/** The passphrase of a file, of the environment, or of a person; asked only when it is needed. */
-export { passphraseFrom, type Prompt } from './passphrase.ts'
 /** A key, certificate, seal or passphrase file, with a cap. */
 export { readPassphrase, readSmallFile } from './read-file.ts'
 /** Options of what asks services; the work itself is in `keyless/index.ts`, loaded when it is asked for. */
