@@ -42,7 +42,6 @@ export {
 } from './statement.ts'
 /** Members of JSON documents of a fixed form, and canonical base64; throw INVALID_SEAL. */
 export {
-  onlyOne,
   toBytes,
   toList,
   toMembers,

@@ -23,7 +23,8 @@ writeFileSync(at('blob.json'), JSON.stringify(sigstore.sign(bytes, { form: 'mess
 writeFileSync(at('root.json'), sigstore.trustedRoot())
 
 /** A network namespace of its own has no interface that is up, not even the loopback. */
-const unshared = spawnSync('unshare', ['-rn', 'true']).status === 0
+const UNSHARE = '/usr/bin/unshare'
+const unshared = spawnSync(UNSHARE, ['-rn', 'true']).status === 0
 
 function verify(signature: string, identity: string, more: readonly string[] = []) {
   const keyless = ['--certificate-identity', identity, '--certificate-oidc-issuer', ISSUER]
@@ -37,7 +38,7 @@ function verify(signature: string, identity: string, more: readonly string[] = [
     ...more,
     '--json',
   ]
-  const run = spawnSync('unshare', ['-rn', ...command], { encoding: 'utf8' })
+  const run = spawnSync(UNSHARE, ['-rn', ...command], { encoding: 'utf8' })
   return { status: run.status, answer: JSON.parse(run.stdout || '{}') as Record<string, unknown> }
 }
 
