@@ -37,6 +37,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/verify.ts'),
   },
   {
+    name: 'trusted-root',
+    summary: 'fetch a Sigstore trusted root from a TUF repository, show one',
+    load: () => import('./commands/trusted-root.ts'),
+  },
+  {
     name: 'publisher',
     summary: 'whom to trust: create, version, list, show, cancel, revoke',
     load: () => import('./commands/publisher.ts'),
