@@ -11,10 +11,12 @@ const layers = {
   keys: ['model', 'seal', 'store'],
   auth: ['model', 'store', 'keys'],
   audit: ['model', 'ledger', 'store', 'keys'],
+  sources: ['model', 'store'],
   jobs: ['model', 'store'],
   catalog: ['model', 'store'],
   live: ['model', 'store', 'trust', 'policy', 'audit', 'jobs'],
   runtime: ['model', 'artifact', 'blobs'],
+  authority: ['model', 'seal', 'keys', 'ledger', 'store'],
   operations: [
     'model',
     'artifact',
@@ -31,6 +33,7 @@ const layers = {
     'catalog',
     'live',
     'runtime',
+    'sources',
   ],
   http: ['model', 'auth', 'operations', 'catalog', 'live', 'audit'],
 }
@@ -74,13 +77,13 @@ export default {
     {
       name: 'cli-shares-pure-folders-only',
       severity: 'error',
-      from: { path: '^cli/', pathNot: '^cli/commands/(serve|ledger)\\.ts$' },
+      from: { path: '^cli/', pathNot: '^cli/commands/(serve|ledger|authority)\\.ts$' },
       to: { path: '^services/', pathNot: '^services/(model|artifact|seal|trust|policy|ledger)/' },
     },
     {
       name: 'cli-starts-the-service-through-main',
       severity: 'error',
-      from: { path: '^cli/commands/(serve|ledger)\\.ts$' },
+      from: { path: '^cli/commands/(serve|ledger|authority)\\.ts$' },
       to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
     },
     {
@@ -95,7 +98,7 @@ export default {
       'kysely',
       'services/(store|catalog|audit|jobs|live)/|migrations/',
     ),
-    only('fastify-at-the-edge', 'fastify|@fastify/[^/]+', 'services/http/'),
+    only('fastify-at-the-edge', 'fastify|@fastify/[^/]+', 'services/(http|authority)/'),
     only('forge-opens-pkcs12-only', 'node-forge', 'cli/signing/'),
     only('sigstore-sign-in-cli-signing', '@sigstore/sign|@sigstore/bundle', 'cli/signing/'),
     only('archiver-in-cli-packaging', 'archiver', 'cli/packaging/'),

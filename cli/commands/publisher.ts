@@ -97,6 +97,10 @@ function describe(command: Command): Command {
     .option('--form <form>', 'statement, message or cms; may be repeated', several)
     .option('--purpose <purpose>', 'seal, vouch, attest:TYPE; may be repeated', several)
     .option('--validity-days <days>', 'how long a signature stays good')
+    .option('--crl <file|url>', 'a revocation list of the authorities; may be repeated', several)
+    .option('--crl-max-age-hours <n>', 'how long a list counts, where its issuer says longer')
+    .option('--crl-on-failure <what>', 'closed (refuse, the default) or open, where no list tells')
+    .option('--policy <oid>', 'a certificate policy the path must hold; may be repeated', several)
     .option('--subject <name>', 'exact RFC 4514 subject; may be repeated', several)
     .option(
       '--timestamp-authority <pem>',

@@ -19,6 +19,10 @@ export const command: CommandModule = {
       .option('--master-key-file <file>', 'the key that encrypts secrets at rest')
       .option('--max-environments <n>', 'sandboxes at a time')
       .option('--open-metrics', 'answer /metrics without a signature')
+      .option(
+        '--allow-source <network...>',
+        'a network inside that URLs of publishers (revocation lists) may lead to: 10.0.0.0/8',
+      )
       .action(async (options: ServeOptions) => {
         // Imported here: no other command pays for the service.
         const { serve } = await import('../../services/main.ts')

@@ -26,6 +26,7 @@ import {
   judge,
   publisherFromPem,
   readAwsSignature,
+  revocationListPem,
   timestampAuthorityFromPem,
   type JudgeInput,
 } from '../../services/trust/index.ts'
@@ -46,6 +47,7 @@ interface VerifyOptions extends KeylessOptions {
   readonly kind: 'function' | 'layer'
   readonly name?: string
   readonly account: string
+  readonly crl: readonly string[]
   readonly blob?: boolean
 }
 
@@ -88,6 +90,12 @@ export const command: CommandModule = {
       )
       .option('--name <name>', 'the function or layer it is for, where the seal binds names')
       .option('--account <id>', 'the account it is for', '000000000000')
+      .option(
+        '--crl <file>',
+        'revocation list, DER or PEM: it must cover the signer under --root; may be repeated',
+        many,
+        [],
+      )
       .option(
         '--certificate-identity <identity>',
         'keyless: the signer, exactly or with `*` inside a segment',
@@ -184,6 +192,9 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
   const timestampAuthorities = options.timestampAuthority.map((path) =>
     timestampAuthorityFromPem(readSmallFile(path).toString('latin1')),
   )
+  if (options.crl.length > 0 && root.length === 0)
+    throw new PlatformError('INVALID_PARAMETER', '--crl goes with --root: a public key has no list')
+  const lists = options.crl.map((path) => ({ pem: revocationListPem(readSmallFile(path)) }))
   const files = [
     ...key.map((path) => ['key', path] as const),
     ...root.map((path) => ['x509', path] as const),
@@ -212,6 +223,7 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
         ...(form.length > 0 && { forms: form }),
         ...(timestampAuthorities.length > 0 && { timestampAuthorities }),
         ...(trustedRoot !== undefined && { trustedRoot }),
+        ...(kind === 'x509' && lists.length > 0 && { revocation: { lists, onFailure: 'closed' } }),
       },
       allowed: true,
     }

@@ -4,6 +4,7 @@ import { PlatformError, type Json, type PublisherDocument } from '../../services
 import {
   parsePublisherDocument,
   publisherFromPem,
+  revocationListPem,
   timestampAuthorityFromPem,
 } from '../../services/trust/index.ts'
 import { isKeyless, keylessDocument, readTrustedRoot, type KeylessOptions } from '../keyless.ts'
@@ -20,9 +21,14 @@ export interface PublisherOptions extends KeylessOptions {
   readonly managed?: boolean
   readonly logCheck?: readonly string[]
   readonly timestampAuthority?: readonly string[]
+  readonly crl?: readonly string[]
+  readonly crlMaxAgeHours?: string
+  readonly crlOnFailure?: string
+  readonly policy?: readonly string[]
 }
 
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 
 /**
  * The document that the options describe, read here as strictly as the service reads it.
@@ -79,12 +85,39 @@ function settings(options: PublisherOptions): { readonly [name: string]: Json } 
     ...(trustedRoot === undefined ? {} : { trustedRoot: readTrustedRoot(trustedRoot) }),
     ...(san === undefined ? {} : { subjectAltNames: san.map(altName) }),
     ...checks(options),
+    ...(options.policy === undefined ? {} : { policies: options.policy }),
+    ...revocation(options),
   }
 }
 
 function checks({ logCheck }: PublisherOptions): { readonly [name: string]: Json } {
   if (logCheck === undefined) return {}
   return { checks: Object.fromEntries(logCheck.map((check) => [check, 'log'])) }
+}
+
+function revocation({ crl, crlMaxAgeHours, crlOnFailure }: PublisherOptions): Record<string, Json> {
+  if (crl === undefined) {
+    if (crlMaxAgeHours === undefined && crlOnFailure === undefined) return {}
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      '--crl-max-age-hours and --crl-on-failure go with --crl',
+    )
+  }
+  const lists = crl.map((source) =>
+    /^https?:/i.test(source) ? { url: source } : { pem: revocationListPem(readFileSync(source)) },
+  )
+  return {
+    revocation: {
+      lists,
+      ...(crlMaxAgeHours === undefined ? {} : { maxAgeMs: hours(crlMaxAgeHours) }),
+      ...(crlOnFailure === undefined ? {} : { onFailure: crlOnFailure }),
+    },
+  }
+}
+
+function hours(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text) * HOUR_MS
+  throw new PlatformError('INVALID_PARAMETER', '--crl-max-age-hours takes 1 to 99999')
 }
 
 /** Each file is one authority. */

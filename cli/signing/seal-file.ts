@@ -8,6 +8,7 @@ import {
   sha256,
   type Artifact,
   type Json,
+  type PublisherDocument,
   type SealFormat,
   type SealInput,
   type SealReport,
@@ -16,6 +17,7 @@ import {
 import { encodeSealBlock } from '../../services/seal/index.ts'
 import { collectSeals, judge, publisherFromPem } from '../../services/trust/index.ts'
 import { openFileSource, writeFileFrom } from '../files.ts'
+import { confirmSeal } from './confirm-seal.ts'
 import { makeSeal, type SealMaker } from './make-seal.ts'
 import type { SigningIdentity } from './signing-identity.ts'
 
@@ -23,6 +25,8 @@ export interface SealRequest extends SealMaker {
   readonly file: string
   readonly format: SealFormat
   readonly predicate: Readonly<Record<string, Json | undefined>>
+  /** Whom the seal has to satisfy; else it is not written. */
+  readonly expected?: PublisherDocument
   /** Where the seal goes; into the zip where it is absent. */
   readonly detached: string | undefined
 }
@@ -55,7 +59,9 @@ export async function sealFile(request: SealRequest): Promise<SealResult> {
   }
   const bytes = await makeSeal(request.format, request, subject, request.predicate)
   const publishers = ownPublisher(request.identity)
-  return await place(artifact, present, { ...request, path, bytes, publishers })
+  const { expected: document, predicate } = request
+  const confirm = document === undefined ? undefined : { document, predicate }
+  return await place(artifact, present, { ...request, path, bytes, publishers, confirm })
 }
 
 /** A seal that somebody else made over this zip: put in like one made here, once it verifies by that key. */
@@ -71,7 +77,7 @@ export async function placeSeal(given: {
   const { bytes, detached, publicKeyPem } = given
   const publishers = [publisherOf(publicKeyPem)]
   return await place(artifact, collectSeals(artifact, []), {
-    path, bytes, detached, publishers, format: 'bundle',
+    path, bytes, detached, publishers, format: 'bundle', confirm: undefined,
   }) // prettier-ignore
 }
 
@@ -81,16 +87,18 @@ interface Placing {
   readonly format: SealFormat
   readonly detached: string | undefined
   readonly publishers: readonly TrustedPublisher[]
+  readonly confirm: Parameters<typeof confirmSeal>[2] | undefined
 }
 
 async function place(
   artifact: Artifact,
   present: readonly SealInput[],
-  { path, bytes, format, detached, publishers }: Placing,
+  { path, bytes, format, detached, publishers, confirm }: Placing,
 ): Promise<SealResult> {
   const seal: SealInput = { format, place: 'block', bytes }
   const repeated = present.some((one) => Buffer.from(one.bytes).equals(bytes))
   checkSeals(artifact, repeated ? present : [...present, seal], publishers)
+  if (confirm !== undefined) confirmSeal(artifact, seal, confirm)
   const digest = sha256(bytes)
   if (detached !== undefined) {
     writeFileFrom(detached, bufferSource(bytes))

@@ -10,8 +10,11 @@ export {
   type MasterKeySource,
 } from './master-key.ts'
 /** Sealed secrets and signers over the store; throws CONFIGURATION for a wrong master key. */
+export { openKeys, type Keys, type KeysOptions } from './keys.ts'
 /** Secrets of access keys, bound to their ids; throws CONFIGURATION, INTERNAL. */
 export { accessKeyBox } from './access-key-box.ts'
 /** Keys of managed publishers: P-384, made with the publisher. */
 export { MANAGED_PREFIX, type ManagedKey, type NewManagedKey } from './managed.ts'
-export { openKeys, type Keys, type KeysOptions, type Signer } from './keys.ts'
+export { type KeyAlgorithm, type Signer } from './key-algorithm.ts'
+/** A key in a sealed file of its own, that can lie elsewhere while it is not needed; throws CONFIGURATION. */
+export { createKeyFile, openKeyFile } from './key-file.ts'

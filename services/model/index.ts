@@ -45,6 +45,8 @@ export type {
   PublisherKey,
   Revocation,
   RevocationTarget,
+  FetchedRevocationList,
+  RevocationSettings,
   SigningRequirements,
   TimestampAuthority,
   TrustedPublisher,

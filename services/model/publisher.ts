@@ -15,6 +15,23 @@ export interface TimestampAuthority {
   readonly intermediatesPem: readonly string[]
 }
 
+/** Where the revocation lists of a publisher's authorities come from, and what holds where they do not. */
+export interface RevocationSettings {
+  /** PEM blocks `X509 CRL`, or URLs that the service fetches. */
+  readonly lists: readonly ({ readonly pem: string } | { readonly url: string })[]
+  /** A list counts this long after it was issued, or until the next one is due where that is sooner. */
+  readonly maxAgeMs?: number
+  /** What is said of a certificate whose status is not known: refused, or let pass and named as unchecked. */
+  readonly onFailure: 'closed' | 'open'
+}
+
+/** A revocation list as it was fetched. */
+export interface FetchedRevocationList {
+  readonly url: string
+  readonly der: Uint8Array
+  readonly fetchedAtMs: number
+}
+
 /** Checks that a publisher may have logged instead of enforced (DESIGN §5); integrity is none of them. */
 export type PublisherCheck = 'authenticity' | 'timestamp' | 'expiry' | 'revocation'
 
@@ -79,6 +96,12 @@ export interface X509PublisherDocument extends PublisherCommon {
     readonly type: 'dns' | 'uri' | 'email'
     readonly value: string
   }[]
+  /** Certificate policies, one of which must hold over the whole path. */
+  readonly policies?: readonly string[]
+  /** `rfc5280`: every certificate must be as RFC 5280 §4 has issuers make it. */
+  readonly profile?: 'rfc5280'
+  /** Without it no list is looked at. */
+  readonly revocation?: RevocationSettings
 }
 
 /** What Fulcio's extensions say of a workload (OIDs 1.3.6.1.4.1.57264.1.9 to .22), by names of ours. */

@@ -23,6 +23,12 @@ export interface Quotas {
   readonly codeStorageBytes?: number | undefined
 }
 
+/** Fetches revocation lists: those that are due, and the ones named whether due or not. */
+export interface ListRefresher {
+  refresh(urls?: readonly string[]): Promise<void>
+  start(): void
+}
+
 /** What an operation works with; built once in `app.ts`. */
 export interface Deps {
   readonly place: Place
@@ -39,6 +45,8 @@ export interface Deps {
   readonly metrics: Metrics
   readonly audit: AuditTrail
   readonly refusals: RefusalBudget
+  /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
+  readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas
 }
 

@@ -1,6 +1,7 @@
 import type { BlobSource, BlobStore } from '../blobs/index.ts'
 import {
   compiledUrl,
+  type FetchedRevocationList,
   type Revocation,
   type SealInput,
   type SigningRequirements,
@@ -30,6 +31,7 @@ export interface Judging {
   readonly detached: readonly SealInput[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
+  readonly revocationLists: readonly FetchedRevocationList[]
   /** The function that takes a layer, where one does. */
   readonly functionName?: string | undefined
   readonly requirements?: SigningRequirements | undefined

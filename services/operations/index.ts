@@ -20,6 +20,8 @@ export {
   publisherArn,
   type PublisherInput,
 } from './publishers.ts'
+/** Keeps the revocation lists of publishers' URLs fresh. */
+export { RevocationListRefresher } from './revocation-lists.ts'
 /** Who else may use a managed publisher, and its tags, as AWS Signer has them. */
 export {
   addProfilePermission,

@@ -31,6 +31,7 @@ import { parsePublisherDocument, publisherFromPem } from '../trust/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { ChangeFactsInput, Committed } from './change.ts'
 import { govern } from './gate.ts'
+import { listUrls } from './revocation-lists.ts'
 import { prepareManaged, spkiSha256, type PreparedVersion } from './managed-versions.ts'
 import { checkTags, type Tags } from './tag-rules.ts'
 
@@ -61,7 +62,7 @@ export async function createPublisher(
   const { document } = prepared
   const { tags = {} } = input
   checkTags(tags)
-  return await govern(deps, caller, {
+  const change = await govern(deps, caller, {
     action: 'lacre:CreatePublisher',
     resource: publisherArn(deps.place, name),
     raisesWorld: true,
@@ -89,6 +90,14 @@ export async function createPublisher(
     },
     note: () => ({ publisher: name, version, kind: document.kind }),
   })
+  await fetchNamedLists(deps, document)
+  return change
+}
+
+/** So that the first deployment finds them; what cannot be had now is tried again by the timer. */
+async function fetchNamedLists(deps: Deps, document: PublisherDocument): Promise<void> {
+  const urls = listUrls(document)
+  if (urls.length > 0) await deps.revocationLists?.refresh(urls)
 }
 
 /**
@@ -105,7 +114,7 @@ export async function addPublisherVersion(
   const arn = publisherVersionArn(deps.place, before.name, version)
   const prepared = await prepare(deps, input.publisher, { arn, before })
   const { document } = prepared
-  return await govern(deps, caller, {
+  const change = await govern(deps, caller, {
     action: 'lacre:PutPublisherVersion',
     resource: publisherArn(deps.place, input.name),
     raisesWorld: true,
@@ -131,6 +140,8 @@ export async function addPublisherVersion(
     },
     note: () => ({ publisher: input.name, version, kind: document.kind }),
   })
+  await fetchNamedLists(deps, document)
+  return change
 }
 
 /**

@@ -55,9 +55,10 @@ export {
 export { parseJson } from './statement.ts'
 export { encodeBase64 } from './base64.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
-export { readDer, TAG, type Der } from './der-reader.ts'
+export { openDer, readDer, readEach, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'
 export {
+  derNull,
   encodeDer,
   integer,
   objectIdentifier,
@@ -66,6 +67,21 @@ export {
   setOf,
   smallInteger,
 } from './der-writer.ts'
+/** More values in their one DER encoding, for certificates and timestamps. */
+export {
+  bitString,
+  certificateTime,
+  derTrue,
+  generalizedTime,
+  namedBits,
+  utf8String,
+} from './der-values.ts'
+/** Algorithm identifiers as values; parsing throws INVALID_SEAL. */
+export {
+  encodeDigestAlgorithm,
+  encodeSignatureAlgorithm,
+  parseDigestAlgorithm,
+} from './algorithms.ts'
 /** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
 export {
   encodeDigestInfo,

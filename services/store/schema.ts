@@ -17,6 +17,7 @@ export interface Schema {
   publisher: PublisherTable
   publisher_version: PublisherVersionTable
   revocation: RevocationTable
+  revocation_list: RevocationListTable
   code_signing_config: CodeSigningConfigTable
   signing_requirement: SigningRequirementTable
   function_name: FunctionNameTable
@@ -36,6 +37,11 @@ export interface Schema {
   ledger_node: LedgerNodeTable
   ledger_checkpoint: LedgerCheckpointTable
   jobs: JobsTable
+  authority_key: AuthorityKeyTable
+  issued_certificate: IssuedCertificateTable
+  log_head: LogHeadTable
+  log_entry: LogEntryTable
+  log_node: LogNodeTable
 }
 
 export interface SettingTable {
@@ -136,6 +142,17 @@ export interface RevocationTable {
   effective_at: number
   recorded_at: number
   reason: string
+}
+
+/** The newest list of each URL that a publisher names. */
+export interface RevocationListTable {
+  url: string
+  sha256: string
+  /** DER, base64. */
+  body: string
+  this_update: number
+  next_update: number
+  fetched_at: number
 }
 
 export interface CodeSigningConfigTable {
@@ -350,4 +367,49 @@ export interface JobsTable {
   payload: string
   payload_digest: string
   last_error: string | null
+}
+
+/** Keys of the private authority (a database of its own), a generation each; the certificate of those that have one. */
+export interface AuthorityKeyTable {
+  role: 'root' | 'ca' | 'ct' | 'tsa' | 'log'
+  generation: number
+  /** SubjectPublicKeyInfo, base64. */
+  public_key: string
+  /** DER, base64; none for keys of logs. */
+  certificate: string | null
+  valid_from: number
+  /** From when on the key signs nothing more; null while it is in use. */
+  valid_to: number | null
+}
+
+/** What the private authority has issued; written before it is handed out. */
+export interface IssuedCertificateTable {
+  /** hex */
+  serial: string
+  issued_at: number
+  issuer: string
+  subject: string
+  /** DER, base64 */
+  certificate: string
+}
+
+/** The private authority's log: one row, id 1. */
+export interface LogHeadTable {
+  id: number
+  origin: string
+  size: number
+  frontier: string
+  root: string
+}
+
+export interface LogEntryTable {
+  index: number
+  leaf_hash: string
+  body: string
+}
+
+export interface LogNodeTable {
+  level: number
+  index: number
+  hash: string
 }

@@ -1,6 +1,7 @@
 import type { PublisherKey, SealFinding } from '../model/index.ts'
 import { checkBinding } from './binding.ts'
 import { applyChecks } from './checks.ts'
+import { checkStatus, type StatusResult } from './certificate-status.ts'
 import type { Certificate } from './certificate.ts'
 import type { Evidence } from './evidence.ts'
 import type { EvidenceContext } from './signer.ts'
@@ -10,7 +11,7 @@ import { fitsSubjects } from './identity.ts'
 import { checkLogThreshold } from './log-threshold.ts'
 import { findPath, type PathRefusal } from './path.ts'
 import type { KnownPublisher } from './publisher-material.ts'
-import { checkRevocation } from './revocation.ts'
+import { checkRevocation, type RevocationFacts } from './revocation.ts'
 import { checkTimestampThreshold } from './timestamp-threshold.ts'
 import { identifyOidcSigner } from './sigstore/oidc-signer.ts'
 import { checkVouch } from './vouch.ts'
@@ -25,6 +26,8 @@ export type Candidate =
       readonly findings: readonly SealFinding[]
       readonly expiresAtMs: number | undefined
       readonly changesAtMs: readonly number[]
+      /** What of the signer's certificates could not be checked. */
+      readonly unchecked: readonly string[]
     }
   | {
       readonly kind: 'other'
@@ -61,6 +64,8 @@ export function weighCandidate(
   const { revocations, atMs } = input
   const facts = { publisher, path: found.path, revocations, trustedTimesMs, atMs }
   const revocation = checkRevocation(evidence, facts, cache)
+  const status = statusOf(evidence, known, context, facts)
+  const revoked = [...revocation.findings, ...status.findings]
   return {
     kind: 'identified',
     known,
@@ -73,13 +78,38 @@ export function weighCandidate(
           ...checkTimestampThreshold(publisher, witnessed.times),
         ]),
         ...expiry.findings,
-        ...revocation.findings,
+        ...(status.findings.length === 0
+          ? revoked
+          : revoked.filter((finding) => finding.status === 'failed')),
       ],
       publisher.document.checks,
     ),
     expiresAtMs: expiry.expiresAtMs,
-    changesAtMs: [...expiry.changesAtMs, ...revocation.changesAtMs],
+    changesAtMs: [...expiry.changesAtMs, ...revocation.changesAtMs, ...status.changesAtMs],
+    unchecked: status.unchecked,
   }
+}
+
+/** What the lists and responses of authorities say, where the signer has a certificate. */
+function statusOf(
+  { signer, ocspResponses }: Evidence,
+  { publisher, material }: KnownPublisher,
+  { input, cache }: EvidenceContext,
+  { path, trustedTimesMs }: Pick<RevocationFacts, 'path' | 'trustedTimesMs'>,
+): StatusResult {
+  const { document } = publisher
+  if (document.kind !== 'x509' || material.kind !== 'x509' || signer.kind !== 'x509')
+    return { findings: [], unchecked: [], changesAtMs: [] }
+  const facts = {
+    path,
+    document,
+    fetched: input.revocationLists ?? [],
+    staples: ocspResponses,
+    intermediates: [...signer.others, ...material.intermediates],
+    trustedTimesMs,
+    atMs: input.atMs,
+  }
+  return checkStatus(facts, cache)
 }
 
 type Identified =
@@ -112,7 +142,7 @@ function identify(
     return identified.kind === 'other' ? identified : { ...identified, window: undefined }
   }
   const intermediates = [...signer.others, ...material.intermediates]
-  const options = { intermediates, anchors: material.anchors, timesMs }
+  const options = { intermediates, anchors: material.anchors, timesMs, rules: material.rules }
   const result = findPath(signer.leaf, options, cache)
   return result.kind === 'path'
     ? { kind: 'found', window: undefined, path: result.certificates, findings: [] }

@@ -36,6 +36,7 @@ export interface Evidence {
   readonly logEntries: readonly Json[]
   /** What each log entry has to be about. */
   readonly logged: Logged
+  readonly ocspResponses: readonly Uint8Array[]
   readonly unchecked: readonly string[]
 }
 
@@ -65,6 +66,7 @@ export function gatherEvidence(
     targets: [digest, sha256(seal.bytes), sha256(encodeSeal(decoded))],
     signature,
     timestamps: decoded.timestamps,
+    ocspResponses: decoded.format === 'cms' ? decoded.ocspResponses : [],
     logEntries: decoded.format === 'bundle' ? decoded.logEntries : [],
     logged: { signature, ...loggedBy(signer), ...loggedContent(decoded, signed, context.input) },
     unchecked: [...unchecked, ...(decoded.format === 'cms' ? decoded.unchecked : [])],

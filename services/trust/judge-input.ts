@@ -1,6 +1,7 @@
 import type {
   ArtifactIdentity,
   ByteSource,
+  FetchedRevocationList,
   Revocation,
   SealInput,
   SigningRequirements,
@@ -23,6 +24,8 @@ export interface JudgeInput {
   readonly unchecked?: readonly string[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
+  /** The lists of the URLs that publishers name, as far as they have been fetched. */
+  readonly revocationLists?: readonly FetchedRevocationList[]
   readonly atMs: number
   /** Of the function that takes the layer: what a vouch's scope is matched with. Unknown: no vouch counts. */
   readonly functionName?: string | undefined

@@ -15,6 +15,7 @@ import { OIDC_MEMBERS, parseOidc } from './oidc-document.ts'
 import { parseTimestampAuthorities } from './timestamp-authority-document.ts'
 import { parseWitnessMembers, WITNESS_MEMBERS } from './witness-document.ts'
 import { parsePublicKey } from './public-key.ts'
+import { parseX509Settings, X509_SETTINGS } from './x509-document.ts'
 
 const LIST_LIMIT = 32
 const COMMON = [
@@ -133,11 +134,17 @@ function toPublicKeyPem(pem: string): string {
 
 type Pki = Pick<
   Extract<PublisherDocument, { kind: 'x509' }>,
-  'rootsPem' | 'intermediatesPem' | 'subjects' | 'subjectAltNames'
+  | 'rootsPem'
+  | 'intermediatesPem'
+  | 'subjects'
+  | 'subjectAltNames'
+  | 'policies'
+  | 'profile'
+  | 'revocation'
 >
 
 function parsePki(document: Members): Pki {
-  const own = ['rootsPem', 'intermediatesPem', 'subjects', 'subjectAltNames']
+  const own = ['rootsPem', 'intermediatesPem', 'subjects', 'subjectAltNames', ...X509_SETTINGS]
   refuseUnknown(document, [...COMMON, ...own], 'the publisher')
   const { subjects, subjectAltNames, intermediatesPem } = document
   const toPem = (pem: string): string => toCertificatePem(pem)
@@ -153,6 +160,7 @@ function parsePki(document: Members): Pki {
         parseAltName(item),
       ),
     }),
+    ...parseX509Settings(document),
   }
 }
 

@@ -4,10 +4,12 @@ import {
   type OidcPublisherDocument,
   type PublisherKey,
   type TrustedPublisher,
+  type X509PublisherDocument,
 } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
 import { toKnownAuthority, type KnownAuthority } from './known-authority.ts'
+import type { PathRules } from './path-checks.ts'
 import { certificateOfPem, singleBlock } from './single-block.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
 import { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
@@ -22,6 +24,7 @@ export type PublisherMaterial =
       readonly kind: 'x509'
       readonly anchors: readonly Certificate[]
       readonly intermediates: readonly Certificate[]
+      readonly rules: PathRules
     }
   | {
       readonly kind: 'oidc'
@@ -78,6 +81,14 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
     kind: 'x509',
     anchors: document.rootsPem.map((pem) => certificateOfPem(pem, cache)),
     intermediates: document.intermediatesPem.map((pem) => certificateOfPem(pem, cache)),
+    rules: rulesOf(document),
+  }
+}
+
+function rulesOf({ policies, profile }: X509PublisherDocument): PathRules {
+  return {
+    ...(profile !== undefined && { profile }),
+    ...(policies !== undefined && { policies: { acceptable: policies, requireExplicit: true } }),
   }
 }
 

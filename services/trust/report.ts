@@ -98,7 +98,7 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
       expiresAtMs: best?.expiresAtMs,
       counter: (statement?.kind === 'seal' ? statement.predicate.counter : undefined) ?? '0',
       findings,
-      unchecked: [...unchecked, ...witnessed.unchecked],
+      unchecked: [...unchecked, ...witnessed.unchecked, ...(best?.unchecked ?? [])],
     },
     changesAtMs: identified.flatMap(({ changesAtMs }) => changesAtMs),
   }

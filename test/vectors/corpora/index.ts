@@ -6,6 +6,7 @@ import { corpus as jsonInput } from './json-input.ts'
 import { corpus as merkle } from './merkle.ts'
 import { corpus as sigstoreBundles } from './sigstore-bundles.ts'
 import { corpus as sigv4 } from './sigv4.ts'
+import { corpus as wycheproof } from './wycheproof.ts'
 import { corpus as limbo } from './x509-limbo.ts'
 import { corpus as openssl } from './x509-openssl.ts'
 import { corpus as pkits } from './x509-pkits.ts'
@@ -22,4 +23,5 @@ export const corpora: readonly Corpus[] = [
   pkits,
   sigstoreBundles,
   attestations,
+  wycheproof,
 ]
