@@ -59,6 +59,11 @@ export const command: CommandModule = {
       .option('--not-after <time>', 'the seal ends at this RFC 3339 time')
       .option('--account <id>', 'bind to an account')
       .option('--detached <file>', 'write the seal here and leave the zip as it is')
+      .option(
+        '--timestamp-server-url <url>',
+        'have the signature stamped by this RFC 3161 authority; may be repeated',
+        collect,
+      )
       .action((file: string, options: SignOptions) =>
         sign(file, options, { terminal, environment }),
       )

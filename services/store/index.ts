@@ -23,7 +23,6 @@ export type {
   AccessKeyTable,
   AliasTable,
   ArtifactTable,
-  AuthorityKeyTable,
   CodeSigningConfigTable,
   DecisionTable,
   DetachedSealTable,
@@ -39,7 +38,6 @@ export type {
   LedgerHeadTable,
   LedgerNodeTable,
   LiveIntervalTable,
-  LogHeadTable,
   PrincipalTable,
   PublisherTable,
   PublisherVersionTable,
@@ -52,3 +50,4 @@ export type {
   SettingTable,
   WorldTable,
 } from './schema.ts'
+export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'
