@@ -55,6 +55,14 @@ const rows: Readonly<Record<string, Readonly<Record<string, string | number | nu
     recorded_at: 2,
     reason: 'lost',
   },
+  revocation_list: {
+    url: 'https://pki.example/ca.crl',
+    sha256: D('7'),
+    body: 'AA==',
+    this_update: 1,
+    next_update: 3,
+    fetched_at: 2,
+  },
   code_signing_config: {
     id: 'csc-1',
     description: '',
