@@ -98,6 +98,7 @@ export default {
     only('fastify-at-the-edge', 'fastify|@fastify/[^/]+', 'services/http/'),
     only('forge-opens-pkcs12-only', 'node-forge', 'cli/signing/'),
     only('sigstore-sign-in-cli-signing', '@sigstore/sign|@sigstore/bundle', 'cli/signing/'),
+    only('cedar-in-policy', '@cedar-policy/[^/]+', 'services/policy/'),
     only('archiver-in-cli-packaging', 'archiver', 'cli/packaging/'),
     only('ffi-in-the-spawner', 'koffi', 'services/runtime/'),
   ],

@@ -1,9 +1,10 @@
 /** The corpora that can be run, in the order they are. */
 import type { Corpus } from '../corpus.ts'
+import { corpus as cedar } from './cedar.ts'
 import { corpus as cms } from './cms.ts'
 import { corpus as jsonInput } from './json-input.ts'
 import { corpus as merkle } from './merkle.ts'
 import { corpus as sigv4 } from './sigv4.ts'
 import { corpus as zip } from './zip-service.ts'
 
-export const corpora: readonly Corpus[] = [zip, sigv4, jsonInput, merkle, cms]
+export const corpora: readonly Corpus[] = [zip, sigv4, jsonInput, merkle, cms, cedar]
