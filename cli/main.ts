@@ -23,7 +23,7 @@ const table: readonly CommandRow[] = [
   },
   {
     name: 'key',
-    summary: 'make a signing key, show fingerprints',
+    summary: 'make a signing key, show public halves and fingerprints',
     load: () => import('./commands/key.ts'),
   },
   {

@@ -229,7 +229,7 @@ async function listen(
     authenticator,
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     invoke: invokeHandler(deps),
-    governanceRoutes: [...governanceRoutes(deps), ...accessKeyRoutes(deps, accessKeys)],
+    governanceRoutes: governanceRoutes(deps, accessKeyRoutes(deps, accessKeys)),
     downloads: deps,
     metrics,
     ready: () => ready,

@@ -7,9 +7,9 @@ import {
   toBase64Digest,
   type Artifact,
   type ArtifactEntry,
-  type Json,
 } from '../../services/model/index.ts'
 import { decodeSealBlock } from '../../services/seal/index.ts'
+import { describeAwsSignature, readAwsSignature } from '../../services/trust/index.ts'
 import type { CommandModule } from '../command.ts'
 import { openFileSource } from '../files.ts'
 import { inline, type Terminal } from '../terminal.ts'
@@ -22,7 +22,7 @@ interface BlockView {
 
 export const command: CommandModule = {
   name: 'inspect',
-  summary: "show a zip's digests, entries and seals; verifies no signature",
+  summary: "show a zip's digests, entries and seals; trusts none",
   configure(command: Command, terminal: Terminal): void {
     command.argument('<file>', 'the zip').action((file: string) => inspect(file, terminal))
   },
@@ -32,7 +32,12 @@ async function inspect(file: string, terminal: Terminal): Promise<void> {
   using source = openFileSource(file)
   const artifact = await openArtifact(source)
   const block = viewBlock(artifact)
-  terminal.result(toJson(artifact, block), toText(file, artifact, block))
+  const found = await readAwsSignature(artifact)
+  const foreign = found === undefined ? [] : [describeAwsSignature(found)]
+  terminal.result(
+    { ...toJson(artifact, block), foreignSignatures: foreign },
+    toText(file, artifact, { ...block, foreign }),
+  )
 }
 
 function viewBlock(artifact: Artifact): BlockView {
@@ -54,7 +59,7 @@ function viewBlock(artifact: Artifact): BlockView {
   }
 }
 
-function toJson(artifact: Artifact, block: BlockView): Json {
+function toJson(artifact: Artifact, block: BlockView) {
   const { sha256, codeSha256, tree, sizeBytes, unzippedBytes, entryCount, sealBlock } = artifact
   return {
     sha256,
@@ -79,7 +84,11 @@ function toJson(artifact: Artifact, block: BlockView): Json {
   }
 }
 
-function toText(file: string, artifact: Artifact, block: BlockView): string {
+function toText(
+  file: string,
+  artifact: Artifact,
+  block: BlockView & { readonly foreign: readonly string[] },
+): string {
   const { sealBlock } = artifact
   const lines = [
     `${inline(file)}: ${artifact.entryCount} entries, ${artifact.unzippedBytes} bytes in ${artifact.sizeBytes}`,
@@ -93,6 +102,7 @@ function toText(file: string, artifact: Artifact, block: BlockView): string {
       (seal) => `  ${seal.format.padEnd(6)} ${String(seal.sizeBytes).padStart(8)}  ${seal.sha256}`,
     ),
     ...(block.fault === undefined ? [] : [`  malformed: ${inline(block.fault)}`]),
+    ...block.foreign.map((item) => inline(item)),
     ...artifact.entries.map(entryLine),
   ]
   return lines.join('\n')

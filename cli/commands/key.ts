@@ -1,10 +1,12 @@
 import { Option, type Command } from 'commander'
 
 import { revocationTargetsOf } from '../../services/trust/index.ts'
-import type { CommandModule } from '../command.ts'
+import type { CommandModule, Environment } from '../command.ts'
+import { secretPrompt } from '../prompt.ts'
 import {
   createKey,
   KEY_TYPES,
+  loadSigner,
   readPassphrase,
   readSmallFile,
   type KeyType,
@@ -17,10 +19,15 @@ interface CreateOptions {
   readonly passphraseFile?: string
 }
 
+interface PublicOptions {
+  readonly key: string
+  readonly passphraseFile?: string
+}
+
 export const command: CommandModule = {
   name: 'key',
-  summary: 'make a signing key, show fingerprints',
-  configure(command: Command, terminal: Terminal): void {
+  summary: 'make a signing key, show public halves and fingerprints',
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
     command
       .command('create')
       .description('make a key pair: K.pem for its owner alone, K.pem.pub for publishers')
@@ -28,9 +35,15 @@ export const command: CommandModule = {
       .addOption(new Option('--type <type>', 'kind of key').choices(KEY_TYPES).default('p256'))
       .option(
         '--passphrase-file <file>',
-        'encrypt the private key with the first line of this file',
+        'encrypt the private key with the first line of this file; else with COSIGN_PASSWORD',
       )
-      .action((options: CreateOptions) => create(options, terminal))
+      .action((options: CreateOptions) => create(options, terminal, environment))
+    command
+      .command('public')
+      .description('print the public half of any key that signs, for publishers')
+      .requiredOption('--key <ref>', 'as for `lacre sign --key`')
+      .option('--passphrase-file <file>', 'its first line opens the key; else COSIGN_PASSWORD')
+      .action((options: PublicOptions) => showPublic(options, terminal, environment))
     command
       .command('fingerprint')
       .description(
@@ -41,12 +54,32 @@ export const command: CommandModule = {
   },
 }
 
-function create({ out, type, passphraseFile }: CreateOptions, terminal: Terminal): void {
-  const fingerprint = createKey(out, type, readPassphrase(passphraseFile))
+function create(options: CreateOptions, terminal: Terminal, environment: Environment): void {
+  const { out, type, passphraseFile } = options
+  const passphrase = readPassphrase(passphraseFile) ?? environment['COSIGN_PASSWORD']
+  // An empty passphrase would make a file that looks protected and is not.
+  const given = passphrase === '' ? undefined : passphrase
+  const fingerprint = createKey(out, type, given)
   terminal.result(
-    { privateKey: out, publicKey: `${out}.pub`, type, fingerprint },
+    { privateKey: out, publicKey: `${out}.pub`, type, encrypted: given !== undefined, fingerprint },
     `${inline(out)}\n${inline(out)}.pub\nSHA256:${fingerprint}`,
   )
+}
+
+async function showPublic(
+  { key, passphraseFile }: PublicOptions,
+  terminal: Terminal,
+  environment: Environment,
+): Promise<void> {
+  const prompt = secretPrompt(environment)
+  const signer = await loadSigner(key, { environment, passphraseFile, prompt })
+  try {
+    const { object, kind, curve, spkiSha256: fingerprint } = signer.publicKey
+    const publicKey = object.export({ format: 'pem', type: 'spki' }).toString()
+    terminal.result({ publicKey, type: curve ?? kind, fingerprint }, publicKey.trimEnd())
+  } finally {
+    await signer.close?.()
+  }
 }
 
 function showFingerprint(file: string, terminal: Terminal): void {

@@ -89,6 +89,11 @@ function describe(command: Command): Command {
     .option('--purpose <purpose>', 'seal, vouch, attest:TYPE; may be repeated', several)
     .option('--validity-days <days>', 'how long a signature stays good')
     .option('--subject <name>', 'exact RFC 4514 subject; may be repeated', several)
+    .option(
+      '--timestamp-authority <pem>',
+      'certificates of an RFC 3161 authority; may be repeated',
+      several,
+    )
     .option('--san <type:value>', 'dns:, uri: or email: name; may be repeated', several)
 }
 

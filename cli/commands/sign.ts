@@ -6,10 +6,12 @@ import {
   toIsoTime,
   type SealFormat,
 } from '../../services/model/index.ts'
-import type { CommandModule } from '../command.ts'
+import type { CommandModule, Environment } from '../command.ts'
+import { secretPrompt } from '../prompt.ts'
 import {
   loadIdentity,
   sealFile,
+  timestampWitness,
   type IdentityFiles,
   type SigningIdentity,
 } from '../signing/index.ts'
@@ -23,6 +25,7 @@ interface SignOptions extends IdentityFiles {
   readonly notAfter?: string
   readonly account?: string
   readonly detached?: string
+  readonly timestampServerUrl?: readonly string[]
 }
 
 /** An option that may stand more than once. */
@@ -33,14 +36,17 @@ function collect(value: string, before: readonly string[] = []): readonly string
 export const command: CommandModule = {
   name: 'sign',
   summary: 'seal a zip with a signature, in place or beside it',
-  configure(command: Command, terminal: Terminal): void {
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
     command
       .argument('<file>', 'the zip')
-      .option('--key <file>', 'private key in PEM')
+      .option(
+        '--key <ref>',
+        'private key: a file, or env://, pkcs11:, awskms://, gcpkms://, azurekms://, hashivault://',
+      )
       .option('--cert <file>', 'certificate of the key in PEM; makes CMS the default format')
       .option('--chain <file>', 'intermediate certificates in PEM')
       .option('--p12 <file>', 'key and certificates in PKCS#12, instead of --key and --cert')
-      .option('--passphrase-file <file>', 'its first line opens the key')
+      .option('--passphrase-file <file>', 'its first line opens the key; else COSIGN_PASSWORD')
       .addOption(new Option('--format <format>', 'form of the seal').choices(['bundle', 'cms']))
       .addOption(new Option('--kind <kind>', 'bind to a kind').choices(['function', 'layer']))
       .option('--name <glob>', 'bind to names; * stays within a segment; may be repeated', collect)
@@ -48,16 +54,42 @@ export const command: CommandModule = {
       .option('--not-after <time>', 'the seal ends at this RFC 3339 time')
       .option('--account <id>', 'bind to an account')
       .option('--detached <file>', 'write the seal here and leave the zip as it is')
-      .action((file: string, options: SignOptions) => sign(file, options, terminal))
+      .option(
+        '--timestamp-server-url <url>',
+        'have the signature stamped by this RFC 3161 authority; may be repeated',
+        collect,
+      )
+      .action(async (file: string, options: SignOptions) => {
+        const access = { environment, prompt: secretPrompt(environment) }
+        const identity = await loadIdentity(options, access)
+        try {
+          await sign(file, options, identity, terminal)
+        } finally {
+          await identity.signer.close?.()
+        }
+      })
   },
 }
 
-async function sign(file: string, options: SignOptions, terminal: Terminal): Promise<void> {
-  const identity = loadIdentity(options)
+async function sign(
+  file: string,
+  options: SignOptions,
+  identity: SigningIdentity,
+  terminal: Terminal,
+): Promise<void> {
   const format = options.format ?? (identity.leaf === undefined ? 'bundle' : 'cms')
-  const { detached } = options
+  const { detached, timestampServerUrl } = options
+  const witness = timestampServerUrl && timestampWitness(timestampServerUrl)
   warn(identity, terminal)
-  const done = await sealFile({ file, identity, format, predicate: toPredicate(options), detached })
+  const predicate = toPredicate(options)
+  const done = await sealFile({
+    file,
+    identity,
+    format,
+    predicate,
+    detached,
+    ...(witness && { witness }),
+  })
   if (!done.added) terminal.say(`${inline(file)} holds this very seal already`)
   const where = detached === undefined ? inline(file) : inline(detached)
   terminal.result(

@@ -19,9 +19,12 @@ import {
 import { formatOfDetached } from '../../services/seal/index.ts'
 import {
   collectSeals,
+  describeAwsSignature,
   distinctSigners,
   judge,
   publisherFromPem,
+  readAwsSignature,
+  timestampAuthorityFromPem,
 } from '../../services/trust/index.ts'
 import type { CommandModule } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -34,6 +37,7 @@ interface VerifyOptions {
   readonly root: readonly string[]
   readonly form: readonly SealForm[]
   readonly signature: readonly string[]
+  readonly timestampAuthority: readonly string[]
   readonly at?: string
   readonly kind: 'function' | 'layer'
   readonly name?: string
@@ -68,6 +72,12 @@ export const command: CommandModule = {
         many,
         [],
       )
+      .option(
+        '--timestamp-authority <file>',
+        'certificates in PEM of an RFC 3161 authority to trust; may be repeated',
+        many,
+        [],
+      )
       .option('--at <time>', 'judge as at this RFC 3339 time instead of now')
       .addOption(
         new Option('--kind <kind>', 'what it is to be used as')
@@ -95,6 +105,7 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
   const publishers = toPublishers(options, atMs)
   using source = openFileSource(file)
   const artifact = await openArtifact(source)
+  const foreign = await readAwsSignature(artifact)
   const judged = judge({
     artifact,
     unsealed: unsealedSource(artifact),
@@ -103,6 +114,7 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
     name: options.name ?? NO_NAME,
     account: options.account,
     seals: collectSeals(artifact, options.signature.map(readDetached)),
+    ...(foreign && { unchecked: [describeAwsSignature(foreign)] }),
     publishers,
     revocations: [],
     atMs,
@@ -134,7 +146,11 @@ function readDetached(path: string): SealInput {
 }
 
 /** Each file is a publisher of its own, by the rules of the service, so that both say the same. */
-function toPublishers({ key, root, form }: VerifyOptions, atMs: number): TrustedPublisher[] {
+function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] {
+  const { key, root, form } = options
+  const timestampAuthorities = options.timestampAuthority.map((path) =>
+    timestampAuthorityFromPem(readSmallFile(path).toString('latin1')),
+  )
   const files = [
     ...key.map((path) => ['key', path] as const),
     ...root.map((path) => ['x509', path] as const),
@@ -155,14 +171,18 @@ function toPublishers({ key, root, form }: VerifyOptions, atMs: number): Trusted
       arn: path,
       status: 'Active',
       createdAtMs: atMs,
-      document: form.length === 0 ? document : { ...document, forms: form },
+      document: {
+        ...document,
+        ...(form.length > 0 && { forms: form }),
+        ...(timestampAuthorities.length > 0 && { timestampAuthorities }),
+      },
       allowed: true,
     }
   })
 }
 
 function toJson(file: string, sha256: string, verdict: Verdict): Json {
-  const { kind, findings, seals, validUntilMs } = verdict
+  const { kind, findings, seals, unchecked = [], validUntilMs } = verdict
   return {
     file,
     verdict: kind,
@@ -172,6 +192,7 @@ function toJson(file: string, sha256: string, verdict: Verdict): Json {
     signers: distinctSigners(verdict).map(({ display }) => display),
     checks: findings.map((finding) => ({ ...finding })),
     seals: seals.map(sealJson),
+    unchecked: [...unchecked],
   }
 }
 
@@ -188,12 +209,14 @@ function sealJson(seal: SealReport): Json {
   }
 }
 
-function toText(file: string, sha256: string, { kind, findings, seals }: Verdict): string {
+function toText(file: string, sha256: string, verdict: Verdict): string {
+  const { kind, findings, seals, unchecked = [] } = verdict
   return [
     `${inline(file)}: ${kind}`,
     `sha256      ${sha256}`,
     ...findings.flatMap(findingLines),
     ...seals.flatMap(sealLines),
+    ...unchecked.map((item) => `unchecked   ${inline(item)}`),
   ].join('\n')
 }
 
@@ -211,12 +234,14 @@ function findingLines(finding: SealFinding): string[] {
 
 function sealLines(seal: SealReport, index: number): string[] {
   const { outcome, place, format, form, signer, expiresAtMs, unchecked, findings } = seal
+  const times = seal.trustedTimesMs.map(toIsoTime)
   const until = expiresAtMs === undefined ? '' : `, until ${toIsoTime(expiresAtMs)}`
   const who = signer === undefined ? 'signer unknown' : inline(signer.display)
   const what = form === undefined || form === format ? format : `${format} ${form}`
   const why = findings.find(({ status }) => status === 'failed')?.reason
   return [
     `seal ${index + 1}      ${outcome}  ${place} ${what}, ${who}${until}${why === undefined ? '' : ` (${why})`}`,
+    ...times.map((time) => `            at        ${time} (trusted time)`),
     ...unchecked.map((item) => `            unchecked ${inline(item)}`),
   ]
 }

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 
 import { PlatformError, type Json, type PublisherDocument } from '../../services/model/index.ts'
-import { parsePublisherDocument, publisherFromPem } from '../../services/trust/index.ts'
+import {
+  parsePublisherDocument,
+  publisherFromPem,
+  timestampAuthorityFromPem,
+} from '../../services/trust/index.ts'
 
 /** The options that describe one version of a publisher. */
 export interface PublisherOptions {
@@ -12,6 +16,7 @@ export interface PublisherOptions {
   readonly validityDays?: string
   readonly subject?: readonly string[]
   readonly san?: readonly string[]
+  readonly timestampAuthority?: readonly string[]
 }
 
 const DAY_MS = 86_400_000
@@ -37,14 +42,23 @@ export function publisherDocument(options: PublisherOptions): PublisherDocument 
 }
 
 function settings(options: PublisherOptions): { readonly [name: string]: Json } {
-  const { form, purpose, validityDays, subject, san } = options
+  const { form, purpose, validityDays, subject, san, timestampAuthority } = options
   return {
     ...(form === undefined ? {} : { forms: form }),
     ...(purpose === undefined ? {} : { purposes: purpose }),
     ...(validityDays === undefined ? {} : { signatureValidityMs: days(validityDays) }),
     ...(subject === undefined ? {} : { subjects: subject }),
+    ...(timestampAuthority === undefined
+      ? {}
+      : { timestampAuthorities: timestampAuthority.map(authorityOf) }),
     ...(san === undefined ? {} : { subjectAltNames: san.map(altName) }),
   }
+}
+
+/** Each file is one authority. */
+function authorityOf(file: string): Json {
+  const { rootsPem, intermediatesPem } = timestampAuthorityFromPem(readFileSync(file, 'latin1'))
+  return { rootsPem, intermediatesPem }
 }
 
 function days(text: string): number {

@@ -1,16 +1,27 @@
 /**
- * Makes signatures with keys that the caller holds: PEM, PKCS#12. The one place of the CLI that touches private keys;
- * it knows files and formats and no service.
+ * Makes signatures with keys that the caller holds: in files, in PKCS#11 tokens, in a KMS. The one place of the CLI that
+ * touches private keys and asks their holders; it knows no service of ours.
  */
 
-/** Key and certificates from files; throws INVALID_PARAMETER. */
-export { loadIdentity, type IdentityFiles, type SigningIdentity } from './signing-identity.ts'
+/** Key and certificates by what the command line names; throws INVALID_PARAMETER, CONFIGURATION, SIGNER_FAILED. */
+export {
+  loadIdentity,
+  loadSigner,
+  type IdentityFiles,
+  type SigningIdentity,
+} from './signing-identity.ts'
+/** What opening a key may need: environment, passphrase file, somebody to ask. */
+export type { KeyAccess } from './open-key.ts'
 /** Signs a zip in place or beside it; throws INVALID_ARTIFACT, INVALID_SEAL, INVALID_PARAMETER. */
 export { sealFile, type SealRequest, type SealResult } from './seal-file.ts'
 /** A seal as bytes; throws INVALID_PARAMETER, SIGNER_FAILED. */
 export { makeSeal, type SealMaker, type SealSubject } from './make-seal.ts'
 /** Holders of keys, and those who vouch for a signature. */
 export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
+/** Asks RFC 3161 authorities for a time; throws INVALID_PARAMETER, SIGNER_FAILED. */
+export { timestampWitness, type TimestampClientOptions } from './timestamp-client.ts'
+/** A signature that the public key has verified, and how each kind of key signs; throws SIGNER_FAILED. */
+export { signWith, usualScheme } from './scheme.ts'
 /** A key in memory; throws INVALID_SEAL where it is weak. */
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */

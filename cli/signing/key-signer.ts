@@ -1,4 +1,4 @@
-import { createPublicKey, sign, type KeyObject } from 'node:crypto'
+import { constants, createPublicKey, sign, type KeyObject } from 'node:crypto'
 
 import { parsePublicKey, VerificationCache } from '../../services/trust/index.ts'
 import type { Signer } from './signer.ts'
@@ -8,7 +8,16 @@ export function keySigner(privateKey: KeyObject): Signer {
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
   return {
     publicKey: parsePublicKey(spki, new VerificationCache()),
-    sign: (scheme, bytes) =>
-      Promise.resolve(sign(scheme.kind === 'ed25519' ? null : scheme.hash, bytes, privateKey)),
+    sign: (scheme, bytes) => {
+      const input =
+        scheme.kind === 'rsa-pss'
+          ? {
+              key: privateKey,
+              padding: constants.RSA_PKCS1_PSS_PADDING,
+              saltLength: scheme.saltBytes,
+            }
+          : privateKey
+      return Promise.resolve(sign(scheme.kind === 'ed25519' ? null : scheme.hash, bytes, input))
+    },
   }
 }

@@ -13,11 +13,12 @@ import {
   encodeCms,
   encodeSealStatement,
   encodeSignedAttributes,
+  encodeTimestampResponse,
   preAuthEncoding,
   STATEMENT_PAYLOAD_TYPE,
-  type HashName,
   type SignatureScheme,
 } from '../../services/seal/index.ts'
+import { digestOfScheme, signWith, usualScheme } from './scheme.ts'
 import type { Attested, Witness } from './signer.ts'
 import type { SigningIdentity } from './signing-identity.ts'
 
@@ -34,24 +35,15 @@ export interface SealSubject {
   readonly unsealed: ByteSource
 }
 
-/** The one algorithm each kind of key signs with (Sigstore's registry; RFC 8419 for Ed25519 in CMS). */
-function schemeFor({ publicKey }: SigningIdentity): { scheme: SignatureScheme; digest: HashName } {
-  if (publicKey.kind === 'ed25519') return { scheme: { kind: 'ed25519' }, digest: 'sha512' }
-  if (publicKey.kind === 'rsa')
-    return { scheme: { kind: 'rsa-pkcs1', hash: 'sha256' }, digest: 'sha256' }
-  const byCurve = { 'P-256': 'sha256', 'P-384': 'sha384', 'P-521': 'sha512' } as const
-  const digest = byCurve[publicKey.curve ?? 'P-256']
-  return { scheme: { kind: 'ecdsa', hash: digest }, digest }
-}
-
 /** Signs, then asks those who vouch for it. */
 async function signBytes(
   { identity, witness }: SealMaker,
+  scheme: SignatureScheme,
   bytes: Uint8Array,
   payload?: Uint8Array,
 ): Promise<Attested & { readonly signature: Uint8Array }> {
   const { publicKey, leaf } = identity
-  const signature = await identity.signer.sign(schemeFor(identity).scheme, bytes)
+  const signature = await signWith(identity.signer, scheme, bytes)
   const made = { signature, publicKey, certificate: leaf?.der, ...(payload && { payload }) }
   const attested = await witness?.(made)
   return { signature, timestamps: [], logEntries: [], ...attested }
@@ -68,7 +60,8 @@ export async function makeStatementBundle(
 ): Promise<Uint8Array> {
   const { identity } = maker
   const payload = toPayload(subject, predicate)
-  const made = await signBytes(maker, preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload), payload)
+  const signed = preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload)
+  const made = await signBytes(maker, bundleScheme(identity), signed, payload)
   const fingerprint = identity.publicKey.spkiSha256
   const { leaf, intermediates } = identity
   return encodeBundle({
@@ -79,8 +72,18 @@ export async function makeStatementBundle(
         : { kind: 'certificates', certificates: [leaf, ...intermediates].map(({ der }) => der) },
     content: { kind: 'statement', payload, signature: made.signature, keyid: fingerprint },
     logEntries: made.logEntries,
-    timestamps: made.timestamps,
+    timestamps: made.timestamps.map(encodeTimestampResponse),
   })
+}
+
+/** A bundle names no algorithm: its verifiers take the usual one of the key. */
+function bundleScheme({ signer, publicKey }: SigningIdentity): SignatureScheme {
+  if (signer.scheme !== undefined)
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      `the key signs with ${signer.scheme.kind} alone, which a bundle cannot say: use --format cms with --cert`,
+    )
+  return usualScheme(publicKey)
 }
 
 /** What is wrong with a predicate here is wrong with what was asked for. */
@@ -103,14 +106,15 @@ export async function makeCms(maker: SealMaker, subject: SealSubject): Promise<U
   const { leaf, intermediates } = identity
   if (leaf === undefined)
     throw new PlatformError('INVALID_PARAMETER', '--format cms wants a certificate: give --cert')
-  const { scheme, digest } = schemeFor(identity)
+  const scheme = identity.signer.scheme ?? usualScheme(identity.publicKey)
+  const digest = digestOfScheme(scheme)
   const messageDigest =
     digest === 'sha256' ? Buffer.from(subject.sha256, 'hex') : digestOf(subject.unsealed, digest)
   const signed = encodeSignedAttributes(
     messageDigest,
     createHash('sha256').update(leaf.der).digest(),
   )
-  const { signature, timestamps } = await signBytes(maker, signed)
+  const { signature, timestamps } = await signBytes(maker, scheme, signed)
   return encodeCms({
     digest,
     scheme,

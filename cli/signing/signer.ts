@@ -5,8 +5,10 @@ import type { PublicKey } from '../../services/trust/index.ts'
 /** Whatever holds the private key: a file, a token, a KMS. */
 export interface Signer {
   readonly publicKey: PublicKey
+  /** The one scheme that the holder makes, where it is not the usual one of the key's kind (an RSA key for PSS alone). */
+  readonly scheme?: SignatureScheme
   /**
-   * A signature over exactly these bytes in this scheme; ECDSA in DER.
+   * A signature over exactly these bytes in this scheme; ECDSA in DER. Whoever uses it verifies it first (`signWith`).
    * @throws PlatformError INVALID_PARAMETER where the key makes no such signature, SIGNER_FAILED where its holder refuses
    */
   sign(scheme: SignatureScheme, bytes: Uint8Array): Promise<Uint8Array>
@@ -24,8 +26,9 @@ export interface MadeSignature {
   readonly payload?: Uint8Array
 }
 
-/** What others said of it, as a bundle holds it (CMS holds the timestamps). */
+/** What others said of it. */
 export interface Attested {
+  /** RFC 3161 tokens in DER; a CMS holds them so, a bundle each in a response that grants it. */
   readonly timestamps: readonly Uint8Array[]
   readonly logEntries: readonly Json[]
 }

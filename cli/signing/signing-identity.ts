@@ -1,5 +1,3 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
-
 import { PlatformError } from '../../services/model/index.ts'
 import { parsePem } from '../../services/seal/index.ts'
 import {
@@ -12,8 +10,10 @@ import {
   type PublicKey,
 } from '../../services/trust/index.ts'
 import { keySigner } from './key-signer.ts'
+import { openKey, type KeyAccess } from './open-key.ts'
 import { openPkcs12 } from './pkcs12.ts'
-import { readPassphrase, readSmallFile } from './read-file.ts'
+import { passphraseFrom } from './passphrase.ts'
+import { readSmallFile } from './read-file.ts'
 import type { Signer } from './signer.ts'
 
 /** What signs, and the certificate and intermediates that go with its key, if any. */
@@ -26,6 +26,7 @@ export interface SigningIdentity {
 }
 
 export interface IdentityFiles {
+  /** A file or a URI: see `parseKeyReference`. */
   readonly key?: string
   readonly cert?: string
   readonly chain?: string
@@ -34,26 +35,53 @@ export interface IdentityFiles {
 }
 
 /**
- * Reads the key and certificates named on the command line. Weak keys are refused here already, since no seal of
- * theirs would be accepted.
- * @throws PlatformError INVALID_PARAMETER
+ * The key that `--key` or `--p12` names, and the certificates that go with it. Weak keys are refused here already, since
+ * no seal of theirs would be accepted.
+ * @throws PlatformError INVALID_PARAMETER, CONFIGURATION, SIGNER_FAILED
  */
-export function loadIdentity(files: IdentityFiles): SigningIdentity {
-  const passphrase = readPassphrase(files.passphraseFile)
+export async function loadIdentity(
+  files: IdentityFiles,
+  access: Omit<KeyAccess, 'passphraseFile'> = { environment: {} },
+): Promise<SigningIdentity> {
   if ((files.key === undefined) === (files.p12 === undefined))
     throw refuse('give exactly one of --key and --p12')
   if (files.chain !== undefined && files.cert === undefined && files.p12 === undefined)
     throw refuse('--chain goes with --cert or --p12')
-  const opened =
-    files.p12 === undefined
-      ? { privateKey: loadPrivateKey(files.key ?? '', passphrase), certificates: [] }
-      : openPkcs12(readSmallFile(files.p12), passphrase ?? '')
   const listed = [files.cert, files.chain].flatMap((path) =>
     path === undefined ? [] : readCertificates(path),
   )
-  return asReadable(() =>
-    toIdentity(keySigner(opened.privateKey), [...listed, ...opened.certificates]),
-  )
+  const { signer, certificates } = await openHolder(files, access)
+  try {
+    return asReadable(() => toIdentity(signer, [...listed, ...certificates]))
+  } catch (error) {
+    await signer.close?.()
+    throw error
+  }
+}
+
+/** The signer of `--key` alone, without certificates. @throws as `loadIdentity` */
+export async function loadSigner(reference: string, access: KeyAccess): Promise<Signer> {
+  try {
+    return await openKey(reference, access)
+  } catch (error) {
+    throw asParameter(error)
+  }
+}
+
+async function openHolder(
+  files: IdentityFiles,
+  access: Omit<KeyAccess, 'passphraseFile'>,
+): Promise<{ signer: Signer; certificates: readonly Uint8Array[] }> {
+  const { key, p12, passphraseFile } = files
+  if (p12 === undefined)
+    return {
+      signer: await loadSigner(key ?? '', { ...access, passphraseFile }),
+      certificates: [],
+    }
+  const passphrase = passphraseFrom(passphraseFile, access.environment, access.prompt)
+  const bytes = readSmallFile(p12)
+  const { privateKey, certificates } = openPkcs12(bytes, (await passphrase(`\`${p12}\``)) ?? '')
+  return { signer: asReadable(() => keySigner(privateKey)), certificates }
 }
 
 /** A signer with the certificates that belong to its key. @throws PlatformError INVALID_PARAMETER, INVALID_SEAL */
@@ -92,26 +120,6 @@ function orderChain(
   return chain
 }
 
-function loadPrivateKey(path: string, passphrase: string | undefined): KeyObject {
-  const pem = readSmallFile(path)
-  if (!pem.includes('PRIVATE KEY')) throw refuse(`\`${path}\` is no private key in PEM`)
-  try {
-    return createPrivateKey({
-      key: pem,
-      format: 'pem',
-      ...(passphrase !== undefined && { passphrase }),
-    })
-  } catch (cause) {
-    const encrypted = pem.includes('ENCRYPTED')
-    throw refuse(
-      encrypted && passphrase === undefined
-        ? `the key \`${path}\` is encrypted: give --passphrase-file`
-        : `the key \`${path}\` cannot be read${encrypted ? ': is the passphrase right?' : ''}`,
-      cause,
-    )
-  }
-}
-
 function readCertificates(path: string): Uint8Array[] {
   const text = readSmallFile(path).toString('latin1')
   const blocks = asReadable(() => parsePem(text)).filter(({ label }) => label === 'CERTIFICATE')
@@ -119,15 +127,19 @@ function readCertificates(path: string): Uint8Array[] {
   return blocks.map(({ bytes }) => bytes)
 }
 
-/** What a file of the caller's says wrongly is his parameter, not a seal. */
+/** What a file or holder of the caller's says wrongly is his parameter, not a seal. */
 function asReadable<T>(read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof PlatformError && error.code === 'INVALID_SEAL')
-      throw refuse(error.publicMessage, error)
-    throw error
+    throw asParameter(error)
   }
+}
+
+function asParameter(error: unknown): unknown {
+  return error instanceof PlatformError && error.code === 'INVALID_SEAL'
+    ? refuse(error.publicMessage, error)
+    : error
 }
 
 function refuse(message: string, cause?: unknown): PlatformError {

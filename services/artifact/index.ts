@@ -4,7 +4,7 @@
  */
 
 /** Opens a zip under the strict profile; INVALID_ARTIFACT with `detail.rule` names what it breaks. */
-export { entryContent, openArtifact } from './open-artifact.ts'
+export { archivedEntries, entryContent, openArtifact } from './open-artifact.ts'
 /** A name as a path inside the root; INVALID_ARTIFACT where no package can hold it. */
 export { parseEntryPath, type EntryPath } from './entry-name.ts'
 /** Digests: the content ("lacre tree v1"), and all bytes of a source. */

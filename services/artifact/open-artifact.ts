@@ -27,6 +27,8 @@ import { patchedEndRecord } from './sealing.ts'
 import { LINK_TARGET_LIMIT_BYTES, checkLinks, parseLinkTarget } from './symlinks.ts'
 
 interface Located extends Promised {
+  /** As it stands in the zip; a directory's ends in a slash. */
+  readonly name: string
   readonly dataOffset: number
 }
 
@@ -81,7 +83,8 @@ async function readEntries(
   for (const central of directory) {
     if (central.offset !== reader.position) throw misplaced(central, reader.position)
     readLocalHeader(reader, central)
-    const place: Located = { ...promisedBy(central), dataOffset: reader.position }
+    const name = central.kind === 'directory' ? `${central.path}/` : central.path
+    const place: Located = { ...promisedBy(central), name, dataOffset: reader.position }
     checkLinkSize(central)
     // No await for the many: it would cost as much as the work.
     const digest = isSmall(central)
@@ -188,6 +191,27 @@ export async function* entryContent(
 ): AsyncGenerator<Uint8Array> {
   const place = places.get(artifact.entries)?.get(entry.path)
   assert.ok(place !== undefined, 'the entry is not of an opened artifact')
+  yield* contentAt(artifact, place)
+}
+
+/**
+ * Every entry of an opened artifact in the order of the file, directories included: its name as it stands in the zip,
+ * and its content. For formats of others that go by that order.
+ */
+export function* archivedEntries(artifact: Artifact): Generator<{
+  readonly name: string
+  readonly sizeBytes: number
+  readonly content: () => AsyncGenerator<Uint8Array>
+}> {
+  const located = places.get(artifact.entries)
+  assert.ok(located !== undefined, 'the artifact was not opened here')
+  for (const place of located.values()) {
+    const { name, sizeBytes } = place
+    yield { name, sizeBytes, content: () => contentAt(artifact, place) }
+  }
+}
+
+async function* contentAt(artifact: Artifact, place: Located): AsyncGenerator<Uint8Array> {
   const { dataOffset, compressedBytes } = place
   const range = { start: dataOffset, end: dataOffset + compressedBytes }
   const reader = new ForwardReader(artifact.source, range)

@@ -125,7 +125,12 @@ export type { EventSourceMapping } from './event-source-mappings.ts'
 
 // Layers.
 /** Reads: deleted layer versions are unseen, and stay for the functions that use them. */
-export { findLayerVersion, listLayerNames, listLayerVersions } from './layers.ts'
+export {
+  findLayerVersion,
+  listLayerVersions,
+  listNewestLayers,
+  type LayerFilter,
+} from './layers.ts'
 /** Writes, inside the gate. */
 export { insertLayerVersion, markLayerVersionDeleted, takeLayerNumber } from './layers.ts'
 /** What a release holds of a layer. */

@@ -32,31 +32,65 @@ export async function findLayerVersion(
   return layer
 }
 
-/** Of one layer, newest first. */
+/** What a layer version says it suits; what says nothing suits no filter, as on AWS. */
+export interface LayerFilter {
+  readonly runtime?: string | undefined
+  readonly architecture?: string | undefined
+}
+
+/** Of one layer, newest first, from below a number. */
 export async function listLayerVersions(
   reader: Reader,
-  name: string,
+  about: LayerFilter & { readonly name: string; readonly below?: number | undefined },
+  limit: number,
 ): Promise<LayerVersionRecord[]> {
+  const { name, below } = about
+  let rows = suited(reader, about).where('name', '=', name)
+  if (below !== undefined) rows = rows.where('version', '<', below)
+  return await toLayers(
+    reader,
+    await rows.selectAll().orderBy('version', 'desc').limit(limit).execute(),
+  )
+}
+
+/** Each layer's newest version that suits, by name: one row of each is read. */
+export async function listNewestLayers(
+  reader: Reader,
+  about: LayerFilter & { readonly after: string | undefined },
+  limit: number,
+): Promise<LayerVersionRecord[]> {
+  let names = suited(reader, about)
+  if (about.after !== undefined) names = names.where('name', '>', about.after)
+  const newest = names
+    .select((by) => ['name as newest_name', by.fn.max('version').as('newest')])
+    .groupBy('name')
+    .orderBy('name')
+    .limit(limit)
   const rows = await reader
-    .selectFrom('layer_version')
-    .selectAll()
-    .where('name', '=', name)
-    .where('deleted_at', 'is', null)
-    .orderBy('version', 'desc')
+    .selectFrom(newest.as('newest_of'))
+    .innerJoin('layer_version', (join) =>
+      join
+        .onRef('layer_version.name', '=', 'newest_of.newest_name')
+        .onRef('layer_version.version', '=', 'newest_of.newest'),
+    )
+    .selectAll('layer_version')
+    .orderBy('layer_version.name')
     .execute()
   return await toLayers(reader, rows)
 }
 
-/** Names of layers with a version left, in order. */
-export async function listLayerNames(reader: Reader): Promise<string[]> {
-  const rows = await reader
-    .selectFrom('layer_version')
-    .select('name')
-    .distinct()
-    .where('deleted_at', 'is', null)
-    .orderBy('name')
-    .execute()
-  return rows.map((row) => row.name)
+/** Lists are kept as JSON texts: a value stands in them within its quotes. */
+function suited(reader: Reader, { runtime, architecture }: LayerFilter) {
+  let rows = reader.selectFrom('layer_version').where('deleted_at', 'is', null)
+  if (runtime !== undefined) rows = rows.where('compatible_runtimes', 'like', containing(runtime))
+  if (architecture !== undefined)
+    rows = rows.where('compatible_architectures', 'like', containing(architecture))
+  return rows
+}
+
+/** `_` and `%` would match anything: ids hold them only in `x86_64`, which no other id is like. */
+function containing(id: string): string {
+  return `%"${id.replaceAll('%', '')}"%`
 }
 
 export async function takeLayerNumber(

@@ -39,7 +39,12 @@ export class LiveSet {
   /** Replaces the snapshot (of the named functions, or whole) by what is committed. */
   async refresh(functionNames?: readonly string[]): Promise<void> {
     const fresh = await this.#store.snapshot((reader) =>
-      readLiveFunctions(reader, this.#place, functionNames),
+      readLiveFunctions(
+        reader,
+        this.#place,
+        functionNames,
+        functionNames === undefined ? undefined : this.#functions,
+      ),
     )
     if (functionNames === undefined) {
       this.#functions = fresh

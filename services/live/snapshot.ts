@@ -35,17 +35,21 @@ export interface LiveFunction {
   readonly concurrency: ConcurrencyCap | undefined
 }
 
-/** Reads functions (all, or the named ones) as they are committed. */
+/**
+ * Reads functions (all, or the named ones) as they are committed. Published versions never change but for their state:
+ * of those in `known` that row alone is looked at, and what was made of the others is taken as it is.
+ */
 export async function readLiveFunctions(
   reader: Reader,
   place: Place,
   names?: readonly string[],
+  known?: ReadonlyMap<string, LiveFunction>,
 ): Promise<Map<string, LiveFunction>> {
   let functions = reader.selectFrom('function').select(['id', 'name', 'serving', 'pending'])
   if (names !== undefined) functions = functions.where('name', 'in', [...names])
   const found = new Map<string, LiveFunction>()
   for (const row of await functions.execute()) {
-    const versions = await readVersions(reader, place, row)
+    const versions = await readVersions(reader, place, row, known?.get(row.name))
     const aliases = await readAliases(reader, row.id)
     const concurrency = await readConcurrency(reader, row.id, aliases)
     const latestId = row.serving ?? row.pending
@@ -73,15 +77,19 @@ async function readVersions(
   reader: Reader,
   place: Place,
   owner: { readonly id: string; readonly name: string },
-): Promise<{ readonly id: string; readonly live: LiveVersion }[]> {
-  const rows = await reader
+  known: LiveFunction | undefined,
+): Promise<Candidate[]> {
+  const { kept, changed } = await keptVersions(reader, owner.id, known)
+  let fresh = reader
     .selectFrom('function_version')
     .innerJoin('artifact', 'artifact.code_sha256', 'function_version.code_sha256')
     .selectAll('function_version')
     .select('artifact.tree')
     .where('function_version.function_id', '=', owner.id)
-    .execute()
-  return rows.map((row) => ({
+  // Few, after one change; a statement takes so many values and no more.
+  if (kept.length > 0) fresh = fresh.where('function_version.id', 'in', changed)
+  const rows = await fresh.execute()
+  const made = rows.map((row) => ({
     id: row.id,
     live: Object.freeze({
       version: row.version,
@@ -100,7 +108,45 @@ async function readVersions(
       }),
     }),
   }))
+  return [...kept, ...made]
 }
+
+interface Candidate {
+  readonly id: string
+  readonly live: LiveVersion
+}
+
+/** Published versions that are what they were: of the same function, release, decision and state. */
+async function keptVersions(
+  reader: Reader,
+  functionId: string,
+  known: LiveFunction | undefined,
+): Promise<{ readonly kept: readonly Candidate[]; readonly changed: readonly string[] }> {
+  if (known === undefined) return { kept: [], changed: [] }
+  const rows = await reader
+    .selectFrom('function_version')
+    .select(['id', 'version', 'state', 'state_reason', 'release', 'decision_id'])
+    .where('function_id', '=', functionId)
+    .execute()
+  const kept: Candidate[] = []
+  const changed: string[] = []
+  for (const row of rows) {
+    // `$LATEST` is not among them.
+    const live = known.versions.get(row.version)
+    const same =
+      live?.spec.functionId === functionId &&
+      live.spec.release === row.release &&
+      live.spec.decisionId === row.decision_id &&
+      live.state === row.state &&
+      live.reason === (row.state_reason ?? undefined)
+    if (same) kept.push({ id: row.id, live })
+    else changed.push(row.id)
+  }
+  return changed.length > CHANGED_MAX ? { kept: [], changed: [] } : { kept, changed }
+}
+
+/** Beyond it everything is read anew. */
+const CHANGED_MAX = 1_000
 
 async function readAliases(reader: Reader, functionId: string): Promise<Map<string, LiveAlias>> {
   const rows = await reader

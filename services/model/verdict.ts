@@ -75,6 +75,8 @@ export interface Verdict {
   readonly seals: readonly SealReport[]
   /** The four checks over all seals: what the gate and `lacre verify` show. All are always there. */
   readonly findings: readonly SealFinding[]
+  /** Signatures of other formats found in the zip: named, and never a reason to trust it. */
+  readonly unchecked?: readonly string[]
   /** First instant after which this verdict may change by itself (an expiry), if any. */
   readonly validUntilMs: number | undefined
 }

@@ -19,6 +19,8 @@ export interface Examination {
   readonly seals: readonly SealInput[]
   /** A block that cannot be read is a tampered one (RULES §3). */
   readonly brokenSeal: string | undefined
+  /** Signatures of other formats in the zip, for the verdict to name. */
+  readonly unchecked: readonly string[]
   /** Paths that run by themselves or shadow libraries when this is a layer (RULES §8). */
   readonly noteworthyPaths: readonly string[]
 }

@@ -26,6 +26,7 @@ import { locateUnqualified } from './function-reference.ts'
 import { govern, type Admitted, type ChangeFactsInput, type Committed } from './gate.ts'
 import { publish } from './publication.ts'
 import { checkUnzippedSize, environmentNames, resolveLayers, subjectsOf } from './release-plan.ts'
+import { checkSnapStart } from './snap-start.ts'
 
 export interface CreateFunctionInput {
   readonly functionName: string
@@ -103,6 +104,7 @@ async function planCreate(
   checkUnzippedSize(code.identity, layers)
   await checkCodeStorage(deps, reader, code.identity.sizeBytes * (input.publish ? 2 : 1))
   const configuration = withConfiguration(defaultConfiguration(name), input.configuration)
+  checkSnapStart(configuration)
   const release = releaseOf({ artifact: code.identity.sha256, layers, configuration }, about.digest)
   return {
     codeSigningConfigId: await attachableConfig(deps, reader, input.codeSigningConfigArn),

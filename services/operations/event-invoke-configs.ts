@@ -2,10 +2,8 @@ import {
   deleteSetting,
   findFunction,
   findSetting,
-  listSettings,
   putSetting,
   type FunctionRecord,
-  type FunctionSetting,
   type SettingDocument,
   type SettingKey,
 } from '../catalog/index.ts'
@@ -14,7 +12,8 @@ import type { Reader } from '../store/index.ts'
 import { record } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import { locateFunction, type FunctionAsked } from './function-reference.ts'
-import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
+import { getNamedSetting, listNamedSettings, type NamedSetting } from './named-settings.ts'
+import type { PageAnswer, PageAsked } from './page.ts'
 import { findReach } from './reach.ts'
 
 /** What a request sets; `undefined` keeps (update) or leaves out (put). */
@@ -27,9 +26,7 @@ export interface EventInvokeInput extends FunctionAsked {
   readonly destinations: boolean
 }
 
-export interface EventInvokeConfig extends FunctionSetting {
-  readonly functionName: string
-}
+export type EventInvokeConfig = NamedSetting
 
 const KIND = 'event-invoke'
 /** AWS: where results of asynchronous invocations may go. */
@@ -127,11 +124,8 @@ export async function getEventInvokeConfig(
 ): Promise<EventInvokeConfig> {
   const { name, qualifier = LATEST } = locateFunction(deps.place, asked)
   return await deps.store.snapshot(async (reader) => {
-    const owner = await findFunction(reader, name)
-    const found =
-      owner === undefined ? undefined : await findSetting(reader, keyOf(owner.id, qualifier))
-    if (found === undefined) throw configNotFound(deps, name, qualifier)
-    return { ...found, functionName: name }
+    const kind = { kind: KIND, missing: () => configNotFound(deps, name, qualifier) } as const
+    return (await getNamedSetting(reader, kind, { name, qualifier })).setting
   })
 }
 
@@ -140,15 +134,7 @@ export async function listEventInvokeConfigs(
   deps: Deps,
   asked: PageAsked & { readonly functionName: string },
 ): Promise<PageAnswer<EventInvokeConfig>> {
-  const { name } = locateFunction(deps.place, asked)
-  return await deps.store.snapshot(async (reader) => {
-    const owner = await findFunction(reader, name)
-    if (owner === undefined) throw functionMissing()
-    const page = { after: readMarker(asked.marker), limit: asked.limit + 1 }
-    const found = await listSettings(reader, { functionId: owner.id, kind: KIND }, page)
-    const { items, nextMarker } = toPage(found, asked.limit, (one) => one.qualifier)
-    return { items: items.map((one) => ({ ...one, functionName: name })), nextMarker }
-  })
+  return await listNamedSettings(deps, { kind: KIND, missing: functionMissing }, asked)
 }
 
 /** @throws PlatformError RESOURCE_NOT_FOUND */

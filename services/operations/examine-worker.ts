@@ -8,7 +8,13 @@ import {
   type SealInput,
   type Verdict,
 } from '../model/index.ts'
-import { VerificationCache, collectSeals, judge } from '../trust/index.ts'
+import {
+  VerificationCache,
+  collectSeals,
+  describeAwsSignature,
+  judge,
+  readAwsSignature,
+} from '../trust/index.ts'
 import type { Examination } from './change.ts'
 import type { ExamineTask, JudgeTask } from './examine.ts'
 import { serveTasks } from './serve-tasks.ts'
@@ -31,6 +37,7 @@ async function examine(task: ExamineTask): Promise<Examination> {
     identity: { codeSha256, sha256, tree, sizeBytes, unzippedBytes, entryCount },
     sealBlock,
     ...readSeals(artifact),
+    unchecked: await readForeign(artifact),
     noteworthyPaths: noteworthyPaths(artifact.entries),
   }
 }
@@ -43,6 +50,11 @@ function readSeals(artifact: Artifact): Pick<Examination, 'seals' | 'brokenSeal'
     if (!(error instanceof PlatformError) || error.code !== 'INVALID_SEAL') throw error
     return { seals: [], brokenSeal: error.message }
   }
+}
+
+async function readForeign(artifact: Artifact): Promise<string[]> {
+  const found = await readAwsSignature(artifact)
+  return found === undefined ? [] : [describeAwsSignature(found)]
 }
 
 function judgeArtifact(task: JudgeTask): Verdict {
@@ -60,6 +72,7 @@ function judgeArtifact(task: JudgeTask): Verdict {
       name,
       account,
       seals,
+      unchecked: examined.unchecked,
       publishers,
       revocations,
       atMs,

@@ -64,8 +64,8 @@ export class Examiner {
 
   /** What the seals say of the bytes at `path`, by the publishers and revocations given. */
   async judge(path: string, artifact: Examination, by: Judging): Promise<Verdict> {
-    const { identity, sealBlock, seals, brokenSeal, noteworthyPaths } = artifact
-    const examined = { identity, sealBlock, seals, brokenSeal, noteworthyPaths }
+    const { identity, sealBlock, seals, brokenSeal, unchecked, noteworthyPaths } = artifact
+    const examined = { identity, sealBlock, seals, brokenSeal, unchecked, noteworthyPaths }
     const task: JudgeTask = { ...by, path, examined }
     return (await this.#offload.run('judge', task)) as Verdict
   }

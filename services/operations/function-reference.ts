@@ -59,8 +59,19 @@ export function locateFunction(place: Place, asked: FunctionAsked): LocatedFunct
 /** For operations on the function itself: `$LATEST` means the same, any other qualifier is refused as AWS does. */
 export function locateUnqualified(place: Place, functionName: string): string {
   const { name, qualifier } = locateFunction(place, { functionName })
-  if (qualifier === undefined || qualifier === LATEST) return name
-  throw new PlatformError(
+  if (qualifier !== undefined && qualifier !== LATEST) throw functionsOnly()
+  return name
+}
+
+/** Recorded of concurrency: here `$LATEST` is refused as any other qualifier is. */
+export function locateWhole(place: Place, functionName: string): string {
+  const { name, qualifier } = locateFunction(place, { functionName })
+  if (qualifier !== undefined) throw functionsOnly()
+  return name
+}
+
+function functionsOnly(): PlatformError {
+  return new PlatformError(
     'INVALID_PARAMETER',
     'This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.',
   )

@@ -3,7 +3,6 @@ import {
   findAlias,
   findFunction,
   findSetting,
-  listSettings,
   putSetting,
   type FunctionRecord,
   type FunctionSetting,
@@ -16,18 +15,23 @@ import type { Caller, Deps } from './context.ts'
 import { leaving } from './delete-function.ts'
 import { locateFunction, type FunctionAsked } from './function-reference.ts'
 import { govern } from './gate.ts'
-import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
+import { getNamedSetting, listNamedSettings, type NamedSetting } from './named-settings.ts'
+import type { PageAnswer, PageAsked } from './page.ts'
 import { openReach } from './reach.ts'
 
 const KIND = 'url'
+const URLS = { kind: KIND, missing: urlMissing } as const
 
 /** Members as given; what is not given is kept on an update. */
 export interface FunctionUrlInput extends FunctionAsked {
   readonly settings: SettingDocument
 }
 
-export interface FunctionUrl extends FunctionSetting {
-  readonly functionName: string
+export type FunctionUrl = NamedSetting
+
+interface Answered {
+  readonly url: FunctionUrl
+  readonly decisionId: string
 }
 
 /**
@@ -38,55 +42,66 @@ export async function createFunctionUrl(
   deps: Deps,
   caller: Caller,
   input: FunctionUrlInput,
-): Promise<{ readonly url: FunctionUrl; readonly decisionId: string }> {
-  const { name, qualifier = LATEST } = locateFunction(deps.place, input)
-  await deps.store.snapshot((reader) => getOwner(reader, name, qualifier))
-  const { result, decision } = await openReach(deps, caller, {
+): Promise<Answered> {
+  return await writeUrl(deps, caller, {
+    ...locateFunction(deps.place, input),
     action: 'lambda:CreateFunctionUrlConfig',
-    functionName: name,
-    qualifier,
-    by: 'url',
-    check: async (reader, owner) => {
-      await getOwner(reader, name, qualifier)
-      if ((await findSetting(reader, keyOf(owner, qualifier))) !== undefined)
-        throw urlThere(deps, name, qualifier)
-    },
-    missing: functionMissing,
-    write: async (tx, owner, _admitted, atMs) => {
-      const document = {
-        InvokeMode: 'BUFFERED',
-        ...input.settings,
-        UrlId: newUrlId(deps.random),
-        CreationTime: toIsoTime(atMs),
-      }
-      const touched = [await putSetting(tx, keyOf(owner, qualifier), { document, atMs })]
-      return { result: { functionName: name, qualifier, document, lastModifiedMs: atMs }, touched }
+    next: (before, atMs, at) => {
+      if (before !== undefined) throw urlThere(deps, at.name, at.qualifier)
+      const made = { UrlId: newUrlId(deps.random), CreationTime: toIsoTime(atMs) }
+      return { InvokeMode: 'BUFFERED', ...input.settings, ...made }
     },
   })
-  return { url: result, decisionId: decision.id }
 }
 
-/** Other callers, another way of answering: judged as its creation was. */
+/** Other callers, another way of answering: judged as its creation was. @throws PlatformError RESOURCE_NOT_FOUND */
 export async function updateFunctionUrl(
   deps: Deps,
   caller: Caller,
   input: FunctionUrlInput,
-): Promise<{ readonly url: FunctionUrl; readonly decisionId: string }> {
-  const { name, qualifier = LATEST } = locateFunction(deps.place, input)
+): Promise<Answered> {
+  return await writeUrl(deps, caller, {
+    ...locateFunction(deps.place, input),
+    action: 'lambda:UpdateFunctionUrlConfig',
+    next: (before) => {
+      if (before === undefined) throw urlMissing()
+      return { ...before.document, ...input.settings }
+    },
+  })
+}
+
+interface At {
+  readonly name: string
+  readonly qualifier: string
+}
+
+/** `next` says what is to be there after what was, or refuses; asked before the decision and in the transaction. */
+async function writeUrl(
+  deps: Deps,
+  caller: Caller,
+  write: {
+    readonly name: string
+    readonly qualifier: string | undefined
+    readonly action: string
+    next(before: FunctionSetting | undefined, atMs: number, at: At): SettingDocument
+  },
+): Promise<Answered> {
+  const { name, qualifier = LATEST } = write
   await deps.store.snapshot((reader) => getOwner(reader, name, qualifier))
   const { result, decision } = await openReach(deps, caller, {
-    action: 'lambda:UpdateFunctionUrlConfig',
+    action: write.action,
     functionName: name,
     qualifier,
     by: 'url',
     check: async (reader, owner) => {
       await getOwner(reader, name, qualifier)
-      if ((await findSetting(reader, keyOf(owner, qualifier))) === undefined) throw urlMissing()
+      const before = await findSetting(reader, keyOf(owner, qualifier))
+      write.next(before, 0, { name, qualifier })
     },
     missing: functionMissing,
     write: async (tx, owner, _admitted, atMs) => {
       const before = await findSetting(tx, keyOf(owner, qualifier))
-      const document = { ...before?.document, ...input.settings }
+      const document = write.next(before, atMs, { name, qualifier })
       const touched = [await putSetting(tx, keyOf(owner, qualifier), { document, atMs })]
       return { result: { functionName: name, qualifier, document, lastModifiedMs: atMs }, touched }
     },
@@ -98,8 +113,7 @@ export async function updateFunctionUrl(
 export async function getFunctionUrl(deps: Deps, asked: FunctionAsked): Promise<FunctionUrl> {
   const { name, qualifier = LATEST } = locateFunction(deps.place, asked)
   return await deps.store.snapshot(async (reader) => {
-    const { url } = await getUrl(reader, name, qualifier)
-    return { ...url, functionName: name }
+    return (await getNamedSetting(reader, URLS, { name, qualifier })).setting
   })
 }
 
@@ -108,15 +122,7 @@ export async function listFunctionUrls(
   deps: Deps,
   asked: PageAsked & { readonly functionName: string },
 ): Promise<PageAnswer<FunctionUrl>> {
-  const { name } = locateFunction(deps.place, asked)
-  return await deps.store.snapshot(async (reader) => {
-    const owner = await findFunction(reader, name)
-    if (owner === undefined) throw functionMissing()
-    const page = { after: readMarker(asked.marker), limit: asked.limit + 1 }
-    const found = await listSettings(reader, { functionId: owner.id, kind: KIND }, page)
-    const { items, nextMarker } = toPage(found, asked.limit, (one) => one.qualifier)
-    return { items: items.map((one) => ({ ...one, functionName: name })), nextMarker }
-  })
+  return await listNamedSettings(deps, { kind: KIND, missing: functionMissing }, asked)
 }
 
 /** Leaving: nothing is judged. @throws PlatformError RESOURCE_NOT_FOUND */
@@ -131,26 +137,15 @@ export async function deleteFunctionUrl(
     resource: functionArn(deps.place, name, qualifier),
     raisesWorld: false,
     read: async (reader) => {
-      await getUrl(reader, name, qualifier)
+      await getNamedSetting(reader, URLS, { name, qualifier })
       return leaving('url')
     },
     commit: async (tx) => {
-      const { owner } = await getUrl(tx, name, qualifier)
+      const { owner } = await getNamedSetting(tx, URLS, { name, qualifier })
       return { result: undefined, touched: await deleteSetting(tx, keyOf(owner, qualifier)) }
     },
   })
   return { decisionId: decision.id }
-}
-
-async function getUrl(
-  reader: Reader,
-  name: string,
-  qualifier: string,
-): Promise<{ readonly owner: FunctionRecord; readonly url: FunctionSetting }> {
-  const owner = await findFunction(reader, name)
-  const url = owner === undefined ? undefined : await findSetting(reader, keyOf(owner, qualifier))
-  if (owner === undefined || url === undefined) throw urlMissing()
-  return { owner, url }
 }
 
 async function getOwner(reader: Reader, name: string, qualifier: string): Promise<FunctionRecord> {

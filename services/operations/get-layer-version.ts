@@ -1,7 +1,8 @@
 import {
   findLayerVersion,
-  listLayerNames,
   listLayerVersions as selectLayerVersions,
+  listNewestLayers,
+  type LayerFilter,
   type LayerVersionRecord,
 } from '../catalog/index.ts'
 import { PlatformError, layerVersionArn, parseLayerVersionArn } from '../model/index.ts'
@@ -38,46 +39,26 @@ async function findOrRefuse(deps: Deps, arn: string): Promise<LayerVersionRecord
   throw new PlatformError('RESOURCE_NOT_FOUND', 'The resource you requested does not exist.')
 }
 
-export interface LayerFilter {
-  readonly runtime?: string | undefined
-  readonly architecture?: string | undefined
-}
+export type { LayerFilter }
 
 /** Each layer with its newest version that suits, by name. */
 export async function listLayers(
   deps: Deps,
-  asked: PageAsked & LayerFilter,
+  { marker, limit, ...filter }: PageAsked & LayerFilter,
 ): Promise<PageAnswer<LayerVersionRecord>> {
-  const after = readMarker(asked.marker)
-  return await deps.store.snapshot(async (reader) => {
-    const found: LayerVersionRecord[] = []
-    for (const name of await listLayerNames(reader)) {
-      if (after !== undefined && name <= after) continue
-      const newest = (await selectLayerVersions(reader, name)).find((one) => suits(one, asked))
-      if (newest !== undefined) found.push(newest)
-      if (found.length > asked.limit) break
-    }
-    return toPage(found, asked.limit, (layer) => layer.name)
-  })
+  const about = { ...filter, after: readMarker(marker) }
+  const found = await listNewestLayers(deps.store.reader, about, limit + 1)
+  return toPage(found, limit, (layer) => layer.name)
 }
 
 /** Newest first; of a layer that is not there, none. */
 export async function listLayerVersions(
   deps: Deps,
-  asked: PageAsked & LayerFilter & { readonly layerName: string },
+  { marker, limit, layerName, ...filter }: PageAsked & LayerFilter & { readonly layerName: string },
 ): Promise<PageAnswer<LayerVersionRecord>> {
-  const name = locateLayer(deps.place, asked.layerName)
-  const before = readMarker(asked.marker)
-  const all = await selectLayerVersions(deps.store.reader, name)
-  const found = all.filter(
-    (one) => suits(one, asked) && (before === undefined || one.version < Number(before)),
-  )
-  return toPage(found, asked.limit, (layer) => String(layer.version))
-}
-
-function suits(layer: LayerVersionRecord, { runtime, architecture }: LayerFilter): boolean {
-  return (
-    (runtime === undefined || (layer.compatibleRuntimes?.includes(runtime) ?? false)) &&
-    (architecture === undefined || (layer.compatibleArchitectures?.includes(architecture) ?? false))
-  )
+  const name = locateLayer(deps.place, layerName)
+  const before = readMarker(marker)
+  const about = { ...filter, name, below: before === undefined ? undefined : Number(before) }
+  const found = await selectLayerVersions(deps.store.reader, about, limit + 1)
+  return toPage(found, limit, (layer) => String(layer.version))
 }

@@ -17,13 +17,13 @@ import type { Caller, Deps } from './context.ts'
 import { leaving, type Removal } from './delete-function.ts'
 import {
   functionNotFound,
-  getFunctionRecord,
   locateFunction,
   locateUnqualified,
   type FunctionAsked,
 } from './function-reference.ts'
 import { govern } from './gate.ts'
-import { readMarker, toPage, type PageAnswer, type PageAsked } from './page.ts'
+import { listNamedSettings } from './named-settings.ts'
+import type { PageAnswer, PageAsked } from './page.ts'
 import { numberIn, openReach } from './reach.ts'
 import {
   provisionedTotal,
@@ -169,13 +169,9 @@ export async function listProvisionedConcurrency(
   asked: PageAsked & { readonly functionName: string },
 ): Promise<PageAnswer<ProvisionedConcurrency>> {
   const name = locateUnqualified(deps.place, asked.functionName)
-  return await deps.store.snapshot(async (reader) => {
-    const owner = await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
-    const page = { after: readMarker(asked.marker), limit: asked.limit + 1 }
-    const found = await listSettings(reader, { functionId: owner.id, kind: KIND }, page)
-    const { items, nextMarker } = toPage(found, asked.limit, (one) => one.qualifier)
-    return { items: items.map((one) => toProvisioned(deps, name, one)), nextMarker }
-  })
+  const kind = { kind: KIND, missing: () => functionNotFound(deps.place, name) } as const
+  const { items, nextMarker } = await listNamedSettings(deps, kind, asked)
+  return { items: items.map((one) => toProvisioned(deps, name, one)), nextMarker }
 }
 
 /** Leaving: nothing is judged. One that is not there is gone already. */

@@ -11,7 +11,7 @@ import { LATEST, PlatformError, functionArn, limits } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { record } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
-import { functionNotFound, getFunctionRecord, locateUnqualified } from './function-reference.ts'
+import { functionNotFound, getFunctionRecord, locateWhole } from './function-reference.ts'
 import type { Committed } from './gate.ts'
 import { numberIn } from './reach.ts'
 
@@ -52,7 +52,7 @@ export async function putFunctionConcurrency(
   caller: Caller,
   input: { readonly functionName: string; readonly reserved: number },
 ): Promise<void> {
-  const name = locateUnqualified(deps.place, input.functionName)
+  const name = locateWhole(deps.place, input.functionName)
   await record(
     deps,
     { ...eventOf(deps, name, 'lambda:PutFunctionConcurrency'), principal: caller.principal },
@@ -106,7 +106,7 @@ export async function getFunctionConcurrency(
   deps: Deps,
   functionName: string,
 ): Promise<number | undefined> {
-  const name = locateUnqualified(deps.place, functionName)
+  const name = locateWhole(deps.place, functionName)
   return await deps.store.snapshot(async (reader) => {
     const owner = await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
     return await readReserved(reader, owner.id)
@@ -127,7 +127,7 @@ export async function deleteFunctionConcurrency(
   caller: Caller,
   functionName: string,
 ): Promise<void> {
-  const name = locateUnqualified(deps.place, functionName)
+  const name = locateWhole(deps.place, functionName)
   await record(
     deps,
     { ...eventOf(deps, name, 'lambda:DeleteFunctionConcurrency'), principal: caller.principal },

@@ -3,6 +3,7 @@ import type { Caller, Deps } from './context.ts'
 import type { VersionChange } from './create-function.ts'
 import { locateUnqualified } from './function-reference.ts'
 import { checkUnzippedSize, resolveLayers } from './release-plan.ts'
+import { checkSnapStart } from './snap-start.ts'
 import { updateLatest } from './update-latest.ts'
 
 export interface UpdateFunctionConfigurationInput {
@@ -32,9 +33,11 @@ export async function updateFunctionConfiguration(
           ? undefined
           : await resolveLayers(reader, deps.place, input.layers)
       if (attached !== undefined) checkUnzippedSize(latest, attached)
+      const configuration = withConfiguration(latest.configuration, input.configuration)
+      checkSnapStart(configuration)
       return {
         code: { codeSha256, sha256, sizeBytes },
-        configuration: withConfiguration(latest.configuration, input.configuration),
+        configuration,
         layers: attached ?? latest.layers,
       }
     },

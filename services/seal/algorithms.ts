@@ -1,6 +1,13 @@
 import { DerCursor, toOid, toSmallInteger } from './der-cursor.ts'
 import { TAG, type Der } from './der-reader.ts'
-import { derNull, encodeDer, objectIdentifier, sequence, smallInteger } from './der-writer.ts'
+import {
+  derNull,
+  encodeDer,
+  objectIdentifier,
+  octetString,
+  sequence,
+  smallInteger,
+} from './der-writer.ts'
 import { malformed } from './refusal.ts'
 
 /** The digests that count. SHA-1 and MD5 are none (RULES §4). */
@@ -70,13 +77,18 @@ function hashOf(oid: string): HashName {
   throw refuseAlgorithm(oid)
 }
 
+/** RFC 8017 §9.2: what PKCS#1 v1.5 signs, for holders of keys that take it ready-made. */
+export function encodeDigestInfo(hash: HashName, digest: Uint8Array): Uint8Array {
+  return sequence(sequence(objectIdentifier(HASH_OIDS[hash]), derNull()), octetString(digest))
+}
+
 export function encodeDigestAlgorithm(hash: HashName): Uint8Array {
   return sequence(objectIdentifier(HASH_OIDS[hash]))
 }
 
 /**
- * A signature AlgorithmIdentifier. CMS writes RSA as plain `rsaEncryption` and names the digest elsewhere:
- * `digest` supplies it there. Parameters of ecdsa-with-SHA* must be absent (RFC 5758 §3.2; PKI.js 464 let them pass).
+ * A signature AlgorithmIdentifier. CMS writes RSA as plain `rsaEncryption` and names the digest elsewhere (some write
+ * `id-ecPublicKey` alike): `digest` supplies it there. Parameters of ecdsa-with-SHA* must be absent (RFC 5758 §3.2; PKI.js 464 let them pass).
  * @throws PlatformError INVALID_SEAL
  */
 export function parseSignatureAlgorithm(value: Der, digest?: HashName): SignatureScheme {
@@ -89,6 +101,8 @@ export function parseSignatureAlgorithm(value: Der, digest?: HashName): Signatur
   }
   const scheme = simpleScheme(oid, digest)
   if (scheme.kind === 'rsa-pkcs1') cursor.take(TAG.null, 'NULL parameters')
+  // Android's signers write NULL after the key's own identifier
+  if (oid === OID.ecPublicKey) cursor.optional(TAG.null)
   cursor.end()
   return scheme
 }
@@ -96,6 +110,7 @@ export function parseSignatureAlgorithm(value: Der, digest?: HashName): Signatur
 function simpleScheme(oid: string, digest: HashName | undefined): SignatureScheme {
   if (oid === OID.ed25519) return { kind: 'ed25519' }
   if (oid === OID.rsaEncryption && digest !== undefined) return { kind: 'rsa-pkcs1', hash: digest }
+  if (oid === OID.ecPublicKey && digest !== undefined) return { kind: 'ecdsa', hash: digest }
   const rsa = RSA_OIDS[oid]
   if (rsa !== undefined) return { kind: 'rsa-pkcs1', hash: rsa }
   for (const hash of ['sha256', 'sha384', 'sha512'] as const) {

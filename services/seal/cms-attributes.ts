@@ -25,9 +25,18 @@ export const DIGEST_BYTES: Readonly<Record<HashName, number>> = {
 export interface SignedAttributes {
   readonly messageDigest: Uint8Array
   /** The certificate that the signer bound himself to (RFC 5035), if he did. */
-  readonly certificateHash: { readonly hash: HashName; readonly value: Uint8Array } | undefined
+  readonly certificate: CertificateBinding | undefined
+  /** The same in the older form, which knows SHA-1 alone (RFC 2634 §5.4); nothing but timestamp authorities may rely on it. */
+  readonly legacyCertificate: CertificateBinding<'sha1'> | undefined
   /** Object identifiers of attributes that nothing here uses. */
   readonly unused: readonly string[]
+}
+
+/** Which certificate signed, by its hash, and by issuer and serial number where they are written too. */
+export interface CertificateBinding<H extends string = HashName> {
+  readonly hash: H
+  readonly value: Uint8Array
+  readonly issuerSerial: { readonly issuer: Uint8Array; readonly serial: Uint8Array } | undefined
 }
 
 interface Attribute {
@@ -56,6 +65,7 @@ function readAttributes(values: readonly Der[]): Attribute[] {
  */
 export function parseSignedAttributes(
   values: readonly Der[],
+  expected: string,
   algorithms: { readonly digest: Der; readonly signature: Der },
 ): SignedAttributes {
   const attributes = readAttributes(values)
@@ -66,8 +76,11 @@ export function parseSignedAttributes(
     return attribute?.values[0]
   }
   const contentType = single(ATTRIBUTE.contentType)
-  if (contentType === undefined || toOid(contentType) !== ID_DATA)
-    throw malformed('content-type', 'the signed content type of the CMS is not id-data')
+  if (contentType === undefined || toOid(contentType) !== expected)
+    throw malformed(
+      'content-type',
+      `the signed content type of the CMS is not ${contentTypeName(expected)}`,
+    )
   const digest = single(ATTRIBUTE.messageDigest)
   const length = DIGEST_BYTES[parseDigestAlgorithm(algorithms.digest)]
   if (digest?.tag !== TAG.octetString || digest.content.byteLength !== length)
@@ -76,18 +89,27 @@ export function parseSignedAttributes(
   if (time !== undefined) toTimeMs(time)
   const protection = single(ATTRIBUTE.algorithmProtection)
   if (protection !== undefined) checkAlgorithmProtection(protection, algorithms)
+  const certificate = single(ATTRIBUTE.signingCertificateV2)
+  // a seal must not lean on SHA-1: there the old form stays an attribute that nothing uses
+  const legacy = expected === ID_DATA ? undefined : single(ATTRIBUTE.signingCertificate)
   const known: readonly string[] = [
     ATTRIBUTE.contentType,
     ATTRIBUTE.messageDigest,
     ATTRIBUTE.signingTime,
     ATTRIBUTE.signingCertificateV2,
     ATTRIBUTE.algorithmProtection,
+    ...(legacy === undefined ? [] : [ATTRIBUTE.signingCertificate]),
   ]
   return {
     messageDigest: digest.content,
-    certificateHash: parseSigningCertificate(single(ATTRIBUTE.signingCertificateV2)),
+    certificate: certificate && parseCertificateId(certificate, readCertificateHash),
+    legacyCertificate: legacy && parseCertificateId(legacy, () => 'sha1' as const),
     unused: attributes.map(({ oid }) => oid).filter((oid) => !known.includes(oid)),
   }
+}
+
+export function contentTypeName(oid: string): string {
+  return oid === ID_DATA ? 'id-data' : `\`${oid}\``
 }
 
 /** RFC 6211: the algorithms named inside are those used outside. */
@@ -103,20 +125,41 @@ function checkAlgorithmProtection(value: Der, outer: { digest: Der; signature: D
     throw malformed('algorithm-protection', 'the CMS names other algorithms inside than outside')
 }
 
-/** RFC 5035 §3: the first certificate hash is the signer's. */
-function parseSigningCertificate(value: Der | undefined): SignedAttributes['certificateHash'] {
-  if (value === undefined) return undefined
+/** RFC 5035 §3 and RFC 2634 §5.4: the first certificate id is the signer's. */
+function parseCertificateId<H extends string>(
+  value: Der,
+  readHash: (cursor: DerCursor) => H,
+): CertificateBinding<H> {
   const outer = new DerCursor(value, TAG.sequence, 'the signing certificate')
   const list = outer.take(TAG.sequence, 'certificates')
   const [first] = list.children
   if (first === undefined)
     throw malformed('signing-certificate', 'the signing certificate attribute names none')
   const id = new DerCursor(first, TAG.sequence, 'a certificate id')
-  const [algorithmOrHash] = first.children
-  const explicit = algorithmOrHash?.tag === TAG.sequence
-  const hash = explicit ? parseDigestAlgorithm(id.take(TAG.sequence, 'algorithm')) : 'sha256'
+  const hash = readHash(id)
   const { content } = id.take(TAG.octetString, 'hash')
-  return { hash, value: content }
+  const issuerSerial = id.optional(TAG.sequence)
+  id.end()
+  return { hash, value: content, issuerSerial: issuerSerial && parseIssuerSerial(issuerSerial) }
+}
+
+/** The digest algorithm of an ESSCertIDv2; SHA-256 where it is left out. */
+function readCertificateHash(cursor: DerCursor): HashName {
+  const algorithm = cursor.optional(TAG.sequence)
+  return algorithm === undefined ? 'sha256' : parseDigestAlgorithm(algorithm)
+}
+
+/** RFC 5035 §5: the issuer is one directory name. */
+function parseIssuerSerial(value: Der): { issuer: Uint8Array; serial: Uint8Array } {
+  const cursor = new DerCursor(value, TAG.sequence, 'an issuer and serial number')
+  const names = new DerCursor(cursor.take(TAG.sequence, 'issuer'), TAG.sequence, 'the issuer')
+  const issuer = names.explicit(0xa4, 'the issuer')
+  names.end()
+  const serial = cursor.take(TAG.integer, 'serial number').content
+  cursor.end()
+  if (issuer === undefined)
+    throw malformed('signing-certificate', 'the issuer of the signing certificate is no name')
+  return { issuer: issuer.bytes, serial }
 }
 
 /** The one unsigned attribute that may stand: a timestamp token over the signature (RFC 3161 appendix A). */

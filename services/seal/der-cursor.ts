@@ -107,11 +107,29 @@ export function toTimeMs(value: Der | undefined): number {
   const year = short ? ((Number(text.slice(0, 2)) + 50) % 100) + 1950 : Number(text.slice(0, 4))
   if (!short && year < 2050)
     throw malformed('der-time', 'a time before 2050 is not in the form UTCTime')
-  const digits = short ? text.slice(2) : text.slice(4)
+  return toMs(year, short ? text.slice(2) : text.slice(4), 0)
+}
+
+/**
+ * Milliseconds since the epoch of a GeneralizedTime as DER writes it (X.690 §11.7, RFC 3161 §2.4.2): with seconds, in
+ * Z, any number of fraction digits of which the last is no zero. What is finer than a millisecond is cut off.
+ * @throws PlatformError INVALID_SEAL
+ */
+export function toFractionalTimeMs(value: Der): number {
+  const text = Buffer.from(value.content).toString('latin1')
+  const match = /^(\d{4})(\d{10})(?:\.(\d*[1-9]))?Z$/.exec(text)
+  const [, year = '', digits = '', fraction = ''] = match ?? []
+  if (value.tag !== TAG.generalizedTime || match === null)
+    throw malformed('der-time', 'a time is not in the form that DER allows')
+  return toMs(Number(year), digits, Number(fraction.slice(0, 3).padEnd(3, '0')))
+}
+
+/** `digits`: month, day, hour, minute and second, two each. */
+function toMs(year: number, digits: string, millis: number): number {
   const [month = 0, day = 0, hour = 0, minute = 0, second = 0] = (digits.match(/\d\d/g) ?? []).map(
     Number,
   )
-  const iso = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}.000Z`
+  const iso = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}.${String(millis).padStart(3, '0')}Z`
   const ms = parseIsoTime(iso)
   // February 30 rolls over into March when parsed leniently: writing it back shows it
   if (ms === undefined || toIsoTime(ms) !== iso)

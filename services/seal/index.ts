@@ -18,7 +18,17 @@ export {
   type BundleSigner,
 } from './bundle.ts'
 /** CMS SignedData, detached; throws INVALID_SEAL. */
-export { decodeCms, encodeCms, type Cms, type CmsSignerId } from './cms.ts'
+export { decodeCms, encodeCms, type Cms } from './cms.ts'
+export type { CmsSignerId } from './signed-data.ts'
+export type { CertificateBinding } from './cms-attributes.ts'
+/** RFC 3161 timestamps: token, request and response; throws INVALID_SEAL. */
+export { decodeTimestampToken, type TimestampInfo, type TimestampToken } from './timestamp-token.ts'
+export {
+  decodeTimestampResponse,
+  encodeTimestampRequest,
+  encodeTimestampResponse,
+  type TimestampResponse,
+} from './timestamp-request.ts'
 /** The signed attributes of a CMS that we make. */
 export { encodeSignedAttributes } from './cms-attributes.ts'
 /** In-toto statements by the subject rule, and DSSE's encoding of what is signed; throws INVALID_SEAL. */
@@ -43,9 +53,19 @@ export {
   smallInteger,
 } from './der-writer.ts'
 /** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
-export { OID, parseSignatureAlgorithm, type HashName, type SignatureScheme } from './algorithms.ts'
+export {
+  encodeDigestInfo,
+  OID,
+  parseSignatureAlgorithm,
+  type HashName,
+  type SignatureScheme,
+} from './algorithms.ts'
 /** ECDSA signatures as numbers in range, and their twins; throws INVALID_SEAL. */
 export { checkEcdsa, lowerTwin, otherTwin, type CurveName } from './ecdsa.ts'
+/** CMS SignedData of others, read and never trusted; throw INVALID_SEAL. */
+export { berToDer } from './ber.ts'
+export { parseSignedData, type SignedData } from './signed-data.ts'
+export { ID_DATA } from './cms-attributes.ts'
 /** PEM blocks (RFC 7468); throws INVALID_SEAL. */
 export { encodePem, parsePem, type PemBlock } from './pem.ts'
 /** The refusal of a seal, with one stable word for its cause. */

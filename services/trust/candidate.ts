@@ -9,6 +9,7 @@ import { fitsSubjects } from './identity.ts'
 import { findPath, type PathRefusal } from './path.ts'
 import type { KnownPublisher } from './publisher-material.ts'
 import { checkRevocation } from './revocation.ts'
+import { checkTimestampThreshold } from './timestamp-threshold.ts'
 import { findWitnesses, type Witnessed } from './witnesses.ts'
 
 /** One seal beside one publisher: whether it is the publisher's, and what stands against it. */
@@ -33,11 +34,14 @@ export function weighCandidate(
   known: KnownPublisher,
   context: EvidenceContext,
 ): Candidate {
-  const witnessed = findWitnesses(evidence, known)
+  const { input, cache } = context
+  // whose seal it is comes first: what another publisher believes of its timestamps is none of its matter
+  const first = identify(evidence, known, context, [])
+  if (first.kind === 'other') return { kind: 'other', known, refusal: first.refusal }
+  const witnessed = findWitnesses(evidence, known, cache)
   const trustedTimesMs = witnessed.times.map(({ atMs }) => atMs)
   const found = identify(evidence, known, context, trustedTimesMs)
   if (found.kind === 'other') return { kind: 'other', known, refusal: found.refusal }
-  const { input, cache } = context
   const { publisher } = known
   const { statement } = evidence
   const expiry = checkExpiry(
@@ -59,6 +63,7 @@ export function weighCandidate(
     witnessed,
     findings: [
       ...checkMismatch(evidence, known, context),
+      ...checkTimestampThreshold(publisher, witnessed.times),
       ...expiry.findings,
       ...revocation.findings,
     ],

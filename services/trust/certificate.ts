@@ -11,31 +11,37 @@ import {
   sequence,
   TAG,
   toBitOctets,
-  toTimeMs,
   type Der,
 } from '../seal/index.ts'
 import type { VerificationCache } from './cache.ts'
 import { parseExtensions, type Extensions } from './extensions.ts'
-import { formatName } from './names.ts'
+import { formatName, parseName, type DistinguishedName } from './names.ts'
+import { findDepartures } from './profile.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
 import { verifySignature } from './signature.ts'
+import { toValidityMs } from './validity.ts'
 
 /** One certificate, parsed once and strictly. Whether it may be believed is for the path to say. */
 export interface Certificate {
   readonly der: Uint8Array
   readonly sha256: Sha256
   readonly serial: string
-  /** DER of the names; compared byte by byte. */
+  /** DER of the names in hex. */
   readonly issuer: string
   readonly subject: string
   /** RFC 4514 text of the same. */
   readonly issuerText: string
   readonly subjectText: string
+  /** The same as they are compared (RFC 5280 §7.1). */
+  readonly issuerName: DistinguishedName
+  readonly subjectName: DistinguishedName
   readonly notBeforeMs: number
   /** The last millisecond at which it is valid. */
   readonly notAfterMs: number
   readonly spki: Uint8Array
   readonly extensions: Extensions
+  /** What RFC 5280 §4 demands of issuers and this certificate lacks; a publisher may insist on it. */
+  readonly departures: readonly string[]
   readonly tbs: Uint8Array
   readonly algorithm: Der
   readonly signature: Uint8Array
@@ -83,26 +89,32 @@ function parseFields(tbs: Der, algorithm: Der): Fields {
     TAG.sequence,
     'the validity',
   )
-  const notBeforeMs = toTimeMs(validity.any())
-  const notAfterMs = toTimeMs(validity.any()) + 999
+  const [notBefore, notAfter] = [validity.any(), validity.any()]
   validity.end()
   const subject = cursor.take(TAG.sequence, 'subject')
   const spki = cursor.take(TAG.sequence, 'public key').bytes
-  const extensions = cursor.explicit(0xa3, 'the extensions')
+  // unique identifiers of v2: read over (RFC 5280 §4.1.2.8)
+  cursor.optional(0x81)
+  cursor.optional(0x82)
+  const list = cursor.explicit(0xa3, 'the extensions')
   cursor.end()
   if (issuer.children.length === 0)
     throw malformed('certificate-name', 'the certificate has no issuer')
-  return {
+  const fields = {
     serial: Buffer.from(serial).toString('hex'),
     issuer: Buffer.from(issuer.bytes).toString('hex'),
     subject: Buffer.from(subject.bytes).toString('hex'),
     issuerText: formatName(issuer),
     subjectText: formatName(subject),
-    notBeforeMs,
-    notAfterMs,
+    issuerName: parseName(issuer),
+    subjectName: parseName(subject),
+    notBeforeMs: toValidityMs(notBefore),
+    notAfterMs: toValidityMs(notAfter) + 999,
     spki,
-    extensions: parseExtensions(extensions ?? readDer(NO_EXTENSIONS)),
+    extensions: parseExtensions(list ?? readDer(NO_EXTENSIONS)),
   }
+  const departures = findDepartures(fields, { list, times: [notBefore, notAfter] })
+  return { ...fields, departures }
 }
 
 /** @throws PlatformError INVALID_SEAL where the key is weak or malformed */
@@ -111,7 +123,7 @@ export function publicKeyOf(certificate: Certificate, cache: VerificationCache):
 }
 
 export function isSelfIssued(certificate: Certificate): boolean {
-  return certificate.issuer === certificate.subject
+  return certificate.issuerName.key === certificate.subjectName.key
 }
 
 /**

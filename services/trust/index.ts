@@ -14,6 +14,12 @@ export { VerificationCache } from './cache.ts'
 export { accept } from './accept.ts'
 /** Publisher documents, strictly; throw INVALID_PARAMETER. */
 export { parsePublisherDocument, publisherFromPem } from './publisher-document.ts'
+/** A timestamp authority from PEM; throws INVALID_PARAMETER. */
+export { timestampAuthorityFromPem } from './timestamp-authority-document.ts'
+/** Whether a timestamp just made holds by itself; throws INVALID_SEAL. */
+export { checkFreshTimestamp } from './timestamp.ts'
+/** AWS Signer's own signature in a zip: read, never trusted. */
+export { describeAwsSignature, readAwsSignature, type AwsSignature } from './aws-signer.ts'
 /** What to record to revoke a certificate or key; throws INVALID_PARAMETER. */
 export { revocationTargetsOf } from './targets.ts'
 /** The signers that count towards a threshold, each once. */
@@ -27,3 +33,9 @@ export {
   type Certificate,
 } from './certificate.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
+/** A path to a root by RFC 5280 §6, and what a certificate may be for. */
+export { findPath, isValidAt, type PathOptions, type PathResult } from './path.ts'
+export type { PathRules } from './path-checks.ts'
+export { PURPOSES, type Purpose } from './purpose.ts'
+/** Whether one signature is by a key, with nothing left to choose; throws INVALID_SEAL for another kind of key. */
+export { verifySignature } from './signature.ts'

@@ -18,6 +18,8 @@ export interface JudgeInput {
   readonly name: string
   readonly account: string
   readonly seals: readonly SealInput[]
+  /** What was found in the zip that is no seal (`describeAwsSignature`). */
+  readonly unchecked?: readonly string[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   readonly atMs: number

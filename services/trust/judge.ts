@@ -14,11 +14,13 @@ export function judge(input: JudgeInput, cache = new VerificationCache()): Verdi
   const judged = input.seals.map((seal) => judgeSeal(seal, { input, known, cache }))
   const seals = judged.map(({ report }) => report)
   const kind = verdictKind(seals)
+  const { unchecked = [] } = input
   const changes = judged.flatMap(({ changesAtMs }) => changesAtMs).filter((ms) => ms >= input.atMs)
   return {
     kind,
     seals,
     findings: summarize(kind, seals, input),
+    ...(unchecked.length > 0 && { unchecked }),
     validUntilMs: changes.length === 0 ? undefined : Math.min(...changes),
   }
 }

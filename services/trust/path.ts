@@ -1,68 +1,76 @@
 import { PlatformError } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import { isSelfIssued, isSignedBy, publicKeyOf, type Certificate } from './certificate.ts'
+import { newComparisonBudget, type ComparisonBudget } from './forbidden-names.ts'
+import { checkPath, refuseCertificate, type PathRules } from './path-checks.ts'
+import { refusePath, type PathRefusal } from './path-refusal.ts'
+import { ANY_USAGE, PURPOSES } from './purpose.ts'
 
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
-const ANY_USAGE = '2.5.29.37.0'
-const PATH_LIMIT = 8
+export type { PathRefusal } from './path-refusal.ts'
+
+/** Certificates of one path, the anchor among them. */
+const PATH_LIMIT = 16
 /** Signature checks spent on one leaf: a bag of look-alike certificates must not cost more. */
 const ATTEMPTS_LIMIT = 64
-
-export interface PathRefusal {
-  /** One stable word. */
-  readonly reason: string
-  readonly got: string
-  readonly fix: string | undefined
-}
 
 /** Leaf first, anchor last; a pinned certificate is both. Validity in time is for the caller. */
 export type PathResult =
   | { readonly kind: 'path'; readonly certificates: readonly Certificate[] }
   | { readonly kind: 'none'; readonly refusal: PathRefusal }
 
-interface Search {
+export interface PathOptions {
   readonly intermediates: readonly Certificate[]
   readonly anchors: readonly Certificate[]
+  /** The signature's trusted times; with none, the present. */
+  readonly timesMs: readonly number[]
+  /** Code signing, and nothing further, where not given. */
+  readonly rules?: PathRules
+}
+
+interface Search extends Required<PathOptions> {
   readonly cache: VerificationCache
+  readonly budget: ComparisonBudget
   attempts: number
-  found: Certificate[][]
+  /** The first path whose certificates are all valid in time ends the search. */
+  valid: readonly Certificate[] | undefined
+  expired: readonly Certificate[] | undefined
   /** The refusal that came farthest up. */
   nearest: { readonly depth: number; readonly refusal: PathRefusal } | undefined
 }
 
 /**
- * A path from `leaf` to an anchor (RFC 5280 §6, code signing). Prefers one whose certificates are all valid at each of
- * `timesMs`; where there is only one that has expired, that one is given back, for the expiry check to name.
+ * A path from `leaf` to an anchor (RFC 5280 §6). Prefers one whose certificates are all valid at each of `timesMs`;
+ * where there is only one that has expired, that one is given back, for the expiry check to name.
  */
 export function findPath(
   leaf: Certificate,
-  options: {
-    readonly intermediates: readonly Certificate[]
-    readonly anchors: readonly Certificate[]
-    /** The signature's trusted times; with none, the present. */
-    readonly timesMs: readonly number[]
-  },
+  options: PathOptions,
   cache: VerificationCache,
 ): PathResult {
-  const pinned = options.anchors.some((anchor) => anchor.sha256 === leaf.sha256)
-  const refusal = refuseLeaf(leaf, pinned)
+  const { rules = {}, intermediates, anchors } = options
+  const { purpose = PURPOSES.codeSigning } = rules
+  const pinned = anchors.some((anchor) => anchor.sha256 === leaf.sha256)
+  const refusal =
+    refuseKey(leaf, cache) ??
+    refuseCertificate(leaf, pinned ? {} : rules, pinned) ??
+    purpose.refuseLeaf(leaf, pinned)
   if (refusal !== undefined) return { kind: 'none', refusal }
-  if (pinned) return { kind: 'path', certificates: [leaf] }
-  const { intermediates, anchors, timesMs } = options
   const search: Search = {
-    intermediates,
-    anchors,
+    ...options,
+    // an operator's own copy of an authority stands for it: what a seal brings cannot widen it
+    intermediates: intermediates.filter((one) => !anchors.some((own) => isSameAuthority(own, one))),
+    rules,
     cache,
+    budget: newComparisonBudget(),
     attempts: 0,
-    found: [],
+    valid: undefined,
+    expired: undefined,
     nearest: undefined,
   }
-  extend(search, [leaf])
-  const valid = search.found.find((path) =>
-    path.every((one) => timesMs.every((atMs) => isValidAt(one, atMs))),
-  )
-  const path = valid ?? search.found[0]
-  if (path !== undefined) return { kind: 'path', certificates: path }
+  if (pinned) complete(search, [leaf])
+  else extend(search, [leaf])
+  const certificates = search.valid ?? search.expired
+  if (certificates !== undefined) return { kind: 'path', certificates }
   return { kind: 'none', refusal: search.nearest?.refusal ?? unknownIssuer(leaf) }
 }
 
@@ -70,71 +78,53 @@ export function isValidAt(certificate: Certificate, atMs: number): boolean {
   return certificate.notBeforeMs <= atMs && atMs <= certificate.notAfterMs
 }
 
-function refuse(reason: string, got: string, fix?: string): PathRefusal {
-  return { reason, got, fix }
-}
-
 function unknownIssuer(certificate: Certificate): PathRefusal {
-  return refuse(
+  return refusePath(
     'unknown-issuer',
     `no certificate of \`${certificate.issuerText}\` leads from \`${certificate.subjectText}\` to a root of the publisher`,
     'sign with --chain so that the intermediates travel with the seal, or add the root to the publisher',
   )
 }
 
-/**
- * What a certificate must be to sign code. A pinned one was chosen by hand and may lack the usage extension, as
- * `openssl req -x509 -addext basicConstraints=CA:FALSE` makes it; one that names other usages is refused all the same.
- */
-function refuseLeaf(leaf: Certificate, pinned: boolean): PathRefusal | undefined {
-  const { extensions, subjectText } = leaf
-  if (extensions.refused.length > 0) return refuseExtensions(leaf)
-  if (extensions.ca)
-    return refuse(
-      'ca-as-signer',
-      `\`${subjectText}\` is a certificate authority, which signs certificates and no code`,
-      'make a certificate of its own for signing: `openssl req -x509 … -addext basicConstraints=CA:FALSE`',
-    )
-  if (extensions.keyUsage?.digitalSignature === false)
-    return refuse('key-usage', `the key usage of \`${subjectText}\` lacks digitalSignature`)
-  const usages = extensions.extendedKeyUsage
-  if (usages === undefined ? !pinned : !usages.includes(CODE_SIGNING))
-    return refuse(
-      'extended-key-usage',
-      `the extended key usage of \`${subjectText}\` lacks codeSigning`,
-      'have the certificate issued with extendedKeyUsage=codeSigning',
-    )
-  return undefined
-}
-
-function refuseExtensions(certificate: Certificate): PathRefusal {
-  return refuse(
-    'extension-refused',
-    `\`${certificate.subjectText}\` has ${certificate.extensions.refused.join(', ')}, which is not processed`,
-  )
-}
-
 function extend(search: Search, path: readonly Certificate[]): void {
-  const top = path.at(-1)
-  if (top === undefined) return
   for (const anchor of search.anchors) {
-    if (tryIssuer(search, path, anchor)) search.found.push([...path, anchor])
+    if (search.valid !== undefined) return
+    if (tryIssuer(search, path, anchor)) complete(search, [...path, anchor])
   }
+  const { maxIntermediates = PATH_LIMIT } = search.rules
   if (path.length >= PATH_LIMIT) return
   for (const candidate of search.intermediates) {
-    const repeated = path.some((one) => sameIdentity(one, candidate))
-    if (!repeated && tryIssuer(search, path, candidate)) extend(search, [...path, candidate])
+    if (search.valid !== undefined) return
+    if (path.some((one) => isSameAuthority(one, candidate))) continue
+    const next = [...path, candidate]
+    // RFC 5280 §6.1.4 (l): self-issued ones do not count
+    const depth = next.slice(1).filter((one) => !isSelfIssued(one)).length
+    if (depth <= maxIntermediates && tryIssuer(search, path, candidate)) extend(search, next)
   }
 }
 
 /** A loop of cross-certificates repeats a name and key, not the bytes. */
-function sameIdentity(a: Certificate, b: Certificate): boolean {
-  return a.subject === b.subject && Buffer.from(a.spki).equals(b.spki)
+function isSameAuthority(a: Certificate, b: Certificate): boolean {
+  return a.subjectName.key === b.subjectName.key && Buffer.from(a.spki).equals(b.spki)
+}
+
+/** All that is to be said of a whole path (name constraints, policies). */
+function complete(search: Search, path: readonly Certificate[]): void {
+  const refusal = checkPath(path, search.rules, search.budget)
+  if (refusal !== undefined) remember(search, path.length, refusal)
+  else if (path.every((one) => search.timesMs.every((atMs) => isValidAt(one, atMs))))
+    search.valid = path
+  else search.expired ??= path
+}
+
+function remember(search: Search, depth: number, refusal: PathRefusal): void {
+  if (search.nearest === undefined || depth >= search.nearest.depth)
+    search.nearest = { depth, refusal }
 }
 
 function tryIssuer(search: Search, path: readonly Certificate[], issuer: Certificate): boolean {
   const subject = path.at(-1)
-  if (subject === undefined || subject.issuer !== issuer.subject) return false
+  if (subject === undefined || subject.issuerName.key !== issuer.subjectName.key) return false
   const { authorityKeyId } = subject.extensions
   const { subjectKeyId } = issuer.extensions
   if (authorityKeyId !== undefined && subjectKeyId !== undefined && authorityKeyId !== subjectKeyId)
@@ -142,11 +132,10 @@ function tryIssuer(search: Search, path: readonly Certificate[], issuer: Certifi
   search.attempts += 1
   const refusal =
     search.attempts > ATTEMPTS_LIMIT
-      ? refuse('path-attempts', 'the certificates could be put together in too many ways')
-      : refuseIssuer(search, path, issuer)
+      ? refusePath('path-attempts', 'the certificates could be put together in too many ways')
+      : (refuseIssuer(search, path, issuer) ?? refuseSignature(search.cache, subject, issuer))
   if (refusal === undefined) return true
-  if (search.nearest === undefined || path.length >= search.nearest.depth)
-    search.nearest = { depth: path.length, refusal }
+  remember(search, path.length, refusal)
   return false
 }
 
@@ -157,45 +146,68 @@ function refuseIssuer(
 ): PathRefusal | undefined {
   const { extensions, subjectText } = issuer
   if (!extensions.ca)
-    return refuse(
+    return refusePath(
       'issuer-no-ca',
       `\`${subjectText}\` is no certificate authority and issues nothing`,
     )
   if (extensions.keyUsage?.certSign === false)
-    return refuse('key-usage', `the key usage of \`${subjectText}\` lacks keyCertSign`)
-  if (extensions.refused.length > 0) return refuseExtensions(issuer)
+    return refusePath('key-usage', `the key usage of \`${subjectText}\` lacks keyCertSign`)
+  const { usage, name } = search.rules.purpose ?? PURPOSES.codeSigning
   const usages = extensions.extendedKeyUsage
-  if (usages !== undefined && !usages.includes(CODE_SIGNING) && !usages.includes(ANY_USAGE))
-    return refuse('extended-key-usage', `\`${subjectText}\` may not issue for codeSigning`)
+  if (
+    usage !== undefined &&
+    usages !== undefined &&
+    !usages.includes(usage) &&
+    !usages.includes(ANY_USAGE)
+  )
+    return refusePath('extended-key-usage', `\`${subjectText}\` may not issue for ${name}`)
   // RFC 5280 §4.2.1.9: intermediates below that are not self-issued; the leaf does not count
   const below = path.slice(1).filter((one) => !isSelfIssued(one)).length
   if (extensions.pathLength !== undefined && below > extensions.pathLength)
-    return refuse(
+    return refusePath(
       'path-length',
       `\`${subjectText}\` allows ${extensions.pathLength} certificate authorities below it, there are ${below}`,
     )
-  return refuseSignature(search.cache, path, issuer)
+  return refuseCertificate(issuer, search.rules, search.anchors.includes(issuer))
 }
 
 function refuseSignature(
   cache: VerificationCache,
-  path: readonly Certificate[],
+  subject: Certificate,
   issuer: Certificate,
 ): PathRefusal | undefined {
-  const subject = path.at(-1)
+  return (
+    refuseKey(issuer, cache) ??
+    refusing(subject, () => {
+      if (isSignedBy(subject, issuer, cache)) return undefined
+      return refusePath(
+        'certificate-signature',
+        `\`${subject.subjectText}\` bears no valid signature of \`${issuer.subjectText}\``,
+      )
+    })
+  )
+}
+
+function refuseKey(certificate: Certificate, cache: VerificationCache): PathRefusal | undefined {
+  return refusing(certificate, () => {
+    publicKeyOf(certificate, cache)
+    return undefined
+  })
+}
+
+/** A key or algorithm that is not accepted, by the word of whoever refused it. */
+function refusing(
+  { subjectText }: Certificate,
+  check: () => PathRefusal | undefined,
+): PathRefusal | undefined {
   try {
-    publicKeyOf(issuer, cache)
-    if (subject !== undefined && isSignedBy(subject, issuer, cache)) return undefined
-    return refuse(
-      'certificate-signature',
-      `\`${subject?.subjectText ?? ''}\` bears no valid signature of \`${issuer.subjectText}\``,
-    )
+    return check()
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error
     const { rule } = error.detail
-    return refuse(
+    return refusePath(
       typeof rule === 'string' ? rule : 'certificate',
-      `between \`${issuer.subjectText}\` and \`${subject?.subjectText ?? ''}\`: ${error.publicMessage}`,
+      `\`${subjectText}\`: ${error.publicMessage}`,
     )
   }
 }

@@ -7,11 +7,12 @@ import {
 import { encodePem, parsePem } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
 import { isSelfIssued, parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
-import { singleBlock } from './publisher-material.ts'
+import { singleBlock } from './single-block.ts'
+import { parseTimestampAuthorities } from './timestamp-authority-document.ts'
 import { parsePublicKey } from './public-key.ts'
 
 const LIST_LIMIT = 32
-const COMMON = ['kind', 'forms', 'purposes', 'signatureValidityMs']
+const COMMON = ['kind', 'forms', 'purposes', 'signatureValidityMs', 'timestampAuthorities']
 const FORMS: readonly string[] = ['statement', 'message', 'cms'] satisfies SealForm[]
 
 type Members = Readonly<Record<string, unknown>>
@@ -42,7 +43,7 @@ export function parsePublisherDocument(value: unknown): PublisherDocument {
 }
 
 function parseCommon(document: Members, kind: 'key' | 'x509') {
-  const { signatureValidityMs } = document
+  const { signatureValidityMs, timestampAuthorities } = document
   const purposes = toTexts(document['purposes'] ?? ['seal'], '`purposes`')
   if (!purposes.every((purpose) => /^(?:seal|vouch|attest:[\x21-\x7e]{1,500})$/.test(purpose)))
     throw refuse('`purposes` holds `seal`, `vouch` or `attest:` with a predicate type')
@@ -51,6 +52,9 @@ function parseCommon(document: Members, kind: 'key' | 'x509') {
     purposes,
     ...(signatureValidityMs !== undefined && {
       signatureValidityMs: toPositive(signatureValidityMs, '`signatureValidityMs`'),
+    }),
+    ...(timestampAuthorities !== undefined && {
+      timestampAuthorities: parseTimestampAuthorities(timestampAuthorities),
     }),
   }
 }

@@ -1,7 +1,8 @@
 import { PlatformError, sha256, type PublisherKey, type TrustedPublisher } from '../model/index.ts'
-import { malformed, parsePem } from '../seal/index.ts'
 import type { VerificationCache } from './cache.ts'
-import { parseCertificate, type Certificate } from './certificate.ts'
+import type { Certificate } from './certificate.ts'
+import { toKnownAuthority, type KnownAuthority } from './known-authority.ts'
+import { certificateOfPem, singleBlock } from './single-block.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
 
 /** What a publisher document holds, parsed. */
@@ -19,14 +20,8 @@ export type PublisherMaterial =
 export interface KnownPublisher {
   readonly publisher: TrustedPublisher
   readonly material: PublisherMaterial
-}
-
-/** The one block of this label in a PEM text. @throws PlatformError INVALID_SEAL */
-export function singleBlock(pem: string, label: string): Uint8Array {
-  const [block, ...more] = parsePem(pem)
-  if (block === undefined || more.length > 0 || block.label !== label)
-    throw malformed('pem', `the text is not exactly one PEM block \`${label}\``)
-  return block.bytes
+  /** Whose timestamps give its seals a trusted time. */
+  readonly authorities: readonly KnownAuthority[]
 }
 
 /**
@@ -39,7 +34,10 @@ export function toKnownPublishers(
 ): readonly KnownPublisher[] {
   return publishers.flatMap((publisher) => {
     try {
-      return [{ publisher, material: toMaterial(publisher, cache) }]
+      const authorities = (publisher.document.timestampAuthorities ?? []).map((authority) =>
+        toKnownAuthority(authority, cache),
+      )
+      return [{ publisher, material: toMaterial(publisher, cache), authorities }]
     } catch (error) {
       if (error instanceof PlatformError) return []
       throw error
@@ -64,12 +62,5 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
 export function keyOfPem(pem: string, cache: VerificationCache): PublicKey {
   return cache.parsed('key-pem', sha256(pem), () =>
     parsePublicKey(singleBlock(pem, 'PUBLIC KEY'), cache),
-  )
-}
-
-/** @throws PlatformError INVALID_SEAL */
-export function certificateOfPem(pem: string, cache: VerificationCache): Certificate {
-  return cache.parsed('certificate-pem', sha256(pem), () =>
-    parseCertificate(singleBlock(pem, 'CERTIFICATE'), cache),
   )
 }

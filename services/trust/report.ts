@@ -74,7 +74,7 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
   const stranger = best === undefined ? weighStranger(evidence, candidates, context) : undefined
   const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]
   const { seal, form, statement, signer, digest, unchecked } = evidence
-  const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined)
+  const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined, context.cache)
   const trusted = best !== undefined && findings.every(({ status }) => status === 'passed')
   return {
     report: {

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
-
 import { PlatformError, type SealInput } from '../model/index.ts'
-import { malformed, readDer, type Bundle, type Cms } from '../seal/index.ts'
+import { malformed, type Bundle, type Cms } from '../seal/index.ts'
 import {
   isSelfIssued,
   isSignedBy,
@@ -9,7 +7,7 @@ import {
   publicKeyOf,
   type Certificate,
 } from './certificate.ts'
-import { formatName } from './names.ts'
+import { isBoundTo, isNamedBy } from './certificate-id.ts'
 import type { EvidenceContext, Signer } from './signer.ts'
 import { wrongSeal } from './findings.ts'
 import { bundleSchemes, verifyOnce } from './signature.ts'
@@ -93,22 +91,17 @@ function parseCertificates(
 }
 
 /**
- * The id only picks the certificate; its key then has to verify. In a block the names are the same bytes; foreign tools
- * write the issuer in another string type than the certificate does (Android's do), which detached is let pass.
+ * In a block the names are the same bytes; foreign tools write the issuer in another string type than the certificate
+ * does (Android's do), which detached is let pass.
  */
 function isNamed({ signer }: Cms, certificate: Certificate, place: SealInput['place']): boolean {
-  if (signer.kind === 'key-id')
-    return certificate.extensions.subjectKeyId === Buffer.from(signer.keyId).toString('hex')
-  if (certificate.serial !== Buffer.from(signer.serial).toString('hex')) return false
-  return place === 'block'
-    ? certificate.issuer === Buffer.from(signer.issuer).toString('hex')
-    : certificate.issuerText === formatName(readDer(signer.issuer))
+  return isNamedBy(signer, certificate, place === 'block' ? 'bytes' : 'text')
 }
 
 function checkCertificateHash({ signed }: Cms, leaf: Certificate): void {
-  const bound = signed?.attributes.certificateHash
+  const bound = signed?.attributes.certificate
   if (bound === undefined) return
-  if (!createHash(bound.hash).update(leaf.der).digest().equals(bound.value))
+  if (!isBoundTo(bound, leaf))
     throw malformed(
       'signing-certificate',
       'the CMS was signed with another certificate than it holds',

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 
 import { catalogBench } from './catalog.ts'
+import { verifyBench } from './verify.ts'
 
 export interface Figure {
   readonly name: string
@@ -12,8 +13,9 @@ export interface Figure {
 
 const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   catalog: catalogBench,
+  verify: verifyBench,
 }
-const PLANNED = ['verify', 'gate', 'liveset', 'ledger', 'coldstart', 'pack']
+const PLANNED = ['gate', 'liveset', 'ledger', 'coldstart', 'pack']
 
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean' } },

@@ -7,6 +7,7 @@ export interface WireCall {
   readonly path: string
   readonly query?: Record<string, string>
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface WireReply {
@@ -24,7 +25,7 @@ export async function lambdaWire(admin: AdminFile, call: WireCall): Promise<Wire
     method: call.method,
     path: call.path,
     query: call.query ?? {},
-    headers: { host, 'content-type': 'application/json' },
+    headers: { host, 'content-type': 'application/json', ...call.headers },
     service: 'lambda',
     region: admin.region,
     body,

@@ -22,13 +22,13 @@ export function recorded(file: string, scenario: string): RecordedAnswers {
 }
 
 /** Names of the scenarios in a file of which answers were kept. */
-export function recordedNames(file: string): string[] {
+export function recordedNames(file: string, which?: 'also empty'): string[] {
   const all = JSON.parse(readFileSync(join(folder, `${file}.json`), 'utf8')) as Record<
     string,
     { readonly answers: RecordedAnswers }
   >
   return Object.entries(all)
-    .filter(([, { answers }]) => Object.keys(answers).length > 0)
+    .filter(([, { answers }]) => which === 'also empty' || Object.keys(answers).length > 0)
     .map(([name]) => name.slice(file.length + 2))
 }
 

@@ -3,7 +3,7 @@ import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 
 /** SHA-256 in the shape that smithy's signer takes. */
-class Sha256 {
+export class Sha256 {
   #hash: Hash | Hmac
   readonly #secret: string | Uint8Array | undefined
   constructor(secret?: string | Uint8Array | ArrayBuffer | ArrayBufferView) {

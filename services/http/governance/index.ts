@@ -12,13 +12,17 @@ import { sealRoutes } from './seals.ts'
 
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
 
-/** Every route; `path` is below `/api/v1`, with `:name` for what varies. Handlers throw PlatformError. */
-export function governanceRoutes(deps: Deps): readonly Route[] {
+/**
+ * Every route, with those of others beside them; `path` is below `/api/v1`, with `:name` for what varies. Handlers throw
+ * PlatformError.
+ */
+export function governanceRoutes(deps: Deps, others: readonly Route[] = []): readonly Route[] {
   const routes = [
     ...publisherRoutes(deps),
     ...sealRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
+    ...others,
   ]
   return [...routes, openApiRoute(routes)]
 }

@@ -35,10 +35,46 @@ function openApiDocument(routes: readonly Route[]): Json {
       description:
         'Requests are signed with AWS Signature Version 4 (service `lambda`). Answers of governed changes carry `x-lacre-decision-id`.',
     },
-    paths,
+    paths: { ...paths, '/api/v1/artifacts/{sha256}': artifactPath() },
   }
   // Schemas carry non-enumerable marks of their library; a plain copy has none.
   return JSON.parse(JSON.stringify(document)) as Json
+}
+
+/** Its bodies are bytes: it is no route with schemas, and served beside them. */
+function artifactPath(): Record<string, unknown> {
+  const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' }
+  const inPath = { name: 'sha256', in: 'path', required: true, schema: digest }
+  const inQuery = ['Expires', 'Signature'].map((name) => ({
+    name,
+    in: 'query',
+    required: true,
+    schema: { type: 'string' },
+  }))
+  const bytes = { content: { 'application/octet-stream': {} } }
+  const stored = {
+    description: 'There now, or already',
+    content: {
+      'application/json': {
+        schema: Type.Object({ sha256: Type.String(), sizeBytes: Type.Integer() }),
+      },
+    },
+  }
+  const refused = { description: 'Refused or not possible; `x-amzn-errortype` names the reason' }
+  return {
+    put: {
+      summary:
+        'A zip above what a Lambda request can carry; believed by nobody until it is deployed',
+      parameters: [inPath],
+      requestBody: { required: true, ...bytes },
+      responses: { '200': stored, '201': stored, default: refused },
+    },
+    get: {
+      summary: 'The bytes as uploaded, by a link that this service gave; signed by its query alone',
+      parameters: [inPath, ...inQuery],
+      responses: { '200': { description: 'The bytes', ...bytes }, default: refused },
+    },
+  }
 }
 
 function operation(one: Route): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import type { SettingDocument } from '../../catalog/index.ts'
 import { PlatformError, type Json, type Random } from '../../model/index.ts'
+import { checkMeant } from './event-source-rules.ts'
 import { anchored } from './function-name.ts'
 import type { JsonObject } from './handler.ts'
 import { booleanMember, integerMember, objectMember, textMember, textsMember } from './members.ts'
@@ -13,6 +14,8 @@ export function checkSourceArn(check: ConstraintCheck, arn: string | undefined):
   check.pattern('eventSourceArn', arn, anchored(SOURCE_ARN), SOURCE_ARN)
 }
 
+const KMS_KEY = '(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()'
+
 /** AWS's ranges (operations-detail: CreateEventSourceMapping). */
 const NUMBERS = {
   BatchSize: { min: 1, max: 10_000 },
@@ -23,7 +26,11 @@ const NUMBERS = {
   TumblingWindowInSeconds: { min: 0, max: 900 },
 } as const
 
-const LISTS = { Topics: 1, Queues: 1, FunctionResponseTypes: 1 } as const
+const LISTS = {
+  Topics: { min: 1, max: 1 },
+  Queues: { min: 1, max: 1 },
+  FunctionResponseTypes: { min: 0, max: 1 },
+} as const
 
 /** Kept and answered as given: what they hold is looked at once something polls. */
 const DOCUMENTS = [
@@ -46,18 +53,20 @@ export function readMappingMembers(check: ConstraintCheck, json: JsonObject): Se
     check.range(memberPath(name), value, bounds)
     if (value !== undefined) members[name] = value
   }
-  for (const [name, max] of Object.entries(LISTS)) {
+  for (const [name, bounds] of Object.entries(LISTS)) {
     const list = textsMember(json, name)
-    check.length(memberPath(name), list, { max })
+    check.length(memberPath(name), list, bounds)
     if (list !== undefined) members[name] = list
   }
   for (const name of DOCUMENTS) {
     const value = objectMember(json, name)
     if (value !== undefined) members[name] = value as Json
   }
+  checkDocuments(check, json)
   if (json['BisectBatchOnFunctionError'] !== undefined)
     members['BisectBatchOnFunctionError'] = booleanMember(json, 'BisectBatchOnFunctionError')
   const key = textMember(json, 'KMSKeyArn')
+  check.pattern('kMSKeyArn', key, anchored(KMS_KEY), KMS_KEY)
   if (key !== undefined) members['KMSKeyArn'] = key
   const position = textMember(json, 'StartingPosition')
   check.oneOf('startingPosition', position, ['LATEST', 'AT_TIMESTAMP', 'TRIM_HORIZON'])
@@ -67,6 +76,35 @@ export function readMappingMembers(check: ConstraintCheck, json: JsonObject): Se
   const access = json['SourceAccessConfigurations'] ?? undefined
   if (Array.isArray(access)) members['SourceAccessConfigurations'] = access
   return { ...members, ...readFilters(json) }
+}
+
+/** What the structures hold, as far as AWS's model bounds it. */
+function checkDocuments(check: ConstraintCheck, json: JsonObject): void {
+  const number = (holder: string, name: string, bounds: { min: number; max: number }): void => {
+    const value = integerMember(objectMember(json, holder) ?? {}, name)
+    check.range(`${memberPath(holder)}.${memberPath(name)}`, value, bounds)
+  }
+  number('ScalingConfig', 'MaximumConcurrency', { min: 2, max: 1_000 })
+  number('ProvisionedPollerConfig', 'MinimumPollers', { min: 1, max: 200 })
+  number('ProvisionedPollerConfig', 'MaximumPollers', { min: 1, max: 2_000 })
+  listOf(check, textsMember(json, 'FunctionResponseTypes'), {
+    at: 'functionResponseTypes',
+    allowed: ['ReportBatchItemFailures'],
+  })
+  listOf(check, textsMember(objectMember(json, 'MetricsConfig') ?? {}, 'Metrics'), {
+    at: 'metricsConfig.metrics',
+    allowed: ['EventCount', 'ErrorCount', 'KafkaMetrics'],
+  })
+}
+
+function listOf(
+  check: ConstraintCheck,
+  list: readonly string[] | undefined,
+  { at, allowed }: { readonly at: string; readonly allowed: readonly string[] },
+): void {
+  if (list?.every((one) => allowed.includes(one)) !== false) return
+  const words = `Member must satisfy enum value set: [${allowed.join(', ')}]`
+  check.fail(at, list, `Member must satisfy constraint: [${words}]`)
 }
 
 export function readEnabled(json: JsonObject): boolean | undefined {
@@ -119,7 +157,7 @@ export function serviceOf(arn: string | undefined, members: SettingDocument): st
   }
   const service = arn.split(':')[2] ?? ''
   if (!['sqs', 'kinesis', 'dynamodb', 'kafka', 'mq', 'rds'].includes(service))
-    throw invalid('Unrecognized event source.')
+    throw invalid(`Unrecognized event source. Unsupported source arn : ${arn}`)
   return service
 }
 
@@ -132,7 +170,7 @@ export function withDefaults(
   members: SettingDocument,
   source: { readonly eventSourceArn: string | undefined; readonly random: Random },
 ): SettingDocument {
-  checkDestinations(members)
+  checkMeant(service, members)
   if (service === 'sqs')
     return {
       BatchSize: 10,
@@ -169,12 +207,6 @@ export function withDefaults(
   }
 }
 
-function checkDestinations(members: SettingDocument): void {
-  const given = members['DestinationConfig']
-  if (given !== undefined && given !== null && typeof given === 'object' && 'OnSuccess' in given)
-    throw invalid('Unsupported DestinationConfig parameter for given event source mapping type.')
-}
-
 function checkStartingPosition(service: string, members: SettingDocument, arn: string): void {
   const position = members['StartingPosition']
   if (position === undefined) {
@@ -185,17 +217,6 @@ function checkStartingPosition(service: string, members: SettingDocument, arn: s
   }
   if (service === 'dynamodb' && position === 'AT_TIMESTAMP')
     throw invalid(`Unsupported starting position for arn type: ${arn}`)
-}
-
-/** @throws PlatformError INVALID_PARAMETER */
-export function checkWindow(service: string, document: SettingDocument): void {
-  if (service !== 'sqs') return
-  const size = Number(document['BatchSize'] ?? 10)
-  if (size > 10 && Number(document['MaximumBatchingWindowInSeconds'] ?? 0) === 0) {
-    throw invalid(
-      'Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10',
-    )
-  }
 }
 
 function invalid(message: string): PlatformError {

@@ -1,4 +1,4 @@
-import type { Answer, EventSourceMapping } from '../../catalog/index.ts'
+import type { Answer, EventSourceMapping, SettingDocument } from '../../catalog/index.ts'
 import { eventSourceMappingArn, type Place } from '../../model/index.ts'
 import {
   createEventSourceMapping,
@@ -15,8 +15,8 @@ import {
   readMappingMembers,
   serviceOf,
   withDefaults,
-  checkWindow,
 } from './event-source-input.ts'
+import { checkMeant, checkTogether } from './event-source-rules.ts'
 import { checkFunctionName } from './function-name.ts'
 import type { LambdaAnswer, LambdaHandlers, LambdaRequest } from './handler.ts'
 import { queryMember, textMapMember, textMember } from './members.ts'
@@ -69,7 +69,7 @@ async function create(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer>
     eventSourceArn,
     random: deps.random,
   })
-  checkWindow(service, document)
+  checkTogether(service, document, eventSourceArn)
   const created = await createEventSourceMapping(deps, request.caller, {
     functionName: functionName ?? '',
     eventSourceArn: eventSourceArn ?? null,
@@ -85,7 +85,7 @@ async function update(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer>
   const { json } = request
   const check = new ConstraintCheck()
   const functionName = textMember(json, 'FunctionName')
-  const members = readMappingMembers(check, json)
+  const members = withoutFixed(readMappingMembers(check, json))
   if (functionName !== undefined) checkFunctionName(check, functionName, 'namespaced')
   check.finish()
   const enabled = readEnabled(json)
@@ -96,12 +96,30 @@ async function update(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer>
     next: (before) => {
       const service = serviceOf(before.eventSourceArn ?? undefined, before.document)
       const document = { ...before.document, ...members }
-      checkWindow(service, document)
+      checkMeant(service, {
+        SelfManagedEventSource: before.document['SelfManagedEventSource'],
+        ...members,
+      })
+      checkTogether(service, document, before.eventSourceArn ?? undefined)
       return enabled === undefined ? document : { ...document, Enabled: enabled }
     },
   })
-  const body = mappingBody(deps.place, updated.mapping, 'Updating')
+  const passing = enabled === undefined ? 'Updating' : enabled ? 'Enabling' : 'Disabling'
+  const body = mappingBody(deps.place, updated.mapping, passing)
   return { status: 202, body, ...decided(updated.decisionId) }
+}
+
+/** What a mapping is made with and keeps: an update has no such members, and ignores them as AWS does. */
+function withoutFixed(members: SettingDocument): SettingDocument {
+  const {
+    StartingPosition: _position,
+    StartingPositionTimestamp: _at,
+    Topics: _topics,
+    Queues: _queues,
+    SelfManagedEventSource: _source,
+    ...changeable
+  } = members
+  return changeable
 }
 
 function readUuid(request: LambdaRequest): string {
@@ -118,7 +136,7 @@ const NOT_POLLED = 'Polling event sources is not built in this version: nothing 
 function mappingBody(
   place: Place,
   mapping: EventSourceMapping,
-  passing?: 'Creating' | 'Updating' | 'Deleting',
+  passing?: 'Creating' | 'Updating' | 'Enabling' | 'Disabling' | 'Deleting',
 ): Answer {
   const { Enabled: enabled, ...document } = mapping.document
   const service = serviceOf(mapping.eventSourceArn ?? undefined, mapping.document)

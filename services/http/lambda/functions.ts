@@ -165,10 +165,16 @@ async function updateConfiguration(deps: Deps, request: LambdaRequest): Promise<
   return { status: 200, body, ...decided(decisionId) }
 }
 
+/** Of replicas at the edge, of which there are none here: any region's functions are those of this place. */
+const MASTER_REGION = 'ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}'
+
 async function list(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
   const check = new ConstraintCheck()
   const versions = queryMember(request, 'FunctionVersion')
   check.oneOf('functionVersion', versions, ['ALL'])
+  const region = queryMember(request, 'MasterRegion')
+  check.length('masterRegion', region, { min: 1, max: 50 })
+  check.pattern('masterRegion', region, anchored(MASTER_REGION), MASTER_REGION)
   const asked = readPageAsked(check, request, 10_000)
   check.finish()
   const all = versions === 'ALL'

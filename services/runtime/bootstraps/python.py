@@ -108,7 +108,11 @@ def encode(value):
 
 
 def error_object(error_type, message, stack=None, request=""):
-    return {"errorMessage": message, "errorType": error_type, "requestId": request, "stackTrace": stack or []}
+    told = {"errorMessage": message, "errorType": error_type, "requestId": request, "stackTrace": stack or []}
+    # AWS's runtime for 3.8 does not tell the request (recorded: TestLambdaRuntimesCommon).
+    if os.environ.get("AWS_EXECUTION_ENV") == "AWS_Lambda_python3.8":
+        del told["requestId"]
+    return told
 
 
 def own_frames(error):

@@ -153,7 +153,13 @@ describe('other reads', () => {
 
     expect(body.openapi).toBe('3.1.0')
     expect(Object.keys(body.paths)).toEqual(
-      expect.arrayContaining(['/api/v1/live', '/api/v1/publishers/{name}/versions']),
+      expect.arrayContaining([
+        '/api/v1/live',
+        '/api/v1/publishers/{name}/versions',
+        '/api/v1/access-keys',
+        '/api/v1/access-keys/{id}/disable',
+        '/api/v1/artifacts/{sha256}',
+      ]),
     )
   })
 

@@ -1,7 +1,10 @@
+import { CreateFunctionCommand } from '@aws-sdk/client-lambda'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
 import { startLambdaApi, type Answered, type LambdaApi } from '../../support/lambda-api.ts'
+import { lambdaWire } from '../../support/lambda-wire.ts'
 import { nodePackage, zipOf } from '../../support/packages.ts'
+import { stillStage } from '../../support/recorded-stage.ts'
 
 /** Where users of AWS stumble, and replicas of it more so (SPEC A21): one test each. */
 const path = { FunctionName: 'fn' }
@@ -53,6 +56,28 @@ it('(6) runs the code before while an update is in progress', async () => {
   expect(release()).not.toBe(before)
 })
 
+it('(7) answers a dry run with an empty body; an event is refused as long as nothing would keep it', async () => {
+  await using stage = await stillStage()
+  const made = { ...path, Role, Runtime: 'nodejs20.x', Handler: 'index.handler' } as const
+  await stage.send(new CreateFunctionCommand({ ...made, Code: { ZipFile: nodePackage(1) } }))
+  await stage.settle('fn')
+  const call = (type: string) =>
+    lambdaWire(stage.admin, {
+      method: 'POST',
+      path: '/2015-03-31/functions/fn/invocations',
+      headers: { 'x-amz-invocation-type': type },
+    })
+
+  const dry = await call('DryRun')
+  const event = await call('Event')
+
+  expect([dry.status, dry.body]).toEqual([204, undefined])
+  expect([event.status, event.headers.get('x-amzn-errortype')]).toEqual([
+    400,
+    'InvalidParameterValueException',
+  ])
+})
+
 it('(8) writes `Message` or `message` as the error has it', async () => {
   const missing = await api.call('GetFunction', { path })
   const invalid = await create({ Runtime: 'none' })
@@ -84,6 +109,25 @@ it('(10) shows a function the ARN it was called by', async () => {
   expect(found).toMatchObject({
     invokedArn: 'arn:aws:lambda:us-east-1:000000000000:function:fn:live',
   })
+})
+
+it('(11) keeps the age and the retries that a look-ahead will go by, to the second', async () => {
+  await create()
+  await api.settle()
+  const json = { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 2 }
+  await api.call('PutFunctionEventInvokeConfig', { path, json })
+
+  expect((await api.call('GetFunctionEventInvokeConfig', { path })).body).toMatchObject(json)
+})
+
+it('(12) takes %2F in a path for a part of a name, not for an end of it', async () => {
+  await using stage = await stillStage()
+
+  const asked = { method: 'GET', path: '/2015-03-31/functions/a%2Fb' } as const
+  const { status, headers, body } = await lambdaWire(stage.admin, asked)
+
+  expect([status, headers.get('x-amzn-errortype')]).toEqual([400, 'ValidationException'])
+  expect(body?.['message']).toContain("Value 'a/b' at 'functionName'")
 })
 
 it('(13) never gives a version number again, also to a function of the same name', async () => {

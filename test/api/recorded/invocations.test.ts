@@ -26,7 +26,8 @@ async function create(run: Run, code: string, more: Partial<CreateFunctionComman
 }
 
 function linesOf(log: string): readonly string[] {
-  return log.replaceAll(/[\d.]+ ms/g, '<duration> ms').match(/[^\n]*\n/g) ?? []
+  const lines = log.replaceAll(/[\d.]+ ms/g, '<duration> ms').match(/[^\n]*\n/g) ?? []
+  return lines.map((line) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z\t/, 'date\t'))
 }
 
 describe('errors', () => {
@@ -58,6 +59,24 @@ describe('features', () => {
     await create(run, 'def handler(event, context):\n    print(event)\n    return event\n', {
       Runtime: 'python3.10',
     })
+    const invoke = new InvokeCommand({ FunctionName, Payload: '{}', LogType: 'Tail' })
+    const { status, headers, body } = await run.stage.send(invoke)
+    run.same('invoke', { status, headers, body: { ...body, LogResult: 'log-result' } })
+    run.same('logs', {
+      status: 200,
+      headers: {},
+      body: { logs: linesOf(String(body['LogResult'])) },
+    })
+  })
+
+  running('test_invocation_with_logs[nodejs16.x]', async (run) => {
+    const Code = {
+      ZipFile: zipOf({
+        'index.js':
+          'exports.handler = async (event) => { console.log(JSON.stringify(event)); return event }\n',
+      }),
+    }
+    await create(run, '', { Runtime: 'nodejs16.x', Handler: 'index.handler', Code })
     const invoke = new InvokeCommand({ FunctionName, Payload: '{}', LogType: 'Tail' })
     const { status, headers, body } = await run.stage.send(invoke)
     run.same('invoke', { status, headers, body: { ...body, LogResult: 'log-result' } })

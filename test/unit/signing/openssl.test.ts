@@ -71,7 +71,7 @@ describe.skipIf(!there)('with OpenSSL', () => {
     '`openssl cms -verify` accepts our CMS: %s',
     async (kind) => {
       const name = fileOf(kind)
-      const identity = loadIdentity({ key: at(`${name}.key`), cert: at(`${name}.pem`) })
+      const identity = await loadIdentity({ key: at(`${name}.key`), cert: at(`${name}.pem`) })
       writeFileSync(at('ours.p7s'), (await sealOf(zip, identity)).bytes)
 
       expect(() =>
@@ -97,7 +97,7 @@ describe.skipIf(!there)('with OpenSSL', () => {
   )
 
   test('`openssl cms -verify` refuses our CMS over another file', async () => {
-    const identity = loadIdentity({ key: at('rsa.key'), cert: at('rsa.pem') })
+    const identity = await loadIdentity({ key: at('rsa.key'), cert: at('rsa.pem') })
     writeFileSync(at('ours.p7s'), (await sealOf(zip, identity)).bytes)
     writeFileSync(at('other.zip'), 'other')
 
@@ -228,7 +228,7 @@ describe.skipIf(!there)('with OpenSSL', () => {
       ...more,
     )
 
-    const identity = loadIdentity({ p12: at('key.p12'), passphraseFile: at('passphrase') })
+    const identity = await loadIdentity({ p12: at('key.p12'), passphraseFile: at('passphrase') })
 
     expect(Buffer.from(identity.leaf?.der ?? [])).toEqual(derOf(at(`${name}.pem`)))
     expect(
@@ -236,7 +236,7 @@ describe.skipIf(!there)('with OpenSSL', () => {
     ).toBe('trusted')
   })
 
-  test('says so where the passphrase of a PKCS#12 file is wrong or missing', () => {
+  test('says so where the passphrase of a PKCS#12 file is wrong or missing', async () => {
     openssl(
       'pkcs12',
       '-export',
@@ -250,13 +250,13 @@ describe.skipIf(!there)('with OpenSSL', () => {
       'other.p12',
     )
 
-    expect(() => loadIdentity({ p12: at('other.p12'), passphraseFile: at('passphrase') })).toThrow(
-      'is the passphrase right?',
-    )
-    expect(() => loadIdentity({ p12: at('other.p12') })).toThrow('is the passphrase right?')
+    await expect(
+      loadIdentity({ p12: at('other.p12'), passphraseFile: at('passphrase') }),
+    ).rejects.toThrow('is the passphrase right?')
+    await expect(loadIdentity({ p12: at('other.p12') })).rejects.toThrow('is the passphrase right?')
   })
 
-  test('signs with an encrypted PEM key, and says so where its passphrase is missing', () => {
+  test('signs with an encrypted PEM key, and says so where its passphrase is missing', async () => {
     openssl(
       'pkey',
       '-in',
@@ -268,19 +268,18 @@ describe.skipIf(!there)('with OpenSSL', () => {
       'locked.key',
     )
 
-    expect(
-      loadIdentity({ key: at('locked.key'), passphraseFile: at('passphrase') }).publicKey.kind,
-    ).toBe('rsa')
-    expect(() => loadIdentity({ key: at('locked.key') })).toThrow('give --passphrase-file')
+    const opened = await loadIdentity({ key: at('locked.key'), passphraseFile: at('passphrase') })
+    expect(opened.publicKey.kind).toBe('rsa')
+    await expect(loadIdentity({ key: at('locked.key') })).rejects.toThrow('give --passphrase-file')
   })
 
-  test('refuses a certificate that is not for the key, and a weak key', () => {
+  test('refuses a certificate that is not for the key, and a weak key', async () => {
     openssl('genrsa', '-out', 'weak.key', '1024')
 
-    expect(() => loadIdentity({ key: at('rsa.key'), cert: at('EC-P-256.pem') })).toThrow(
+    await expect(loadIdentity({ key: at('rsa.key'), cert: at('EC-P-256.pem') })).rejects.toThrow(
       'none of the certificates',
     )
-    expect(() => loadIdentity({ key: at('weak.key') })).toThrow('1024 bits')
+    await expect(loadIdentity({ key: at('weak.key') })).rejects.toThrow('1024 bits')
   })
 
   test('agrees with `openssl verify` on a chain that OpenSSL made', async () => {
@@ -353,7 +352,7 @@ describe.skipIf(!there)('with OpenSSL', () => {
       'leaf.pem',
     )
 
-    const identity = loadIdentity({
+    const identity = await loadIdentity({
       key: at('leaf.key'),
       cert: at('leaf.pem'),
       chain: at('issuing.pem'),

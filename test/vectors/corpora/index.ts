@@ -5,6 +5,19 @@ import { corpus as cms } from './cms.ts'
 import { corpus as jsonInput } from './json-input.ts'
 import { corpus as merkle } from './merkle.ts'
 import { corpus as sigv4 } from './sigv4.ts'
+import { corpus as limbo } from './x509-limbo.ts'
+import { corpus as openssl } from './x509-openssl.ts'
+import { corpus as pkits } from './x509-pkits.ts'
 import { corpus as zip } from './zip-service.ts'
 
-export const corpora: readonly Corpus[] = [zip, sigv4, jsonInput, merkle, cms, cedar]
+export const corpora: readonly Corpus[] = [
+  zip,
+  sigv4,
+  jsonInput,
+  merkle,
+  cms,
+  cedar,
+  limbo,
+  openssl,
+  pkits,
+]
