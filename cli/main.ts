@@ -37,6 +37,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/verify.ts'),
   },
   {
+    name: 'trusted-root',
+    summary: 'fetch a Sigstore trusted root from a TUF repository, show one',
+    load: () => import('./commands/trusted-root.ts'),
+  },
+  {
     name: 'publisher',
     summary: 'whom to trust: create, version, list, show, cancel, revoke',
     load: () => import('./commands/publisher.ts'),
@@ -85,6 +90,11 @@ const table: readonly CommandRow[] = [
     name: 'serve',
     summary: 'run the service over one data directory',
     load: () => import('./commands/serve.ts'),
+  },
+  {
+    name: 'authority',
+    summary: 'a private Sigstore: certificates, timestamps and a log of its own',
+    load: () => import('./commands/authority.ts'),
   },
   {
     name: 'ledger',

@@ -21,6 +21,8 @@ export interface Terminal {
   result(value: Json, text: string): void
   /** A line of narration. */
   say(line: string): void
+  /** What a person has to do for the command to go on: told with `--json`, too. */
+  prompt(line: string): void
   /** A line that rewrites itself while a terminal watches; silent otherwise, and with `--json`. */
   progress(label: string): Progress
   /** The exit code of a command that has shown its result and answers no. */
@@ -61,6 +63,10 @@ export class StandardTerminal implements Terminal {
 
   say(line: string): void {
     if (!this.json) write(this.#err, line)
+  }
+
+  prompt(line: string): void {
+    write(this.#err, line)
   }
 
   progress(label: string): Progress {

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
+import { Closers, asyncOf } from './closers.ts'
 import { dataPaths, type Config } from './config.ts'
 import { ACCESS_KEY_PURPOSE, checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
@@ -24,6 +25,7 @@ import {
   ACTIVATE,
   Examiner,
   RefusalBudget,
+  RevocationListRefresher,
   activationHandler,
   activationOptions,
   type Deps,
@@ -32,6 +34,7 @@ import {
 import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
 import { loadShippedPolicies } from './shipped-policies.ts'
+import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
 /** Raw uploads that no deployment has taken up in this time are dropped at the next start. */
@@ -55,28 +58,6 @@ export interface App extends AsyncDisposable {
   readonly notices: readonly string[]
 }
 
-/** Closes in reverse order of opening, all of it, whatever one of them says. */
-class Closers implements AsyncDisposable {
-  readonly #open: AsyncDisposable[] = []
-
-  add<T extends AsyncDisposable>(opened: T): T {
-    this.#open.push(opened)
-    return opened
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const failures: unknown[] = []
-    for (let next = this.#open.pop(); next !== undefined; next = this.#open.pop()) {
-      try {
-        await next[Symbol.asyncDispose]()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
-  }
-}
-
 /**
  * The composition root: every object is built here, once, in the order of the folders' table.
  * @throws PlatformError CONFIGURATION, DATA_DIRECTORY_IN_USE, LEDGER_BROKEN, OUT_OF_SPACE
@@ -95,6 +76,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     const url = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
     await deps.jobs.start()
+    deps.revocationLists?.start()
     deps.audit.wake()
     return {
       url,
@@ -143,10 +125,14 @@ async function buildDeps(
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
-  const deps: Deps = {
+  const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies,
   } // prettier-ignore
+  const revocationLists = closers.add(
+    new RevocationListRefresher(base, addressRules(config.allowedSources)),
+  )
+  const deps: Deps = { ...base, revocationLists }
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
 }
@@ -258,15 +244,6 @@ function masterKeyOf(config: Config): { file?: string; value?: string } {
   return config.masterKey.from === 'file'
     ? { file: config.masterKey.path }
     : { value: config.masterKey.base64 }
-}
-
-function asyncOf(opened: Disposable): AsyncDisposable {
-  return {
-    [Symbol.asyncDispose]: () => {
-      opened[Symbol.dispose]()
-      return Promise.resolve()
-    },
-  }
 }
 
 /** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */

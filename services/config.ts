@@ -19,6 +19,7 @@ export interface ServeOptions {
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
   readonly policySet?: string
+  readonly allowSource?: readonly string[]
 }
 
 /** Everything that can be set, checked once; nobody else reads the environment. */
@@ -41,6 +42,8 @@ export interface Config {
   readonly openMetrics: boolean
   /** Which shipped admission set the gate asks. */
   readonly policySet: PolicySetName
+  /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
+  readonly allowedSources: readonly string[]
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
   readonly apiRates: boolean
@@ -77,16 +80,91 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       options.policySet ?? env['LACRE_POLICY_SET'] ?? 'default',
       POLICY_SETS,
     ),
+    allowedSources: options.allowSource ?? [],
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
-    logLevel: oneOf('LACRE_LOG_LEVEL', env['LACRE_LOG_LEVEL'] ?? 'info', [
-      'debug',
-      'info',
-      'warn',
-      'error',
-    ]),
+    logLevel: readLogLevel(env),
   }
   return Object.freeze(config)
+}
+
+/** As `lacre authority serve` takes them. */
+export interface AuthorityServeOptions {
+  readonly data: string
+  readonly listen?: string
+  readonly publicUrl?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly trustProxy?: string
+  readonly masterKeyFile?: string
+  readonly oidcIssuer?: readonly string[]
+  readonly oidcKind?: readonly string[]
+  readonly oidcJwks?: readonly string[]
+  readonly allowInsecureHttp?: readonly string[]
+  readonly allowPrivateNetwork?: readonly string[]
+}
+
+export interface AuthorityConfig extends Pick<
+  Config,
+  'dataDir' | 'host' | 'port' | 'tls' | 'trustProxy' | 'masterKey' | 'logLevel'
+> {
+  /** Where clients reach it, where that is not where it listens. */
+  readonly publicUrl: string | undefined
+  readonly issuers: {
+    readonly issuers: readonly string[]
+    readonly kinds: readonly string[]
+    readonly jwks: readonly string[]
+    readonly insecure: readonly string[]
+  }
+  /** Issuers whose hosts may have addresses that are not public. */
+  readonly privateIssuers: readonly string[]
+}
+
+const DEFAULT_AUTHORITY_PORT = 9_772
+
+/** As `readConfig`, for the private authority. @throws PlatformError CONFIGURATION */
+export function readAuthorityConfig(
+  options: AuthorityServeOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): AuthorityConfig {
+  const listen = options.listen ?? `127.0.0.1:${DEFAULT_AUTHORITY_PORT}`
+  const insecure = options.allowInsecureHttp ?? []
+  return Object.freeze({
+    dataDir: resolve(options.data),
+    ...parseListen(listen),
+    tls: readTls(options),
+    trustProxy: options.trustProxy,
+    masterKey: readMasterKey(options, env),
+    logLevel: readLogLevel(env),
+    publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
+    issuers: {
+      issuers: options.oidcIssuer ?? [],
+      kinds: options.oidcKind ?? [],
+      jwks: options.oidcJwks ?? [],
+      insecure,
+    },
+    privateIssuers: [...insecure, ...(options.allowPrivateNetwork ?? [])],
+  })
+}
+
+/** The master key of a stopped authority's directory, for `rotate`. */
+export function readAuthorityKeyConfig(
+  options: Pick<AuthorityServeOptions, 'data' | 'masterKeyFile'>,
+  env: NodeJS.ProcessEnv = process.env,
+): Pick<AuthorityConfig, 'dataDir' | 'masterKey'> {
+  return { dataDir: resolve(options.data), masterKey: readMasterKey(options, env) }
+}
+
+function parsePublicUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const sound = url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash === ''
+  if (!sound) throw new PlatformError('CONFIGURATION', `--public-url \`${text}\` is no URL`)
+  return text.replace(/\/+$/, '')
+}
+
+function readLogLevel(env: NodeJS.ProcessEnv): Config['logLevel'] {
+  const level = env['LACRE_LOG_LEVEL'] ?? 'info'
+  return oneOf('LACRE_LOG_LEVEL', level, ['debug', 'info', 'warn', 'error'])
 }
 
 function parseListen(text: string | undefined): { host: string; port: number } {
@@ -100,7 +178,7 @@ function parseListen(text: string | undefined): { host: string; port: number } {
   return { host, port }
 }
 
-function readTls(options: ServeOptions): Config['tls'] {
+function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls'] {
   const { tlsCert, tlsKey } = options
   if (tlsCert === undefined && tlsKey === undefined) return undefined
   if (tlsCert === undefined || tlsKey === undefined) {
@@ -113,7 +191,10 @@ function readTls(options: ServeOptions): Config['tls'] {
   }
 }
 
-function readMasterKey(options: ServeOptions, env: NodeJS.ProcessEnv): Config['masterKey'] {
+function readMasterKey(
+  options: Pick<ServeOptions, 'masterKeyFile'>,
+  env: NodeJS.ProcessEnv,
+): Config['masterKey'] {
   const base64 = env['LACRE_MASTER_KEY']
   delete env['LACRE_MASTER_KEY']
   const path = options.masterKeyFile ?? env['LACRE_MASTER_KEY_FILE']

@@ -1,9 +1,17 @@
 import { startApp } from './app.ts'
-import { readConfig, type ServeOptions } from './config.ts'
+import {
+  readAuthorityConfig,
+  readConfig,
+  type AuthorityServeOptions,
+  type ServeOptions,
+} from './config.ts'
 import { createLogger } from './http/index.ts'
 import { systemClock, systemRandom } from './model/index.ts'
+import { startAuthority } from './serve-authority.ts'
 
-export type { ServeOptions } from './config.ts'
+export type { AuthorityServeOptions, ServeOptions } from './config.ts'
+/** What the private authority hands out, and its new keys. */
+export { readTrustedRoot, rotateAuthority } from './serve-authority.ts'
 /** Holds a data directory against its ledger, row by row; reads only, also beside a running service. */
 export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
 
@@ -22,12 +30,35 @@ export interface ServeEvents {
 export async function serve(options: ServeOptions, events: ServeEvents): Promise<void> {
   const config = readConfig(options)
   const log = createLogger({ level: config.logLevel })
-  const stopped = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
-  })
+  const stopped = stopSignal()
   await using app = await startApp(config, { clock: systemClock, random: systemRandom, log })
   for (const line of app.notices) events.say(line)
   events.ready(app.url)
   const signal = await stopped
   log.info({ signal }, 'stopping')
+}
+
+/**
+ * Runs the private authority until SIGTERM or SIGINT, then ends it: requests finish, the log is closed.
+ * @throws PlatformError CONFIGURATION, DATA_DIRECTORY_IN_USE, LEDGER_BROKEN
+ */
+export async function serveAuthority(
+  options: AuthorityServeOptions,
+  events: ServeEvents,
+): Promise<void> {
+  const config = readAuthorityConfig(options)
+  const log = createLogger({ level: config.logLevel })
+  const stopped = stopSignal()
+  const around = { clock: systemClock, random: systemRandom, log }
+  await using authority = await startAuthority(config, around)
+  for (const line of authority.notices) events.say(line)
+  events.ready(authority.url)
+  const signal = await stopped
+  log.info({ signal }, 'stopping')
+}
+
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
+  })
 }

@@ -88,12 +88,20 @@ function describe(command: Command): Command {
     .option('--form <form>', 'statement, message or cms; may be repeated', several)
     .option('--purpose <purpose>', 'seal, vouch, attest:TYPE; may be repeated', several)
     .option('--validity-days <days>', 'how long a signature stays good')
+    .option('--crl <file|url>', 'a revocation list of the authorities; may be repeated', several)
+    .option('--crl-max-age-hours <n>', 'how long a list counts, where its issuer says longer')
+    .option('--crl-on-failure <what>', 'closed (refuse, the default) or open, where no list tells')
+    .option('--policy <oid>', 'a certificate policy the path must hold; may be repeated', several)
     .option('--subject <name>', 'exact RFC 4514 subject; may be repeated', several)
     .option(
       '--timestamp-authority <pem>',
       'certificates of an RFC 3161 authority; may be repeated',
       several,
     )
+    .option('--certificate-identity <identity>', 'keyless: the signer, or a glob of signers')
+    .option('--certificate-oidc-issuer <url>', 'keyless: who vouches for the signer, exactly')
+    .option('--trusted-root <json>', 'Sigstore TrustedRoot whose logs, times and authorities count')
+    .option('--claim <name=value>', 'keyless: what must be certified; may be repeated', several)
     .option('--san <type:value>', 'dns:, uri: or email: name; may be repeated', several)
 }
 

@@ -20,6 +20,10 @@ export const command: CommandModule = {
       .option('--max-environments <n>', 'sandboxes at a time')
       .option('--policy-set <name>', 'what the gate asks: default or strict-production')
       .option('--open-metrics', 'answer /metrics without a signature')
+      .option(
+        '--allow-source <network...>',
+        'a network inside that URLs of publishers (revocation lists) may lead to: 10.0.0.0/8',
+      )
       .action(async (options: ServeOptions) => {
         // Imported here: no other command pays for the service.
         const { serve } = await import('../../services/main.ts')

@@ -3,21 +3,27 @@ import { Option, type Command } from 'commander'
 import {
   parseIsoTime,
   PlatformError,
+  systemClock,
   toIsoTime,
+  type PublisherDocument,
   type SealFormat,
 } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { secretPrompt } from '../prompt.ts'
 import {
+  asksServices,
+  isKeyless,
   loadIdentity,
   sealFile,
-  timestampWitness,
+  withOnlineOptions,
   type IdentityFiles,
+  type OnlineOptions,
+  type SealMaker,
   type SigningIdentity,
 } from '../signing/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
 
-interface SignOptions extends IdentityFiles {
+interface SignOptions extends IdentityFiles, OnlineOptions {
   readonly format?: SealFormat
   readonly kind?: 'function' | 'layer'
   readonly name?: readonly string[]
@@ -25,7 +31,6 @@ interface SignOptions extends IdentityFiles {
   readonly notAfter?: string
   readonly account?: string
   readonly detached?: string
-  readonly timestampServerUrl?: readonly string[]
 }
 
 /** An option that may stand more than once. */
@@ -37,7 +42,7 @@ export const command: CommandModule = {
   name: 'sign',
   summary: 'seal a zip with a signature, in place or beside it',
   configure(command: Command, terminal: Terminal, environment: Environment): void {
-    command
+    withOnlineOptions(command)
       .argument('<file>', 'the zip')
       .option(
         '--key <ref>',
@@ -59,49 +64,100 @@ export const command: CommandModule = {
         'have the signature stamped by this RFC 3161 authority; may be repeated',
         collect,
       )
-      .action(async (file: string, options: SignOptions) => {
-        const access = { environment, prompt: secretPrompt(environment) }
-        const identity = await loadIdentity(options, access)
-        try {
-          await sign(file, options, identity, terminal)
-        } finally {
-          await identity.signer.close?.()
-        }
-      })
+      .action((file: string, options: SignOptions) =>
+        sign(file, options, { terminal, environment }),
+      )
   },
 }
 
-async function sign(
+/** What an action works with. */
+interface Tools {
+  readonly terminal: Terminal
+  readonly environment: Environment
+}
+
+/** Who signs and who vouches for it; for a keyless seal, in whose name. */
+interface Maker extends SealMaker {
+  readonly keyless?: { readonly identity: string; readonly issuer: string }
+  /** Whom the seal has to satisfy at once. */
+  readonly expected?: PublisherDocument
+}
+
+async function sign(file: string, options: SignOptions, tools: Tools): Promise<void> {
+  const { terminal } = tools
+  const predicate = toPredicate(options)
+  const maker = await openMaker(options, tools)
+  try {
+    await seal(file, options, maker, { terminal, predicate })
+  } finally {
+    await maker.identity.signer.close?.()
+  }
+}
+
+/** What asks services is loaded only where something of it is wanted. */
+async function openMaker(options: SignOptions, tools: Tools): Promise<Maker> {
+  const keyless = isKeyless(options)
+  if (!keyless && !asksServices(options)) return { identity: await ownIdentity(options, tools) }
+  const online = await import('../signing/keyless/index.ts')
+  online.checkTrustedRoot(options)
+  const services = online.chooseServices(options, systemClock.nowMs())
+  const witness = online.witnessOf(services)
+  const withWitness = witness === undefined ? {} : { witness }
+  if (!keyless) {
+    const identity = await ownIdentity(options, tools)
+    return { identity, ...withWitness, ...online.expectKey(options, services, identity) }
+  }
+  if (options.format === 'cms')
+    throw new PlatformError('INVALID_PARAMETER', 'a keyless seal is a bundle: leave --format away')
+  const { terminal, environment } = tools
+  const identity = await online.keylessIdentity(services, options, {
+    environment,
+    say: (line) => terminal.say(inline(line)),
+    prompt: (line) => terminal.prompt(inline(line)),
+  })
+  const { name, issuer } = identity
+  const names = { identity: name.value, issuer }
+  return { identity, ...withWitness, keyless: names, ...online.expectKeyless(options, identity) }
+}
+
+async function ownIdentity(options: SignOptions, { environment }: Tools): Promise<SigningIdentity> {
+  return await loadIdentity(options, { environment, prompt: secretPrompt(environment) })
+}
+
+interface SealingTools {
+  readonly terminal: Terminal
+  readonly predicate: ReturnType<typeof toPredicate>
+}
+
+async function seal(
   file: string,
   options: SignOptions,
-  identity: SigningIdentity,
-  terminal: Terminal,
+  maker: Maker,
+  { terminal, predicate }: SealingTools,
 ): Promise<void> {
-  const format = options.format ?? (identity.leaf === undefined ? 'bundle' : 'cms')
-  const { detached, timestampServerUrl } = options
-  const witness = timestampServerUrl && timestampWitness(timestampServerUrl)
-  warn(identity, terminal)
-  const predicate = toPredicate(options)
-  const done = await sealFile({
-    file,
-    identity,
-    format,
-    predicate,
-    detached,
-    ...(witness && { witness }),
-  })
+  const { identity, keyless } = maker
+  const bundle = identity.leaf === undefined || keyless !== undefined
+  const format = options.format ?? (bundle ? 'bundle' : 'cms')
+  const { detached } = options
+  if (keyless === undefined) warn(identity, terminal)
+  const done = await sealFile({ ...maker, file, format, predicate, detached })
   if (!done.added) terminal.say(`${inline(file)} holds this very seal already`)
   const where = detached === undefined ? inline(file) : inline(detached)
+  const who =
+    keyless === undefined
+      ? `key     SHA256:${identity.publicKey.spkiSha256}`
+      : `signer  ${inline(keyless.identity)}\nissuer  ${inline(keyless.issuer)}`
   terminal.result(
     {
       file,
       ...done,
       format,
       detached: detached ?? null,
-      signer: identity.leaf?.subjectText ?? null,
+      signer: keyless?.identity ?? identity.leaf?.subjectText ?? null,
+      issuer: keyless?.issuer ?? null,
       key: identity.publicKey.spkiSha256,
     },
-    `${where}: sealed (${format})\nsha256  ${done.sha256}\nkey     SHA256:${identity.publicKey.spkiSha256}`,
+    `${where}: sealed (${format})\nsha256  ${done.sha256}\n${who}`,
   )
 }
 

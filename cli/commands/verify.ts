@@ -2,12 +2,14 @@ import { basename } from 'node:path'
 
 import { Option, type Command } from 'commander'
 
-import { openArtifact, unsealedSource } from '../../services/artifact/index.ts'
+import { digestOf, openArtifact, unsealedSource } from '../../services/artifact/index.ts'
 import {
   parseIsoTime,
+  parseSha256,
   PlatformError,
   systemClock,
   toIsoTime,
+  type ByteSource,
   type Json,
   type SealFinding,
   type SealForm,
@@ -24,15 +26,18 @@ import {
   judge,
   publisherFromPem,
   readAwsSignature,
+  revocationListPem,
   timestampAuthorityFromPem,
+  type JudgeInput,
 } from '../../services/trust/index.ts'
 import type { CommandModule } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { openFileSource } from '../files.ts'
 import { readSmallFile } from '../signing/index.ts'
+import { isKeyless, keylessDocument, readTrustedRoot, type KeylessOptions } from '../keyless.ts'
 import { inline, type Terminal } from '../terminal.ts'
 
-interface VerifyOptions {
+interface VerifyOptions extends KeylessOptions {
   readonly key: readonly string[]
   readonly root: readonly string[]
   readonly form: readonly SealForm[]
@@ -42,9 +47,8 @@ interface VerifyOptions {
   readonly kind: 'function' | 'layer'
   readonly name?: string
   readonly account: string
-  readonly certificateIdentity?: string
-  readonly certificateOidcIssuer?: string
-  readonly trustedRoot?: string
+  readonly crl: readonly string[]
+  readonly blob?: boolean
 }
 
 /** What bound names are judged against where none is given: only a glob for every name fits. */
@@ -86,43 +90,77 @@ export const command: CommandModule = {
       )
       .option('--name <name>', 'the function or layer it is for, where the seal binds names')
       .option('--account <id>', 'the account it is for', '000000000000')
-      .option('--certificate-identity <identity>', 'keyless: not built in this version')
-      .option('--certificate-oidc-issuer <url>', 'keyless: not built in this version')
-      .option('--trusted-root <file>', 'keyless: not built in this version')
+      .option(
+        '--crl <file>',
+        'revocation list, DER or PEM: it must cover the signer under --root; may be repeated',
+        many,
+        [],
+      )
+      .option(
+        '--certificate-identity <identity>',
+        'keyless: the signer, exactly or with `*` inside a segment',
+      )
+      .option('--certificate-oidc-issuer <url>', 'keyless: who vouched for the signer, exactly')
+      .option('--trusted-root <file>', 'Sigstore TrustedRoot (JSON) whose logs and times count')
+      .option(
+        '--claim <name=value>',
+        'keyless: what the certificate must say; may be repeated',
+        many,
+        [],
+      )
+      .option('--blob', 'judge the bytes of the file as they are, not as a zip')
       .action((file: string, options: VerifyOptions) => verify(file, options, terminal))
   },
 }
 
 async function verify(file: string, options: VerifyOptions, terminal: Terminal): Promise<void> {
-  const keyless =
-    options.certificateIdentity ?? options.certificateOidcIssuer ?? options.trustedRoot
-  if (keyless !== undefined)
-    throw new PlatformError(
-      'NOT_BUILT',
-      'keyless verification (--certificate-identity, --trusted-root) is not built in this version: give --key or --root',
-    )
   const atMs = toTime(options.at)
   const publishers = toPublishers(options, atMs)
   using source = openFileSource(file)
-  const artifact = await openArtifact(source)
-  const foreign = await readAwsSignature(artifact)
+  const subject = options.blob === true ? openBlob(source, options) : await openZip(source, options)
+  const { artifact } = subject
   const judged = judge({
-    artifact,
-    unsealed: unsealedSource(artifact),
-    sealed: source,
+    ...subject,
     kind: options.kind,
     name: options.name ?? NO_NAME,
     account: options.account,
-    seals: collectSeals(artifact, options.signature.map(readDetached)),
-    ...(foreign && { unchecked: [describeAwsSignature(foreign)] }),
     publishers,
     revocations: [],
     atMs,
   })
   const verdict = options.name === undefined ? withNameFix(judged) : judged
-  if (publishers.length === 0) terminal.say('nothing is trusted: give --key or --root')
+  if (publishers.length === 0)
+    terminal.say('nothing is trusted: give --key, --root or --certificate-identity')
   terminal.result(toJson(file, artifact.sha256, verdict), toText(file, artifact.sha256, verdict))
   if (verdict.kind !== 'trusted') terminal.exitWith(EXIT.refused)
+}
+
+type Subject = Pick<JudgeInput, 'artifact' | 'unsealed' | 'sealed' | 'seals' | 'unchecked'>
+
+async function openZip(source: ByteSource, { signature }: VerifyOptions): Promise<Subject> {
+  const artifact = await openArtifact(source)
+  const foreign = await readAwsSignature(artifact)
+  return {
+    artifact,
+    ...(foreign && { unchecked: [describeAwsSignature(foreign)] }),
+    unsealed: unsealedSource(artifact),
+    sealed: source,
+    seals: collectSeals(artifact, signature.map(readDetached)),
+  }
+}
+
+/** Any file: it has no entries, no seal block, and no other digest than its own. */
+function openBlob(source: ByteSource, { signature }: VerifyOptions): Subject {
+  const digest = parseSha256(Buffer.from(digestOf(source, 'sha256')).toString('hex'))
+  const artifact = {
+    codeSha256: digest,
+    sha256: digest,
+    tree: digest,
+    sizeBytes: source.sizeBytes,
+    unzippedBytes: source.sizeBytes,
+    entryCount: 0,
+  }
+  return { artifact, unsealed: source, seals: signature.map(readDetached) }
 }
 
 /** The remedy is the caller's here, not the signer's. */
@@ -151,11 +189,17 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
   const timestampAuthorities = options.timestampAuthority.map((path) =>
     timestampAuthorityFromPem(readSmallFile(path).toString('latin1')),
   )
+  if (options.crl.length > 0 && root.length === 0)
+    throw new PlatformError('INVALID_PARAMETER', '--crl goes with --root: a public key has no list')
+  const lists = options.crl.map((path) => ({ pem: revocationListPem(readSmallFile(path)) }))
   const files = [
     ...key.map((path) => ['key', path] as const),
     ...root.map((path) => ['x509', path] as const),
   ]
-  return files.map(([kind, path], index) => {
+  const trustedRoot =
+    options.trustedRoot === undefined ? undefined : readTrustedRoot(options.trustedRoot)
+  const keyless = isKeyless(options) ? [toKeyless(options, atMs)] : []
+  const named = files.map(([kind, path], index): TrustedPublisher => {
     const document = publisherFromPem(readSmallFile(path).toString('latin1'))
     if (document.kind !== kind)
       throw new PlatformError(
@@ -175,10 +219,27 @@ function toPublishers(options: VerifyOptions, atMs: number): TrustedPublisher[] 
         ...document,
         ...(form.length > 0 && { forms: form }),
         ...(timestampAuthorities.length > 0 && { timestampAuthorities }),
+        ...(trustedRoot !== undefined && { trustedRoot }),
+        ...(kind === 'x509' && lists.length > 0 && { revocation: { lists, onFailure: 'closed' } }),
       },
       allowed: true,
     }
   })
+  return [...named, ...keyless]
+}
+
+function toKeyless(options: VerifyOptions, atMs: number): TrustedPublisher {
+  const { form, certificateIdentity = '' } = options
+  return {
+    id: 'keyless',
+    name: certificateIdentity,
+    version: 'options',
+    arn: certificateIdentity,
+    status: 'Active',
+    createdAtMs: atMs,
+    document: keylessDocument(options, form.length > 0 ? { forms: form } : {}),
+    allowed: true,
+  }
 }
 
 function toJson(file: string, sha256: string, verdict: Verdict): Json {
@@ -197,12 +258,18 @@ function toJson(file: string, sha256: string, verdict: Verdict): Json {
 }
 
 function sealJson(seal: SealReport): Json {
-  const { signer, publisher, trustedTimesMs, expiresAtMs, findings, unchecked, ...plain } = seal
+  const { signer, publisher, trustedTimesMs, expiresAtMs, findings, unchecked, ...more } = seal
+  const { times = [], logs = [], ...plain } = more
   return {
     ...plain,
     signer: signer === undefined ? null : { ...signer },
     publisher: publisher === undefined ? null : { ...publisher },
     trustedTimes: trustedTimesMs.map(toIsoTime),
+    times: times.map(({ atMs, ...time }) => ({ at: toIsoTime(atMs), ...time })),
+    logs: logs.map(({ integratedTimeMs: ms, ...log }) => ({
+      ...log,
+      integratedTime: ms === undefined ? null : toIsoTime(ms),
+    })),
     expiresAt: expiresAtMs === undefined ? null : toIsoTime(expiresAtMs),
     findings: findings.map((finding) => ({ ...finding })),
     unchecked: [...unchecked],
@@ -242,6 +309,9 @@ function sealLines(seal: SealReport, index: number): string[] {
   return [
     `seal ${index + 1}      ${outcome}  ${place} ${what}, ${who}${until}${why === undefined ? '' : ` (${why})`}`,
     ...times.map((time) => `            at        ${time} (trusted time)`),
+    ...(seal.logs ?? []).map(
+      (log) => `            log       ${inline(log.baseUrl)} entry ${log.index} (${log.proof})`,
+    ),
     ...unchecked.map((item) => `            unchecked ${inline(item)}`),
   ]
 }

@@ -4,11 +4,13 @@ import { PlatformError, type Json, type PublisherDocument } from '../../services
 import {
   parsePublisherDocument,
   publisherFromPem,
+  revocationListPem,
   timestampAuthorityFromPem,
 } from '../../services/trust/index.ts'
+import { isKeyless, keylessDocument, readTrustedRoot, type KeylessOptions } from '../keyless.ts'
 
 /** The options that describe one version of a publisher. */
-export interface PublisherOptions {
+export interface PublisherOptions extends KeylessOptions {
   readonly key?: readonly string[]
   readonly cert?: readonly string[]
   readonly form?: readonly string[]
@@ -17,9 +19,14 @@ export interface PublisherOptions {
   readonly subject?: readonly string[]
   readonly san?: readonly string[]
   readonly timestampAuthority?: readonly string[]
+  readonly crl?: readonly string[]
+  readonly crlMaxAgeHours?: string
+  readonly crlOnFailure?: string
+  readonly policy?: readonly string[]
 }
 
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 
 /**
  * The document that the options describe, read here as strictly as the service reads it.
@@ -27,8 +34,13 @@ const DAY_MS = 86_400_000
  */
 export function publisherDocument(options: PublisherOptions): PublisherDocument {
   const { key, cert } = options
+  const pems = key ?? cert
+  if (isKeyless(options) && pems === undefined) return keylessDocument(options, settings(options))
   if ((key === undefined) === (cert === undefined)) {
-    throw new PlatformError('INVALID_PARAMETER', 'a publisher is given by --key or by --cert')
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      'a publisher is given by --key, by --cert or by --certificate-identity',
+    )
   }
   const pem = [...(key ?? []), ...(cert ?? [])].map((file) => readFileSync(file, 'utf8')).join('\n')
   const document = publisherFromPem(pem)
@@ -42,7 +54,7 @@ export function publisherDocument(options: PublisherOptions): PublisherDocument 
 }
 
 function settings(options: PublisherOptions): { readonly [name: string]: Json } {
-  const { form, purpose, validityDays, subject, san, timestampAuthority } = options
+  const { form, purpose, validityDays, subject, san, timestampAuthority, trustedRoot } = options
   return {
     ...(form === undefined ? {} : { forms: form }),
     ...(purpose === undefined ? {} : { purposes: purpose }),
@@ -51,8 +63,36 @@ function settings(options: PublisherOptions): { readonly [name: string]: Json } 
     ...(timestampAuthority === undefined
       ? {}
       : { timestampAuthorities: timestampAuthority.map(authorityOf) }),
+    ...(trustedRoot === undefined ? {} : { trustedRoot: readTrustedRoot(trustedRoot) }),
     ...(san === undefined ? {} : { subjectAltNames: san.map(altName) }),
+    ...(options.policy === undefined ? {} : { policies: options.policy }),
+    ...revocation(options),
   }
+}
+
+function revocation({ crl, crlMaxAgeHours, crlOnFailure }: PublisherOptions): Record<string, Json> {
+  if (crl === undefined) {
+    if (crlMaxAgeHours === undefined && crlOnFailure === undefined) return {}
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      '--crl-max-age-hours and --crl-on-failure go with --crl',
+    )
+  }
+  const lists = crl.map((source) =>
+    /^https?:/i.test(source) ? { url: source } : { pem: revocationListPem(readFileSync(source)) },
+  )
+  return {
+    revocation: {
+      lists,
+      ...(crlMaxAgeHours === undefined ? {} : { maxAgeMs: hours(crlMaxAgeHours) }),
+      ...(crlOnFailure === undefined ? {} : { onFailure: crlOnFailure }),
+    },
+  }
+}
+
+function hours(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text) * HOUR_MS
+  throw new PlatformError('INVALID_PARAMETER', '--crl-max-age-hours takes 1 to 99999')
 }
 
 /** Each file is one authority. */

@@ -18,13 +18,20 @@ export { sealFile, type SealRequest, type SealResult } from './seal-file.ts'
 export { makeSeal, type SealMaker, type SealSubject } from './make-seal.ts'
 /** Holders of keys, and those who vouch for a signature. */
 export type { Attested, MadeSignature, Signer, Witness } from './signer.ts'
-/** Asks RFC 3161 authorities for a time; throws INVALID_PARAMETER, SIGNER_FAILED. */
-export { timestampWitness, type TimestampClientOptions } from './timestamp-client.ts'
 /** A signature that the public key has verified, and how each kind of key signs; throws SIGNER_FAILED. */
 export { signWith, usualScheme } from './scheme.ts'
+/** Asks RFC 3161 authorities for a time; throws INVALID_PARAMETER, SIGNER_FAILED. */
+export { timestampWitness, type TimestampClientOptions } from './timestamp-client.ts'
 /** A key in memory; throws INVALID_SEAL where it is weak. */
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */
 export { createKey, KEY_TYPES, type KeyType } from './create-key.ts'
 /** A key, certificate, seal or passphrase file, with a cap. */
 export { readPassphrase, readSmallFile } from './read-file.ts'
+/** Options of what asks services; the work itself is in `keyless/index.ts`, loaded when it is asked for. */
+export {
+  asksServices,
+  isKeyless,
+  withOnlineOptions,
+  type OnlineOptions,
+} from './keyless/options.ts'

@@ -8,6 +8,7 @@ import {
   sha256,
   type Artifact,
   type Json,
+  type PublisherDocument,
   type SealFormat,
   type SealInput,
   type SealReport,
@@ -16,6 +17,7 @@ import {
 import { encodeSealBlock } from '../../services/seal/index.ts'
 import { collectSeals, judge, publisherFromPem } from '../../services/trust/index.ts'
 import { openFileSource, writeFileFrom } from '../files.ts'
+import { confirmSeal } from './confirm-seal.ts'
 import { makeSeal, type SealMaker } from './make-seal.ts'
 import type { SigningIdentity } from './signing-identity.ts'
 
@@ -23,6 +25,8 @@ export interface SealRequest extends SealMaker {
   readonly file: string
   readonly format: SealFormat
   readonly predicate: Readonly<Record<string, Json | undefined>>
+  /** Whom the seal has to satisfy; else it is not written. */
+  readonly expected?: PublisherDocument
   /** Where the seal goes; into the zip where it is absent. */
   readonly detached: string | undefined
 }
@@ -57,6 +61,8 @@ export async function sealFile(request: SealRequest): Promise<SealResult> {
   const seal: SealInput = { format: request.format, place: 'block', bytes }
   const repeated = present.some((one) => Buffer.from(one.bytes).equals(bytes))
   checkSeals(artifact, repeated ? present : [...present, seal], request.identity)
+  const { expected: document, predicate } = request
+  if (document !== undefined) confirmSeal(artifact, seal, { document, predicate })
   const digest = sha256(bytes)
   if (request.detached !== undefined) {
     writeFileFrom(request.detached, bufferSource(bytes))

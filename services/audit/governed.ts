@@ -17,6 +17,7 @@ export const governedTables = {
   publisher: ['id'],
   publisher_version: ['publisher_id', 'version'],
   revocation: ['id'],
+  revocation_list: ['url'],
   code_signing_config: ['id'],
   function_name: ['name'],
   function: ['id'],

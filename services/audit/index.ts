@@ -13,3 +13,5 @@ export { verifyLedger, type VerifyLedgerOptions } from './verify.ts'
 export { verifyDirectory, type VerifyDirectoryOptions } from './verify-directory.ts'
 /** The ledger as JSON Lines for `lacre ledger verify --file`. */
 export { exportLedger } from './export.ts'
+/** The last checkpoint signed, kept outside a database: also that of the private authority's log. */
+export { openOutside } from './outside.ts'

@@ -10,4 +10,7 @@ export {
   type MasterKeySource,
 } from './master-key.ts'
 /** Sealed secrets and signers over the store; throws CONFIGURATION for a wrong master key. */
-export { openKeys, type Keys, type KeysOptions, type Signer } from './keys.ts'
+export { openKeys, type Keys, type KeysOptions } from './keys.ts'
+export { type KeyAlgorithm, type Signer } from './key-algorithm.ts'
+/** A key in a sealed file of its own, that can lie elsewhere while it is not needed; throws CONFIGURATION. */
+export { createKeyFile, openKeyFile } from './key-file.ts'

@@ -1,23 +1,9 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  sign,
-  type KeyObject,
-} from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 
 import { PlatformError, type Clock } from '../model/index.ts'
 import { isConstraintError, type SealedKeyTable, type Store, type Writer } from '../store/index.ts'
+import { generateKey, signerOf, type KeyAlgorithm, type Signer } from './key-algorithm.ts'
 import type { MasterKey, MasterKeySource } from './master-key.ts'
-
-/** A key the service keeps, for one purpose. */
-export interface Signer {
-  readonly purpose: string
-  /** SubjectPublicKeyInfo. */
-  readonly publicKeyPem: string
-  /** Ed25519 over exactly these bytes. */
-  sign(bytes: Uint8Array): Uint8Array
-}
 
 export interface Keys {
   readonly masterKey: { readonly source: MasterKeySource; readonly id: string }
@@ -27,8 +13,8 @@ export interface Keys {
   open(purpose: string, sealed: string): Uint8Array
   /** Compares values without showing them: HMAC-SHA-256 under a key of that purpose, hex. */
   hmac(purpose: string, value: string): string
-  /** The key of that purpose, an Ed25519 one made at first use: one key, one purpose (RULES §9). */
-  signer(purpose: string): Promise<Signer>
+  /** The key of that purpose, made at first use, Ed25519 unless said otherwise: one key, one purpose (RULES §9). */
+  signer(purpose: string, algorithm?: KeyAlgorithm): Promise<Signer>
 }
 
 export interface KeysOptions {
@@ -74,22 +60,22 @@ class StoredKeys implements Keys {
     return this.#options.masterKey.mac(purpose, value)
   }
 
-  signer(purpose: string): Promise<Signer> {
+  signer(purpose: string, algorithm: KeyAlgorithm = 'ed25519'): Promise<Signer> {
     const known = this.#signers.get(purpose)
     if (known !== undefined) return known
-    const found = this.#findOrCreate(purpose)
+    const found = this.#findOrCreate(purpose, algorithm)
     this.#signers.set(purpose, found)
     // A failure is not kept: the disk may have room again.
     found.catch(() => this.#signers.delete(purpose))
     return found
   }
 
-  async #findOrCreate(purpose: string): Promise<Signer> {
+  async #findOrCreate(purpose: string, algorithm: KeyAlgorithm): Promise<Signer> {
     if (!/^[a-z][a-z0-9.-]{0,63}$/.test(purpose))
       throw new PlatformError('INTERNAL', `\`${purpose}\` is no purpose of a key`)
-    const row = (await this.#find(purpose)) ?? (await this.#create(purpose))
+    const row = (await this.#find(purpose)) ?? (await this.#create(purpose, algorithm))
     const key = openRow(this.#options.masterKey, row)
-    return { purpose, publicKeyPem: row.public_key_pem, sign: (bytes) => sign(null, bytes, key) }
+    return signerOf(purpose, algorithm, key)
   }
 
   async #find(purpose: string): Promise<SealedKeyTable | undefined> {
@@ -101,9 +87,9 @@ class StoredKeys implements Keys {
       .executeTakeFirst()
   }
 
-  async #create(purpose: string): Promise<SealedKeyTable> {
+  async #create(purpose: string, algorithm: KeyAlgorithm): Promise<SealedKeyTable> {
     const { store, masterKey, clock, record } = this.#options
-    const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+    const { publicKey, privateKey } = generateKey(algorithm)
     const der = privateKey.export({ format: 'der', type: 'pkcs8' })
     const row: SealedKeyTable = {
       purpose,

@@ -15,6 +15,23 @@ export interface TimestampAuthority {
   readonly intermediatesPem: readonly string[]
 }
 
+/** Where the revocation lists of a publisher's authorities come from, and what holds where they do not. */
+export interface RevocationSettings {
+  /** PEM blocks `X509 CRL`, or URLs that the service fetches. */
+  readonly lists: readonly ({ readonly pem: string } | { readonly url: string })[]
+  /** A list counts this long after it was issued, or until the next one is due where that is sooner. */
+  readonly maxAgeMs?: number
+  /** What is said of a certificate whose status is not known: refused, or let pass and named as unchecked. */
+  readonly onFailure: 'closed' | 'open'
+}
+
+/** A revocation list as it was fetched. */
+export interface FetchedRevocationList {
+  readonly url: string
+  readonly der: Uint8Array
+  readonly fetchedAtMs: number
+}
+
 /** Checks that a publisher may have logged instead of enforced (DESIGN §5); integrity is none of them. */
 export type PublisherCheck = 'authenticity' | 'timestamp' | 'expiry' | 'revocation'
 
@@ -28,7 +45,7 @@ interface PublisherCommon {
   readonly timestampAuthorities?: readonly TimestampAuthority[]
   /** A Sigstore TrustedRoot as JSON text: its logs and timestamp authorities, for `oidc` also its certificate authorities. */
   readonly trustedRoot?: string
-  /** How many distinct logs and trusted times a seal needs to count. */
+  /** How many distinct logs and trusted times a seal needs to count; for `oidc` 1 and 1 where absent, else none. */
   readonly thresholds?: { readonly logs?: number; readonly timestamps?: number }
   /** `enforce` where absent. */
   readonly checks?: Readonly<Partial<Record<PublisherCheck, 'enforce' | 'log'>>>
@@ -50,9 +67,50 @@ export interface X509PublisherDocument extends PublisherCommon {
     readonly type: 'dns' | 'uri' | 'email'
     readonly value: string
   }[]
+  /** Certificate policies, one of which must hold over the whole path. */
+  readonly policies?: readonly string[]
+  /** `rfc5280`: every certificate must be as RFC 5280 §4 has issuers make it. */
+  readonly profile?: 'rfc5280'
+  /** Without it no list is looked at. */
+  readonly revocation?: RevocationSettings
 }
 
-export type PublisherDocument = KeyPublisherDocument | X509PublisherDocument
+/** What Fulcio's extensions say of a workload (OIDs 1.3.6.1.4.1.57264.1.9 to .22), by names of ours. */
+export type OidcClaim =
+  | 'buildSignerUri'
+  | 'buildSignerDigest'
+  | 'runnerEnvironment'
+  | 'repository'
+  | 'repositoryId'
+  | 'owner'
+  | 'ownerId'
+  | 'commit'
+  | 'ref'
+  | 'workflow'
+  | 'workflowDigest'
+  | 'event'
+  | 'runUri'
+  | 'visibility'
+
+/** The one alternative name of a keyless certificate; `username` is Fulcio's own `user!domain`. */
+export interface OidcIdentity {
+  readonly type: 'uri' | 'email' | 'username'
+  readonly value: string
+}
+
+/** Keyless: whoever an issuer vouched for, by a Sigstore trusted root. */
+export interface OidcPublisherDocument extends PublisherCommon {
+  readonly kind: 'oidc'
+  readonly trustedRoot: string
+  /** Exact. */
+  readonly issuer: string
+  /** Exact, or a glob that is literal through host and owner. */
+  readonly identity: OidcIdentity
+  /** Each must be one of these, exact or by glob. Triggers `pull_request*` count only where `event` lists them. */
+  readonly claims?: Readonly<Partial<Record<OidcClaim, readonly string[]>>>
+}
+
+export type PublisherDocument = KeyPublisherDocument | X509PublisherDocument | OidcPublisherDocument
 
 /** One immutable version of a publisher, as `trust` sees it. */
 export interface TrustedPublisher {

@@ -11,10 +11,10 @@ export interface SealInput {
   readonly bytes: Uint8Array
 }
 
-/** Who signed, compared exactly. `id` is what thresholds count (RULES §4): SPKI for a key, issuer + subject + SPKI for x509. */
+/** Who signed, compared exactly. `id` is what thresholds count (RULES §4): SPKI for a key, issuer + subject + SPKI for x509, issuer + SAN for oidc. */
 export interface SignerIdentity {
   readonly id: string
-  readonly kind: 'key' | 'x509'
+  readonly kind: 'key' | 'x509' | 'oidc'
   /** SHA-256 of the SubjectPublicKeyInfo, hex. */
   readonly spkiSha256: Sha256
   /** For people: a subject name, or `key SHA256:…`. */
@@ -39,6 +39,19 @@ export interface SealFinding {
   readonly fix?: string
 }
 
+/** One verified entry of a transparency log. */
+export interface SealLogEntry {
+  /** Hex. */
+  readonly logId: string
+  readonly baseUrl: string
+  readonly index: number
+  /** Kind and version of the entry: `dsse 0.0.1`. */
+  readonly kind: string
+  /** The log's own word for when, under a promise that verified. */
+  readonly integratedTimeMs?: number
+  readonly proof: 'inclusion' | 'promise' | 'inclusion and promise'
+}
+
 export interface PublisherMatch {
   readonly publisherId: string
   readonly name: string
@@ -58,6 +71,14 @@ export interface SealReport {
   readonly publisher: PublisherMatch | undefined
   /** Trusted times only (RULES §4), milliseconds. */
   readonly trustedTimesMs: readonly number[]
+  /** Whose word the trusted times are. */
+  readonly times?: readonly {
+    readonly atMs: number
+    readonly source: 'rfc3161' | 'rekor-v1'
+    readonly authority: string
+  }[]
+  /** Transparency logs in which the signature verifiably stands. */
+  readonly logs?: readonly SealLogEntry[]
   readonly expiresAtMs: number | undefined
   /** The signed predicate's release counter, "0" for want of one. */
   readonly counter: string

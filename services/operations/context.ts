@@ -24,6 +24,12 @@ export interface Quotas {
   readonly codeStorageBytes?: number | undefined
 }
 
+/** Fetches revocation lists: those that are due, and the ones named whether due or not. */
+export interface ListRefresher {
+  refresh(urls?: readonly string[]): Promise<void>
+  start(): void
+}
+
 /** What an operation works with; built once in `app.ts`. */
 export interface Deps {
   readonly place: Place
@@ -42,6 +48,8 @@ export interface Deps {
   readonly refusals: RefusalBudget
   /** The admission set that the gate asks. */
   readonly policies: PolicyInForce
+  /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
+  readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas
 }
 

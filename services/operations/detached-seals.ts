@@ -12,6 +12,7 @@ import {
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { Committed, Examination } from './change.ts'
+import { fetchedLists } from './facts.ts'
 import { govern } from './gate.ts'
 import { trustChange } from './publishers.ts'
 
@@ -92,10 +93,11 @@ async function verifyFirst(
 ): Promise<AttachedSeals> {
   const located = await locate(deps, input)
   const { kind, name } = located
-  const trust = await deps.store.snapshot(async (reader) => ({
-    publishers: await trustedPublishers(reader, deps.place, 'all'),
-    revocations: await revocations(reader),
-  }))
+  const trust = await deps.store.snapshot(async (reader) => {
+    const publishers = await trustedPublishers(reader, deps.place, 'all')
+    const revocationLists = await fetchedLists(reader, publishers)
+    return { publishers, revocations: await revocations(reader), revocationLists }
+  })
   const by = { ...trust, kind, name, account: deps.place.account, detached: seals }
   const judge = async (path: string, examined: Examination): Promise<AttachedSeals> => {
     const verdict = await deps.examiner.judge(path, examined, { ...by, atMs: deps.clock.nowMs() })

@@ -58,7 +58,7 @@ async function readForeign(artifact: Artifact): Promise<string[]> {
 }
 
 function judgeArtifact(task: JudgeTask): Verdict {
-  const { examined, kind, name, account, publishers, revocations, atMs } = task
+  const { examined, kind, name, account, publishers, revocations, atMs, revocationLists } = task
   const { identity, sealBlock } = examined
   using sealed = openSource(task.path)
   const unsealed = unsealedSource({ ...identity, source: sealed, sealBlock, entries: [] })
@@ -75,6 +75,7 @@ function judgeArtifact(task: JudgeTask): Verdict {
       unchecked: examined.unchecked,
       publishers,
       revocations,
+      revocationLists,
       atMs,
     },
     cache,

@@ -1,6 +1,7 @@
 import type { BlobSource, BlobStore } from '../blobs/index.ts'
 import {
   compiledUrl,
+  type FetchedRevocationList,
   type Revocation,
   type SealInput,
   type Sha256,
@@ -29,6 +30,7 @@ export interface Judging {
   readonly detached: readonly SealInput[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
+  readonly revocationLists: readonly FetchedRevocationList[]
   readonly atMs: number
 }
 

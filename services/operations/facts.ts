@@ -5,13 +5,16 @@ import {
   loaderVariables,
   toIsoTime,
   type Facts,
+  type FetchedRevocationList,
   type Revocation,
   type SealInput,
   type SigningConfigFacts,
   type SubjectFacts,
   type TrustedPublisher,
 } from '../model/index.ts'
+import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
+import { listUrls } from './revocation-lists.ts'
 import type { Caller, Deps } from './context.ts'
 import type { Change, ChangeFactsInput, Examination, Subject } from './change.ts'
 
@@ -23,6 +26,7 @@ export interface Situation {
   readonly signingConfig: SigningConfigFacts | null
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
+  readonly revocationLists: readonly FetchedRevocationList[]
 }
 
 /** A subject with what its bytes are and what its seals say. */
@@ -50,15 +54,27 @@ export async function readSituation(deps: Deps, change: Change<unknown>): Promis
     const input = await change.read(reader, atMs)
     const signingConfig = await readSigningConfig(deps, reader, input.codeSigningConfigId)
     const allowed = signingConfig === null ? 'all' : new Set(signingConfig.allowedPublishers)
+    const publishers = await trustedPublishers(reader, deps.place, allowed)
     return {
       atMs,
       world,
       input,
       signingConfig,
-      publishers: await trustedPublishers(reader, deps.place, allowed),
+      publishers,
       revocations: await revocations(reader),
+      revocationLists: await fetchedLists(reader, publishers),
     }
   })
+}
+
+/** Of the URLs that these publishers name, in the same snapshot. */
+export async function fetchedLists(
+  reader: Reader,
+  publishers: readonly TrustedPublisher[],
+): Promise<FetchedRevocationList[]> {
+  const urls = new Set(publishers.flatMap(({ document }) => listUrls(document)))
+  const lists = await storedRevocationLists(reader, [...urls])
+  return lists.map(({ url, der, fetchedAtMs }) => ({ url, der, fetchedAtMs }))
 }
 
 /** Fail closed: a config that is named and not there refuses; it does not mean "none". */
@@ -93,6 +109,7 @@ export async function judgeSubjects(deps: Deps, situation: Situation): Promise<J
       detached,
       publishers: situation.publishers,
       revocations: situation.revocations,
+      revocationLists: situation.revocationLists,
       atMs: situation.atMs,
     })
     const { codeSha256, sha256, tree } = examined.identity

@@ -19,6 +19,8 @@ export {
   listPublishers,
   type PublisherInput,
 } from './publishers.ts'
+/** Keeps the revocation lists of publishers' URLs fresh. */
+export { RevocationListRefresher } from './revocation-lists.ts'
 export {
   listRevocations,
   revoke,

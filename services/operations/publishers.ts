@@ -29,6 +29,7 @@ import { parsePublisherDocument, publisherFromPem } from '../trust/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { ChangeFactsInput, Committed } from './change.ts'
 import { govern } from './gate.ts'
+import { listUrls } from './revocation-lists.ts'
 
 /** A publisher as given: a whole document, or PEM (a public key or certificates) with what differs from its defaults. */
 export type PublisherInput =
@@ -53,7 +54,7 @@ export async function createPublisher(
   const document = toDocument(input.publisher)
   const id = newId('pub', deps.clock, deps.random)
   const version = newPublisherVersion(deps.random)
-  return await govern(deps, caller, {
+  const change = await govern(deps, caller, {
     action: 'lacre:CreatePublisher',
     resource: publisherArn(deps.place, name),
     raisesWorld: true,
@@ -75,6 +76,14 @@ export async function createPublisher(
     },
     note: () => ({ publisher: name, version, kind: document.kind }),
   })
+  await fetchNamedLists(deps, document)
+  return change
+}
+
+/** So that the first deployment finds them; what cannot be had now is tried again by the timer. */
+async function fetchNamedLists(deps: Deps, document: PublisherDocument): Promise<void> {
+  const urls = listUrls(document)
+  if (urls.length > 0) await deps.revocationLists?.refresh(urls)
 }
 
 /**
@@ -88,7 +97,7 @@ export async function addPublisherVersion(
 ): Promise<PublisherChange> {
   const document = toDocument(input.publisher)
   const version = newPublisherVersion(deps.random)
-  return await govern(deps, caller, {
+  const change = await govern(deps, caller, {
     action: 'lacre:PutPublisherVersion',
     resource: publisherArn(deps.place, input.name),
     raisesWorld: true,
@@ -113,6 +122,8 @@ export async function addPublisherVersion(
     },
     note: () => ({ publisher: input.name, version, kind: document.kind }),
   })
+  await fetchNamedLists(deps, document)
+  return change
 }
 
 /**

@@ -6,21 +6,24 @@ import { malformed } from './refusal.ts'
 const EVIDENCE_LIMIT = 8
 const HASHES_LIMIT = 64
 
+/** v0.1 asks for the log's promise, later ones for its proof. */
+export type BundleVersion = '0.1' | '0.2' | '0.3'
+
 /**
  * Transparency-log entries, checked for shape and kept as they are: canonical base64, decimal strings,
  * nothing unknown. What they prove is judged where a log's key is known; elsewhere they are named as unchecked.
  * @throws PlatformError INVALID_SEAL
  */
-export function parseLogEntries(value: Json | undefined): readonly Json[] {
+export function parseLogEntries(value: Json | undefined, version: BundleVersion): readonly Json[] {
   if (value === undefined) return []
   const entries = toList(value, 'tlogEntries')
   if (entries.length > EVIDENCE_LIMIT)
     throw malformed('evidence', `a seal has at most ${EVIDENCE_LIMIT} log entries`)
-  for (const entry of entries) checkLogEntry(entry)
+  for (const entry of entries) checkLogEntry(entry, version)
   return entries
 }
 
-function checkLogEntry(value: Json): void {
+function checkLogEntry(value: Json, version: BundleVersion): void {
   const what = 'a log entry'
   const known = ['logIndex', 'logId', 'kindVersion', 'integratedTime', 'canonicalizedBody']
   const entry = toMembers(value, [...known, 'inclusionPromise', 'inclusionProof'], what)
@@ -36,10 +39,13 @@ function checkLogEntry(value: Json): void {
     const promise = toMembers(entry['inclusionPromise'], ['signedEntryTimestamp'], 'a promise')
     toBytes(promise['signedEntryTimestamp'], 'a promise')
   }
-  if (entry['inclusionProof'] !== undefined) checkInclusionProof(entry['inclusionProof'])
+  if (entry['inclusionProof'] !== undefined) checkInclusionProof(entry['inclusionProof'], version)
+  const needed = version === '0.1' ? 'inclusionPromise' : 'inclusionProof'
+  if (entry[needed] === undefined)
+    throw malformed('evidence', `${what} of a bundle v${version} has an ${needed}`)
 }
 
-function checkInclusionProof(value: Json): void {
+function checkInclusionProof(value: Json, version: BundleVersion): void {
   const what = 'an inclusion proof'
   const proof = toMembers(value, ['logIndex', 'rootHash', 'treeSize', 'hashes', 'checkpoint'], what)
   checkDecimals(proof, ['logIndex', 'treeSize'], what)
@@ -47,6 +53,8 @@ function checkInclusionProof(value: Json): void {
   const hashes = proof['hashes'] === undefined ? [] : toList(proof['hashes'], what)
   if (hashes.length > HASHES_LIMIT) throw malformed('evidence', `${what} is too long`)
   for (const hash of hashes) toBytes(hash, what)
+  // v0.1 knew proofs without a checkpoint; its promise is what counts then
+  if (version === '0.1' && proof['checkpoint'] === undefined) return
   toText(toMembers(proof['checkpoint'], ['envelope'], 'a checkpoint')['envelope'], 'a checkpoint')
 }
 

@@ -1,13 +1,24 @@
 import { canonicalJson, type Json } from '../model/index.ts'
+import type { HashName } from './algorithms.ts'
 import { encodeBase64 } from './base64.ts'
-import { parseLogEntries, parseTimestamps } from './bundle-evidence.ts'
-import { onlyOne, toBytes, toList, toMembers, toText } from './members.ts'
+import { parseLogEntries, parseTimestamps, type BundleVersion } from './bundle-evidence.ts'
+import { onlyOne, toBytes, toList, toMembers, toText, withoutNulls } from './members.ts'
 import { malformed } from './refusal.ts'
 import { parseJson, STATEMENT_PAYLOAD_TYPE } from './statement.ts'
 
 export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
-/** The same version under its earlier name; detached only. */
-const BUNDLE_MEDIA_TYPE_LEGACY = 'application/vnd.dev.sigstore.bundle+json;version=0.3'
+/** Earlier versions, and the same one under its earlier name; detached only. */
+const EARLIER_MEDIA_TYPES: ReadonlyMap<Json | undefined, BundleVersion> = new Map([
+  ['application/vnd.dev.sigstore.bundle+json;version=0.1', '0.1'],
+  ['application/vnd.dev.sigstore.bundle+json;version=0.2', '0.2'],
+  ['application/vnd.dev.sigstore.bundle+json;version=0.3', '0.3'],
+])
+/** Sigstore's names of the digests that count. */
+const DIGEST_NAMES: Readonly<Record<HashName, string>> = {
+  sha256: 'SHA2_256',
+  sha384: 'SHA2_384',
+  sha512: 'SHA2_512',
+}
 const CHAIN_LIMIT = 8
 
 export type BundleSigner =
@@ -25,10 +36,12 @@ export type BundleContent =
   | {
       readonly kind: 'message'
       readonly digest: Uint8Array
+      /** SHA-256 where absent; others are met in detached bundles of others. */
+      readonly hash?: HashName
       readonly signature: Uint8Array
     }
 
-/** A Sigstore bundle v0.3 as far as seals use it. */
+/** A Sigstore bundle as far as seals use it; what is read of v0.1 and v0.2 is written as v0.3. */
 export interface Bundle {
   readonly format: 'bundle'
   readonly signer: BundleSigner
@@ -38,42 +51,50 @@ export interface Bundle {
 }
 
 /**
- * `block`: the bytes are the RFC 8785 form of what they say, to the byte. `detached`: white space, empty
- * members and the legacy media type are tolerated; members unknown to the format are not.
+ * `block`: the bytes are the RFC 8785 form of what they say, to the byte, in v0.3. `detached`: white space, empty and
+ * null members, v0.1, v0.2 and the legacy media type are tolerated; members unknown to the format are not.
  * @throws PlatformError INVALID_SEAL
  */
 export function decodeBundle(bytes: Uint8Array, place: 'block' | 'detached'): Bundle {
+  const json = parseJson(bytes, 'the bundle')
   const root = toMembers(
-    parseJson(bytes, 'the bundle'),
+    place === 'block' ? json : withoutNulls(json),
     ['mediaType', 'verificationMaterial', 'messageSignature', 'dsseEnvelope'],
     'the bundle',
   )
-  const legacy = place === 'detached' && root['mediaType'] === BUNDLE_MEDIA_TYPE_LEGACY
-  if (root['mediaType'] !== BUNDLE_MEDIA_TYPE && !legacy)
-    throw malformed('media-type', `the bundle is not of the type \`${BUNDLE_MEDIA_TYPE}\``)
-  const bundle = parseBundle(root['verificationMaterial'], root)
+  const bundle = parseBundle(root, versionOf(root['mediaType'], place), place)
   if (place === 'block' && !Buffer.from(encodeBundle(bundle)).equals(bytes))
     throw malformed('not-canonical', 'the bundle is not the canonical JSON of its own content')
   return bundle
 }
 
+function versionOf(mediaType: Json | undefined, place: 'block' | 'detached'): BundleVersion {
+  if (mediaType === BUNDLE_MEDIA_TYPE) return '0.3'
+  const earlier = place === 'detached' ? EARLIER_MEDIA_TYPES.get(mediaType) : undefined
+  if (earlier === undefined)
+    throw malformed('media-type', `the bundle is not of the type \`${BUNDLE_MEDIA_TYPE}\``)
+  return earlier
+}
+
 function parseBundle(
-  materialJson: Json | undefined,
   root: Readonly<Record<string, Json | undefined>>,
+  version: BundleVersion,
+  place: 'block' | 'detached',
 ): Bundle {
   const signers = ['publicKey', 'certificate', 'x509CertificateChain']
   const material = toMembers(
-    materialJson,
+    root['verificationMaterial'],
     [...signers, 'tlogEntries', 'timestampVerificationData'],
     'the verification material',
   )
   const content = onlyOne(root, ['messageSignature', 'dsseEnvelope'], 'the bundle')
+  const signer = onlyOne(material, signers, 'the verification material')
   return {
     format: 'bundle',
-    signer: parseSigner(onlyOne(material, signers, 'the verification material'), material),
+    signer: parseSigner(signer, material, place),
     content:
       content === 'dsseEnvelope' ? parseEnvelope(root[content]) : parseMessage(root[content]),
-    logEntries: parseLogEntries(material['tlogEntries']),
+    logEntries: parseLogEntries(material['tlogEntries'], version),
     timestamps: parseTimestamps(material['timestampVerificationData']),
   }
 }
@@ -81,25 +102,29 @@ function parseBundle(
 function parseSigner(
   kind: string,
   material: Readonly<Record<string, Json | undefined>>,
+  place: 'block' | 'detached',
 ): BundleSigner {
   if (kind === 'publicKey') {
     const key = toMembers(material[kind], ['hint'], 'the public key')
     const { hint = '' } = key
     return { kind: 'key', hint: toText(hint, 'the hint') }
   }
-  const single = kind === 'certificate'
-  const list = single
-    ? [material[kind]]
-    : toList(
-        toMembers(material[kind], ['certificates'], 'the certificate chain')['certificates'],
-        'the certificate chain',
-      )
-  if (list.length === 0 || list.length > CHAIN_LIMIT || (!single && list.length === 1))
-    throw malformed('certificate-chain', `a certificate chain has 2 to ${CHAIN_LIMIT} certificates`)
-  const certificates = list.map((item) =>
-    toBytes(toMembers(item, ['rawBytes'], 'a certificate')['rawBytes'], 'a certificate'),
-  )
-  return { kind: 'certificates', certificates }
+  if (kind === 'certificate')
+    return { kind: 'certificates', certificates: [parseRawBytes(material[kind])] }
+  const chain = toMembers(material[kind], ['certificates'], 'the certificate chain')
+  const list = toList(chain['certificates'], 'the certificate chain')
+  // in a block one certificate has one form: `certificate`
+  const least = place === 'block' ? 2 : 1
+  if (list.length < least || list.length > CHAIN_LIMIT)
+    throw malformed(
+      'certificate-chain',
+      `a certificate chain has ${least} to ${CHAIN_LIMIT} certificates`,
+    )
+  return { kind: 'certificates', certificates: list.map((item) => parseRawBytes(item)) }
+}
+
+function parseRawBytes(value: Json | undefined): Uint8Array {
+  return toBytes(toMembers(value, ['rawBytes'], 'a certificate')['rawBytes'], 'a certificate')
 }
 
 function parseEnvelope(value: Json | undefined): BundleContent {
@@ -125,11 +150,15 @@ function parseEnvelope(value: Json | undefined): BundleContent {
 function parseMessage(value: Json | undefined): BundleContent {
   const message = toMembers(value, ['messageDigest', 'signature'], 'the message signature')
   const digest = toMembers(message['messageDigest'], ['algorithm', 'digest'], 'the message digest')
-  if (digest['algorithm'] !== 'SHA2_256')
+  const hash = (['sha256', 'sha384', 'sha512'] as const).find(
+    (name) => DIGEST_NAMES[name] === digest['algorithm'],
+  )
+  if (hash === undefined)
     throw malformed('unknown-algorithm', 'the message digest is not of the algorithm `SHA2_256`')
   return {
     kind: 'message',
     digest: toBytes(digest['digest'], 'the message digest'),
+    ...(hash !== 'sha256' && { hash }),
     signature: toBytes(message['signature'], 'the signature'),
   }
 }
@@ -168,7 +197,10 @@ function encodeContent(content: BundleContent): Readonly<Record<string, Json>> {
   if (content.kind === 'message')
     return {
       messageSignature: {
-        messageDigest: { algorithm: 'SHA2_256', digest: encodeBase64(content.digest) },
+        messageDigest: {
+          algorithm: DIGEST_NAMES[content.hash ?? 'sha256'],
+          digest: encodeBase64(content.digest),
+        },
         signature,
       },
     }

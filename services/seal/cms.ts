@@ -7,6 +7,7 @@ import {
   parseTimestampAttribute,
   type SignedAttributes,
 } from './cms-attributes.ts'
+import { toOid } from './der-cursor.ts'
 import { readDer, TAG, type Der } from './der-reader.ts'
 import {
   encodeDer,
@@ -20,6 +21,9 @@ import { parsePem } from './pem.ts'
 import { malformed } from './refusal.ts'
 import { ID_SIGNED_DATA, parseSignedData, signerVersion, type CmsSignerId } from './signed-data.ts'
 
+/** RFC 5940 §2.2. */
+const ID_RI_OCSP_RESPONSE = '1.3.6.1.5.5.7.16.2'
+
 /** A detached CMS SignedData with one signer (RFC 5652), as far as seals use it. */
 export interface Cms {
   readonly format: 'cms'
@@ -31,6 +35,8 @@ export interface Cms {
   readonly signature: Uint8Array
   readonly certificates: readonly Uint8Array[]
   readonly timestamps: readonly Uint8Array[]
+  /** OCSP responses beside the certificates (RFC 5940); detached only. */
+  readonly ocspResponses: readonly Uint8Array[]
   /** What stands in it and was not looked at; detached only. */
   readonly unchecked: readonly string[]
 }
@@ -65,23 +71,34 @@ function unwrapPem(bytes: Uint8Array): Uint8Array {
 }
 
 function parseDetached(value: Der): Cms {
-  const { content, unsigned, hasRevocations, ...info } = parseSignedData(value, ID_DATA)
+  const { content, unsigned, revocations, ...info } = parseSignedData(value, ID_DATA)
   if (content !== undefined)
     throw malformed('attached', 'the CMS carries its content; a seal is detached')
+  const ocspResponses = revocations.flatMap(ocspResponseOf)
   return {
     format: 'cms',
     ...info,
+    ocspResponses,
     timestamps: unsigned.length === 0 ? [] : parseTimestampAttribute(unsigned),
     unchecked: [
       ...(info.signed?.attributes.unused ?? []).map(attributeName),
-      ...(hasRevocations ? ['revocation lists inside the CMS'] : []),
+      ...(ocspResponses.length < revocations.length ? ['revocation lists inside the CMS'] : []),
     ],
   }
 }
 
+/** An OtherRevocationInfoFormat that is an OCSP response; lists and other kinds are none. */
+function ocspResponseOf(value: Der): Uint8Array[] {
+  if (value.tag !== 0xa1) return []
+  const [format, response, ...more] = value.children
+  if (response === undefined || more.length > 0)
+    throw malformed('der-shape', 'revocation information in the CMS is malformed')
+  return toOid(format) === ID_RI_OCSP_RESPONSE ? [response.bytes] : []
+}
+
 /** The form that stands in a seal block: certificates sorted, digest parameters absent, nothing unused. */
 export function encodeCms(
-  cms: Omit<Cms, 'format' | 'signed' | 'unchecked'> & {
+  cms: Omit<Cms, 'format' | 'signed' | 'ocspResponses' | 'unchecked'> & {
     readonly signed: { readonly bytes: Uint8Array } | undefined
   },
 ): Uint8Array {

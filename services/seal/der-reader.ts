@@ -46,6 +46,40 @@ export function readDer(bytes: Uint8Array): Der {
   return value
 }
 
+/** A value that is opened no further than its own tag and length, and what stands after it. */
+export interface OpenedDer {
+  readonly tag: number
+  readonly bytes: Uint8Array
+  readonly content: Uint8Array
+  readonly rest: Uint8Array
+}
+
+/**
+ * The first value of `bytes`, by its header alone: for what is too large to be held as a tree (revocation lists). Its
+ * content has then to be read, value by value. @throws PlatformError INVALID_SEAL
+ */
+export function openDer(bytes: Uint8Array, tag: number, what: string): OpenedDer {
+  if (octet(bytes, 0) !== tag) throw malformed('der-shape', `${what} is not what it should be`)
+  const { length, at } = readLength(bytes, 1)
+  const end = at + length
+  if (end > bytes.byteLength) throw malformed('der-truncated', 'the DER value is cut short')
+  return {
+    tag,
+    bytes: bytes.subarray(0, end),
+    content: bytes.subarray(at, end),
+    rest: bytes.subarray(end),
+  }
+}
+
+/** The values that stand one after the other in `content`, each whole. @throws PlatformError INVALID_SEAL */
+export function* readEach(content: Uint8Array): Generator<Der> {
+  for (let at = 0; at < content.byteLength;) {
+    const { value, end } = readValue(content, at, 1)
+    yield value
+    at = end
+  }
+}
+
 function readValue(bytes: Uint8Array, start: number, depth: number): { value: Der; end: number } {
   if (depth > DEPTH_LIMIT)
     throw malformed('der-depth', `the DER nests deeper than ${DEPTH_LIMIT} levels`)

@@ -9,7 +9,7 @@ export { decodeSealBlock } from './seal-block.ts'
 export { encodeSealBlock } from './seal-block.ts'
 /** One seal by its format and place; throws INVALID_SEAL. */
 export { decodeSeal, encodeSeal, formatOfDetached, type DecodedSeal } from './decode-seal.ts'
-/** Sigstore bundle v0.3; throws INVALID_SEAL. */
+/** Sigstore bundles, written as v0.3; throws INVALID_SEAL. */
 export {
   decodeBundle,
   encodeBundle,
@@ -40,10 +40,23 @@ export {
   type SealPredicate,
   type Statement,
 } from './statement.ts'
+/** Members of JSON documents of a fixed form, and canonical base64; throw INVALID_SEAL. */
+export {
+  toBytes,
+  toList,
+  toMembers,
+  toObject,
+  toText,
+  withoutNulls,
+  type Members,
+} from './members.ts'
+export { parseJson } from './statement.ts'
+export { encodeBase64 } from './base64.ts'
 /** Strict DER: one encoding, bounded depth and size; throws INVALID_SEAL. */
-export { readDer, TAG, type Der } from './der-reader.ts'
+export { openDer, readDer, readEach, TAG, type Der } from './der-reader.ts'
 export { DerCursor, toBitOctets, toOid, toSmallInteger, toTimeMs } from './der-cursor.ts'
 export {
+  derNull,
   encodeDer,
   integer,
   objectIdentifier,
@@ -52,6 +65,21 @@ export {
   setOf,
   smallInteger,
 } from './der-writer.ts'
+/** More values in their one DER encoding, for certificates and timestamps. */
+export {
+  bitString,
+  certificateTime,
+  derTrue,
+  generalizedTime,
+  namedBits,
+  utf8String,
+} from './der-values.ts'
+/** Algorithm identifiers as values; parsing throws INVALID_SEAL. */
+export {
+  encodeDigestAlgorithm,
+  encodeSignatureAlgorithm,
+  parseDigestAlgorithm,
+} from './algorithms.ts'
 /** Algorithm identifiers, weak ones refused; throws INVALID_SEAL. */
 export {
   encodeDigestInfo,

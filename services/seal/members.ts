@@ -34,6 +34,16 @@ export function toText(value: Json | undefined, what: string): string {
   return value
 }
 
+/** Protobuf's JSON writes a member that is not there as null as well; the depth is bounded by the parser. */
+export function withoutNulls(value: Json): Json {
+  if (Array.isArray(value)) return value.map((item: Json) => withoutNulls(item))
+  if (value === null || typeof value !== 'object') return value
+  const members = Object.entries(value as Members).flatMap(([name, member]) =>
+    member === null || member === undefined ? [] : [[name, withoutNulls(member)] as const],
+  )
+  return Object.fromEntries(members)
+}
+
 /** Canonical base64 of at least one byte. */
 export function toBytes(value: Json | undefined, what: string): Uint8Array {
   const text = toText(value, what)

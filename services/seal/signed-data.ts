@@ -35,7 +35,7 @@ export interface SignedData extends SignerInfo {
   /** The encapsulated content; `undefined` where it is detached. */
   readonly content: Uint8Array | undefined
   readonly certificates: readonly Uint8Array[]
-  readonly hasRevocations: boolean
+  readonly revocations: readonly Der[]
 }
 
 /** A ContentInfo holding a SignedData over this type of content. @throws PlatformError INVALID_SEAL */
@@ -55,7 +55,7 @@ function parseFields(value: Der, contentType: string): SignedData {
   const digests = cursor.take(TAG.set, 'digest algorithms').children.map(parseDigestAlgorithm)
   const content = parseContent(cursor.take(TAG.sequence, 'content info'), contentType)
   const certificates = cursor.optional(0xa0)?.children ?? []
-  const revocations = cursor.optional(0xa1)
+  const revocations = cursor.optional(0xa1)?.children ?? []
   const signers = cursor.take(TAG.set, 'signer infos').children
   cursor.end()
   const [signer] = signers
@@ -70,15 +70,19 @@ function parseFields(value: Der, contentType: string): SignedData {
       'the CMS holds too many certificates or other things than X.509',
     )
   const info = parseSignerInfo(signer, contentType)
-  // RFC 5652 §5.1: 3 also where the content is no id-data
-  const expected = contentType === ID_DATA ? signerVersion(info.signer) : 3
+  // RFC 5652 §5.1: 3 also where the content is no id-data, 5 where revocation information is no list
+  const expected = revocations.some(({ tag }) => tag !== TAG.sequence)
+    ? 5
+    : contentType === ID_DATA
+      ? signerVersion(info.signer)
+      : 3
   if (!digests.includes(info.digest) || version !== expected)
     throw malformed('cms-version', 'the CMS names another digest or version than its signer uses')
   return {
     ...info,
     content,
     certificates: certificates.map((certificate) => certificate.bytes),
-    hasRevocations: revocations !== undefined,
+    revocations,
   }
 }
 

@@ -80,6 +80,9 @@ function parseSeal(document: Members): Statement {
 }
 
 function parseAttestation(document: Members, predicateType: string): Statement {
+  // in-toto's TypeURI (RFC 3986): without a scheme anybody's type could be anybody else's
+  if (!/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(predicateType))
+    throw malformed('predicate-type', 'the predicate type of the attestation is not a URI')
   const type = document['_type']
   if (type !== STATEMENT_V1 && type !== STATEMENT_V01)
     throw malformed('statement-type', 'the payload is no in-toto statement of v1 or v0.1')

@@ -42,6 +42,7 @@ export type {
   PublisherTable,
   PublisherVersionTable,
   ResourcePolicyTable,
+  RevocationListTable,
   RevocationTable,
   Schema,
   SealedKeyTable,
@@ -49,3 +50,4 @@ export type {
   SettingTable,
   WorldTable,
 } from './schema.ts'
+export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

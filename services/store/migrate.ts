@@ -5,42 +5,55 @@ import { up as catalog } from '../../migrations/0001_catalog.ts'
 import { up as resourcePolicies } from '../../migrations/0002_resource_policies.ts'
 import { up as functionSettings } from '../../migrations/0003_function_settings.ts'
 import { up as resourceTags } from '../../migrations/0004_resource_tags.ts'
+import { up as revocationLists } from '../../migrations/0005_revocation_lists.ts'
+import { up as publisherKinds } from '../../migrations/0006_publisher_kinds.ts'
+import { up as authority } from '../../migrations/authority/0001_authority.ts'
 
 import type { Schema } from './schema.ts'
+
+/** Whose database it is: the service's, or that of the private authority, which shares no table with it. */
+export type StoreKind = 'service' | 'authority'
 
 const migrations: Readonly<Record<string, Migration>> = {
   '0001_catalog': { up: catalog },
   '0002_resource_policies': { up: resourcePolicies },
   '0003_function_settings': { up: functionSettings },
   '0004_resource_tags': { up: resourceTags },
+  '0005_revocation_lists': { up: revocationLists },
+  '0006_publisher_kinds': { up: publisherKinds },
+}
+
+const authorityMigrations: Readonly<Record<string, Migration>> = {
+  authority_0001: { up: authority },
 }
 
 /**
  * Brings the database to this program's schema. One written by a newer program is left untouched.
  * @throws PlatformError CONFIGURATION
  */
-export async function migrate(db: Kysely<Schema>): Promise<void> {
-  const unknown = (await applied(db)).filter((name) => migrations[name] === undefined)
+export async function migrate(db: Kysely<Schema>, kind: StoreKind = 'service'): Promise<void> {
+  const known = kind === 'service' ? migrations : authorityMigrations
+  const unknown = (await applied(db)).filter((name) => known[name] === undefined)
   if (unknown.length > 0) {
     throw new PlatformError(
       'CONFIGURATION',
       `the data directory was written by a newer lacre (it has migration \`${unknown.join('`, `')}\`); start that one, or restore a backup of this version`,
     )
   }
-  const { error } = await migratorOf(db).migrateToLatest()
+  const { error } = await migratorOf(db, known).migrateToLatest()
   if (error !== undefined) throw error
 }
 
 /** As `migrate`, up to one migration: what a database of that version looks like. */
 export async function migrateTo(db: Kysely<Schema>, name: string): Promise<void> {
-  const { error } = await migratorOf(db).migrateTo(name)
+  const { error } = await migratorOf(db, migrations).migrateTo(name)
   if (error !== undefined) throw error
 }
 
-function migratorOf(db: Kysely<Schema>): Migrator {
+function migratorOf(db: Kysely<Schema>, known: Readonly<Record<string, Migration>>): Migrator {
   return new Migrator({
     db,
-    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+    provider: { getMigrations: () => Promise.resolve({ ...known }) },
   })
 }
 

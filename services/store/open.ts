@@ -6,7 +6,7 @@ import { Kysely, type Transaction } from 'kysely'
 import { PlatformError } from '../model/index.ts'
 
 import { PooledSqliteDialect } from './dialect.ts'
-import { migrate } from './migrate.ts'
+import { migrate, type StoreKind } from './migrate.ts'
 import type { Schema } from './schema.ts'
 import { toStoreError } from './sqlite-errors.ts'
 
@@ -40,6 +40,8 @@ export interface Store {
 
 export interface StoreOptions {
   readonly path: string
+  /** Whose tables: the service's unless said otherwise. */
+  readonly kind?: StoreKind
 }
 
 /**
@@ -56,7 +58,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   })
   try {
     if (uncleanShutdown) refuseDamage(path)
-    await migrate(writer)
+    await migrate(writer, options.kind)
   } catch (error) {
     await writer.destroy()
     throw toStoreError(error)

@@ -1,5 +1,13 @@
 import type { Generated } from 'kysely'
 
+import type {
+  AuthorityKeyTable,
+  IssuedCertificateTable,
+  LogEntryTable,
+  LogHeadTable,
+  LogNodeTable,
+} from './authority-schema.ts'
+
 /**
  * The rows, as both dialects hold them: times are integer milliseconds, digests hex text, documents JSON text,
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
@@ -17,6 +25,7 @@ export interface Schema {
   publisher: PublisherTable
   publisher_version: PublisherVersionTable
   revocation: RevocationTable
+  revocation_list: RevocationListTable
   code_signing_config: CodeSigningConfigTable
   function_name: FunctionNameTable
   function: FunctionTable
@@ -35,6 +44,11 @@ export interface Schema {
   ledger_node: LedgerNodeTable
   ledger_checkpoint: LedgerCheckpointTable
   jobs: JobsTable
+  authority_key: AuthorityKeyTable
+  issued_certificate: IssuedCertificateTable
+  log_head: LogHeadTable
+  log_entry: LogEntryTable
+  log_node: LogNodeTable
 }
 
 export interface SettingTable {
@@ -108,7 +122,7 @@ export interface DetachedSealTable {
 
 export interface PublisherTable {
   id: string
-  kind: 'key' | 'x509'
+  kind: 'key' | 'x509' | 'oidc'
   /** Unique for ever: names are never reused. */
   name: string
   created_at: number
@@ -135,6 +149,17 @@ export interface RevocationTable {
   effective_at: number
   recorded_at: number
   reason: string
+}
+
+/** The newest list of each URL that a publisher names. */
+export interface RevocationListTable {
+  url: string
+  sha256: string
+  /** DER, base64. */
+  body: string
+  this_update: number
+  next_update: number
+  fetched_at: number
 }
 
 export interface CodeSigningConfigTable {

@@ -1,15 +1,18 @@
 import type { PublisherKey, SealFinding } from '../model/index.ts'
 import { checkBinding } from './binding.ts'
+import { checkStatus, type StatusResult } from './certificate-status.ts'
 import type { Certificate } from './certificate.ts'
 import type { Evidence } from './evidence.ts'
 import type { EvidenceContext } from './signer.ts'
 import { checkExpiry } from './expiry.ts'
 import { failed, passed } from './findings.ts'
 import { fitsSubjects } from './identity.ts'
+import { checkLogThreshold } from './log-threshold.ts'
 import { findPath, type PathRefusal } from './path.ts'
 import type { KnownPublisher } from './publisher-material.ts'
-import { checkRevocation } from './revocation.ts'
+import { checkRevocation, type RevocationFacts } from './revocation.ts'
 import { checkTimestampThreshold } from './timestamp-threshold.ts'
+import { identifyOidcSigner } from './sigstore/oidc-signer.ts'
 import { findWitnesses, type Witnessed } from './witnesses.ts'
 
 /** One seal beside one publisher: whether it is the publisher's, and what stands against it. */
@@ -21,6 +24,8 @@ export type Candidate =
       readonly findings: readonly SealFinding[]
       readonly expiresAtMs: number | undefined
       readonly changesAtMs: readonly number[]
+      /** What of the signer's certificates could not be checked. */
+      readonly unchecked: readonly string[]
     }
   | {
       readonly kind: 'other'
@@ -38,7 +43,7 @@ export function weighCandidate(
   // whose seal it is comes first: what another publisher believes of its timestamps is none of its matter
   const first = identify(evidence, known, context, [])
   if (first.kind === 'other') return { kind: 'other', known, refusal: first.refusal }
-  const witnessed = findWitnesses(evidence, known, cache)
+  const witnessed = findWitnesses(evidence, known, context)
   const trustedTimesMs = witnessed.times.map(({ atMs }) => atMs)
   const found = identify(evidence, known, context, trustedTimesMs)
   if (found.kind === 'other') return { kind: 'other', known, refusal: found.refusal }
@@ -57,19 +62,49 @@ export function weighCandidate(
   const { revocations, atMs } = input
   const facts = { publisher, path: found.path, revocations, trustedTimesMs, atMs }
   const revocation = checkRevocation(evidence, facts, cache)
+  const status = statusOf(evidence, known, context, facts)
+  const revoked = [...revocation.findings, ...status.findings]
   return {
     kind: 'identified',
     known,
     witnessed,
     findings: [
-      ...checkMismatch(evidence, known, context),
-      ...checkTimestampThreshold(publisher, witnessed.times),
+      ...checkMismatch(evidence, known, context, [
+        ...found.findings,
+        ...checkLogThreshold(publisher, witnessed.logs),
+        ...checkTimestampThreshold(publisher, witnessed.times),
+      ]),
       ...expiry.findings,
-      ...revocation.findings,
+      ...(status.findings.length === 0
+        ? revoked
+        : revoked.filter((finding) => finding.status === 'failed')),
     ],
     expiresAtMs: expiry.expiresAtMs,
-    changesAtMs: [...expiry.changesAtMs, ...revocation.changesAtMs],
+    changesAtMs: [...expiry.changesAtMs, ...revocation.changesAtMs, ...status.changesAtMs],
+    unchecked: status.unchecked,
   }
+}
+
+/** What the lists and responses of authorities say, where the signer has a certificate. */
+function statusOf(
+  { signer, ocspResponses }: Evidence,
+  { publisher, material }: KnownPublisher,
+  { input, cache }: EvidenceContext,
+  { path, trustedTimesMs }: Pick<RevocationFacts, 'path' | 'trustedTimesMs'>,
+): StatusResult {
+  const { document } = publisher
+  if (document.kind !== 'x509' || material.kind !== 'x509' || signer.kind !== 'x509')
+    return { findings: [], unchecked: [], changesAtMs: [] }
+  const facts = {
+    path,
+    document,
+    fetched: input.revocationLists ?? [],
+    staples: ocspResponses,
+    intermediates: [...signer.others, ...material.intermediates],
+    trustedTimesMs,
+    atMs: input.atMs,
+  }
+  return checkStatus(facts, cache)
 }
 
 type Identified =
@@ -77,6 +112,8 @@ type Identified =
       readonly kind: 'found'
       readonly window: PublisherKey | undefined
       readonly path: readonly Certificate[]
+      /** What keeps the certificate from being the identity that the publisher names. */
+      readonly findings: readonly SealFinding[]
     }
   | { readonly kind: 'other'; readonly refusal: PathRefusal | undefined }
 
@@ -91,15 +128,19 @@ function identify(
     const match = material.keys.find(({ key }) => key.spkiSha256 === spki)
     return match === undefined
       ? { kind: 'other', refusal: undefined }
-      : { kind: 'found', window: match.window, path: [] }
+      : { kind: 'found', window: match.window, path: [], findings: [] }
   }
   if (signer.kind === 'key') return { kind: 'other', refusal: undefined }
-  const intermediates = [...signer.others, ...material.intermediates]
   const timesMs = trustedTimesMs.length > 0 ? trustedTimesMs : [input.atMs]
-  const options = { intermediates, anchors: material.anchors, timesMs }
+  if (material.kind === 'oidc') {
+    const identified = identifyOidcSigner(signer, material, timesMs, cache)
+    return identified.kind === 'other' ? identified : { ...identified, window: undefined }
+  }
+  const intermediates = [...signer.others, ...material.intermediates]
+  const options = { intermediates, anchors: material.anchors, timesMs, rules: material.rules }
   const result = findPath(signer.leaf, options, cache)
   return result.kind === 'path'
-    ? { kind: 'found', window: undefined, path: result.certificates }
+    ? { kind: 'found', window: undefined, path: result.certificates, findings: [] }
     : { kind: 'other', refusal: result.refusal }
 }
 
@@ -108,8 +149,13 @@ function checkMismatch(
   evidence: Evidence,
   { publisher }: KnownPublisher,
   { input, known }: EvidenceContext,
+  own: readonly SealFinding[],
 ): SealFinding[] {
-  const findings = [...checkMeaning(evidence, publisher.document.forms), ...checkPurpose(publisher)]
+  const findings = [
+    ...own,
+    ...checkMeaning(evidence, publisher.document.forms),
+    ...checkPurpose(publisher),
+  ]
   const { document } = publisher
   const { signer, statement } = evidence
   if (document.kind === 'x509' && signer.kind === 'x509' && !fitsSubjects(document, signer.leaf))
@@ -134,8 +180,11 @@ function checkMismatch(
       }),
     )
   }
-  if (findings.length > 0) return findings
-  return [passed('mismatch', `a seal by an allowed publisher for \`${input.name}\``, publisher.arn)]
+  if (findings.some(({ status }) => status === 'failed')) return findings
+  return [
+    ...findings,
+    passed('mismatch', `a seal by an allowed publisher for \`${input.name}\``, publisher.arn),
+  ]
 }
 
 /** RULES §4: an attestation is never a seal, and a bare form counts only where the publisher allows it. */

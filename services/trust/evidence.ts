@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import { sha256, type Json, type SealForm, type SealInput, type Sha256 } from '../model/index.ts'
 import {
   encodeSeal,
@@ -15,6 +17,7 @@ import type { JudgeInput } from './judge-input.ts'
 import { findKeySigner } from './key-signer.ts'
 import type { EvidenceContext, Signer } from './signer.ts'
 import { stableSignature } from './signature.ts'
+import type { Logged } from './sigstore/log-body.ts'
 import { bundleCertificateSigner, cmsSigner } from './x509-signer.ts'
 
 /** A seal whose form, digest and signature hold for this artifact. Nothing is said yet about who may sign. */
@@ -31,6 +34,9 @@ export interface Evidence {
   readonly signature: Uint8Array
   readonly timestamps: readonly Uint8Array[]
   readonly logEntries: readonly Json[]
+  /** What each log entry has to be about. */
+  readonly logged: Logged
+  readonly ocspResponses: readonly Uint8Array[]
   readonly unchecked: readonly string[]
 }
 
@@ -60,8 +66,34 @@ export function gatherEvidence(
     targets: [digest, sha256(seal.bytes), sha256(encodeSeal(decoded))],
     signature,
     timestamps: decoded.timestamps,
+    ocspResponses: decoded.format === 'cms' ? decoded.ocspResponses : [],
     logEntries: decoded.format === 'bundle' ? decoded.logEntries : [],
+    logged: { signature, ...loggedBy(signer), ...loggedContent(decoded, signed, context.input) },
     unchecked: [...unchecked, ...(decoded.format === 'cms' ? decoded.unchecked : [])],
+  }
+}
+
+function loggedBy(signer: Signer): Pick<Logged, 'verifier'> {
+  return {
+    verifier:
+      signer.kind === 'x509'
+        ? { label: 'CERTIFICATE', der: signer.leaf.der }
+        : { label: 'PUBLIC KEY', der: signer.key?.spki ?? Buffer.alloc(0) },
+  }
+}
+
+function loggedContent(
+  decoded: DecodedSeal,
+  signed: Uint8Array | undefined,
+  { artifact, unsealed }: JudgeInput,
+): Pick<Logged, 'digest' | 'envelope'> {
+  const content = decoded.format === 'bundle' ? decoded.content : undefined
+  return {
+    digest: (hash) => {
+      if (signed !== undefined) return createHash(hash).update(signed).digest('hex')
+      return hash === 'sha256' ? artifact.sha256 : toHex(digestOf(unsealed, hash))
+    },
+    envelope: content?.kind === 'statement' ? content : undefined,
   }
 }
 
@@ -98,7 +130,7 @@ function checkSubject(decoded: DecodedSeal, input: JudgeInput): Statement | unde
 function checkBundleDigest(bundle: Bundle, input: JudgeInput): Statement | undefined {
   const { content } = bundle
   if (content.kind === 'message') {
-    checkDigest([Buffer.from(content.digest).toString('hex')], 'sha256', input)
+    checkDigest([toHex(content.digest)], content.hash ?? 'sha256', input)
     return undefined
   }
   const statement = parseStatement(content.payload)

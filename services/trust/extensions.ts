@@ -36,6 +36,7 @@ export interface Extensions {
   /** `undefined` where the extension is absent: nothing is restricted then. */
   readonly keyUsage: KeyUsage | undefined
   readonly extendedKeyUsage: readonly string[] | undefined
+  readonly extendedKeyUsageCritical: boolean
   readonly subjectKeyId: string | undefined
   readonly authorityKeyId: string | undefined
   /** Of the types that a publisher can name. */
@@ -87,6 +88,7 @@ export function parseExtensions(list: Der): Extensions {
       present.get(EXTENSION.keyUsage) === true,
     ),
     extendedKeyUsage: parseExtendedKeyUsage(values.get(EXTENSION.extendedKeyUsage)),
+    extendedKeyUsageCritical: present.get(EXTENSION.extendedKeyUsage) === true,
     subjectKeyId: toHex(values.get(EXTENSION.subjectKeyId), TAG.octetString),
     authorityKeyId: parseAuthorityKeyId(values.get(EXTENSION.authorityKeyId)),
     altNames: generalNames.flatMap((name) =>

@@ -1,28 +1,66 @@
 import {
+  PlatformError,
   sha256,
+  type PublisherDocument,
   type SignerIdentity,
   type Verdict,
   type X509PublisherDocument,
 } from '../model/index.ts'
+import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
+import { parseFulcio } from './sigstore/fulcio.ts'
 import type { Signer } from './signer.ts'
 
-/** What thresholds count (RULES §4): the key alone, or issuer, subject and key of a certificate. */
-export function identityOf(signer: Signer): SignerIdentity | undefined {
+/**
+ * What thresholds count (RULES §4): the key alone, issuer, subject and key of a certificate, or who an issuer vouched for.
+ * `by`: the kind of the publisher that identified the signer.
+ */
+export function identityOf(
+  signer: Signer,
+  by: PublisherDocument['kind'] | undefined,
+  cache: VerificationCache,
+): SignerIdentity | undefined {
   if (signer.kind === 'key') {
     if (signer.key === undefined) return undefined
     const { spkiSha256 } = signer.key
     return { id: `key:${spkiSha256}`, kind: 'key', spkiSha256, display: `key SHA256:${spkiSha256}` }
   }
   const { leaf, key } = signer
+  const keyless = by === undefined ? undefined : keylessIdentity(leaf, cache)
+  if (keyless !== undefined && by === 'oidc')
+    return {
+      id: keyless.id,
+      kind: 'oidc',
+      spkiSha256: key.spkiSha256,
+      display: `${keyless.name} (${keyless.issuer})`,
+      subject: keyless.name,
+      issuer: keyless.issuer,
+      certificateSha256: leaf.sha256,
+    }
   return {
-    id: `x509:${sha256(`${leaf.issuer}\0${leaf.subject}\0${key.spkiSha256}`)}`,
+    // one person with a new key each time is one signer, through whatever kind of publisher
+    id: keyless?.id ?? `x509:${sha256(`${leaf.issuer}\0${leaf.subject}\0${key.spkiSha256}`)}`,
     kind: 'x509',
     spkiSha256: key.spkiSha256,
     display: leaf.subjectText,
     subject: leaf.subjectText,
     issuer: leaf.issuerText,
     certificateSha256: leaf.sha256,
+  }
+}
+
+function keylessIdentity(
+  leaf: Certificate,
+  cache: VerificationCache,
+): { readonly id: string; readonly name: string; readonly issuer: string } | undefined {
+  try {
+    const { issuer, identity } = parseFulcio(leaf, cache)
+    if (issuer === undefined || identity === undefined) return undefined
+    const { type, value: name } = identity
+    return { id: `oidc:${sha256(`${issuer}\0${type}\0${name}`)}`, name, issuer }
+  } catch (error) {
+    if (error instanceof PlatformError) return undefined
+    throw error
   }
 }
 

@@ -32,6 +32,8 @@ export {
   publicKeyOf,
   type Certificate,
 } from './certificate.ts'
+/** A Sigstore TrustedRoot, strictly; throws INVALID_SEAL. */
+export { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 export { parsePublicKey, type PublicKey } from './public-key.ts'
 /** A path to a root by RFC 5280 §6, and what a certificate may be for. */
 export { findPath, isValidAt, type PathOptions, type PathResult } from './path.ts'
@@ -39,3 +41,9 @@ export type { PathRules } from './path-checks.ts'
 export { PURPOSES, type Purpose } from './purpose.ts'
 /** Whether one signature is by a key, with nothing left to choose; throws INVALID_SEAL for another kind of key. */
 export { verifySignature } from './signature.ts'
+/** What revocation lists and OCSP responses say of a path. */
+export { checkStatus, type StatusResult } from './certificate-status.ts'
+/** A revocation list in DER or PEM as documents hold it; throws INVALID_PARAMETER. */
+export { revocationListPem } from './x509-document.ts'
+/** One revocation list, strictly; throws INVALID_SEAL. */
+export { parseRevocationList, type RevocationList } from './revocation-list.ts'

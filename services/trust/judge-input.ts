@@ -1,6 +1,7 @@
 import type {
   ArtifactIdentity,
   ByteSource,
+  FetchedRevocationList,
   Revocation,
   SealInput,
   TrustedPublisher,
@@ -22,5 +23,7 @@ export interface JudgeInput {
   readonly unchecked?: readonly string[]
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
+  /** The lists of the URLs that publishers name, as far as they have been fetched. */
+  readonly revocationLists?: readonly FetchedRevocationList[]
   readonly atMs: number
 }

@@ -67,6 +67,7 @@ function parseForm(spki: Uint8Array): { kind: PublicKey['kind']; curve: CurveNam
   if (oid === OID.ed25519) {
     if (parameters !== undefined || octets.byteLength !== 32)
       throw malformed('public-key', 'the Ed25519 key has parameters or a wrong length')
+    checkEd25519(octets)
     return { kind: 'ed25519', curve: undefined }
   }
   if (oid === OID.rsaEncryption) {
@@ -85,6 +86,25 @@ function parseForm(spki: Uint8Array): { kind: PublicKey['kind']; curve: CurveNam
   if (octets.byteLength !== POINT_BYTES[curve] || octets[0] !== 4)
     throw malformed('public-key', 'the elliptic-curve key is not an uncompressed point')
   return { kind: 'ec', curve }
+}
+
+/** y of the points whose order divides 8; all that RFC 8032 §5.1 lets stand for them (Wycheproof, CCTV). */
+const ED25519_PRIME = 2n ** 255n - 19n
+const SMALL_ORDER: ReadonlySet<bigint> = new Set([
+  0n,
+  1n,
+  ED25519_PRIME - 1n,
+  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n,
+  0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
+])
+
+/** A key of small order verifies signatures that nobody made; one in a second encoding has two fingerprints. */
+function checkEd25519(octets: Uint8Array): void {
+  const number = BigInt(`0x${Buffer.from(octets).reverse().toString('hex')}`)
+  const y = BigInt.asUintN(255, number)
+  if (y >= ED25519_PRIME)
+    throw malformed('public-key', 'the Ed25519 key is not in its one encoding')
+  if (SMALL_ORDER.has(y)) throw malformed('weak-key', 'the Ed25519 key is a point of small order')
 }
 
 function checkRsa(octets: Uint8Array): void {

@@ -8,11 +8,21 @@ import { encodePem, parsePem } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
 import { isSelfIssued, parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
 import { singleBlock } from './single-block.ts'
+import { OIDC_MEMBERS, parseOidc } from './oidc-document.ts'
 import { parseTimestampAuthorities } from './timestamp-authority-document.ts'
+import { parseWitnessMembers, WITNESS_MEMBERS } from './witness-document.ts'
 import { parsePublicKey } from './public-key.ts'
+import { parseX509Settings, X509_SETTINGS } from './x509-document.ts'
 
 const LIST_LIMIT = 32
-const COMMON = ['kind', 'forms', 'purposes', 'signatureValidityMs', 'timestampAuthorities']
+const COMMON = [
+  'kind',
+  'forms',
+  'purposes',
+  'signatureValidityMs',
+  'timestampAuthorities',
+  ...WITNESS_MEMBERS,
+]
 const FORMS: readonly string[] = ['statement', 'message', 'cms'] satisfies SealForm[]
 
 type Members = Readonly<Record<string, unknown>>
@@ -29,20 +39,24 @@ function refuse(message: string, cause?: unknown): PlatformError {
 export function parsePublisherDocument(value: unknown): PublisherDocument {
   const document = toMembers(value, 'the publisher')
   const kind = document['kind']
-  if (kind !== 'key' && kind !== 'x509')
-    throw kind === 'oidc' || kind === 'managed'
+  if (kind !== 'key' && kind !== 'x509' && kind !== 'oidc')
+    throw kind === 'managed'
       ? new PlatformError(
           'NOT_BUILT',
           `publishers of the kind \`${kind}\` are not built in this version`,
         )
-      : refuse('the kind of a publisher is `key` or `x509`')
+      : refuse('the kind of a publisher is `key`, `x509` or `oidc`')
   const common = parseCommon(document, kind)
+  if (kind === 'oidc') {
+    refuseUnknown(document, [...COMMON, ...OIDC_MEMBERS], 'the publisher')
+    return { kind, ...common, ...parseOidc(document) }
+  }
   return kind === 'key'
     ? { kind, ...common, ...parseKeys(document) }
     : { kind, ...common, ...parsePki(document) }
 }
 
-function parseCommon(document: Members, kind: 'key' | 'x509') {
+function parseCommon(document: Members, kind: PublisherDocument['kind']) {
   const { signatureValidityMs, timestampAuthorities } = document
   const purposes = toTexts(document['purposes'] ?? ['seal'], '`purposes`')
   if (!purposes.every((purpose) => /^(?:seal|vouch|attest:[\x21-\x7e]{1,500})$/.test(purpose)))
@@ -56,15 +70,16 @@ function parseCommon(document: Members, kind: 'key' | 'x509') {
     ...(timestampAuthorities !== undefined && {
       timestampAuthorities: parseTimestampAuthorities(timestampAuthorities),
     }),
+    ...parseWitnessMembers(document, kind),
   }
 }
 
-function parseForms(value: unknown, kind: 'key' | 'x509'): SealForm[] {
-  const forms = toTexts(value ?? [kind === 'key' ? 'statement' : 'cms'], '`forms`')
+function parseForms(value: unknown, kind: PublisherDocument['kind']): SealForm[] {
+  const forms = toTexts(value ?? [kind === 'x509' ? 'cms' : 'statement'], '`forms`')
   if (!forms.every(isForm)) throw refuse('`forms` holds `statement`, `message` or `cms`')
-  if (kind === 'key' && forms.includes('cms'))
+  if (kind !== 'x509' && forms.includes('cms'))
     throw refuse(
-      'a publisher of the kind `key` has no form `cms`: a CMS is signed by a certificate',
+      `a publisher of the kind \`${kind}\` has no form \`cms\`: a CMS is signed by a certificate of a PKI`,
     )
   return forms.filter(isForm)
 }
@@ -111,11 +126,17 @@ function toPublicKeyPem(pem: string): string {
 
 type Pki = Pick<
   Extract<PublisherDocument, { kind: 'x509' }>,
-  'rootsPem' | 'intermediatesPem' | 'subjects' | 'subjectAltNames'
+  | 'rootsPem'
+  | 'intermediatesPem'
+  | 'subjects'
+  | 'subjectAltNames'
+  | 'policies'
+  | 'profile'
+  | 'revocation'
 >
 
 function parsePki(document: Members): Pki {
-  const own = ['rootsPem', 'intermediatesPem', 'subjects', 'subjectAltNames']
+  const own = ['rootsPem', 'intermediatesPem', 'subjects', 'subjectAltNames', ...X509_SETTINGS]
   refuseUnknown(document, [...COMMON, ...own], 'the publisher')
   const { subjects, subjectAltNames, intermediatesPem } = document
   const toPem = (pem: string): string => toCertificatePem(pem)
@@ -131,6 +152,7 @@ function parsePki(document: Members): Pki {
         parseAltName(item),
       ),
     }),
+    ...parseX509Settings(document),
   }
 }
 

@@ -1,9 +1,18 @@
-import { PlatformError, sha256, type PublisherKey, type TrustedPublisher } from '../model/index.ts'
+import {
+  PlatformError,
+  sha256,
+  type OidcPublisherDocument,
+  type PublisherKey,
+  type TrustedPublisher,
+  type X509PublisherDocument,
+} from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
 import { toKnownAuthority, type KnownAuthority } from './known-authority.ts'
+import type { PathRules } from './path-checks.ts'
 import { certificateOfPem, singleBlock } from './single-block.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
+import { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 
 /** What a publisher document holds, parsed. */
 export type PublisherMaterial =
@@ -15,6 +24,12 @@ export type PublisherMaterial =
       readonly kind: 'x509'
       readonly anchors: readonly Certificate[]
       readonly intermediates: readonly Certificate[]
+      readonly rules: PathRules
+    }
+  | {
+      readonly kind: 'oidc'
+      readonly document: OidcPublisherDocument
+      readonly root: TrustedRoot
     }
 
 export interface KnownPublisher {
@@ -22,6 +37,8 @@ export interface KnownPublisher {
   readonly material: PublisherMaterial
   /** Whose timestamps give its seals a trusted time. */
   readonly authorities: readonly KnownAuthority[]
+  /** Whose logs' entries it believes. */
+  readonly trustedRoot: TrustedRoot | undefined
 }
 
 /**
@@ -34,10 +51,13 @@ export function toKnownPublishers(
 ): readonly KnownPublisher[] {
   return publishers.flatMap((publisher) => {
     try {
-      const authorities = (publisher.document.timestampAuthorities ?? []).map((authority) =>
-        toKnownAuthority(authority, cache),
-      )
-      return [{ publisher, material: toMaterial(publisher, cache), authorities }]
+      const { timestampAuthorities = [], trustedRoot: text } = publisher.document
+      const trustedRoot = text === undefined ? undefined : parseTrustedRoot(text, cache)
+      const authorities = [
+        ...timestampAuthorities.map((authority) => toKnownAuthority(authority, cache)),
+        ...(trustedRoot?.timestampAuthorities ?? []),
+      ]
+      return [{ publisher, material: toMaterial(publisher, cache), authorities, trustedRoot }]
     } catch (error) {
       if (error instanceof PlatformError) return []
       throw error
@@ -51,10 +71,20 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
       kind: 'key',
       keys: document.keys.map((window) => ({ key: keyOfPem(window.publicKeyPem, cache), window })),
     }
+  if (document.kind === 'oidc')
+    return { kind: 'oidc', document, root: parseTrustedRoot(document.trustedRoot, cache) }
   return {
     kind: 'x509',
     anchors: document.rootsPem.map((pem) => certificateOfPem(pem, cache)),
     intermediates: document.intermediatesPem.map((pem) => certificateOfPem(pem, cache)),
+    rules: rulesOf(document),
+  }
+}
+
+function rulesOf({ policies, profile }: X509PublisherDocument): PathRules {
+  return {
+    ...(profile !== undefined && { profile }),
+    ...(policies !== undefined && { policies: { acceptable: policies, requireExplicit: true } }),
   }
 }
 

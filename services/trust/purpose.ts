@@ -62,12 +62,12 @@ function refuseCodeSigner(leaf: Certificate, pinned: boolean): PathRefusal | und
 
 /** RFC 3161 §2.3: this usage alone, and critical. */
 function refuseTimestamper(leaf: Certificate): PathRefusal | undefined {
-  const { keyUsage, extendedKeyUsage: usages, present } = leaf.extensions
+  const { keyUsage, extendedKeyUsage: usages, extendedKeyUsageCritical: critical } = leaf.extensions
   if (keyUsage !== undefined && (keyUsage.bits === 0 || (keyUsage.bits & NOT_SIGNING_BITS) !== 0))
     return refuseKeyUsage(leaf, 'is for other things than signatures')
   if (usages?.length !== 1 || usages[0] !== TIME_STAMPING)
     return refuseUsage(leaf, 'is not timeStamping alone')
-  return present.get('2.5.29.37') === true ? undefined : refuseUsage(leaf, 'is not critical')
+  return critical ? undefined : refuseUsage(leaf, 'is not critical')
 }
 
 /** Where the leaf names usages, this one is among them (RFC 5280 §4.2.1.12). */

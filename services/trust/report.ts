@@ -74,7 +74,7 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
   const stranger = best === undefined ? weighStranger(evidence, candidates, context) : undefined
   const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]
   const { seal, form, statement, signer, digest, unchecked } = evidence
-  const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined, context.cache)
+  const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined, context)
   const trusted = best !== undefined && findings.every(({ status }) => status === 'passed')
   return {
     report: {
@@ -83,13 +83,15 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
       form,
       place: seal.place,
       outcome: trusted ? 'trusted' : 'untrusted',
-      signer: identityOf(signer),
+      signer: identityOf(signer, best?.known.publisher.document.kind, context.cache),
       publisher: best === undefined ? undefined : toMatch(best.known.publisher),
       trustedTimesMs: witnessed.times.map(({ atMs }) => atMs),
+      ...(witnessed.times.length > 0 && { times: witnessed.times }),
+      ...(witnessed.entries.length > 0 && { logs: witnessed.entries }),
       expiresAtMs: best?.expiresAtMs,
       counter: (statement?.kind === 'seal' ? statement.predicate.counter : undefined) ?? '0',
       findings,
-      unchecked: [...unchecked, ...witnessed.unchecked],
+      unchecked: [...unchecked, ...witnessed.unchecked, ...(best?.unchecked ?? [])],
     },
     changesAtMs: identified.flatMap(({ changesAtMs }) => changesAtMs),
   }
@@ -125,7 +127,9 @@ function weighStranger(
 ): { readonly findings: readonly SealFinding[] } {
   const { signer } = evidence
   const kind = signer.kind
-  const rivals = candidates.filter(({ known }) => known.publisher.document.kind === kind)
+  const rivals = candidates.filter(
+    ({ known }) => (known.publisher.document.kind === 'key') === (kind === 'key'),
+  )
   const nearest = rivals.find(({ known }) => known.publisher.allowed) ?? rivals[0]
   const refusal = candidates.flatMap((one) => (one.kind === 'other' && one.refusal) || [])
   const farthest = refusal.find(({ reason }) => reason !== 'unknown-issuer') ?? refusal[0]

@@ -15,6 +15,14 @@ export interface RevocationResult {
   readonly changesAtMs: readonly number[]
 }
 
+export interface RevocationFacts {
+  readonly publisher: TrustedPublisher | undefined
+  readonly path: readonly Certificate[]
+  readonly revocations: readonly Revocation[]
+  readonly trustedTimesMs: readonly number[]
+  readonly atMs: number
+}
+
 /** Everything about a seal that may be revoked: texts by kind of target. */
 interface Targets {
   readonly publisher: readonly string[]
@@ -30,13 +38,7 @@ interface Targets {
  */
 export function checkRevocation(
   evidence: Evidence,
-  facts: {
-    readonly publisher: TrustedPublisher | undefined
-    readonly path: readonly Certificate[]
-    readonly revocations: readonly Revocation[]
-    readonly trustedTimesMs: readonly number[]
-    readonly atMs: number
-  },
+  facts: RevocationFacts,
   cache: VerificationCache,
 ): RevocationResult {
   const { publisher, revocations, trustedTimesMs, atMs } = facts

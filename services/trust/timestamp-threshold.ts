@@ -10,7 +10,7 @@ export function checkTimestampThreshold(
   { document, name }: TrustedPublisher,
   times: readonly TrustedTime[],
 ): SealFinding[] {
-  const wanted = document.thresholds?.timestamps ?? 0
+  const wanted = document.thresholds?.timestamps ?? (document.kind === 'oidc' ? 1 : 0)
   const got = new Set(times.map(({ authority }) => authority)).size
   if (got >= wanted) return []
   const expected = `trusted times of ${wanted} different authorities of \`${name}\``

@@ -4,7 +4,7 @@ import type { VerificationCache } from './cache.ts'
 import type { Evidence } from './evidence.ts'
 import type { KnownAuthority } from './known-authority.ts'
 import { verifyTimestamp } from './timestamp.ts'
-import type { Witnessed } from './witnessed.ts'
+import type { TrustedTime } from './witnessed.ts'
 
 /**
  * The trusted times that a seal's timestamps give to whoever knows these authorities. Without any, nothing in them is
@@ -15,7 +15,7 @@ export function findTimestamps(
   { timestamps, signature, seal }: Pick<Evidence, 'timestamps' | 'signature' | 'seal'>,
   authorities: readonly KnownAuthority[],
   cache: VerificationCache,
-): Pick<Witnessed, 'times' | 'unchecked'> {
+): { readonly times: readonly TrustedTime[]; readonly unchecked: readonly string[] } {
   if (timestamps.length === 0) return { times: [], unchecked: [] }
   if (authorities.length === 0)
     return {

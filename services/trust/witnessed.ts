@@ -1,3 +1,5 @@
+import type { SealLogEntry } from '../model/index.ts'
+
 /** An instant at which the signature existed, by somebody the publisher believes. */
 export interface TrustedTime {
   readonly atMs: number
@@ -11,6 +13,7 @@ export interface Witnessed {
   readonly times: readonly TrustedTime[]
   /** Ids of the logs in which the signature verifiably stands. */
   readonly logs: readonly string[]
+  readonly entries: readonly SealLogEntry[]
   /** Present, and nobody's whom the publisher knows: named, and no time (RULES §3). */
   readonly unchecked: readonly string[]
 }

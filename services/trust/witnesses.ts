@@ -1,6 +1,7 @@
-import type { VerificationCache } from './cache.ts'
 import type { Evidence } from './evidence.ts'
 import type { KnownPublisher } from './publisher-material.ts'
+import type { EvidenceContext } from './signer.ts'
+import { findLogEntries } from './sigstore/log-witness.ts'
 import { findTimestamps } from './timestamp-witness.ts'
 import type { Witnessed } from './witnessed.ts'
 
@@ -13,15 +14,23 @@ export type { TrustedTime, Witnessed } from './witnessed.ts'
 export function findWitnesses(
   evidence: Evidence,
   known: KnownPublisher | undefined,
-  cache: VerificationCache,
+  { input, cache }: EvidenceContext,
 ): Witnessed {
-  const { logEntries } = evidence
   const stamped = findTimestamps(evidence, known?.authorities ?? [], cache)
-  const unchecked = [
-    ...stamped.unchecked,
-    ...(logEntries.length > 0
-      ? [`${logEntries.length} transparency-log entries: no publisher has a log key`]
-      : []),
-  ]
-  return { times: stamped.times, logs: [], unchecked }
+  const stampedMs = stamped.times.map(({ atMs }) => atMs)
+  const logged = findLogEntries(evidence.logEntries, evidence.logged, {
+    root: known?.trustedRoot,
+    timesMs: stampedMs.length > 0 ? stampedMs : [input.atMs],
+    cache,
+  })
+  const { entries } = logged
+  const integrated = entries.flatMap(({ integratedTimeMs: atMs, logId }) =>
+    atMs === undefined ? [] : [{ atMs, source: 'rekor-v1' as const, authority: logId }],
+  )
+  return {
+    times: [...stamped.times, ...integrated],
+    logs: [...new Set(entries.map(({ logId }) => logId))],
+    entries,
+    unchecked: [...stamped.unchecked, ...logged.unchecked],
+  }
 }

@@ -166,7 +166,9 @@ function encodeExtension({ oid, critical, value }: Extension): Uint8Array {
   return sequence(objectIdentifier(oid), ...flag, octetString(value))
 }
 
+/** Without a common name: the empty name, as Fulcio's certificates have it. */
 function toName(common: string): Uint8Array {
+  if (common === '') return sequence()
   const value = sequence(
     objectIdentifier('2.5.4.3'),
     encodeDer(TAG.utf8String, Buffer.from(common)),

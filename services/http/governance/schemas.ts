@@ -112,7 +112,7 @@ export const NewSeals = Type.Object(
 export const PublisherAnswer = Type.Object({
   id: Type.String(),
   name: PublisherName,
-  kind: Type.Union([Type.Literal('key'), Type.Literal('x509')]),
+  kind: Type.Union(['key', 'x509', 'oidc', 'managed'].map((kind) => Type.Literal(kind))),
   createdAt: InstantText,
   revokedFrom: Type.Union([InstantText, Type.Null()]),
   versions: Type.Array(

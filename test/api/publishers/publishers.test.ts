@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { startTestApp } from '../../support/app.ts'
 import { governance } from '../../support/governance.ts'
 import { keyPair } from '../../support/publisher-keys.ts'
+import { IDENTITY, ISSUER, TestSigstore } from '../../support/sigstore.ts'
 import { decisions, stored } from '../../support/stored.ts'
 
 const app = await startTestApp()
@@ -179,5 +180,30 @@ describe('versions', () => {
 
     expect(status).toBe(404)
     expect(body.error.code).toBe('RESOURCE_NOT_FOUND')
+  })
+})
+
+describe('keyless publishers', () => {
+  const sigstore = new TestSigstore()
+  const document = {
+    kind: 'oidc',
+    trustedRoot: sigstore.trustedRoot(),
+    issuer: ISSUER,
+    identity: { type: 'uri', value: IDENTITY },
+  }
+
+  it('are kept with their trusted root, and answered as they were given', async () => {
+    const { status, body } = await post<Publisher>('/publishers', { name: 'keyless', document })
+
+    expect(status).toBe(201)
+    expect(body).toMatchObject({ kind: 'oidc', versions: [{ document }] })
+  })
+
+  it('are refused with a glob that leaves the owner open, and nothing is stored', async () => {
+    const open = { ...document, identity: { type: 'uri', value: 'https://github.com/*/app' } }
+    const { status, body } = await post<Refusal>('/publishers', { name: 'open', document: open })
+
+    expect(status).toBe(400)
+    expect(body.error.message).toContain('host and owner')
   })
 })

@@ -52,7 +52,7 @@ test.each<[string, unknown, string]>([
   ['not JSON', '{', 'json'],
   [
     'another media type',
-    bundle({ mediaType: 'application/vnd.dev.sigstore.bundle+json;version=0.2' }),
+    bundle({ mediaType: 'application/vnd.dev.sigstore.bundle+json;version=0.4' }),
     'media-type',
   ],
   ['an unknown member', bundle({ note: '' }), 'unknown-member'],
@@ -65,10 +65,8 @@ test.each<[string, unknown, string]>([
   ],
   ['no signer', bundle({ verificationMaterial: {} }), 'json-shape'],
   [
-    'a chain of one',
-    bundle({
-      verificationMaterial: { x509CertificateChain: { certificates: [{ rawBytes: 'MAA=' }] } },
-    }),
+    'a chain of none',
+    bundle({ verificationMaterial: { x509CertificateChain: { certificates: [] } } }),
     'certificate-chain',
   ],
   ['no signature', bundle({ dsseEnvelope: { ...envelope, signatures: [] } }), 'signature-count'],
@@ -102,7 +100,7 @@ test.each<[string, unknown, string]>([
     'another digest algorithm',
     bundle({
       dsseEnvelope: undefined,
-      messageSignature: { ...message, messageDigest: { algorithm: 'SHA2_512', digest: 'AAAA' } },
+      messageSignature: { ...message, messageDigest: { algorithm: 'SHA2_224', digest: 'AAAA' } },
     }),
     'unknown-algorithm',
   ],
@@ -166,4 +164,81 @@ test('encodes what is signed as DSSE specifies', () => {
   expect(Buffer.from(encoded).toString('utf8')).toBe(
     'DSSEv1 29 http://example.com/HelloWorld 11 hello world',
   )
+})
+
+const proof = {
+  logIndex: '1',
+  treeSize: '2',
+  rootHash: 'AAAA',
+  hashes: ['AAAA'],
+  checkpoint: { envelope: 'x' },
+}
+const entry = {
+  logIndex: '1',
+  logId: { keyId: 'AAAA' },
+  kindVersion: { kind: 'dsse', version: '0.0.1' },
+  integratedTime: '1',
+  canonicalizedBody: 'e30=',
+}
+const promise = { signedEntryTimestamp: 'AAAA' }
+
+function versioned(version: string, entries: readonly unknown[], change: Members = {}): Members {
+  return bundle({
+    mediaType: `application/vnd.dev.sigstore.bundle+json;version=${version}`,
+    verificationMaterial: {
+      x509CertificateChain: { certificates: [{ rawBytes: 'MAA=' }] },
+      tlogEntries: entries,
+    },
+    ...change,
+  })
+}
+
+test.each<[string, Members]>([
+  ['v0.1 with a promise alone', versioned('0.1', [{ ...entry, inclusionPromise: promise }])],
+  [
+    'v0.1 with a proof without checkpoint',
+    versioned('0.1', [
+      {
+        ...entry,
+        inclusionPromise: promise,
+        inclusionProof: { ...proof, checkpoint: undefined },
+      },
+    ]),
+  ],
+  ['v0.2 with a proof', versioned('0.2', [{ ...entry, inclusionProof: proof }])],
+  [
+    'v0.3 with members that are null',
+    versioned('0.3', [{ ...entry, inclusionPromise: null, inclusionProof: proof }]),
+  ],
+  [
+    'a message digest of SHA-384',
+    versioned('0.3', [], {
+      dsseEnvelope: undefined,
+      messageSignature: { ...message, messageDigest: { algorithm: 'SHA2_384', digest: 'AAAA' } },
+    }),
+  ],
+])('reads %s beside a zip, and refuses it in a block', (_title, value) => {
+  expect(decode(value, 'detached').format).toBe('bundle')
+  expect(() => decode(value, 'block')).toThrow()
+})
+
+test.each<[string, Members]>([
+  ['v0.1 without a promise', versioned('0.1', [{ ...entry, inclusionProof: proof }])],
+  ['v0.2 without a proof', versioned('0.2', [{ ...entry, inclusionPromise: promise }])],
+  ['v0.3 without a proof', versioned('0.3', [entry])],
+  [
+    'v0.2 with a proof without checkpoint',
+    versioned('0.2', [{ ...entry, inclusionProof: { ...proof, checkpoint: undefined } }]),
+  ],
+])('refuses %s', (_title, value) => {
+  expect(() => decode(value, 'detached')).toThrow()
+})
+
+test('writes a bundle of v0.1 back as v0.3', () => {
+  const old = decode(
+    versioned('0.1', [{ ...entry, inclusionPromise: promise, inclusionProof: proof }]),
+    'detached',
+  )
+
+  expect(decodeBundle(encodeBundle(old), 'block')).toEqual(old)
 })

@@ -227,7 +227,7 @@ test('takes an attestation with several subjects if this artifact is among them'
   const subject = [{ digest: { sha256: 'b'.repeat(64) } }, { digest: { sha256: zip.sha256 } }]
   const about = bundleOf(
     key,
-    statementOf({ predicateType: 'x', subject, _type: 'https://in-toto.io/Statement/v0.1' }),
+    statementOf({ predicateType: 'urn:x:y', subject, _type: 'https://in-toto.io/Statement/v0.1' }),
   )
 
   expect(judgeZip(zip, [team], { seals: [about] }).kind).toBe('untrusted')
@@ -474,6 +474,7 @@ test('names timestamps and log entries as unchecked and takes no time from them'
       canonicalizedBody: 'e30=',
       integratedTime: '1',
       kindVersion: { kind: 'dsse', version: '0.0.1' },
+      inclusionProof: { rootHash: 'AAAA', checkpoint: { envelope: 'x' } },
     },
   ]
   const seal: SealInput = {

@@ -76,7 +76,7 @@ test.each<[string, unknown]>([
   )
 })
 
-test.each(['oidc', 'managed'])('says that %s publishers are not built', (kind) => {
+test.each(['managed'])('says that %s publishers are not built', (kind) => {
   expect(() => parsePublisherDocument({ kind })).toThrow(
     expect.objectContaining({ code: 'NOT_BUILT' }) as PlatformError,
   )

@@ -37,6 +37,8 @@ export function judgeCms(input: {
   readonly cms: Uint8Array
   readonly rootsPem: readonly string[]
   readonly intermediatesPem?: readonly string[]
+  /** One of them must cover the signer, where there are any. */
+  readonly listsPem?: readonly string[]
   readonly atMs: number
 }): Verdict {
   const digest = sha256(input.payload)
@@ -55,16 +57,21 @@ export function judgeCms(input: {
     name: 'vector',
     account: '000000000000',
     seals: [{ format: 'cms', place: 'detached', bytes: input.cms }],
-    publishers: publishersOf(input.rootsPem, input.intermediatesPem ?? []),
+    publishers: publishersOf(input),
     revocations: [],
     atMs: input.atMs,
   })
 }
 
-function publishersOf(
-  rootsPem: readonly string[],
-  intermediatesPem: readonly string[],
-): TrustedPublisher[] {
+function publishersOf({
+  rootsPem,
+  intermediatesPem = [],
+  listsPem = [],
+}: Pick<
+  Parameters<typeof judgeCms>[0],
+  'rootsPem' | 'intermediatesPem' | 'listsPem'
+>): TrustedPublisher[] {
+  const lists = listsPem.map((pem) => ({ pem }))
   if (rootsPem.length === 0) return []
   const publisher: TrustedPublisher = {
     id: 'pub-vector',
@@ -73,7 +80,12 @@ function publishersOf(
     arn: 'arn:aws:signer:us-east-1:000000000000:/signing-profiles/vector/AAAAAAAAAA',
     status: 'Active',
     createdAtMs: 0,
-    document: parsePublisherDocument({ kind: 'x509', rootsPem, intermediatesPem }),
+    document: parsePublisherDocument({
+      kind: 'x509',
+      rootsPem,
+      intermediatesPem,
+      ...(lists.length > 0 && { revocation: { lists } }),
+    }),
     allowed: true,
   }
   return [publisher]
@@ -83,6 +95,10 @@ function certificatesOf(pem: string | null): string[] {
   return pem?.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
 }
 
+function listsOf(pem: string | null): string[] {
+  return pem?.match(/-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g) ?? []
+}
+
 function runOwn(root: string): CorpusResult {
   const path = join(root, 'cms/own/cms_own.json')
   const rows = JSON.parse(readFileSync(path, 'utf8')) as readonly OwnRow[]
@@ -90,15 +106,12 @@ function runOwn(root: string): CorpusResult {
   let right = 0
   let notApplicable = 0
   for (const row of rows) {
-    if (row.crl_pem !== null) {
-      notApplicable += 1
-      continue
-    }
     const verdict = judgeCms({
       payload: Buffer.from(row.payload_b64, 'base64'),
       cms: Buffer.from(row.cms_b64, 'base64'),
       rootsPem: certificatesOf(row.trusted_pem),
       intermediatesPem: certificatesOf(row.untrusted_pem),
+      listsPem: listsOf(row.crl_pem),
       atMs: Date.parse(row.verification_time),
     })
     const expected = row.expect === 'policy' ? undefined : row.expect === 'valid'

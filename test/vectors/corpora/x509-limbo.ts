@@ -42,6 +42,7 @@ export function runCase(row: LimboCase) {
     intermediates: row.untrusted_intermediates.map(toDer),
     anchors: row.trusted_certs.map(toDer),
     atMs: row.validation_time === null ? Date.now() : Date.parse(row.validation_time),
+    lists: row.crls.map(toDer),
     rules: {
       purpose: purposeOf(row),
       profile: 'rfc5280',

@@ -1,6 +1,7 @@
 import { PlatformError } from '../../../services/model/index.ts'
-import { parsePem } from '../../../services/seal/index.ts'
+import { encodePem, parsePem } from '../../../services/seal/index.ts'
 import {
+  checkStatus,
   findPath,
   isValidAt,
   parseCertificate,
@@ -23,6 +24,8 @@ export interface PathCase {
   readonly anchors: readonly Uint8Array[]
   readonly atMs: number
   readonly rules: PathRules
+  /** DER; a list must cover the leaf where there is one. */
+  readonly lists?: readonly Uint8Array[]
 }
 
 export const ACCEPTED: PathOutcome = { accepted: true, reason: '', got: 'a path' }
@@ -53,16 +56,49 @@ export function findPathOf(input: PathCase, cache = new VerificationCache()) {
       reason === 'unknown-issuer' && fault !== undefined ? fault : { accepted: false, reason, got }
     return { outcome, path: undefined, intermediates, anchors }
   }
-  const old = result.certificates.find((one) => !isValidAt(one, input.atMs))
   const outcome =
-    old === undefined
-      ? ACCEPTED
-      : {
-          accepted: false,
-          reason: 'certificate-time',
-          got: `\`${old.subjectText}\` is out of its time`,
-        }
+    outOfTime(result.certificates, input.atMs) ??
+    revoked(input, result.certificates, { intermediates, anchors }, cache) ??
+    ACCEPTED
   return { outcome, path: result.certificates, intermediates, anchors }
+}
+
+function outOfTime(path: readonly Certificate[], atMs: number): PathOutcome | undefined {
+  const old = path.find((one) => !isValidAt(one, atMs))
+  if (old === undefined) return undefined
+  const got = `\`${old.subjectText}\` is out of its time`
+  return { accepted: false, reason: 'certificate-time', got }
+}
+
+function revoked(
+  { lists = [], atMs }: PathCase,
+  path: readonly Certificate[],
+  { intermediates, anchors }: Record<'intermediates' | 'anchors', readonly Certificate[]>,
+  cache: VerificationCache,
+): PathOutcome | undefined {
+  if (lists.length === 0) return undefined
+  const document = {
+    kind: 'x509' as const,
+    forms: [],
+    purposes: [],
+    rootsPem: anchors.map(({ der }) => encodePem('CERTIFICATE', der)),
+    intermediatesPem: [],
+    revocation: {
+      lists: lists.map((der) => ({ pem: encodePem('X509 CRL', der) })),
+      onFailure: 'closed' as const,
+    },
+  }
+  const facts = {
+    path,
+    document,
+    fetched: [],
+    staples: [],
+    intermediates,
+    trustedTimesMs: [],
+    atMs,
+  }
+  const [finding] = checkStatus(facts, cache).findings
+  return finding && { accepted: false, reason: finding.reason ?? '', got: finding.got }
 }
 
 /** The typed refusal that an error is; anything else is a crash and goes on. */

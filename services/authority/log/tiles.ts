@@ -1,0 +1,73 @@
+import type { Reader } from '../../store/index.ts'
+import { readBodies, readNodes } from './rows.ts'
+
+/** C2SP tlog-tiles: hashes of a full tile, and entries of a full bundle. */
+const TILE_WIDTH = 256
+const TILE_HEIGHT = 8
+/** Levels of tiles that a tree of 2^53 leaves can have. */
+const TILE_LEVELS_LIMIT = 7
+
+export interface TilePlace {
+  readonly level: number
+  readonly index: number
+  readonly width: number
+}
+
+/** `<L>/<N>[.p/<W>]` with N in groups of three digits (`x001/234`), in its one form; undefined for anything else. */
+export function parseTilePath(path: string): TilePlace | 'not-a-tile' | EntriesPlace {
+  const match = /^(entries|[0-9]{1,2})\/((?:x[0-9]{3}\/){0,5}[0-9]{3})(?:\.p\/([0-9]{1,3}))?$/.exec(
+    path,
+  )
+  const [, kind = '', groups = '', partial] = match ?? []
+  const index = Number(groups.replaceAll(/[x/]/g, ''))
+  const width = partial === undefined ? TILE_WIDTH : Number(partial)
+  const sound =
+    match !== null &&
+    formatIndex(index) === groups &&
+    width >= 1 &&
+    (partial === undefined || (String(width) === partial && width < TILE_WIDTH))
+  if (!sound) return 'not-a-tile'
+  if (kind === 'entries') return { entries: true, index, width }
+  const level = Number(kind)
+  if (String(level) !== kind || level >= TILE_LEVELS_LIMIT) return 'not-a-tile'
+  return { level, index, width }
+}
+
+export interface EntriesPlace {
+  readonly entries: true
+  readonly index: number
+  readonly width: number
+}
+
+/** Groups of three digits, all but the last behind an x. */
+function formatIndex(index: number): string {
+  const digits = String(index)
+  const padded = digits.padStart(Math.ceil(digits.length / 3) * 3, '0')
+  const groups = padded.match(/.{3}/g) ?? []
+  return groups.map((group, at) => (at === groups.length - 1 ? group : `x${group}`)).join('/')
+}
+
+/** The bytes of a tile that lies within the signed tree; undefined where it does not. */
+export async function readTile(
+  reader: Reader,
+  place: TilePlace | EntriesPlace,
+  size: number,
+): Promise<Buffer | undefined> {
+  const first = place.index * TILE_WIDTH
+  if ('entries' in place) {
+    if (first + place.width > size) return undefined
+    const bodies = await readBodies(reader, first, place.width)
+    return bodies && Buffer.concat(bodies.map(lengthPrefixed))
+  }
+  const level = place.level * TILE_HEIGHT
+  if ((first + place.width) * 2 ** level > size) return undefined
+  const hashes = await readNodes(reader, { level, first, count: place.width })
+  return hashes && Buffer.concat(hashes.map((hash) => Buffer.from(hash, 'hex')))
+}
+
+function lengthPrefixed(body: string): Buffer {
+  const bytes = Buffer.from(body)
+  const length = Buffer.alloc(2)
+  length.writeUInt16BE(bytes.length)
+  return Buffer.concat([length, bytes])
+}

@@ -1,0 +1,15 @@
+/**
+ * The only outgoing HTTP of the service: documents of URLs that an operator configured, fetched under RULES §11, and
+ * kept. What they mean is for others to say.
+ */
+
+/** Which addresses may be connected to; throws CONFIGURATION for a list that cannot be read. */
+export { addressRules, type AddressRules } from './addresses.ts'
+/** One document; throws UNAVAILABLE. */
+export { fetchDocument, type FetchRequest } from './fetch.ts'
+/** The revocation lists that were fetched, the newest of each URL. */
+export {
+  putRevocationList,
+  storedRevocationLists,
+  type StoredRevocationList,
+} from './revocation-lists.ts'

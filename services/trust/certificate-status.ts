@@ -1,0 +1,161 @@
+import {
+  toIsoTime,
+  type FetchedRevocationList,
+  type SealFinding,
+  type X509PublisherDocument,
+} from '../model/index.ts'
+import type { VerificationCache } from './cache.ts'
+import type { Certificate } from './certificate.ts'
+import { failed } from './findings.ts'
+import { lookUp, readLists, type KnownLists, type Lookup } from './list-lookup.ts'
+import { findSingleResponses, parseStaples } from './ocsp-check.ts'
+import type { OcspResponse } from './ocsp-response.ts'
+
+export interface StatusResult {
+  /** What is revoked, or not known where that counts as refused. */
+  readonly findings: readonly SealFinding[]
+  readonly unchecked: readonly string[]
+  readonly changesAtMs: readonly number[]
+}
+
+interface StatusFacts {
+  readonly path: readonly Certificate[]
+  readonly document: X509PublisherDocument
+  readonly fetched: readonly FetchedRevocationList[]
+  /** OCSP responses beside the seal. */
+  readonly staples: readonly Uint8Array[]
+  readonly intermediates: readonly Certificate[]
+  readonly trustedTimesMs: readonly number[]
+  readonly atMs: number
+}
+
+interface Context extends StatusFacts {
+  readonly known: KnownLists
+  readonly responses: readonly OcspResponse[]
+  readonly cache: VerificationCache
+}
+
+interface Status {
+  readonly revokedFromMs: number | undefined
+  readonly revokedBy: string
+  readonly untilMs: number | undefined
+  readonly faults: Lookup['faults']
+  readonly remarks: readonly string[]
+}
+
+/**
+ * What lists and responses say of the certificates of a path, as of now. The leaf must be covered where the publisher
+ * has lists; what stands above it is looked up wherever a list of its issuer is here. A revocation counts unless every
+ * trusted time of the signature lies before it (RULES §4).
+ */
+export function checkStatus(facts: StatusFacts, cache: VerificationCache): StatusResult {
+  const { document, path } = facts
+  const settings = document.revocation
+  const staples = parseStaples(facts.staples)
+  const none = { lists: [], faults: [] }
+  const known = settings === undefined ? none : readLists(settings, facts.fetched, cache)
+  const context = { ...facts, known, responses: staples.responses, cache }
+  const findings: SealFinding[] = []
+  const unchecked: string[] = [...staples.faults]
+  const changesAtMs: number[] = []
+  for (const [i, certificate] of path.slice(0, -1).entries()) {
+    const status = statusOf(certificate, path[i + 1] ?? certificate, context)
+    if (status.revokedFromMs !== undefined && !isBefore(facts, status.revokedFromMs)) {
+      changesAtMs.push(status.revokedFromMs - 1)
+      if (status.revokedFromMs <= facts.atMs) findings.push(revokedFinding(certificate, status))
+    }
+    if (settings === undefined) continue
+    unchecked.push(...status.remarks)
+    if (status.untilMs !== undefined) changesAtMs.push(status.untilMs)
+    else {
+      const fault = faultOf(certificate, status, i === 0, known)
+      if (fault.counts && settings.onFailure === 'closed') findings.push(unknownFinding(fault))
+      else unchecked.push(`revocation of \`${certificate.subjectText}\`: ${fault.got}`)
+    }
+  }
+  return { findings, unchecked, changesAtMs }
+}
+
+function isBefore({ trustedTimesMs }: StatusFacts, effectiveAtMs: number): boolean {
+  return (
+    trustedTimesMs.length > 0 && trustedTimesMs.every((signedAtMs) => signedAtMs < effectiveAtMs)
+  )
+}
+
+function statusOf(certificate: Certificate, issuer: Certificate, context: Context): Status {
+  const { atMs, cache, known, document, path, intermediates } = context
+  const maxAgeMs = document.revocation?.maxAgeMs
+  const looked = lookUp(certificate, issuer, {
+    lists: known.lists,
+    maxAgeMs,
+    atMs,
+    anchor: path.at(-1) ?? issuer,
+    intermediates,
+    cache,
+  })
+  const said = findSingleResponses(certificate, issuer, context.responses, { atMs, cache })
+  const revokedAt = said.flatMap(({ revokedAtMs }) =>
+    revokedAtMs === undefined ? [] : [revokedAtMs],
+  )
+  const good = said.flatMap(({ status, thisUpdateMs, nextUpdateMs }) => {
+    const endMs = Math.min(nextUpdateMs ?? -Infinity, thisUpdateMs + (maxAgeMs ?? Infinity))
+    return status === 'good' && thisUpdateMs <= atMs && atMs <= endMs ? [endMs] : []
+  })
+  const byList = looked.revoked?.effectiveAtMs ?? Infinity
+  const fromMs = Math.min(byList, ...revokedAt)
+  const ends = [...good, ...(looked.untilMs === undefined ? [] : [looked.untilMs])]
+  return {
+    revokedFromMs: fromMs === Infinity ? undefined : fromMs,
+    revokedBy:
+      fromMs === byList
+        ? `the list of its issuer (${looked.revoked?.reason ?? ''})`
+        : 'an OCSP response beside the seal',
+    untilMs: ends.length === 0 ? undefined : Math.max(...ends),
+    faults: looked.faults,
+    remarks: looked.remarks,
+  }
+}
+
+interface Fault {
+  readonly reason: string
+  readonly got: string
+  /** Whether `closed` refuses for it. */
+  readonly counts: boolean
+}
+
+/** Of an authority of whose issuer no list is named nothing can be known; where one could not be had it might be that. */
+function faultOf(
+  certificate: Certificate,
+  { faults }: Status,
+  isLeaf: boolean,
+  known: KnownLists,
+): Fault {
+  const [own] = faults
+  if (own !== undefined) return { ...own, counts: true }
+  const [absent] = known.faults
+  if (absent !== undefined) return { ...absent, counts: true }
+  return {
+    reason: 'crl-missing',
+    got: `no list covers the certificates of \`${certificate.issuerText}\``,
+    counts: isLeaf,
+  }
+}
+
+function revokedFinding(
+  certificate: Certificate,
+  { revokedFromMs, revokedBy }: Status,
+): SealFinding {
+  return failed('revocation', 'certificate-revoked', {
+    expected: `the certificate \`${certificate.subjectText}\` not revoked by its issuer`,
+    got: `revoked from ${toIsoTime(revokedFromMs ?? 0)} by ${revokedBy}`,
+    fix: 'sign again with a certificate that is not revoked; a timestamp from before the revocation would have kept the seal good',
+  })
+}
+
+function unknownFinding({ reason, got }: Fault): SealFinding {
+  return failed('revocation', reason, {
+    expected: 'a current revocation list for the certificate of the signer',
+    got,
+    fix: "renew the list of the publisher, or set its revocation's `onFailure` to `open` in a new version",
+  })
+}

@@ -1,0 +1,89 @@
+import { toIsoTime, type Json, type SealLogEntry } from '../../model/index.ts'
+import type { VerificationCache } from '../cache.ts'
+import { wrongSeal } from '../findings.ts'
+import { checkBody, type Logged } from './log-body.ts'
+import { parseLogEntry, type LogEntry } from './log-entry.ts'
+import { checkInclusion, checkPromise } from './log-proof.ts'
+import { isWithin, type KnownLog, type TrustedRoot } from './trusted-root.ts'
+
+/** What the logs of one trusted root say of a seal. */
+export interface LogWitness {
+  readonly entries: readonly SealLogEntry[]
+  readonly unchecked: readonly string[]
+}
+
+/**
+ * Each entry of a log that the trusted root knows must hold in full; one of another log is named and says nothing.
+ * `timesMs`: instants at which a log that gives no time of its own must have been in its window.
+ * @throws PlatformError INVALID_SEAL
+ */
+export function findLogEntries(
+  values: readonly Json[],
+  logged: Logged,
+  facts: {
+    readonly root: TrustedRoot | undefined
+    readonly timesMs: readonly number[]
+    readonly cache: VerificationCache
+  },
+): LogWitness {
+  const entries: SealLogEntry[] = []
+  const unchecked: string[] = []
+  for (const value of values) {
+    const entry = facts.root === undefined ? undefined : parseLogEntry(value)
+    const log = entry === undefined ? undefined : findLog(entry, facts.root)
+    if (entry === undefined || log === undefined) {
+      unchecked.push(
+        entry === undefined
+          ? 'a transparency-log entry: no publisher has a log key'
+          : `a transparency-log entry of the unknown log ${entry.logId}`,
+      )
+    } else entries.push(checkEntry(entry, log, logged, facts))
+  }
+  return { entries, unchecked }
+}
+
+/** One log may stand there with several keys' windows; the one that fits is asked first. */
+function findLog(entry: LogEntry, root: TrustedRoot | undefined): KnownLog | undefined {
+  const logs = root?.logs.filter(({ id }) => id === entry.logId) ?? []
+  const atMs = (entry.integratedTime ?? 0) * 1_000
+  return logs.find(({ window }) => isWithin(window, atMs)) ?? logs[0]
+}
+
+function checkEntry(
+  entry: LogEntry,
+  log: KnownLog,
+  logged: Logged,
+  { timesMs, cache }: { readonly timesMs: readonly number[]; readonly cache: VerificationCache },
+): SealLogEntry {
+  const { proof, promise } = entry
+  const included = proof?.checkpoint !== undefined
+  const promised = promise !== undefined && entry.integratedTime !== undefined
+  if (!included && !promised)
+    throw wrongSeal('log-proof-missing', {
+      expected: `a proof or a promise of the log \`${log.baseUrl}\``,
+      got: 'the log entry has neither an inclusion proof with a checkpoint nor a promise',
+    })
+  checkBody(entry, logged)
+  if (proof !== undefined) checkInclusion(entry.body, proof, log, cache)
+  checkPromise(entry, log, cache)
+  const integratedTimeMs = promised ? (entry.integratedTime ?? 0) * 1_000 : undefined
+  checkWindow(log, integratedTimeMs === undefined ? timesMs : [integratedTimeMs])
+  return {
+    logId: log.id,
+    baseUrl: log.baseUrl,
+    index: entry.index,
+    kind: `${entry.kind} ${entry.version}`,
+    ...(integratedTimeMs !== undefined && { integratedTimeMs }),
+    proof: included ? (promised ? 'inclusion and promise' : 'inclusion') : 'promise',
+  }
+}
+
+function checkWindow({ window, baseUrl }: KnownLog, timesMs: readonly number[]): void {
+  const outside = timesMs.find((atMs) => !isWithin(window, atMs))
+  if (outside === undefined) return
+  const until = window.untilMs === undefined ? '' : ` to ${toIsoTime(window.untilMs)}`
+  throw wrongSeal('log-window', {
+    expected: `an entry made while the key of the log \`${baseUrl}\` was good: ${toIsoTime(window.fromMs)}${until}`,
+    got: `one of ${toIsoTime(outside)}`,
+  })
+}
