@@ -101,6 +101,7 @@ export default {
     only('fastify-at-the-edge', 'fastify|@fastify/[^/]+', 'services/(http|authority)/'),
     only('forge-opens-pkcs12-only', 'node-forge', 'cli/signing/'),
     only('sigstore-sign-in-cli-signing', '@sigstore/sign|@sigstore/bundle', 'cli/signing/'),
+    only('cedar-in-policy', '@cedar-policy/[^/]+', 'services/policy/'),
     only('sigstore-tuf-in-cli-signing', '@sigstore/tuf|tuf-js', 'cli/signing/'),
     only('pkcs11-in-cli-signing', 'pkcs11js', 'cli/signing/pkcs11/'),
     only('archiver-in-cli-packaging', 'archiver', 'cli/packaging/'),

@@ -82,6 +82,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/env.ts'),
   },
   {
+    name: 'policy',
+    summary: 'check policy sets against the schema, run their cases',
+    load: () => import('./commands/policy.ts'),
+  },
+  {
     name: 'access-key',
     summary: 'create, list and disable access keys',
     load: () => import('./commands/access-key.ts'),

@@ -33,6 +33,8 @@ import {
   type Log,
 } from './operations/index.ts'
 import { openRuntime } from './runtime/index.ts'
+import { policySetVersion } from './policy/index.ts'
+import { loadShippedPolicies } from './shipped-policies.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
@@ -119,12 +121,14 @@ async function buildDeps(
     }),
   )
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
+  refuseStrictWithoutGround(config, runtime.capability.isolation, masterKey.source)
+  const policies = loadShippedPolicies(config.policySet)
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
   const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
-    quotas: config.quotas, refusals: new RefusalBudget(clock),
+    quotas: config.quotas, refusals: new RefusalBudget(clock), policies,
   } // prettier-ignore
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
@@ -144,6 +148,25 @@ function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial
     'CONFIGURATION',
     `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${config.host}\``,
   )
+}
+
+/** RULES §8, §9: `strict-production` stands on a sandbox and on a master key that lies elsewhere, or does not start. */
+function refuseStrictWithoutGround(
+  config: Config,
+  isolation: 'full' | 'partial' | 'none',
+  masterKey: string,
+): void {
+  if (config.policySet !== 'strict-production') return
+  if (isolation === 'none')
+    throw new PlatformError(
+      'CONFIGURATION',
+      'the policy set `strict-production` wants functions isolated: `lacre doctor` says what is missing here',
+    )
+  if (masterKey === 'inside the data directory')
+    throw new PlatformError(
+      'CONFIGURATION',
+      'the policy set `strict-production` wants the master key outside the data directory: give --master-key-file',
+    )
 }
 
 /** Promise P1: prepared trees are hashed again at service start and on a schedule; what changed is no longer run. */
@@ -218,9 +241,16 @@ function masterKeyOf(config: Config): { file?: string; value?: string } {
 }
 
 /** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */
+function policyNotice({ policies }: Deps): string {
+  const version = policySetVersion(policies)
+  return policies.name === 'default'
+    ? `policy set: ${version} (unsigned code is admitted where no config is attached)`
+    : `policy set: ${version}`
+}
+
 function noticesOf(deps: Deps): string[] {
   const { isolation, driver, missing } = deps.runtime.capability
-  const notices = [`policy set: default (unsigned code is admitted where no config is attached)`]
+  const notices = [policyNotice(deps)]
   notices.push(
     isolation === 'full'
       ? `isolation: full (${driver})`

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { PlatformError, parsePlace, type Place } from './model/index.ts'
+import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
 export interface ServeOptions {
@@ -17,6 +18,7 @@ export interface ServeOptions {
   readonly masterKeyFile?: string
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
+  readonly policySet?: string
   readonly allowSource?: readonly string[]
 }
 
@@ -38,6 +40,8 @@ export interface Config {
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
+  /** Which shipped admission set the gate asks. */
+  readonly policySet: PolicySetName
   /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
   readonly allowedSources: readonly string[]
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
@@ -71,6 +75,11 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
+    policySet: oneOf(
+      'the policy set',
+      options.policySet ?? env['LACRE_POLICY_SET'] ?? 'default',
+      POLICY_SETS,
+    ),
     allowedSources: options.allowSource ?? [],
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',

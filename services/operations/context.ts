@@ -4,6 +4,7 @@ import type { JobRunner } from '../jobs/index.ts'
 import type { Keys } from '../keys/index.ts'
 import type { LiveSet } from '../live/index.ts'
 import type { Clock, Place, Principal, Random } from '../model/index.ts'
+import type { PolicyInForce } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Examiner } from './examine.ts'
@@ -45,6 +46,8 @@ export interface Deps {
   readonly metrics: Metrics
   readonly audit: AuditTrail
   readonly refusals: RefusalBudget
+  /** The admission set that the gate asks. */
+  readonly policies: PolicyInForce
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
   readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas

@@ -1,4 +1,4 @@
-import { POLICY_SET_VERSION } from '../policy/index.ts'
+import { policySetVersion } from '../policy/index.ts'
 import type { Deps } from './context.ts'
 
 /** Facts, told as they are (DESIGN §8: "reported truthfully"). */
@@ -74,7 +74,7 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       freezer: capability.freezer,
     },
     masterKey: { source: deps.keys.masterKey.source, id: deps.keys.masterKey.id },
-    policySet: POLICY_SET_VERSION,
+    policySet: policySetVersion(deps.policies),
     ...stored,
     uncleanShutdown: deps.store.uncleanShutdown,
   }

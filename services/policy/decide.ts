@@ -9,9 +9,8 @@ import {
   type SealFinding,
   type SubjectFacts,
 } from '../model/index.ts'
-
-/** The set in force until Cedar sets exist: AWS parity (RULES §4, "Under `default`, parity means one thing"). */
-export const POLICY_SET_VERSION = 'default@1'
+import { admissionChecks } from './admission-checks.ts'
+import { policySetVersion, type PolicyInForce } from './in-force.ts'
 
 /** RFC 8785 SHA-256 of the facts: what a decision is bound to. */
 export function factsDigest(facts: Facts): Decision['factsDigest'] {
@@ -21,12 +20,13 @@ export function factsDigest(facts: Facts): Decision['factsDigest'] {
 /**
  * The gate's one function: every change to the live set, judged from its facts alone.
  * All checks run whatever the first says, so that a refusal tells the whole of it (promise P6).
- * Order of refusals: tampered before the code signing config's checks (DESIGN §5).
+ * Order of refusals: tampered, the code signing config's checks, then the admission policies (DESIGN §5).
  */
-export function decide(facts: Facts, id: string): Decision {
+export function decide(facts: Facts, id: string, policies: PolicyInForce): Decision {
   const checks = [
     ...facts.subjects.flatMap((subject) => [...signatureChecks(facts, subject)]),
     ...configurationChecks(facts),
+    ...admissionChecks(facts, policies.set),
   ]
   const refusal = refusalOf(checks)
   const determining = determiningRules(checks)
@@ -36,7 +36,7 @@ export function decide(facts: Facts, id: string): Decision {
     outcome: refusal !== undefined ? 'deny' : hasWarning(checks) ? 'warn' : 'allow',
     ...(refusal === undefined ? {} : { refusal }),
     checks,
-    policySet: { version: POLICY_SET_VERSION, determining },
+    policySet: { version: policySetVersion(policies), determining },
     factsDigest: factsDigest(facts),
     world: facts.world,
   }

@@ -25,6 +25,7 @@ import {
   type Deps,
 } from '../../services/operations/index.ts'
 import type { InvokeCall, InvokeOutcome, Runtime, WarmWish } from '../../services/runtime/index.ts'
+import { loadShippedPolicies } from '../../services/shipped-policies.ts'
 import { openState, tempDir, type FakeClock } from './state.ts'
 
 /** Stands in for the runtime: prepares at once, later, or not at all, and answers what it was asked to run. */
@@ -144,6 +145,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
   const deps: Deps = {
     place, clock, random: systemRandom, log, store, blobs, keys, jobs, live, runtime, examiner,
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
+    policies: loadShippedPolicies('default'),
   } // prettier-ignore
   const handlers = lambdaHandlers(deps)
   const activate = activationHandler(deps)

@@ -9,7 +9,11 @@ import type {
   SubjectFacts,
   Verdict,
 } from '../../../services/model/index.ts'
-import { decide, factsDigest } from '../../../services/policy/index.ts'
+import { compilePolicySet, decide, factsDigest } from '../../../services/policy/index.ts'
+import { loadShippedPolicies } from '../../../services/shipped-policies.ts'
+
+const parity = loadShippedPolicies('default')
+const strict = loadShippedPolicies('strict-production')
 
 const RULES: readonly SealRule[] = ['integrity', 'mismatch', 'expiry', 'revocation']
 const digest = 'ab'.repeat(32) as Sha256
@@ -59,7 +63,7 @@ const LAYER = 'arn:aws:lambda:us-east-1:000000000000:layer:shared:1'
 
 describe('a failed integrity check', () => {
   test.each(['Warn', 'Enforce', null] as const)('refuses under %s', (policy) => {
-    const decision = decide(facts([subject(FUNCTION, ['integrity'])], policy), 'dec-1')
+    const decision = decide(facts([subject(FUNCTION, ['integrity'])], policy), 'dec-1', parity)
 
     expect(decision.outcome).toBe('deny')
     expect(decision.refusal).toBe('INVALID_CODE_SIGNATURE')
@@ -69,6 +73,7 @@ describe('a failed integrity check', () => {
     const decision = decide(
       facts([subject(FUNCTION), subject(LAYER, ['integrity'])], 'Warn'),
       'dec-1',
+      parity,
     )
 
     expect(decision.refusal).toBe('INVALID_CODE_SIGNATURE')
@@ -78,6 +83,7 @@ describe('a failed integrity check', () => {
     const decision = decide(
       facts([subject(FUNCTION, ['mismatch']), subject(LAYER, ['integrity'])], 'Enforce'),
       'dec-1',
+      parity,
     )
 
     expect(decision.refusal).toBe('INVALID_CODE_SIGNATURE')
@@ -86,7 +92,7 @@ describe('a failed integrity check', () => {
 
 describe.each(['mismatch', 'expiry', 'revocation'] as const)('a failed %s check', (rule) => {
   test('refuses under Enforce', () => {
-    const decision = decide(facts([subject(FUNCTION, [rule])], 'Enforce'), 'dec-1')
+    const decision = decide(facts([subject(FUNCTION, [rule])], 'Enforce'), 'dec-1', parity)
 
     expect(decision.outcome).toBe('deny')
     expect(decision.refusal).toBe('CODE_VERIFICATION_FAILED')
@@ -94,14 +100,14 @@ describe.each(['mismatch', 'expiry', 'revocation'] as const)('a failed %s check'
   })
 
   test('warns under Warn', () => {
-    const decision = decide(facts([subject(FUNCTION, [rule])], 'Warn'), 'dec-1')
+    const decision = decide(facts([subject(FUNCTION, [rule])], 'Warn'), 'dec-1', parity)
 
     expect(decision.outcome).toBe('warn')
     expect(decision.refusal).toBeUndefined()
   })
 
   test('is not judged where no config is attached, and says so', () => {
-    const decision = decide(facts([subject(FUNCTION, [rule])], null), 'dec-1')
+    const decision = decide(facts([subject(FUNCTION, [rule])], null), 'dec-1', parity)
 
     expect(decision.outcome).toBe('allow')
     expect(decision.checks.find((check) => check.rule === `signature.${rule}`)?.status).toBe(
@@ -114,6 +120,7 @@ test('a refusal tells every check of every subject, also those after the first t
   const decision = decide(
     facts([subject(FUNCTION, ['mismatch', 'expiry']), subject(LAYER, ['revocation'])], 'Enforce'),
     'dec-1',
+    parity,
   )
 
   const failed = decision.checks.filter((check) => check.status === 'failed')
@@ -132,13 +139,13 @@ test('a verdict that lacks one of the four checks is refused, not passed', () =>
     verdict: { ...bare.verdict, findings: bare.verdict.findings.slice(1) },
   }
 
-  expect(decide(facts([missing], null), 'dec-1').outcome).toBe('deny')
+  expect(decide(facts([missing], null), 'dec-1', parity).outcome).toBe('deny')
 })
 
 test('the decision is a function of the facts alone', () => {
   const same = facts([subject(FUNCTION, ['expiry'])], 'Warn')
 
-  expect(decide(same, 'dec-1')).toEqual(decide(structuredClone(same), 'dec-1'))
+  expect(decide(same, 'dec-1', parity)).toEqual(decide(structuredClone(same), 'dec-1', parity))
 })
 
 test('any changed fact changes the digest that the decision is bound to', () => {
@@ -168,6 +175,7 @@ test('what loads code by itself is told, and allowed by the default set', () => 
       exceptions: [`${LAYER}: extensions/agent`],
     },
     'dec-1',
+    parity,
   )
 
   expect(decision.outcome).toBe('allow')
@@ -190,5 +198,80 @@ test('one failed finding refuses, also behind a passed one of the same rule', ()
     },
   }
 
-  expect(decide(facts([doubled], 'Warn'), 'dec-1').refusal).toBe('INVALID_CODE_SIGNATURE')
+  expect(decide(facts([doubled], 'Warn'), 'dec-1', parity).refusal).toBe('INVALID_CODE_SIGNATURE')
+})
+
+describe('the admission policies', () => {
+  const under = (change: Partial<Facts>, policies = strict) =>
+    decide({ ...facts([subject(FUNCTION)], 'Enforce'), ...change }, 'dec-1', policies)
+
+  test('are named with the decision', () => {
+    expect(under({}).policySet.version).toMatch(/^strict-production@[0-9a-f]{12}$/)
+    expect(under({}, parity).policySet.version).toMatch(/^default@[0-9a-f]{12}$/)
+  })
+
+  test('refuse with every reason, and the values that failed', () => {
+    const decision = under({ isolation: 'none', loaderVariables: ['NODE_OPTIONS'] })
+
+    expect(decision).toMatchObject({ outcome: 'deny', refusal: 'POLICY_DENIED' })
+    expect(decision.checks.filter(({ status }) => status === 'failed')).toMatchObject([
+      { rule: 'policy.isolated', got: expect.stringContaining('isolation: "none"') as string },
+      {
+        rule: 'policy.no-loader-variables',
+        expected: 'environment variables that load code run what nobody sealed',
+        got: 'loaderVariables: ["NODE_OPTIONS"]',
+      },
+    ])
+    expect(decision.policySet.determining).toEqual([
+      'policy.isolated',
+      'policy.no-loader-variables',
+    ])
+  })
+
+  test('are told beside the checks of the code signing config, which word the refusal', () => {
+    const decision = under({ subjects: [subject(FUNCTION, ['mismatch'])], isolation: 'none' })
+
+    expect(decision.refusal).toBe('CODE_VERIFICATION_FAILED')
+    expect(decision.policySet.determining).toEqual(['policy.isolated', 'signature.mismatch'])
+  })
+
+  test.each(['lambda:DeleteFunction', 'lambda:DeleteAlias', 'lambda:RemovePermission'])(
+    'are not asked about leaving: %s',
+    (action) => {
+      const broken = { name: 'broken', set: compilePolicySet([]) }
+
+      expect(under({ action, isolation: 'none' }, broken).outcome).toBe('allow')
+    },
+  )
+
+  test.each(['lambda:DeleteFunctionCodeSigningConfig', 'lambda:DeleteCodeSigningConfig'])(
+    'are asked about taking a code signing config away: %s',
+    (action) => {
+      const empty = { name: 'empty', set: compilePolicySet([]) }
+
+      expect(under({ action, subjects: [] }, empty)).toMatchObject({
+        outcome: 'deny',
+        refusal: 'POLICY_DENIED',
+        policySet: { determining: ['policy.no-permit'] },
+      })
+    },
+  )
+
+  test('deny where a policy cannot be evaluated', () => {
+    const text = `permit(principal, action, resource);
+      @id("broken") forbid(principal, action, resource) when { context.missing };`
+    const set = compilePolicySet([{ name: 'x', text }])
+
+    expect(under({}, { name: 'x', set })).toMatchObject({
+      outcome: 'deny',
+      policySet: { determining: ['policy.broken'] },
+    })
+  })
+
+  test('deny an action that the schema does not know', () => {
+    expect(under({ action: 'lambda:Unheard' }, parity)).toMatchObject({
+      outcome: 'deny',
+      policySet: { determining: ['policy.request'] },
+    })
+  })
 })

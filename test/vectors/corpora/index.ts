@@ -1,5 +1,6 @@
 /** The corpora that can be run, in the order they are. */
 import type { Corpus } from '../corpus.ts'
+import { corpus as cedar } from './cedar.ts'
 import { corpus as attestations } from './attestations.ts'
 import { corpus as cms } from './cms.ts'
 import { corpus as jsonInput } from './json-input.ts'
@@ -18,6 +19,7 @@ export const corpora: readonly Corpus[] = [
   jsonInput,
   merkle,
   cms,
+  cedar,
   limbo,
   openssl,
   pkits,

@@ -1,0 +1,122 @@
+import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
+
+import type { Facts, SubjectFacts } from '../model/index.ts'
+import type { Request } from './cedar.ts'
+
+type EntityId = Request['principal']
+
+const VERDICTS = ['tampered', 'untrusted', 'unsigned', 'trusted'] as const
+
+/** The facts as the shipped schema names them: the context of an admission request. */
+export function toAdmissionRequest(facts: Facts): Request {
+  const resource = toResource(facts.resource)
+  const principal = toPrincipal(facts)
+  return {
+    principal: principal.uid,
+    action: entityId('Action', facts.action),
+    resource: resource.id,
+    context: toContext(facts),
+    entities: [...principal.entities, ...resource.entities],
+  }
+}
+
+function entityId(type: string, id: string): EntityId {
+  return { type: `Lacre::${type}`, id }
+}
+
+function toPrincipal({ principal }: Facts): { uid: EntityId; entities: EntityJson[] } {
+  const uid = entityId(principal.kind === 'workload' ? 'Workload' : 'User', principal.id)
+  const parents = principal.roles.map((role) => entityId('Role', role))
+  const roles = parents.map((role) => ({ uid: role, attrs: {}, parents: [] }))
+  return { uid, entities: [{ uid, attrs: { name: principal.name }, parents }, ...roles] }
+}
+
+interface Resource {
+  readonly id: EntityId
+  readonly entities: readonly EntityJson[]
+}
+
+/** Lambda's and Signer's ARNs become what they stand for; everything else is an object by its whole name. */
+export function toResource(arn: string): Resource {
+  const [, , service, , , kind, name, qualifier] = arn.split(':')
+  if (service === 'lambda' && kind === 'function' && name !== undefined)
+    return isAlias(qualifier) ? aliasOf(name, qualifier) : functionOf(name)
+  if (service === 'lambda' && kind === 'layer' && name !== undefined)
+    return named('Layer', name, { name })
+  if (service === 'lambda' && kind === 'code-signing-config' && name !== undefined)
+    return named('CodeSigningConfig', name, {})
+  const profile = service === 'signer' ? /^\/signing-profiles\/(\w{2,64})/.exec(kind ?? '') : null
+  if (profile?.[1] !== undefined) return named('Publisher', profile[1], { name: profile[1] })
+  return named('Object', arn, {})
+}
+
+/** Versions are numbers and `$LATEST`; what else qualifies a function is an alias. */
+function isAlias(qualifier: string | undefined): qualifier is string {
+  return qualifier !== undefined && !/^(?:\d+|\$LATEST)$/.test(qualifier)
+}
+
+function functionOf(name: string): Resource {
+  return named('Function', name, { name })
+}
+
+function aliasOf(functionName: string, name: string): Resource {
+  const owner = functionOf(functionName)
+  const id = entityId('Alias', `${functionName}:${name}`)
+  const alias = { uid: id, attrs: { name, functionName }, parents: [owner.id] }
+  return { id, entities: [alias, ...owner.entities] }
+}
+
+function named(type: string, name: string, attrs: Readonly<Record<string, string>>): Resource {
+  const id = entityId(type, name)
+  return { id, entities: [{ uid: id, attrs, parents: [] }] }
+}
+
+function toContext(facts: Facts): Record<string, CedarValueJson> {
+  const { subjects, change } = facts
+  const matches = subjects.flatMap(trustedMatches)
+  return {
+    now: { __extn: { fn: 'datetime', arg: facts.at } },
+    verdict: worstVerdict(subjects),
+    untrusted: unique(
+      subjects.filter(({ verdict }) => verdict.kind !== 'trusted').map(({ arn }) => arn),
+    ),
+    publishers: unique(matches.map(({ name }) => name)),
+    publisherVersions: unique(matches.map(({ arn }) => arn)),
+    signers: subjects.length === 0 ? 0 : Math.min(...subjects.map(signerCount)),
+    signing: {
+      attached: facts.signingConfig !== null,
+      enforced: facts.signingConfig?.policy === 'Enforce',
+    },
+    change: {
+      ...(change.from !== null && { from: change.from }),
+      ...(change.to !== null && { to: change.to }),
+      ...(change.weight !== undefined && {
+        weight: { __extn: { fn: 'decimal', arg: change.weight.toFixed(4) } },
+      }),
+    },
+    isolation: facts.isolation,
+    loaderVariables: [...facts.loaderVariables],
+    noteworthyPaths: [...facts.exceptions],
+  }
+}
+
+function worstVerdict(subjects: readonly SubjectFacts[]): string {
+  return VERDICTS.find((kind) => subjects.some(({ verdict }) => verdict.kind === kind)) ?? 'none'
+}
+
+function trustedMatches({ verdict }: SubjectFacts): { name: string; arn: string }[] {
+  return verdict.seals.flatMap(({ outcome, publisher }) =>
+    outcome === 'trusted' && publisher !== undefined ? [publisher] : [],
+  )
+}
+
+/** Distinct signer identities of trusted seals; the same key twice is one (RULES §4). */
+function signerCount({ verdict }: SubjectFacts): number {
+  const trusted = verdict.seals.filter(({ outcome }) => outcome === 'trusted')
+  return new Set(trusted.flatMap(({ signer }) => (signer === undefined ? [] : [signer.spkiSha256])))
+    .size
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)].toSorted()
+}

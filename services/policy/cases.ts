@@ -1,0 +1,201 @@
+import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs'
+
+import { PlatformError, type Json } from '../model/index.ts'
+import { authorize, type Evaluation, type PolicySet, type Request } from './cedar.ts'
+import { toResource } from './admission.ts'
+
+/** One case beside a set: facts, and what the set is to say of them. */
+export interface PolicyCase {
+  readonly name: string
+  readonly request: Request
+  readonly expect: 'allow' | 'deny'
+  /** Ids of the policies that decide; not compared where absent. */
+  readonly determining: readonly string[] | undefined
+}
+
+export interface CaseResult {
+  readonly name: string
+  readonly passed: boolean
+  readonly expected: string
+  readonly got: string
+}
+
+export interface CaseReport {
+  readonly results: readonly CaseResult[]
+  /** Policies that decided no case. */
+  readonly unexercised: readonly string[]
+  /** Absence must never be better than a bad report (RULES §5): cases where taking a fact away turns a deny into an allow. */
+  readonly absences: readonly { readonly case: string; readonly attribute: string }[]
+}
+
+/** What holds in a case that does not say otherwise: sealed by one publisher, under Enforce, in a full sandbox. */
+const GOOD_CONTEXT: Request['context'] = {
+  now: { __extn: { fn: 'datetime', arg: '2026-06-01T12:00:00.000Z' } },
+  verdict: 'trusted',
+  untrusted: [],
+  publishers: ['ci'],
+  publisherVersions: ['arn:aws:signer:us-east-1:000000000000:/signing-profiles/ci/AAAAAAAAAA'],
+  signers: 1,
+  signing: { attached: true, enforced: true },
+  change: {},
+  isolation: 'full',
+  loaderVariables: [],
+  noteworthyPaths: [],
+}
+const CASES_LIMIT = 5_000
+
+/** @param document `{cases: [{name, action, resource, principal?, context?, expect, determining?}]}` @throws PlatformError INVALID_PARAMETER */
+export function parseCases(document: Json): readonly PolicyCase[] {
+  const { cases } = toMembers(document, ['cases'], 'the cases file')
+  if (!Array.isArray(cases) || cases.length === 0 || cases.length > CASES_LIMIT)
+    throw refuse(`\`cases\` is not a list of 1 to ${CASES_LIMIT} cases`)
+  return (cases as readonly Json[]).map(parseCase)
+}
+
+function parseCase(value: Json, index: number): PolicyCase {
+  const what = `case ${index + 1}`
+  const known = ['name', 'action', 'resource', 'principal', 'context', 'expect', 'determining']
+  const members = toMembers(value, known, what)
+  const { expect, determining, context } = members
+  if (expect !== 'allow' && expect !== 'deny')
+    throw refuse(`${what}: \`expect\` is \`allow\` or \`deny\``)
+  const resource = toResource(arnOf(members['resource'], what))
+  const name = toText(members['name'], `${what}: \`name\``)
+  const principal = toText(members['principal'] ?? 'alice', `${what}: \`principal\``)
+  const uid = { type: 'Lacre::User', id: principal }
+  return {
+    name,
+    expect,
+    determining: determining === undefined ? undefined : toTexts(determining, what),
+    request: {
+      principal: uid,
+      action: { type: 'Lacre::Action', id: toText(members['action'], `${what}: \`action\``) },
+      resource: resource.id,
+      context: {
+        ...GOOD_CONTEXT,
+        ...toContext(toMembers(context ?? {}, undefined, `${what}: \`context\``)),
+      },
+      entities: [{ uid, attrs: { name: principal }, parents: [] }, ...resource.entities],
+    },
+  }
+}
+
+/** JSON has neither Cedar's times nor its decimals: `now` is an RFC 3339 text, a weight a number. */
+function toContext(members: Members): Request['context'] {
+  const { now, change } = members
+  const moved = toRecord(change)
+  const weight = moved?.['weight']
+  return {
+    // What does not fit the schema is refused when the case is run.
+    ...(members as Request['context']),
+    ...(typeof now === 'string' && { now: { __extn: { fn: 'datetime', arg: now } } }),
+    ...(typeof weight === 'number' && {
+      change: { ...moved, weight: { __extn: { fn: 'decimal', arg: weight.toFixed(4) } } },
+    }),
+  } as Request['context']
+}
+
+/** `{type: Alias, function, name}` and the like, as the ARN that the gate would see. */
+function arnOf(value: Json | undefined, what: string): string {
+  const { type, name, id, function: owner } = toMembers(value, undefined, `${what}: \`resource\``)
+  const text = (part: unknown): string => toText(part, `${what}: the resource's name`)
+  const lambda = 'arn:aws:lambda:us-east-1:000000000000'
+  if (type === 'Function') return `${lambda}:function:${text(name)}`
+  if (type === 'Alias') return `${lambda}:function:${text(owner)}:${text(name)}`
+  if (type === 'Layer') return `${lambda}:layer:${text(name)}`
+  if (type === 'CodeSigningConfig') return `${lambda}:code-signing-config:${text(id)}`
+  if (type === 'Publisher')
+    return `arn:aws:signer:us-east-1:000000000000:/signing-profiles/${text(name)}`
+  if (type === 'Object') return text(id)
+  throw refuse(
+    `${what}: a resource is a Function, Alias, Layer, CodeSigningConfig, Publisher or Object`,
+  )
+}
+
+/** Runs every case, and each that is denied once more without each optional fact it has. */
+export function runCases(set: PolicySet, cases: readonly PolicyCase[]): CaseReport {
+  const exercised = new Set<string>()
+  const absences: { case: string; attribute: string }[] = []
+  const results = cases.map((one) => {
+    const evaluation = authorize(set, one.request)
+    for (const id of evaluation.determining) exercised.add(id)
+    if (evaluation.decision === 'deny')
+      for (const attribute of absentAllows(set, one)) absences.push({ case: one.name, attribute })
+    return compare(one, evaluation)
+  })
+  const unexercised = [...set.policies.keys()].filter((id) => !exercised.has(id))
+  return { results, unexercised, absences }
+}
+
+function compare(one: PolicyCase, { decision, determining, errors }: Evaluation): CaseResult {
+  const by = (ids: readonly string[]): string => ids.toSorted().join(', ') || 'no policy'
+  const expected =
+    one.determining === undefined ? one.expect : `${one.expect} by ${by(one.determining)}`
+  const answer = one.determining === undefined ? decision : `${decision} by ${by(determining)}`
+  const [error] = errors
+  const got = error === undefined ? answer : `${answer}; \`${error.policy}\` errs: ${error.message}`
+  return { name: one.name, passed: expected === got, expected, got }
+}
+
+/** Required facts cannot be absent: the schema refuses such a request, which denies. */
+function absentAllows(set: PolicySet, { request }: PolicyCase): string[] {
+  return optionalAttributes(request.context).filter((path) => {
+    try {
+      const context = without(request.context, path)
+      return authorize(set, { ...request, context }).decision === 'allow'
+    } catch (error) {
+      if (error instanceof PlatformError) return false
+      throw error
+    }
+  })
+}
+
+function optionalAttributes(context: Request['context']): string[] {
+  return Object.entries(context).flatMap(([name, value]) => [
+    name,
+    ...Object.keys(toRecord(value) ?? {}).map((inner) => `${name}.${inner}`),
+  ])
+}
+
+function without(context: Request['context'], path: string): Request['context'] {
+  const [outer = '', inner] = path.split('.')
+  const { [outer]: value, ...rest } = context
+  const record = toRecord(value)
+  if (inner === undefined || record === undefined) return rest
+  const { [inner]: _gone, ...left } = record
+  return { ...rest, [outer]: left }
+}
+
+/** A Cedar record, not one of JSON's ways to write an entity or an extension value. */
+function toRecord(value: unknown): Readonly<Record<string, CedarValueJson>> | undefined {
+  const record = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return record && !('__extn' in value) ? (value as Record<string, CedarValueJson>) : undefined
+}
+
+type Members = Readonly<Record<string, Json | undefined>>
+
+function toMembers(
+  value: Json | undefined,
+  known: readonly string[] | undefined,
+  what: string,
+): Members {
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw refuse(`${what} is not a mapping`)
+  const unknown = Object.keys(value).find((name) => known?.includes(name) === false)
+  if (unknown !== undefined) throw refuse(`${what} has the unknown member \`${unknown}\``)
+  return value as Members
+}
+
+function toText(value: unknown, what: string): string {
+  if (typeof value !== 'string' || value === '') throw refuse(`${what} is not a text`)
+  return value
+}
+
+function toTexts(value: unknown, what: string): string[] {
+  if (!Array.isArray(value)) throw refuse(`${what}: \`determining\` is not a list`)
+  return value.map((item) => toText(item, `${what}: an id in \`determining\``))
+}
+
+function refuse(message: string): PlatformError {
+  return new PlatformError('INVALID_PARAMETER', message)
+}

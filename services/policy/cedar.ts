@@ -1,0 +1,229 @@
+import {
+  checkParseSchema,
+  policySetTextToParts,
+  policyToJson,
+  preparsePolicySet,
+  preparseSchema,
+  statefulIsAuthorized,
+  validate,
+  type CedarValueJson,
+  type DetailedError,
+  type EntityJson,
+  type TypeAndId,
+  type ValidationError,
+} from '@cedar-policy/cedar-wasm/nodejs'
+
+import { PlatformError, sha256 } from '../model/index.ts'
+
+/** A file of policies as it was written. */
+export interface PolicyFile {
+  readonly name: string
+  readonly text: string
+}
+
+export interface Policy {
+  /** Its `@id`, which decisions name; where it has none, its place in the set. */
+  readonly id: string
+  readonly file: string
+  readonly text: string
+  readonly effect: 'permit' | 'forbid'
+  readonly annotations: Readonly<Record<string, string>>
+  /** Members of the context that it looks at: what a refusal shows the values of. */
+  readonly reads: readonly string[]
+}
+
+/** One thing that is wrong with a policy set, for people: where, what, and what was probably meant. */
+export interface PolicyFault {
+  readonly file: string
+  readonly policy: string | undefined
+  readonly message: string
+  readonly hint: string | undefined
+}
+
+/** A set that parsed and, where a schema was given, fits it. */
+export interface PolicySet {
+  /** SHA-256 over schema and policies: the same text is the same set. */
+  readonly digest: string
+  readonly policies: ReadonlyMap<string, Policy>
+  readonly schema: string | undefined
+  /** A policy that can never apply, or whose text is not what it looks like. */
+  readonly warnings: readonly PolicyFault[]
+}
+
+export interface Request {
+  readonly principal: TypeAndId
+  readonly action: TypeAndId
+  readonly resource: TypeAndId
+  readonly context: Readonly<Record<string, CedarValueJson>>
+  readonly entities: readonly EntityJson[]
+}
+
+/** What Cedar says of a request, errors and all; `authorize` makes a decision of it. */
+export interface Evaluation {
+  readonly decision: 'allow' | 'deny'
+  /** Ids of the policies that made it so. */
+  readonly determining: readonly string[]
+  /** Policies that could not be evaluated: Cedar skips them, so a `forbid` that errs would not forbid. */
+  readonly errors: readonly { readonly policy: string; readonly message: string }[]
+}
+
+const SET_SIZE_LIMIT_BYTES = 1_048_576
+const POLICIES_LIMIT = 2_000
+
+/**
+ * Parses policies and, with a schema, validates them against it strictly.
+ * @throws PlatformError INVALID_PARAMETER with every fault in `detail.faults`
+ */
+export function compilePolicySet(files: readonly PolicyFile[], schema?: string): PolicySet {
+  const size = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
+  if (size > SET_SIZE_LIMIT_BYTES)
+    throw refuse([fault('', undefined, `a policy set is at most ${SET_SIZE_LIMIT_BYTES} bytes`)])
+  if (schema !== undefined) checkSchema(schema)
+  const policies = collect(files)
+  const warnings = schema === undefined ? [] : checkAgainstSchema(policies, schema)
+  const texts = [...policies.values()].map(({ id, text }) => [id, text])
+  const digest = sha256('lacre policy set v1\0', JSON.stringify([schema ?? null, texts]))
+  return { digest, policies, schema, warnings }
+}
+
+function collect(files: readonly PolicyFile[]): Map<string, Policy> {
+  const policies = new Map<string, Policy>()
+  const faults: PolicyFault[] = []
+  for (const file of files) {
+    for (const text of splitPolicies(file, faults)) {
+      const policy = readPolicy(text, file, policies.size)
+      const twin = policies.get(policy.id)
+      if (twin !== undefined)
+        faults.push(fault(file.name, policy.id, `\`${twin.file}\` has a policy of this id already`))
+      else policies.set(policy.id, policy)
+    }
+  }
+  if (policies.size > POLICIES_LIMIT)
+    faults.push(fault('', undefined, `a policy set holds at most ${POLICIES_LIMIT} policies`))
+  if (faults.length > 0) throw refuse(faults)
+  return policies
+}
+
+function splitPolicies(file: PolicyFile, faults: PolicyFault[]): readonly string[] {
+  const parts = policySetTextToParts(file.text)
+  if (parts.type === 'failure') {
+    faults.push(...parts.errors.map((error) => toFault(file.name, undefined, error)))
+    return []
+  }
+  if (parts.policy_templates.length > 0)
+    faults.push(fault(file.name, undefined, 'templates are not used here: write policies'))
+  return parts.policies
+}
+
+function readPolicy(text: string, file: PolicyFile, index: number): Policy {
+  const parsed = policyToJson(text)
+  if (parsed.type === 'failure')
+    throw refuse(parsed.errors.map((error) => toFault(file.name, undefined, error)))
+  const { effect, annotations = {}, conditions } = parsed.json
+  const id = annotations['id'] ?? `policy${index}`
+  return { id, file: file.name, text, effect, annotations, reads: contextReads(conditions) }
+}
+
+/** `context.NAME` and `context has NAME`, wherever they stand in Cedar's JSON form of a condition. */
+function contextReads(node: unknown): string[] {
+  if (typeof node !== 'object' || node === null) return []
+  const found = Object.values(node).flatMap(contextReads)
+  const [access] = Object.entries(node).filter(([name]) => name === '.' || name === 'has')
+  const operand: unknown = access?.[1]
+  if (typeof operand === 'object' && operand !== null && 'attr' in operand && 'left' in operand) {
+    const isContext = JSON.stringify(operand.left) === '{"Var":"context"}'
+    if (isContext && typeof operand.attr === 'string') found.push(operand.attr)
+  }
+  return [...new Set(found)]
+}
+
+function checkSchema(schema: string): void {
+  const parsed = checkParseSchema(schema)
+  if (parsed.type === 'failure')
+    throw refuse(parsed.errors.map((error) => toFault('the schema', undefined, error)))
+}
+
+function checkAgainstSchema(
+  policies: ReadonlyMap<string, Policy>,
+  schema: string,
+): readonly PolicyFault[] {
+  const answer = validate({ schema, policies: { staticPolicies: toStatic(policies) } })
+  if (answer.type === 'failure')
+    throw refuse(answer.errors.map((error) => toFault('', undefined, error)))
+  const faultsOf = (found: readonly ValidationError[]): PolicyFault[] =>
+    found.map(({ policyId, error }) => toFault(policies.get(policyId)?.file ?? '', policyId, error))
+  if (answer.validationErrors.length > 0) throw refuse(faultsOf(answer.validationErrors))
+  return faultsOf(answer.validationWarnings)
+}
+
+function toStatic(policies: ReadonlyMap<string, Policy>): Record<string, string> {
+  return Object.fromEntries([...policies.values()].map(({ id, text }) => [id, text]))
+}
+
+/** Sets and schemas that the engine holds parsed; it cannot drop one, so each is handed over once, by its digest. */
+const prepared = new Set<string>()
+
+function prepare({ digest, policies, schema }: PolicySet): void {
+  if (prepared.has(digest)) return
+  const set = preparsePolicySet(digest, { staticPolicies: toStatic(policies) })
+  const forms = schema === undefined ? undefined : preparseSchema(digest, schema)
+  if (set.type === 'failure' || forms?.type === 'failure')
+    throw new PlatformError('INTERNAL', 'a policy set that compiled cannot be prepared')
+  prepared.add(digest)
+}
+
+/**
+ * Cedar's own answer to one request. With a schema the request is held against it first.
+ * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
+ */
+export function evaluate(set: PolicySet, request: Request): Evaluation {
+  prepare(set)
+  const { principal, action, resource } = request
+  const answer = statefulIsAuthorized({
+    principal,
+    action,
+    resource,
+    context: { ...request.context },
+    entities: [...request.entities],
+    preparsedPolicySetId: set.digest,
+    ...(set.schema !== undefined && { preparsedSchemaName: set.digest, validateRequest: true }),
+  })
+  if (answer.type === 'failure')
+    throw refuse(answer.errors.map((error) => toFault('the request', undefined, error)))
+  const { decision, diagnostics } = answer.response
+  return {
+    decision,
+    determining: diagnostics.reason.toSorted(),
+    errors: diagnostics.errors.map(({ policyId, error }) => ({
+      policy: policyId,
+      message: error.message,
+    })),
+  }
+}
+
+/** Fails closed: a request that some policy could not be evaluated for is denied, whatever the others say (DESIGN §5). */
+export function authorize(set: PolicySet, request: Request): Evaluation {
+  const evaluation = evaluate(set, request)
+  return evaluation.errors.length === 0 ? evaluation : { ...evaluation, decision: 'deny' }
+}
+
+function fault(file: string, policy: string | undefined, message: string): PolicyFault {
+  return { file, policy, message, hint: undefined }
+}
+
+function toFault(file: string, policy: string | undefined, error: DetailedError): PolicyFault {
+  const [place] = error.sourceLocations ?? []
+  const at = place?.label === undefined || place.label === null ? '' : ` (${place.label})`
+  return { file, policy, message: `${error.message}${at}`, hint: error.help ?? undefined }
+}
+
+function refuse(faults: readonly PolicyFault[]): PlatformError {
+  const [first] = faults
+  const where = [first?.file, first?.policy].filter((part) => part !== undefined && part !== '')
+  const more = faults.length > 1 ? `, and ${faults.length - 1} more` : ''
+  return new PlatformError(
+    'INVALID_PARAMETER',
+    `${where.length > 0 ? `${where.join(', ')}: ` : ''}${first?.message ?? 'the policy set is wrong'}${more}`,
+    { detail: { faults } },
+  )
+}
