@@ -71,6 +71,12 @@ const rows: Readonly<Record<string, Readonly<Record<string, string | number | nu
     tags: '{}',
     last_modified: 1,
   },
+  signing_requirement: {
+    config_id: 'csc-1',
+    min_signers: 2,
+    min_publishers: 2,
+    last_modified: 1,
+  },
   function_name: { name: 'hello', next_version: 2 },
   function: {
     id: 'fn-1',
