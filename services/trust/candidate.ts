@@ -85,7 +85,12 @@ export function weighCandidate(
       publisher.document.checks,
     ),
     expiresAtMs: expiry.expiresAtMs,
-    changesAtMs: [...expiry.changesAtMs, ...revocation.changesAtMs, ...status.changesAtMs],
+    changesAtMs: [
+      ...expiry.changesAtMs,
+      ...revocation.changesAtMs,
+      ...status.changesAtMs,
+      ...witnessed.changesAtMs,
+    ],
     unchecked: status.unchecked,
   }
 }

@@ -1,5 +1,5 @@
 import type { SealFinding, TrustedPublisher } from '../model/index.ts'
-import { failed, passed } from './findings.ts'
+import { failed } from './findings.ts'
 import type { TrustedTime } from './witnessed.ts'
 
 /**
@@ -13,12 +13,9 @@ export function checkTimestampThreshold(
   const wanted = document.thresholds?.timestamps ?? (document.kind === 'oidc' ? 1 : 0)
   const got = new Set(times.map(({ authority }) => authority)).size
   if (got >= wanted) return []
-  const expected = `trusted times of ${wanted} different authorities of \`${name}\``
-  if (document.checks?.timestamp === 'log')
-    return [passed('mismatch', expected, `${got}, which the publisher has logged and not enforced`)]
   return [
     failed('mismatch', 'timestamp-threshold', {
-      expected,
+      expected: `trusted times of ${wanted} different authorities of \`${name}\``,
       got: `trusted times of ${got}`,
       fix: 'sign with --timestamp-server-url for each authority that the publisher names',
     }),

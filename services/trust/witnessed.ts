@@ -16,4 +16,6 @@ export interface Witnessed {
   readonly entries: readonly SealLogEntry[]
   /** Present, and nobody's whom the publisher knows: named, and no time (RULES §3). */
   readonly unchecked: readonly string[]
+  /** Instants after which this changes by itself: a time that lies ahead, a revocation that takes effect. */
+  readonly changesAtMs: readonly number[]
 }

@@ -111,7 +111,7 @@ test('a seal whose certificate expired after its trusted time stays trusted', as
 
 test('a seal whose certificate had expired at its trusted time is refused', async () => {
   const verdict = await judged([by(tsa, { time: timeText(AT_MS + 10 * DAY_MS) })], {
-    atMs: AT_MS,
+    atMs: AT_MS + 11 * DAY_MS,
   })
 
   expect(verdict.kind).toBe('untrusted')
@@ -160,6 +160,47 @@ test('a revoked certificate with a trusted time before the effective time stays 
   ])
   expect(reasonsOf(await judged([], { revocations, atMs }))).toEqual(['certificate-revoked'])
 })
+
+test('a time that lies ahead is none yet, and the seal is judged anew when it comes', async () => {
+  const ahead = AT_MS + DAY_MS
+  const verdict = await judged([by(tsa, { time: timeText(ahead) })])
+
+  expect(verdict.seals[0]?.trustedTimesMs).toEqual([])
+  expect(verdict.seals[0]?.unchecked.join()).toContain('lies ahead')
+  expect(verdict.validUntilMs).toBe(ahead)
+})
+
+test("an authority's clock may run five minutes before ours", async () => {
+  const times = async (aheadMs: number) =>
+    (await judged([by(tsa, { time: timeText(AT_MS + aheadMs) })])).seals[0]?.trustedTimesMs
+
+  expect(await times(300_000)).toEqual([AT_MS + 300_000])
+  expect(await times(301_000)).toEqual([])
+})
+
+test.each([
+  ['its certificate', 'certificate', (from: TestAuthority) => from.leaf.der],
+  ["its issuer's certificate", 'certificate', (from: TestAuthority) => from.issuing.der],
+  [
+    'its key',
+    'key',
+    (from: TestAuthority) => from.leaf.key.publicKey.export({ format: 'der', type: 'spki' }),
+  ],
+] as const)(
+  'an authority of which %s is revoked gives no time, not even one before the revocation',
+  async (_what, targetKind, bytesOf) => {
+    const target = createHash('sha256').update(bytesOf(tsa)).digest('hex')
+    const revocations = [{ ...revoked(AT_MS + DAY_MS), targetKind, target }]
+
+    const before = await judged([by(tsa)], { revocations })
+    const after = await judged([by(tsa)], { revocations, atMs: AT_MS + 2 * DAY_MS })
+
+    expect(before.seals[0]?.trustedTimesMs).toEqual([AT_MS])
+    expect(before.validUntilMs).toBe(AT_MS + DAY_MS - 1)
+    expect(after.seals[0]?.trustedTimesMs).toEqual([])
+    expect(after.seals[0]?.unchecked.join()).toContain('its authority is revoked')
+  },
+)
 
 test('a revoked certificate with a trusted time after the effective time is refused', async () => {
   const revocations = [revoked(AT_MS - DAY_MS)]
@@ -403,7 +444,9 @@ test('a threshold that is logged alone is shown and refuses nothing', async () =
   const verdict = await judged([], {}, wanting(1, 'log'))
 
   expect(verdict.kind).toBe('trusted')
-  expect(verdict.findings.map(({ got }) => got).join()).toContain('logged and not enforced')
+  expect(verdict.findings).toContainEqual(
+    expect.objectContaining({ status: 'warned', reason: 'timestamp-threshold' }),
+  )
   expect(reasonsOf(await judged([], {}, wanting(1, 'enforce')))).toEqual(['timestamp-threshold'])
 })
 
