@@ -107,4 +107,6 @@ export interface Verdict {
   readonly unchecked?: readonly string[]
   /** First instant after which this verdict may change by itself (an expiry), if any. */
   readonly validUntilMs: number | undefined
+  /** Signers behind trusted seals, each once over all kinds, as thresholds count them; absent in verdicts of before. */
+  readonly signers?: number
 }

@@ -73,16 +73,16 @@ function named(type: string, name: string, attrs: Readonly<Record<string, string
 
 function toContext(facts: Facts): Record<string, CedarValueJson> {
   const { subjects, change } = facts
-  const matches = subjects.flatMap(trustedMatches)
   return {
     now: { __extn: { fn: 'datetime', arg: facts.at } },
     verdict: worstVerdict(subjects),
     untrusted: unique(
       subjects.filter(({ verdict }) => verdict.kind !== 'trusted').map(({ arn }) => arn),
     ),
-    publishers: unique(matches.map(({ name }) => name)),
-    publisherVersions: unique(matches.map(({ arn }) => arn)),
-    signers: subjects.length === 0 ? 0 : Math.min(...subjects.map(signerCount)),
+    publishers: behindAll(subjects, (one) => trustedMatches(one).map(({ name }) => name)),
+    publisherVersions: behindAll(subjects, (one) => trustedMatches(one).map(({ arn }) => arn)),
+    signers:
+      subjects.length === 0 ? 0 : Math.min(...subjects.map(({ verdict }) => verdict.signers ?? 0)),
     signing: {
       attached: facts.signingConfig !== null,
       enforced: facts.signingConfig?.policy === 'Enforce',
@@ -110,11 +110,13 @@ function trustedMatches({ verdict }: SubjectFacts): { name: string; arn: string 
   )
 }
 
-/** Distinct signer identities of trusted seals; the same key twice is one (RULES §4). */
-function signerCount({ verdict }: SubjectFacts): number {
-  const trusted = verdict.seals.filter(({ outcome }) => outcome === 'trusted')
-  return new Set(trusted.flatMap(({ signer }) => (signer === undefined ? [] : [signer.spkiSha256])))
-    .size
+/** What is behind every one of function and layers: what stands behind one of them alone vouches for that one. */
+function behindAll(
+  subjects: readonly SubjectFacts[],
+  namesOf: (subject: SubjectFacts) => readonly string[],
+): string[] {
+  const [first, ...others] = subjects.map(namesOf)
+  return unique((first ?? []).filter((name) => others.every((names) => names.includes(name))))
 }
 
 function unique(values: readonly string[]): string[] {

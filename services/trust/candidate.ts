@@ -65,25 +65,28 @@ export function weighCandidate(
   const facts = { publisher, path: found.path, revocations, trustedTimesMs, atMs }
   const revocation = checkRevocation(evidence, facts, cache)
   const status = statusOf(evidence, known, context, facts)
-  const revoked = [...revocation.findings, ...status.findings]
   return {
     kind: 'identified',
     known,
     witnessed,
-    findings: applyChecks(
-      [
-        ...checkMismatch(evidence, known, context, [
-          ...found.findings,
-          ...checkLogThreshold(publisher, witnessed.logs),
-          ...checkTimestampThreshold(publisher, witnessed.times),
-        ]),
-        ...expiry.findings,
-        ...(status.findings.length === 0
-          ? revoked
-          : revoked.filter((finding) => finding.status === 'failed')),
-      ],
-      publisher.document.checks,
-    ),
+    findings: [
+      ...applyChecks(
+        [
+          ...checkMismatch(evidence, known, context, [
+            ...found.findings,
+            ...checkLogThreshold(publisher, witnessed.logs),
+            ...checkTimestampThreshold(publisher, witnessed.times),
+          ]),
+          ...expiry.findings,
+          ...status.findings.filter(({ status: outcome }) => outcome === 'failed'),
+        ],
+        publisher.document.checks,
+      ),
+      // What was revoked here is final: no publisher has it logged alone (RULES §4).
+      ...revocation.findings.filter(
+        ({ status: outcome }) => outcome === 'failed' || status.findings.length === 0,
+      ),
+    ],
     expiresAtMs: expiry.expiresAtMs,
     changesAtMs: [
       ...expiry.changesAtMs,

@@ -17,7 +17,7 @@ const CHECKS: readonly string[] = [
  * a keyless signer: under a public authority anybody has one.
  */
 const AUTHENTICITY: ReadonlySet<string> = new Set(['subject'])
-const TIMESTAMP: ReadonlySet<string> = new Set(['timestamp-threshold', 'log-threshold'])
+const TIMESTAMP: ReadonlySet<string> = new Set(['timestamp-threshold'])
 
 type Checks = NonNullable<PublisherDocument['checks']>
 

@@ -79,7 +79,10 @@ function publisherLimits(
   atMs: number,
 ): Limit[] {
   const what = facts.statement?.kind ?? 'seal'
-  const validity = document.signatureValidityMs
+  const end = facts.statement?.predicate.notAfterMs
+  // The service signs that end into each seal of a managed publisher: no other need be reckoned.
+  const signed = document.kind === 'managed' && end !== undefined
+  const validity = signed ? undefined : document.signatureValidityMs
   const signedAtMs =
     facts.trustedTimesMs.length > 0 ? Math.min(...facts.trustedTimesMs) : createdAtMs
   return [
@@ -89,7 +92,7 @@ function publisherLimits(
       what: `the ${what} (notAfter in its predicate)`,
       fix: 'sign again with a later --not-after',
       fromMs: undefined,
-      untilMs: facts.statement?.predicate.notAfterMs,
+      untilMs: end,
     },
     {
       atMs: [atMs],

@@ -4,7 +4,7 @@ import { failed, passed } from './findings.ts'
 import type { JudgeInput } from './judge-input.ts'
 import { toKnownPublishers } from './publisher-material.ts'
 import { judgeSeal } from './report.ts'
-import { checkThreshold } from './threshold.ts'
+import { checkThreshold, countSigners } from './threshold.ts'
 
 /**
  * What the seals of one artifact say about this use of it, at this instant: AWS's four checks by RULES §3 and §4.
@@ -27,6 +27,7 @@ export function judge(input: JudgeInput, cache = new VerificationCache()): Verdi
     findings: [...summarize(found, seals, input), ...threshold],
     ...(unchecked.length > 0 && { unchecked }),
     validUntilMs: changes.length === 0 ? undefined : Math.min(...changes),
+    signers: countSigners(seals),
   }
 }
 

@@ -68,9 +68,32 @@ export function notJudged(): SealFinding[] {
   )
 }
 
+/**
+ * Beside every publisher. A timestamp or log entry that does not hold for one who knows its authority or log breaks the
+ * seal; where it holds for another whose seal it is as well, it is that one's view which counts.
+ */
+function weighAll(
+  evidence: Evidence,
+  context: EvidenceContext,
+): { readonly candidates: readonly Candidate[]; readonly faults: readonly PlatformError[] } {
+  const faults: PlatformError[] = []
+  const candidates = context.known.flatMap((known) => {
+    try {
+      return [weighCandidate(evidence, known, context)]
+    } catch (error) {
+      if (!(error instanceof PlatformError) || error.code !== 'INVALID_SEAL') throw error
+      faults.push(error)
+      return []
+    }
+  })
+  return { candidates, faults }
+}
+
 function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
-  const candidates = context.known.map((known) => weighCandidate(evidence, known, context))
+  const { candidates, faults } = weighAll(evidence, context)
   const identified = candidates.filter((candidate) => candidate.kind === 'identified')
+  const [fault] = faults
+  if (identified.length === 0 && fault !== undefined) throw fault
   const [best] = identified.toSorted((a, b) => rank(a) - rank(b))
   const stranger = best === undefined ? weighStranger(evidence, candidates, context) : undefined
   const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]

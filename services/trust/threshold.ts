@@ -57,6 +57,11 @@ function matchPublishers(signers: readonly CountedSigner[]): ReadonlyMap<string,
   return taken
 }
 
+/** How many signers stand behind trusted seals, of whatever publishers. */
+export function countSigners(seals: readonly SealReport[]): number {
+  return countedSigners(seals).length
+}
+
 /** The signers that count towards a threshold: each of another publisher, as many as there can be. */
 export function distinctSigners(verdict: Verdict): readonly SignerIdentity[] {
   const signers = countedSigners(verdict.seals)

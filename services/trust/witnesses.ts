@@ -42,6 +42,6 @@ export function findWitnesses(
       ...logged.unchecked,
       ...ahead.map(({ source, atMs }) => `a ${source} time that lies ahead: ${toIsoTime(atMs)}`),
     ],
-    changesAtMs: [...stamped.changesAtMs, ...ahead.map(({ atMs }) => atMs)],
+    changesAtMs: [...stamped.changesAtMs, ...ahead.map(({ atMs }) => atMs - CLOCK_SKEW_MS - 1)],
   }
 }

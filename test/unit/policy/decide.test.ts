@@ -275,3 +275,44 @@ describe('the admission policies', () => {
     })
   })
 })
+
+test('counts as publisher of a change only who stands behind the function and every layer', () => {
+  const sealedBy = (arn: string, names: readonly string[]): SubjectFacts => ({
+    ...subject(arn),
+    verdict: {
+      ...verdict([]),
+      signers: names.length,
+      seals: names.map((name) => ({
+        digest,
+        format: 'bundle',
+        form: 'statement',
+        place: 'block',
+        outcome: 'trusted',
+        signer: undefined,
+        publisher: {
+          publisherId: `pub-${name}`,
+          name,
+          version: 'AAAAAAAAAA',
+          arn: `arn:aws:signer:us-east-1:000000000000:/signing-profiles/${name}/AAAAAAAAAA`,
+          allowed: true,
+        },
+        trustedTimesMs: [],
+        expiresAtMs: undefined,
+        counter: '0',
+        findings: [],
+        unchecked: [],
+      })),
+    },
+  })
+  const text = `permit(principal, action, resource);
+    @id("prod") forbid(principal, action, resource) unless { context.publishers.contains("prod") };
+    @id("two") forbid(principal, action, resource) unless { context.signers >= 2 };`
+  const policies = { name: 'x', set: compilePolicySet([{ name: 'x', text }]) }
+  const determining = (code: readonly string[], layer: readonly string[]) =>
+    decide(facts([sealedBy(FUNCTION, code), sealedBy(LAYER, layer)], 'Enforce'), 'dec-1', policies)
+      .policySet.determining
+
+  expect(determining(['dev', 'prod'], ['prod', 'ops'])).toEqual([])
+  expect(determining(['dev', 'ops'], ['prod', 'ops'])).toEqual(['policy.prod'])
+  expect(determining(['prod'], ['prod', 'ops'])).toEqual(['policy.two'])
+})

@@ -46,13 +46,15 @@ async function judgeWith(
     readonly fetched?: Uint8Array
     readonly signer?: TestCertificate
     readonly chain?: readonly TestCertificate[]
+    readonly checks?: { readonly revocation: 'enforce' | 'log' }
   } = {},
 ) {
-  const { fetched, signer = leaf, chain = [], ...rest } = settings
+  const { fetched, signer = leaf, chain = [], checks, ...rest } = settings
   const seal = await sealOf(zip, identityOf(signer, chain), { place: 'detached' })
   const document = {
     ...publisherFromPem(ca.pem),
     revocation: { lists, onFailure: 'closed' as const, ...rest },
+    ...(checks && { checks }),
   }
   const revocationLists =
     fetched === undefined ? [] : [{ url: URL_OF_LIST, der: fetched, fetchedAtMs: AT_MS - 1 }]
@@ -62,6 +64,17 @@ async function judgeWith(
 const inline = (spec: ListSpec = {}, issuer = ca) => [
   { pem: listPem(revocationList(issuer, spec)) },
 ]
+
+test('warns of what its authority revoked where the publisher logs that, and still tells it', async () => {
+  const lists = inline({ revoked: [{ serial: 7 }] })
+  const logged = await judgeWith(lists, { checks: { revocation: 'log' } })
+
+  expect(reasonsOf(await judgeWith(lists))).toEqual(['certificate-revoked'])
+  expect(logged.kind).toBe('trusted')
+  expect(logged.findings).toContainEqual(
+    expect.objectContaining({ status: 'warned', reason: 'certificate-revoked' }),
+  )
+})
 
 test('trusts a certificate that a current list of its issuer does not name, until the next list is due', async () => {
   const verdict = await judgeWith(inline())

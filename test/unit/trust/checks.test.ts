@@ -57,13 +57,14 @@ test('enforces what is not named, whatever else is logged', () => {
   expect(statusOf(verdict, 'seal-expired')).toBe('warned')
 })
 
-test('logs a revocation where the publisher says so, and still tells it', () => {
+test('enforces what was revoked here, though the publisher logs revocation', () => {
   const document = parsePublisherDocument({ ...base, checks: { expiry: 'log', revocation: 'log' } })
 
   const verdict = judgeZip(expired, [publisher(document)], { revocations: [revoked] })
 
-  expect(verdict.kind).toBe('trusted')
-  expect(statusOf(verdict, 'publisher-revoked')).toBe('warned')
+  expect(verdict.kind).toBe('untrusted')
+  expect(statusOf(verdict, 'publisher-revoked')).toBe('failed')
+  expect(statusOf(verdict, 'seal-expired')).toBe('warned')
 })
 
 test('logs an unnamed subject under `authenticity`, and nothing that a seal binds', async () => {

@@ -167,7 +167,7 @@ test('a time that lies ahead is none yet, and the seal is judged anew when it co
 
   expect(verdict.seals[0]?.trustedTimesMs).toEqual([])
   expect(verdict.seals[0]?.unchecked.join()).toContain('lies ahead')
-  expect(verdict.validUntilMs).toBe(ahead)
+  expect(verdict.validUntilMs).toBe(ahead - 300_001)
 })
 
 test("an authority's clock may run five minutes before ours", async () => {
@@ -448,6 +448,19 @@ test('a threshold that is logged alone is shown and refuses nothing', async () =
     expect.objectContaining({ status: 'warned', reason: 'timestamp-threshold' }),
   )
   expect(reasonsOf(await judged([], {}, wanting(1, 'enforce')))).toEqual(['timestamp-threshold'])
+})
+
+test('a seal that holds for one of its publishers is not broken by the view of another version', async () => {
+  // the older version knows the authority, whose token is over something else; the newer one knows none
+  const older = { ...teamOf(longLived), version: 'OLDVERSION', allowed: false }
+  const newer = publisher(publisherFromPem(longLived.pem))
+  const seal = await stamped(longLived, [by(tsa, { imprint: Buffer.alloc(32) })])
+  const alone = judgeZip(zip, [older], { seals: [seal] })
+  const beside = judgeZip(zip, [older, newer], { seals: [seal] })
+
+  expect(alone.kind).toBe('tampered')
+  expect(beside.kind).toBe('trusted')
+  expect(beside.seals[0]?.trustedTimesMs).toEqual([])
 })
 
 test("a publisher's broken view of a timestamp does not touch the seals of others", async () => {
