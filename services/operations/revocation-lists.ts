@@ -1,5 +1,10 @@
 import { listPublishers } from '../catalog/index.ts'
-import { PlatformError, sha256, type PublisherDocument } from '../model/index.ts'
+import {
+  PlatformError,
+  sha256,
+  type PublisherDocument,
+  type X509PublisherDocument,
+} from '../model/index.ts'
 import { parsePem } from '../seal/index.ts'
 import {
   fetchDocument,
@@ -8,7 +13,7 @@ import {
   type AddressRules,
   type StoredRevocationList,
 } from '../sources/index.ts'
-import { parseRevocationList, VerificationCache } from '../trust/index.ts'
+import { isListOfPublisher, parseRevocationList, VerificationCache } from '../trust/index.ts'
 import { raiseWorld, record } from './commit.ts'
 import type { Deps, ListRefresher } from './context.ts'
 
@@ -19,6 +24,8 @@ const LOOK_INTERVAL_MS = 30_000
 /** A list is fetched again after a quarter of the time for which it counts, within these bounds. */
 const SHORTEST_INTERVAL_MS = 60_000
 const LONGEST_INTERVAL_MS = 3_600_000
+/** How far an issuer's clock may run before ours. */
+const CLOCK_SKEW_MS = 300_000
 
 /** The URLs that a publisher names. */
 export function listUrls(document: PublisherDocument): readonly string[] {
@@ -26,8 +33,11 @@ export function listUrls(document: PublisherDocument): readonly string[] {
   return (document.revocation?.lists ?? []).flatMap((one) => ('url' in one ? [one.url] : []))
 }
 
-/** A URL with how long its list counts at most, by the strictest publisher that names it. */
-type Wanted = ReadonlyMap<string, number>
+/** A URL with the publishers that name it, and how long its list counts at most by the strictest of them. */
+type Wanted = ReadonlyMap<
+  string,
+  { readonly maxAgeMs: number; readonly documents: readonly X509PublisherDocument[] }
+>
 
 /** Keeps the lists of publishers' URLs fresh; knows when each was last tried, which a restart may forget. */
 export class RevocationListRefresher implements ListRefresher, AsyncDisposable {
@@ -52,14 +62,14 @@ export class RevocationListRefresher implements ListRefresher, AsyncDisposable {
     const { clock, store, log } = this.#deps
     const wanted = await this.#wanted()
     const kept = await storedRevocationLists(store.reader, [...wanted.keys()])
-    const due = [...wanted].filter(([url, maxAgeMs]) => {
+    const due = [...wanted].filter(([url, { maxAgeMs }]) => {
       const list = kept.find((one) => one.url === url)
       return urls.includes(url) || this.#isDue(url, list, maxAgeMs)
     })
-    const fetches = due.map(async ([url]) => {
+    const fetches = due.map(async ([url, { documents }]) => {
       this.#triedAtMs.set(url, clock.nowMs())
       try {
-        await fetchList(this.#deps, this.#rules, url)
+        await fetchList(this.#deps, this.#rules, { url, documents })
       } catch (error) {
         log.warn({ url, err: error }, 'a revocation list could not be renewed')
       }
@@ -100,13 +110,17 @@ export class RevocationListRefresher implements ListRefresher, AsyncDisposable {
   }
 
   async #wanted(): Promise<Wanted> {
-    const wanted = new Map<string, number>()
+    const wanted = new Map<string, { maxAgeMs: number; documents: X509PublisherDocument[] }>()
     const { store, place } = this.#deps
     for (const { versions } of await listPublishers(store.reader, place)) {
       for (const { document } of versions) {
-        const maxAgeMs = (document.kind === 'x509' && document.revocation?.maxAgeMs) || Infinity
-        for (const url of listUrls(document))
-          wanted.set(url, Math.min(wanted.get(url) ?? Infinity, maxAgeMs))
+        if (document.kind !== 'x509') continue
+        const maxAgeMs = document.revocation?.maxAgeMs ?? Infinity
+        for (const url of listUrls(document)) {
+          const known = wanted.get(url) ?? { maxAgeMs: Infinity, documents: [] }
+          const documents = [...known.documents, document]
+          wanted.set(url, { maxAgeMs: Math.min(known.maxAgeMs, maxAgeMs), documents })
+        }
       }
     }
     return wanted
@@ -114,14 +128,29 @@ export class RevocationListRefresher implements ListRefresher, AsyncDisposable {
 }
 
 /** A changed list raises the world: what was decided by the one before is decided again. */
-async function fetchList(deps: Deps, rules: AddressRules, url: string): Promise<void> {
+async function fetchList(
+  deps: Deps,
+  rules: AddressRules,
+  {
+    url,
+    documents,
+  }: { readonly url: string; readonly documents: readonly X509PublisherDocument[] },
+): Promise<void> {
   const accept = 'application/pkix-crl, */*;q=0.1'
   const limits = { maxBytes: LIST_LIMIT_BYTES, timeoutMs: FETCH_TIMEOUT_MS }
   const bytes = await fetchDocument({ url, accept, ...limits }, rules)
-  // nothing that cannot be read takes the place of a list that can
+  // nothing that cannot be read, or that anybody could have made, takes the place of a list that counts
   const der = toDer(bytes)
-  const parsed = parseRevocationList(der, new VerificationCache())
+  const cache = new VerificationCache()
+  const parsed = parseRevocationList(der, cache)
   const { thisUpdateMs, nextUpdateMs } = parsed
+  if (!documents.some((document) => isListOfPublisher(parsed, document, cache)))
+    throw new PlatformError(
+      'UNAVAILABLE',
+      `\`${url}\` gave a list that no root or intermediate of the publisher signed`,
+    )
+  if (thisUpdateMs > deps.clock.nowMs() + CLOCK_SKEW_MS)
+    throw new PlatformError('UNAVAILABLE', `\`${url}\` gave a list of a time to come`)
   const event = { type: 'revocation-list', action: 'lacre:RenewRevocationList', resource: url }
   await record(deps, event, async (tx, atMs) => {
     const [kept] = await storedRevocationLists(tx, [url])

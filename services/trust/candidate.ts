@@ -93,6 +93,7 @@ export function weighCandidate(
       ...revocation.changesAtMs,
       ...status.changesAtMs,
       ...witnessed.changesAtMs,
+      ...known.changesAtMs,
     ],
     unchecked: status.unchecked,
   }

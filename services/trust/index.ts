@@ -51,3 +51,5 @@ export { checkStatus, type StatusResult } from './certificate-status.ts'
 export { revocationListPem } from './x509-document.ts'
 /** One revocation list, strictly; throws INVALID_SEAL. */
 export { parseRevocationList, type RevocationList } from './revocation-list.ts'
+/** Whether an authority of the publisher's own signed a list. */
+export { isListOfPublisher } from './list-issuer.ts'

@@ -11,7 +11,7 @@ import { checkThreshold, countSigners } from './threshold.ts'
  * A no is in the verdict, with every reason; nothing is thrown for a bad seal. `cache` remembers mathematics only.
  */
 export function judge(input: JudgeInput, cache = new VerificationCache()): Verdict {
-  const known = toKnownPublishers(input.publishers, cache)
+  const known = toKnownPublishers(input, cache)
   const judged = input.seals.map((seal) => judgeSeal(seal, { input, known, cache }))
   const seals = judged.map(({ report }) => report)
   const found = verdictKind(seals)

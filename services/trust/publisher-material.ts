@@ -8,10 +8,12 @@ import {
 } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
+import type { JudgeInput } from './judge-input.ts'
 import { toKnownAuthority, type KnownAuthority } from './known-authority.ts'
 import type { PathRules } from './path-checks.ts'
 import { certificateOfPem, singleBlock } from './single-block.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
+import { logRevocationsAfter, withoutRevokedLogs } from './sigstore/log-revocation.ts'
 import { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
 
 /** What a publisher document holds, parsed. */
@@ -39,6 +41,8 @@ export interface KnownPublisher {
   readonly authorities: readonly KnownAuthority[]
   /** Whose logs' entries it believes. */
   readonly trustedRoot: TrustedRoot | undefined
+  /** Instants after which the key of one of those logs is revoked. */
+  readonly changesAtMs: readonly number[]
 }
 
 /**
@@ -46,18 +50,21 @@ export interface KnownPublisher {
  * the others from being judged.
  */
 export function toKnownPublishers(
-  publishers: readonly TrustedPublisher[],
+  { publishers, revocations, atMs }: Pick<JudgeInput, 'publishers' | 'revocations' | 'atMs'>,
   cache: VerificationCache,
 ): readonly KnownPublisher[] {
   return publishers.flatMap((publisher) => {
     try {
       const { timestampAuthorities = [], trustedRoot: text } = publisher.document
-      const trustedRoot = text === undefined ? undefined : parseTrustedRoot(text, cache)
+      const listed = text === undefined ? undefined : parseTrustedRoot(text, cache)
+      const trustedRoot = listed && withoutRevokedLogs(listed, revocations, atMs)
       const authorities = [
         ...timestampAuthorities.map((authority) => toKnownAuthority(authority, cache)),
         ...(trustedRoot?.timestampAuthorities ?? []),
       ]
-      return [{ publisher, material: toMaterial(publisher, cache), authorities, trustedRoot }]
+      const material = toMaterial(publisher, trustedRoot, cache)
+      const changesAtMs = listed === undefined ? [] : logRevocationsAfter(listed, revocations, atMs)
+      return [{ publisher, material, authorities, trustedRoot, changesAtMs }]
     } catch (error) {
       if (error instanceof PlatformError) return []
       throw error
@@ -65,7 +72,11 @@ export function toKnownPublishers(
   })
 }
 
-function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): PublisherMaterial {
+function toMaterial(
+  { document }: TrustedPublisher,
+  trustedRoot: TrustedRoot | undefined,
+  cache: VerificationCache,
+): PublisherMaterial {
   if (document.kind === 'key')
     return {
       kind: 'key',
@@ -76,7 +87,11 @@ function toMaterial({ document }: TrustedPublisher, cache: VerificationCache): P
     return { kind: 'key', keys: [{ key: keyOfPem(publicKeyPem, cache), window: { publicKeyPem } }] }
   }
   if (document.kind === 'oidc')
-    return { kind: 'oidc', document, root: parseTrustedRoot(document.trustedRoot, cache) }
+    return {
+      kind: 'oidc',
+      document,
+      root: trustedRoot ?? parseTrustedRoot(document.trustedRoot, cache),
+    }
   return {
     kind: 'x509',
     anchors: document.rootsPem.map((pem) => certificateOfPem(pem, cache)),

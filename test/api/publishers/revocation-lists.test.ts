@@ -57,7 +57,17 @@ test('fetches the list of a publisher when it is saved, raises the world when it
   expect(await kept(deps)).toEqual(Buffer.from(second))
   expect(await readWorld(deps.store.reader)).toBe(before + 1)
 
-  for (const bad of [Buffer.from('<html>'), first]) {
+  const stranger = revocationList(root({ subject: 'stranger' }), {
+    thisUpdateMs: NOW_MS - 5_000,
+    nextUpdateMs: NOW_MS + 86_400_000,
+  })
+  const forged = revocationList(ca, {
+    thisUpdateMs: NOW_MS - 5_000,
+    nextUpdateMs: NOW_MS + 86_400_000,
+    key: root().key,
+  })
+  const ahead = listAt(NOW_MS + 3_600_000)
+  for (const bad of [Buffer.from('<html>'), first, stranger, forged, ahead]) {
     served = bad
     await deps.revocationLists?.refresh([url])
     expect(await kept(deps)).toEqual(Buffer.from(second))

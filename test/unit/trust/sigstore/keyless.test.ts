@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import { expect, test } from 'vitest'
 
 import {
@@ -7,7 +9,15 @@ import {
 } from '../../../../services/model/index.ts'
 import { parsePublisherDocument } from '../../../../services/trust/index.ts'
 import { unsealedSource } from '../../../../services/artifact/index.ts'
-import { judgeZip, openZip, publisher, readAll, reasonsOf, root } from '../../../support/pki.ts'
+import {
+  AT_MS,
+  judgeZip,
+  openZip,
+  publisher,
+  readAll,
+  reasonsOf,
+  root,
+} from '../../../support/pki.ts'
 import {
   bodyV1,
   detached,
@@ -18,6 +28,7 @@ import {
   testLog,
   TestSigstore,
   type KeylessSpec,
+  type TestLog,
 } from '../../../support/sigstore.ts'
 import { zipOf } from '../../../support/zip-builder.ts'
 
@@ -413,4 +424,35 @@ test('counts logs, not entries', () => {
 
   expect(judged(bundle, { thresholds: { logs: 2 } }).reasons).toEqual(['log-threshold'])
   expect(judged(bundle).kind).toBe('trusted')
+})
+
+/** The verdict where the key of this log is revoked from then on. */
+function judgedWithout(log: TestLog, effectiveAtMs: number) {
+  const spki = log.key.publicKey.export({ format: 'der', type: 'spki' })
+  const revocation = {
+    targetKind: 'key' as const,
+    target: createHash('sha256').update(spki).digest('hex'),
+    effectiveAtMs,
+    recordedAtMs: effectiveAtMs,
+    reason: 'stolen',
+  }
+  const seal = detached(sigstore.sign(bytes).bundle)
+  return judgeZip(zip, [publisher(document())], { detached: [seal], revocations: [revocation] })
+}
+
+test('takes neither entry nor time from a log whose key is revoked, and says until when it would', () => {
+  const later = judgedWithout(sigstore.rekor, AT_MS + 1_000)
+  const revoked = judgedWithout(sigstore.rekor, AT_MS - 1_000)
+
+  expect(later).toMatchObject({ kind: 'trusted', validUntilMs: AT_MS + 999 })
+  expect(revoked.kind).toBe('untrusted')
+  expect(reasonsOf(revoked)).toEqual(expect.arrayContaining(['log-threshold']))
+  expect(revoked.seals[0]?.trustedTimesMs).toEqual([])
+})
+
+test('takes no timestamp of a certificate from a transparency log whose key is revoked', () => {
+  const revoked = judgedWithout(sigstore.ctLog, AT_MS - 1_000)
+
+  expect(revoked.kind).toBe('untrusted')
+  expect(reasonsOf(revoked).join()).toMatch(/sct/)
 })
