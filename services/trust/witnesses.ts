@@ -24,7 +24,8 @@ export function findWitnesses(
   const stampedMs = stamped.times.map(({ atMs }) => atMs)
   const logged = findLogEntries(evidence.logEntries, evidence.logged, {
     root: known?.trustedRoot,
-    timesMs: stampedMs.length > 0 ? stampedMs : [input.atMs],
+    timesMs: stampedMs,
+    atMs: input.atMs,
     cache,
   })
   const { entries } = logged
@@ -42,6 +43,10 @@ export function findWitnesses(
       ...logged.unchecked,
       ...ahead.map(({ source, atMs }) => `a ${source} time that lies ahead: ${toIsoTime(atMs)}`),
     ],
-    changesAtMs: [...stamped.changesAtMs, ...ahead.map(({ atMs }) => atMs - CLOCK_SKEW_MS - 1)],
+    changesAtMs: [
+      ...stamped.changesAtMs,
+      ...logged.changesAtMs,
+      ...ahead.map(({ atMs }) => atMs - CLOCK_SKEW_MS - 1),
+    ],
   }
 }

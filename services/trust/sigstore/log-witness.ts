@@ -10,11 +10,14 @@ import { isWithin, type KnownLog, type TrustedRoot } from './trusted-root.ts'
 export interface LogWitness {
   readonly entries: readonly SealLogEntry[]
   readonly unchecked: readonly string[]
+  /** Instants after which an entry of no known time begins or ceases to count. */
+  readonly changesAtMs: readonly number[]
 }
 
 /**
  * Each entry of a log that the trusted root knows must hold in full; one of another log is named and says nothing.
- * `timesMs`: instants at which a log that gives no time of its own must have been in its window.
+ * `timesMs`: instants at which a log that gives no time of its own must have been in its window. With none, such an entry
+ * is of no known time: it counts while its log is in its window, and is named as unchecked from then on.
  * @throws PlatformError INVALID_SEAL
  */
 export function findLogEntries(
@@ -23,11 +26,13 @@ export function findLogEntries(
   facts: {
     readonly root: TrustedRoot | undefined
     readonly timesMs: readonly number[]
+    readonly atMs: number
     readonly cache: VerificationCache
   },
 ): LogWitness {
   const entries: SealLogEntry[] = []
   const unchecked: string[] = []
+  const changesAtMs: number[] = []
   for (const value of values) {
     const entry = facts.root === undefined ? undefined : parseLogEntry(value)
     const log = entry === undefined ? undefined : findLog(entry, facts.root)
@@ -37,9 +42,19 @@ export function findLogEntries(
           ? 'a transparency-log entry: no publisher has a log key'
           : `a transparency-log entry of the unknown log ${entry.logId}`,
       )
-    } else entries.push(checkEntry(entry, log, logged, facts))
+      continue
+    }
+    const found = checkEntry(entry, log, logged, facts)
+    const { fromMs, untilMs } = log.window
+    if (found.integratedTimeMs !== undefined || facts.timesMs.length > 0) entries.push(found)
+    else {
+      changesAtMs.push(...[fromMs - 1, ...(untilMs === undefined ? [] : [untilMs])])
+      if (isWithin(log.window, facts.atMs)) entries.push(found)
+      else
+        unchecked.push(`an entry of no known time in the log \`${log.baseUrl}\`, which has ended`)
+    }
   }
-  return { entries, unchecked }
+  return { entries, unchecked, changesAtMs }
 }
 
 /** One log may stand there with several keys' windows; the one that fits is asked first. */

@@ -456,3 +456,29 @@ test('takes no timestamp of a certificate from a transparency log whose key is r
   expect(revoked.kind).toBe('untrusted')
   expect(reasonsOf(revoked).join()).toMatch(/sct/)
 })
+
+test('an entry of no known time counts until its log ends, and then breaks nothing', () => {
+  const end = SIGNED_AT_MS + 120_000
+  const trustedRoot = sigstore.trustedRoot((json) => {
+    const log = (json['tlogs'] as { publicKey: { validFor: Json } }[])[1]
+    if (log !== undefined)
+      log.publicKey.validFor = {
+        start: '2026-01-01T00:00:00Z',
+        end: new Date(end).toISOString(),
+      }
+  })
+  const seal = detached(sigstore.sign(bytes, { log: 'v2' }).bundle)
+  const at = (atMs: number) =>
+    judgeZip(zip, [publisher(document({ trustedRoot, thresholds: { logs: 1, timestamps: 0 } }))], {
+      detached: [seal],
+      atMs,
+    })
+  const during = at(SIGNED_AT_MS + 60_000)
+  const after = at(end + 1)
+
+  expect(during.kind).toBe('trusted')
+  expect(during.validUntilMs).toBe(end)
+  expect(after.kind).toBe('untrusted')
+  expect(reasonsOf(after)).toContain('log-threshold')
+  expect(after.seals[0]?.unchecked.join()).toContain('which has ended')
+})
