@@ -5,7 +5,7 @@ import {
   type X509PublisherDocument,
 } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
-import type { Certificate } from './certificate.ts'
+import { isSelfIssued, type Certificate } from './certificate.ts'
 import { failed } from './findings.ts'
 import { lookUp, readLists, type KnownLists, type Lookup } from './list-lookup.ts'
 import { findSingleResponses, parseStaples } from './ocsp-check.ts'
@@ -73,7 +73,20 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
       else unchecked.push(`revocation of \`${certificate.subjectText}\`: ${fault.got}`)
     }
   }
+  const pinned = settings === undefined ? undefined : pinnedFault(path)
+  if (pinned !== undefined) {
+    if (settings?.onFailure === 'closed') findings.push(unknownFinding(pinned))
+    else unchecked.push(pinned.got)
+  }
   return { findings, unchecked, changesAtMs }
+}
+
+/** A pinned certificate that somebody else issued: its issuer is not here, and so no list of it could be believed. */
+function pinnedFault(path: readonly Certificate[]): Fault | undefined {
+  const [only, ...others] = path
+  if (only === undefined || others.length > 0 || isSelfIssued(only)) return undefined
+  const got = `the pinned certificate \`${only.subjectText}\` is covered by no list: its issuer is no root of the publisher`
+  return { reason: 'crl-missing', got, counts: true }
 }
 
 function isBefore({ trustedTimesMs }: StatusFacts, effectiveAtMs: number): boolean {

@@ -48,7 +48,7 @@ export function findLogEntries(
     const { fromMs, untilMs } = log.window
     if (found.integratedTimeMs !== undefined || facts.timesMs.length > 0) entries.push(found)
     else {
-      changesAtMs.push(...[fromMs - 1, ...(untilMs === undefined ? [] : [untilMs])])
+      changesAtMs.push(fromMs - 1, ...(untilMs === undefined ? [] : [untilMs]))
       if (isWithin(log.window, facts.atMs)) entries.push(found)
       else
         unchecked.push(`an entry of no known time in the log \`${log.baseUrl}\`, which has ended`)

@@ -460,3 +460,22 @@ test.each<[string, unknown, Record<string, unknown>?]>([
 ])('refuses a publisher with %s', (_title, revocation, more) => {
   expect(settings(revocation, more)).toThrow(expect.objectContaining({ code: 'INVALID_PARAMETER' }))
 })
+
+test.each([
+  ['closed', 'untrusted', ['crl-missing']],
+  ['open', 'trusted', []],
+] as const)(
+  'a pinned certificate of another issuer is covered by no list: %s',
+  async (onFailure, kind, reasons) => {
+    const seal = await sealOf(zip, identityOf(leaf), { place: 'detached' })
+    const lists = inline({ revoked: [{ serial: 7 }] })
+    const document = { ...publisherFromPem(leaf.pem), revocation: { lists, onFailure } }
+
+    const verdict = judgeZip(zip, [publisher(document)], { detached: [seal] })
+
+    expect(verdict.kind).toBe(kind)
+    expect(reasonsOf(verdict)).toEqual(reasons)
+    if (onFailure === 'open')
+      expect(verdict.seals[0]?.unchecked.join()).toContain('covered by no list')
+  },
+)
