@@ -10,6 +10,7 @@ import type { Reader, Schema } from '../store/index.ts'
 export const governedTables = {
   setting: ['name'],
   principal: ['id'],
+  role_grant: ['principal_id', 'role'],
   access_key: ['id'],
   sealed_key: ['purpose'],
   artifact: ['code_sha256'],

@@ -72,5 +72,5 @@ export interface Facts {
   /** Names of environment variables that load code, RULES §8. */
   readonly loaderVariables: readonly string[]
   /** What layers override or add that runs by itself: `/opt/extensions/*` and the like. */
-  readonly exceptions: readonly string[]
+  readonly noteworthyPaths: readonly string[]
 }

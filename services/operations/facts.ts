@@ -163,7 +163,7 @@ export function toFacts(
     signingConfig: situation.signingConfig,
     isolation: deps.runtime.capability.isolation,
     loaderVariables: loaderVariables(situation.input.environmentNames),
-    exceptions: judged
+    noteworthyPaths: judged
       .filter((one) => one.subject.kind === 'layer')
       .flatMap((one) => one.examined.noteworthyPaths.map((path) => `${one.subject.arn}: ${path}`)),
   }

@@ -96,7 +96,7 @@ function toContext(facts: Facts): Record<string, CedarValueJson> {
     },
     isolation: facts.isolation,
     loaderVariables: [...facts.loaderVariables],
-    noteworthyPaths: [...facts.exceptions],
+    noteworthyPaths: [...facts.noteworthyPaths],
   }
 }
 

@@ -100,7 +100,7 @@ function* configurationChecks(facts: Facts): Generator<DecisionCheck> {
       got: `isolation: ${facts.isolation}`,
     }
   }
-  for (const path of facts.exceptions) {
+  for (const path of facts.noteworthyPaths) {
     yield {
       rule: 'layers.noteworthy-path',
       subject: facts.resource,

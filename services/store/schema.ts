@@ -16,6 +16,7 @@ export interface Schema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable
+  role_grant: RoleGrantTable
   access_key: AccessKeyTable
   seen_signature: SeenSignatureTable
   sealed_key: SealedKeyTable
@@ -70,6 +71,15 @@ export interface PrincipalTable {
   /** JSON array of role names. */
   roles: string
   created_at: number
+}
+
+/** When a principal got a role; a role without a row is as old as its principal. */
+export interface RoleGrantTable {
+  principal_id: string
+  role: string
+  granted_at: number
+  /** A principal's id. */
+  granted_by: string
 }
 
 export interface AccessKeyTable {

@@ -54,7 +54,7 @@ function facts(subjects: readonly SubjectFacts[], policy: 'Warn' | 'Enforce' | n
     signingConfig: policy === null ? null : { arn: 'arn', policy, allowedPublishers: [] },
     isolation: 'full',
     loaderVariables: [],
-    exceptions: [],
+    noteworthyPaths: [],
   }
 }
 
@@ -172,7 +172,7 @@ test('what loads code by itself is told, and allowed by the default set', () => 
       ...facts([subject(FUNCTION)], 'Enforce'),
       loaderVariables: ['NODE_OPTIONS'],
       isolation: 'none',
-      exceptions: [`${LAYER}: extensions/agent`],
+      noteworthyPaths: [`${LAYER}: extensions/agent`],
     },
     'dec-1',
     parity,

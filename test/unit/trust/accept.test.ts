@@ -49,7 +49,7 @@ const facts: Facts = {
   signingConfig: null,
   isolation: 'full',
   loaderVariables: [],
-  exceptions: [],
+  noteworthyPaths: [],
 }
 
 function decision(change: Partial<Decision> = {}): Decision {
