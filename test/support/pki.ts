@@ -70,13 +70,25 @@ export interface Extension {
   readonly oid: string
   readonly critical?: boolean
   readonly value: Uint8Array
+  /** The whole extension, where it is encoded in another way than it should. */
+  readonly encoded?: Uint8Array
 }
 
 export interface CertificateSpec {
   readonly subject?: string
+  /** The subject as DER, where it is more than one common name. */
+  readonly name?: Uint8Array
+  /** The issuer as DER, where it is not that of `issuer`. */
+  readonly issuerName?: Uint8Array
   readonly issuer?: TestCertificate
   readonly key?: KeyPair
   readonly serial?: number
+  /** The content of the serial number. */
+  readonly serialOctets?: Uint8Array
+  /** Not before and not after, as DER. */
+  readonly times?: readonly [Uint8Array, Uint8Array]
+  /** The list of extensions left out. */
+  readonly bare?: boolean
   readonly fromMs?: number
   readonly untilMs?: number
   /** `undefined`: no basic constraints at all. */
@@ -104,20 +116,24 @@ export interface TestCertificate {
 /** An end-entity certificate for code signing unless said otherwise; self-signed without an issuer. */
 export function issue(spec: CertificateSpec = {}): TestCertificate {
   const key = spec.key ?? keyPair()
-  const name = toName(spec.subject ?? 'signer')
+  const name = spec.name ?? toName(spec.subject ?? 'signer')
   const issuerKey = spec.issuer?.key ?? key
   const algorithm = signatureAlgorithm(issuerKey.privateKey, spec.hash ?? 'sha256')
   const from = spec.fromMs ?? AT_MS - YEAR_MS
   const until = spec.untilMs ?? AT_MS + YEAR_MS
   const tbs = sequence(
     encodeDer(0xa0, smallInteger(spec.version ?? 2)),
-    integer(Buffer.from([0, spec.serial ?? 7])),
+    spec.serialOctets === undefined
+      ? integer(Buffer.from([0, spec.serial ?? 7]))
+      : encodeDer(TAG.integer, spec.serialOctets),
     spec.innerAlgorithm ?? algorithm,
-    spec.issuer?.name ?? name,
-    sequence(toTime(from), toTime(until)),
+    spec.issuerName ?? spec.issuer?.name ?? name,
+    sequence(...(spec.times ?? [toTime(from), toTime(until)])),
     name,
     spec.spki ?? key.publicKey.export({ format: 'der', type: 'spki' }),
-    encodeDer(0xa3, sequence(...extensionsOf(spec).map(encodeExtension))),
+    ...(spec.bare === true
+      ? []
+      : [encodeDer(0xa3, sequence(...extensionsOf(spec).map(encodeExtension)))]),
   )
   const ed25519 = issuerKey.privateKey.asymmetricKeyType === 'ed25519'
   const signature = sign(ed25519 ? null : (spec.hash ?? 'sha256'), tbs, issuerKey.privateKey)
@@ -161,7 +177,8 @@ function bits(octet: number): Uint8Array {
   return encodeDer(TAG.bitString, Uint8Array.of(unused, octet))
 }
 
-function encodeExtension({ oid, critical, value }: Extension): Uint8Array {
+function encodeExtension({ oid, critical, value, encoded }: Extension): Uint8Array {
+  if (encoded !== undefined) return encoded
   const flag = critical === true ? [encodeDer(TAG.boolean, Uint8Array.of(0xff))] : []
   return sequence(objectIdentifier(oid), ...flag, octetString(value))
 }
