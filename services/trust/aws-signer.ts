@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import { archivedEntries } from '../artifact/index.ts'
-import { PlatformError, type Artifact } from '../model/index.ts'
+import { type Artifact } from '../model/index.ts'
 import {
   berToDer,
   ID_DATA,
@@ -15,6 +15,7 @@ import { VerificationCache } from './cache.ts'
 import { isNamedBy } from './certificate-id.ts'
 import { parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
 import { verifySignature } from './signature.ts'
+import { unlessRefused } from './refusals.ts'
 
 /** Where AWS Signer puts its signature (with an underscore, unlike Java's). */
 const ENTRY = 'META_INF/aws_signer_signature_v1.0.SF'
@@ -36,19 +37,21 @@ export async function readAwsSignature(artifact: Artifact): Promise<AwsSignature
   if (entry.sizeBytes > ENTRY_LIMIT_BYTES)
     return { signer: undefined, fault: `it is larger than ${ENTRY_LIMIT_BYTES} bytes` }
   let signer: Certificate | undefined
-  try {
-    const data = parseEntry(await collect(entry.content()))
+  const bytes = await collect(entry.content())
+  const digest = await unframedDigest(artifact)
+  const check = (): AwsSignature => {
+    const { data, signed } = parseEntry(bytes)
     const cache = new VerificationCache()
     signer = findSigner(data, cache)
-    checkSignature(data, signer, cache)
-    const digest = await unframedDigest(artifact)
-    if (!digest.equals(data.signed?.attributes.messageDigest ?? new Uint8Array()))
+    checkSignature(data, signed.bytes, signer, cache)
+    if (!digest.equals(signed.attributes.messageDigest))
       throw malformed('digest-mismatch', 'it is over other content')
     return { signer: signer.subjectText, fault: undefined }
-  } catch (error) {
-    if (!(error instanceof PlatformError) || error.code !== 'INVALID_SEAL') throw error
-    return { signer: signer?.subjectText, fault: error.publicMessage }
   }
+  return unlessRefused(check, ({ publicMessage: fault }) => ({
+    signer: signer?.subjectText,
+    fault,
+  }))
 }
 
 /** For people, in a verdict's `unchecked` and on the command line. */
@@ -65,14 +68,17 @@ async function collect(content: AsyncGenerator<Uint8Array>): Promise<Uint8Array>
 }
 
 /** AWS writes PEM around BER of indefinite length. */
-function parseEntry(bytes: Uint8Array): SignedData {
+function parseEntry(bytes: Uint8Array): {
+  readonly data: SignedData
+  readonly signed: NonNullable<SignedData['signed']>
+} {
   const [block, ...more] = parsePem(Buffer.from(bytes).toString('latin1'))
   if (block?.label !== 'PKCS7' || more.length > 0)
     throw malformed('pem', 'it is not one PEM block `PKCS7`')
   const data = parseSignedData(readDer(berToDer(block.bytes)), ID_DATA)
   if (data.digest !== 'sha384' || data.signed === undefined || data.content !== undefined)
     throw malformed('aws-signer', 'it is not detached, over SHA-384 and with signed attributes')
-  return data
+  return { data, signed: data.signed }
 }
 
 function findSigner(data: SignedData, cache: VerificationCache): Certificate {
@@ -82,9 +88,13 @@ function findSigner(data: SignedData, cache: VerificationCache): Certificate {
   throw malformed('no-signer-certificate', 'it does not hold the certificate of its signer')
 }
 
-function checkSignature(data: SignedData, signer: Certificate, cache: VerificationCache): void {
+function checkSignature(
+  data: SignedData,
+  signed: Uint8Array,
+  signer: Certificate,
+  cache: VerificationCache,
+): void {
   const key = publicKeyOf(signer, cache)
-  const signed = data.signed?.bytes ?? new Uint8Array()
   if (!verifySignature(data.scheme, key, signed, data.signature))
     throw malformed('signature-invalid', 'its signature does not verify')
 }

@@ -58,11 +58,14 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
   const findings: SealFinding[] = []
   const unchecked: string[] = [...staples.faults]
   const changesAtMs: number[] = []
-  for (const [i, certificate] of path.slice(0, -1).entries()) {
-    const status = statusOf(certificate, path[i + 1] ?? certificate, context)
-    if (status.revokedFromMs !== undefined && !isBefore(facts, status.revokedFromMs)) {
-      changesAtMs.push(status.revokedFromMs - 1)
-      if (status.revokedFromMs <= facts.atMs) findings.push(revokedFinding(certificate, status))
+  for (const [i, link] of linksOf(path).entries()) {
+    const { certificate } = link
+    const status = statusOf(link, context)
+    const { revokedFromMs, revokedBy } = status
+    if (revokedFromMs !== undefined && !isBefore(facts, revokedFromMs)) {
+      changesAtMs.push(revokedFromMs - 1)
+      if (revokedFromMs <= facts.atMs)
+        findings.push(revokedFinding(certificate, revokedFromMs, revokedBy))
     }
     if (settings === undefined) continue
     unchecked.push(...status.remarks)
@@ -81,6 +84,21 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
   return { findings, unchecked, changesAtMs }
 }
 
+interface Link {
+  readonly certificate: Certificate
+  readonly issuer: Certificate
+  readonly anchor: Certificate
+}
+
+/** Each certificate below the anchor with the one that issued it. */
+function linksOf(path: readonly Certificate[]): Link[] {
+  const anchor = path.at(-1)
+  return path.flatMap((certificate, i) => {
+    const issuer = path[i + 1]
+    return issuer === undefined || anchor === undefined ? [] : [{ certificate, issuer, anchor }]
+  })
+}
+
 /** A pinned certificate that somebody else issued: its issuer is not here, and so no list of it could be believed. */
 function pinnedFault(path: readonly Certificate[]): Fault | undefined {
   const [only, ...others] = path
@@ -95,14 +113,14 @@ function isBefore({ trustedTimesMs }: StatusFacts, effectiveAtMs: number): boole
   )
 }
 
-function statusOf(certificate: Certificate, issuer: Certificate, context: Context): Status {
-  const { atMs, cache, known, document, path, intermediates } = context
+function statusOf({ certificate, issuer, anchor }: Link, context: Context): Status {
+  const { atMs, cache, known, document, intermediates } = context
   const maxAgeMs = document.revocation?.maxAgeMs
   const looked = lookUp(certificate, issuer, {
     lists: known.lists,
     maxAgeMs,
     atMs,
-    anchor: path.at(-1) ?? issuer,
+    anchor,
     intermediates,
     cache,
   })
@@ -156,11 +174,12 @@ function faultOf(
 
 function revokedFinding(
   certificate: Certificate,
-  { revokedFromMs, revokedBy }: Status,
+  revokedFromMs: number,
+  revokedBy: string,
 ): SealFinding {
   return failed('revocation', 'certificate-revoked', {
     expected: `the certificate \`${certificate.subjectText}\` not revoked by its issuer`,
-    got: `revoked from ${toIsoTime(revokedFromMs ?? 0)} by ${revokedBy}`,
+    got: `revoked from ${toIsoTime(revokedFromMs)} by ${revokedBy}`,
     fix: 'sign again with a certificate that is not revoked; a timestamp from before the revocation would have kept the seal good',
   })
 }

@@ -1,5 +1,4 @@
 import {
-  PlatformError,
   sha256,
   type PublisherDocument,
   type SignerIdentity,
@@ -9,6 +8,7 @@ import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
 import { parseFulcio } from './sigstore/fulcio.ts'
 import type { Signer } from './signer.ts'
+import { unlessRefused } from './refusals.ts'
 
 /**
  * What thresholds count (RULES §4): the key alone, issuer, subject and key of a certificate, or who an issuer vouched for.
@@ -48,19 +48,19 @@ export function identityOf(
   }
 }
 
+const NO_IDENTITY = { issuer: undefined, identity: undefined }
+
 function keylessIdentity(
   leaf: Certificate,
   cache: VerificationCache,
 ): { readonly id: string; readonly name: string; readonly issuer: string } | undefined {
-  try {
-    const { issuer, identity } = parseFulcio(leaf, cache)
-    if (issuer === undefined || identity === undefined) return undefined
-    const { type, value: name } = identity
-    return { id: `oidc:${sha256(`${issuer}\0${type}\0${name}`)}`, name, issuer }
-  } catch (error) {
-    if (error instanceof PlatformError) return undefined
-    throw error
-  }
+  const { issuer, identity } = unlessRefused(
+    () => parseFulcio(leaf, cache),
+    () => NO_IDENTITY,
+  )
+  if (issuer === undefined || identity === undefined) return undefined
+  const { type, value: name } = identity
+  return { id: `oidc:${sha256(`${issuer}\0${type}\0${name}`)}`, name, issuer }
 }
 
 /** Exact, never by pattern: subject and alternative names must each fit where the publisher lists them. */

@@ -1,6 +1,6 @@
-import { PlatformError, type X509PublisherDocument } from '../model/index.ts'
+import { type X509PublisherDocument } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
-import type { Certificate } from './certificate.ts'
+import { unlessRefusedEach } from './refusals.ts'
 import type { RevocationList } from './revocation-list.ts'
 import { isStructureSignedBy } from './signed-structure.ts'
 import { certificateOfPem } from './single-block.ts'
@@ -14,21 +14,13 @@ export function isListOfPublisher(
   { rootsPem, intermediatesPem }: X509PublisherDocument,
   cache: VerificationCache,
 ): boolean {
-  return [...rootsPem, ...intermediatesPem]
-    .flatMap((pem) => readable(pem, cache))
-    .some(
-      (authority) =>
-        authority.subjectName.key === list.issuerName.key &&
-        authority.extensions.keyUsage?.crlSign !== false &&
-        isStructureSignedBy(list, authority, cache),
-    )
-}
-
-function readable(pem: string, cache: VerificationCache): Certificate[] {
-  try {
-    return [certificateOfPem(pem, cache)]
-  } catch (error) {
-    if (error instanceof PlatformError) return []
-    throw error
-  }
+  const authorities = unlessRefusedEach([...rootsPem, ...intermediatesPem], (pem) =>
+    certificateOfPem(pem, cache),
+  )
+  return authorities.some(
+    (authority) =>
+      authority.subjectName.key === list.issuerName.key &&
+      authority.extensions.keyUsage?.crlSign !== false &&
+      isStructureSignedBy(list, authority, cache),
+  )
 }

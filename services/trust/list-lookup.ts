@@ -1,8 +1,4 @@
-import {
-  PlatformError,
-  type FetchedRevocationList,
-  type RevocationSettings,
-} from '../model/index.ts'
+import { type FetchedRevocationList, type RevocationSettings } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import type { Certificate } from './certificate.ts'
 import { findPath, isValidAt } from './path.ts'
@@ -10,6 +6,7 @@ import { PURPOSES } from './purpose.ts'
 import { parseRevocationList, type RevocationList, type RevokedEntry } from './revocation-list.ts'
 import { isStructureSignedBy } from './signed-structure.ts'
 import { singleBlock } from './single-block.ts'
+import { unlessRefused } from './refusals.ts'
 
 /** Other certificates of the issuer's name that are tried as the signer of a list. */
 const SIGNERS_LIMIT = 8
@@ -29,17 +26,17 @@ export function readLists(
   const faults: { reason: string; got: string }[] = []
   for (const source of settings.lists) {
     const name = 'url' in source ? `the revocation list of \`${source.url}\`` : 'a revocation list'
-    try {
+    const read = (): void => {
       const der =
         'url' in source
           ? fetched.find(({ url }) => url === source.url)?.der
           : singleBlock(source.pem, 'X509 CRL')
       if (der === undefined) faults.push({ reason: 'crl-missing', got: `${name} is not here` })
       else lists.push(parseRevocationList(der, cache))
-    } catch (error) {
-      if (!(error instanceof PlatformError)) throw error
-      faults.push({ reason: 'crl-invalid', got: `${name} cannot be read: ${error.publicMessage}` })
     }
+    unlessRefused(read, ({ publicMessage }) => {
+      faults.push({ reason: 'crl-invalid', got: `${name} cannot be read: ${publicMessage}` })
+    })
   }
   return { lists, faults }
 }

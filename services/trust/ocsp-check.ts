@@ -1,4 +1,3 @@
-import { PlatformError } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import { isSignedBy, parseCertificate, type Certificate } from './certificate.ts'
 import {
@@ -10,6 +9,7 @@ import {
 } from './ocsp-response.ts'
 import { isValidAt } from './path.ts'
 import { isStructureSignedBy } from './signed-structure.ts'
+import { unlessRefused, unlessRefusedEach } from './refusals.ts'
 
 const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
 /** Certificates of one response that are tried as its responder's. */
@@ -22,16 +22,10 @@ export interface Staples {
 }
 
 export function parseStaples(list: readonly Uint8Array[]): Staples {
-  const responses: OcspResponse[] = []
   const faults: string[] = []
-  for (const der of list) {
-    try {
-      responses.push(parseOcspResponse(der))
-    } catch (error) {
-      if (!(error instanceof PlatformError)) throw error
-      faults.push(`an OCSP response that cannot be read: ${error.publicMessage}`)
-    }
-  }
+  const responses = unlessRefusedEach(list, parseOcspResponse, ({ publicMessage }) => {
+    faults.push(`an OCSP response that cannot be read: ${publicMessage}`)
+  })
   return { responses, faults }
 }
 
@@ -54,20 +48,21 @@ function isByAuthority(
   { atMs, cache }: { readonly atMs: number; readonly cache: VerificationCache },
 ): boolean {
   if (isResponder(response, issuer) && isStructureSignedBy(response, issuer, cache)) return true
-  return response.certificates.slice(0, RESPONDERS_LIMIT).some((der) => {
-    try {
-      const delegate = parseCertificate(der, cache)
-      return (
-        isDelegate(delegate, issuer, atMs) &&
-        isResponder(response, delegate) &&
-        isSignedBy(delegate, issuer, cache) &&
-        isStructureSignedBy(response, delegate, cache)
-      )
-    } catch (error) {
-      if (error instanceof PlatformError) return false
-      throw error
-    }
-  })
+  const isSignedByDelegate = (der: Uint8Array): boolean => {
+    const delegate = parseCertificate(der, cache)
+    return (
+      isDelegate(delegate, issuer, atMs) &&
+      isResponder(response, delegate) &&
+      isSignedBy(delegate, issuer, cache) &&
+      isStructureSignedBy(response, delegate, cache)
+    )
+  }
+  return response.certificates.slice(0, RESPONDERS_LIMIT).some((der) =>
+    unlessRefused(
+      () => isSignedByDelegate(der),
+      () => false,
+    ),
+  )
 }
 
 function isDelegate(delegate: Certificate, issuer: Certificate, atMs: number): boolean {

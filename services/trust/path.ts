@@ -1,10 +1,10 @@
-import { PlatformError } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
 import { isSelfIssued, isSignedBy, publicKeyOf, type Certificate } from './certificate.ts'
 import { newComparisonBudget, type ComparisonBudget } from './forbidden-names.ts'
 import { checkPath, refuseCertificate, type PathRules } from './path-checks.ts'
 import { refusePath, type PathRefusal } from './path-refusal.ts'
 import { ANY_USAGE, PURPOSES } from './purpose.ts'
+import { unlessRefused } from './refusals.ts'
 
 export type { PathRefusal } from './path-refusal.ts'
 
@@ -15,7 +15,11 @@ const ATTEMPTS_LIMIT = 64
 
 /** Leaf first, anchor last; a pinned certificate is both. Validity in time is for the caller. */
 export type PathResult =
-  | { readonly kind: 'path'; readonly certificates: readonly Certificate[] }
+  | {
+      readonly kind: 'path'
+      readonly certificates: readonly Certificate[]
+      readonly anchor: Certificate
+    }
   | { readonly kind: 'none'; readonly refusal: PathRefusal }
 
 export interface PathOptions {
@@ -27,13 +31,15 @@ export interface PathOptions {
   readonly rules?: PathRules
 }
 
+type Path = Extract<PathResult, { kind: 'path' }>
+
 interface Search extends Required<PathOptions> {
   readonly cache: VerificationCache
   readonly budget: ComparisonBudget
   attempts: number
   /** The first path whose certificates are all valid in time ends the search. */
-  valid: readonly Certificate[] | undefined
-  expired: readonly Certificate[] | undefined
+  valid: Path | undefined
+  expired: Path | undefined
   /** The refusal that came farthest up. */
   nearest: { readonly depth: number; readonly refusal: PathRefusal } | undefined
 }
@@ -67,10 +73,10 @@ export function findPath(
     expired: undefined,
     nearest: undefined,
   }
-  if (pinned) complete(search, [leaf])
+  if (pinned) complete(search, [leaf], leaf)
   else extend(search, [leaf])
-  const certificates = search.valid ?? search.expired
-  if (certificates !== undefined) return { kind: 'path', certificates }
+  const found = search.valid ?? search.expired
+  if (found !== undefined) return found
   return { kind: 'none', refusal: search.nearest?.refusal ?? unknownIssuer(leaf) }
 }
 
@@ -89,7 +95,7 @@ function unknownIssuer(certificate: Certificate): PathRefusal {
 function extend(search: Search, path: readonly Certificate[]): void {
   for (const anchor of search.anchors) {
     if (search.valid !== undefined) return
-    if (tryIssuer(search, path, anchor)) complete(search, [...path, anchor])
+    if (tryIssuer(search, path, anchor)) complete(search, [...path, anchor], anchor)
   }
   const { maxIntermediates = PATH_LIMIT } = search.rules
   if (path.length >= PATH_LIMIT) return
@@ -109,12 +115,12 @@ function isSameAuthority(a: Certificate, b: Certificate): boolean {
 }
 
 /** All that is to be said of a whole path (name constraints, policies). */
-function complete(search: Search, path: readonly Certificate[]): void {
+function complete(search: Search, path: readonly Certificate[], anchor: Certificate): void {
   const refusal = checkPath(path, search.rules, search.budget)
   if (refusal !== undefined) remember(search, path.length, refusal)
   else if (path.every((one) => search.timesMs.every((atMs) => isValidAt(one, atMs))))
-    search.valid = path
-  else search.expired ??= path
+    search.valid = { kind: 'path', certificates: path, anchor }
+  else search.expired ??= { kind: 'path', certificates: path, anchor }
 }
 
 function remember(search: Search, depth: number, refusal: PathRefusal): void {
@@ -200,14 +206,7 @@ function refusing(
   { subjectText }: Certificate,
   check: () => PathRefusal | undefined,
 ): PathRefusal | undefined {
-  try {
-    return check()
-  } catch (error) {
-    if (!(error instanceof PlatformError)) throw error
-    const { rule } = error.detail
-    return refusePath(
-      typeof rule === 'string' ? rule : 'certificate',
-      `\`${subjectText}\`: ${error.publicMessage}`,
-    )
-  }
+  return unlessRefused(check, (refusal) =>
+    refusePath(String(refusal.detail['rule']), `\`${subjectText}\`: ${refusal.publicMessage}`),
+  )
 }

@@ -1,9 +1,9 @@
-import { PlatformError } from '../model/index.ts'
 import { DerCursor, readDer, TAG, toOid, type Der } from '../seal/index.ts'
 import { EXTENSION, readExtensions, type Extensions } from './extensions.ts'
 import { parseGeneralName } from './general-names.ts'
 import type { DistinguishedName } from './names.ts'
 import { isProperTime } from './validity.ts'
+import { unlessRefused } from './refusals.ts'
 
 /** Authority and subject information access (RFC 5280 §4.2.2): never followed, so opened only here. */
 const INFORMATION_ACCESS = ['1.3.6.1.5.5.7.1.1', '1.3.6.1.5.5.7.1.11']
@@ -58,19 +58,19 @@ export function findDepartures(
 function informationAccessReads(list: Der | undefined): boolean {
   if (list === undefined) return true
   const found = readExtensions(list, 'the certificate')
-  try {
-    for (const oid of INFORMATION_ACCESS) {
-      const extension = found.get(oid)
-      if (extension !== undefined) readInformationAccess(readDer(extension.value))
-    }
-    return true
-  } catch (error) {
-    if (error instanceof PlatformError) return false
-    throw error
-  }
+  return INFORMATION_ACCESS.every((oid) => {
+    const extension = found.get(oid)
+    return (
+      extension === undefined ||
+      unlessRefused(
+        () => readInformationAccess(readDer(extension.value)),
+        () => false,
+      )
+    )
+  })
 }
 
-function readInformationAccess(value: Der): void {
+function readInformationAccess(value: Der): true {
   for (const item of new DerCursor(value, TAG.sequence, 'the information access').rest()) {
     const cursor = new DerCursor(item, TAG.sequence, 'an access description')
     toOid(cursor.any())
@@ -78,4 +78,5 @@ function readInformationAccess(value: Der): void {
     cursor.end()
     if (location !== undefined) parseGeneralName(location)
   }
+  return true
 }

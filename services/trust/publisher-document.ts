@@ -16,6 +16,7 @@ import { parseTimestampAuthorities } from './timestamp-authority-document.ts'
 import { parseWitnessMembers, WITNESS_MEMBERS } from './witness-document.ts'
 import { parsePublicKey } from './public-key.ts'
 import { parseX509Settings, X509_SETTINGS } from './x509-document.ts'
+import { givenBytes } from './refusals.ts'
 
 const LIST_LIMIT = 32
 const COMMON = [
@@ -123,7 +124,7 @@ function toPublicKeyPem(pem: string): string {
   // createPublicKey would take a private key without a word
   if (pem.includes('PRIVATE KEY'))
     throw refuse('this is a private key: keep it secret and give its public half')
-  const key = readable(() =>
+  const key = givenBytes(() =>
     parsePublicKey(singleBlock(pem, 'PUBLIC KEY'), new VerificationCache()),
   )
   // DESIGN §4: P-256, P-384, RSA and Ed25519; P-521 is met in certificates alone
@@ -178,7 +179,7 @@ function parseAltName(value: unknown): { type: 'dns' | 'uri' | 'email'; value: s
 }
 
 function toCertificatePem(pem: string): string {
-  return readable(() =>
+  return givenBytes(() =>
     encodePem('CERTIFICATE', readCertificate(singleBlock(pem, 'CERTIFICATE')).der),
   )
 }
@@ -204,7 +205,7 @@ function readCertificate(der: Uint8Array): Certificate {
 export function publisherFromPem(pem: string): PublisherDocument {
   if (pem.includes('PRIVATE KEY'))
     throw refuse('this is a private key: keep it secret and give its public half')
-  const blocks = readable(() => parsePem(pem))
+  const blocks = givenBytes(() => parsePem(pem))
   const labels = new Set(blocks.map(({ label }) => label))
   if (labels.size !== 1) throw refuse('the text holds neither public keys nor certificates in PEM')
   if (labels.has('PUBLIC KEY'))
@@ -214,7 +215,7 @@ export function publisherFromPem(pem: string): PublisherDocument {
     })
   if (!labels.has('CERTIFICATE'))
     throw refuse('the text holds neither public keys nor certificates in PEM')
-  const certificates = blocks.map(({ bytes }) => readable(() => readCertificate(bytes)))
+  const certificates = blocks.map(({ bytes }) => givenBytes(() => readCertificate(bytes)))
   const selfIssued = certificates.filter(isSelfIssued)
   const roots = selfIssued.length > 0 ? selfIssued : certificates
   const others = certificates.filter((certificate) => !roots.includes(certificate))
@@ -228,17 +229,6 @@ export function publisherFromPem(pem: string): PublisherDocument {
     rootsPem: roots.map(({ der }) => encodePem('CERTIFICATE', der)),
     intermediatesPem: others.map(({ der }) => encodePem('CERTIFICATE', der)),
   })
-}
-
-/** What is wrong with bytes that a caller gave is a wrong parameter, not a wrong seal. */
-function readable<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof PlatformError && error.code === 'INVALID_SEAL')
-      throw refuse(error.publicMessage, error)
-    throw error
-  }
 }
 
 function toMembers(value: unknown, what: string): Members {

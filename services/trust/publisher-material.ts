@@ -1,5 +1,4 @@
 import {
-  PlatformError,
   sha256,
   type OidcPublisherDocument,
   type PublisherKey,
@@ -15,6 +14,7 @@ import { certificateOfPem, singleBlock } from './single-block.ts'
 import { parsePublicKey, type PublicKey } from './public-key.ts'
 import { logRevocationsAfter, withoutRevokedLogs } from './sigstore/log-revocation.ts'
 import { parseTrustedRoot, type TrustedRoot } from './sigstore/trusted-root.ts'
+import { unlessRefusedEach } from './refusals.ts'
 
 /** What a publisher document holds, parsed. */
 export type PublisherMaterial =
@@ -53,22 +53,17 @@ export function toKnownPublishers(
   { publishers, revocations, atMs }: Pick<JudgeInput, 'publishers' | 'revocations' | 'atMs'>,
   cache: VerificationCache,
 ): readonly KnownPublisher[] {
-  return publishers.flatMap((publisher) => {
-    try {
-      const { timestampAuthorities = [], trustedRoot: text } = publisher.document
-      const listed = text === undefined ? undefined : parseTrustedRoot(text, cache)
-      const trustedRoot = listed && withoutRevokedLogs(listed, revocations, atMs)
-      const authorities = [
-        ...timestampAuthorities.map((authority) => toKnownAuthority(authority, cache)),
-        ...(trustedRoot?.timestampAuthorities ?? []),
-      ]
-      const material = toMaterial(publisher, trustedRoot, cache)
-      const changesAtMs = listed === undefined ? [] : logRevocationsAfter(listed, revocations, atMs)
-      return [{ publisher, material, authorities, trustedRoot, changesAtMs }]
-    } catch (error) {
-      if (error instanceof PlatformError) return []
-      throw error
-    }
+  return unlessRefusedEach(publishers, (publisher) => {
+    const { timestampAuthorities = [], trustedRoot: text } = publisher.document
+    const listed = text === undefined ? undefined : parseTrustedRoot(text, cache)
+    const trustedRoot = listed && withoutRevokedLogs(listed, revocations, atMs)
+    const authorities = [
+      ...timestampAuthorities.map((authority) => toKnownAuthority(authority, cache)),
+      ...(trustedRoot?.timestampAuthorities ?? []),
+    ]
+    const material = toMaterial(publisher, trustedRoot, cache)
+    const changesAtMs = listed === undefined ? [] : logRevocationsAfter(listed, revocations, atMs)
+    return { publisher, material, authorities, trustedRoot, changesAtMs }
   })
 }
 

@@ -1,5 +1,5 @@
 import {
-  PlatformError,
+  type PlatformError,
   sha256,
   type PublisherMatch,
   type SealFinding,
@@ -17,6 +17,7 @@ import { identityOf } from './identity.ts'
 import { lineageOf } from './lineage.ts'
 import { checkRevocation } from './revocation.ts'
 import { findWitnesses } from './witnesses.ts'
+import { unlessRefused, unlessRefusedEach } from './refusals.ts'
 
 /** A report with what the verdict needs beside it. */
 export interface JudgedSeal {
@@ -27,14 +28,15 @@ export interface JudgedSeal {
 /** One seal: tampered, or weighed beside every publisher. */
 export function judgeSeal(seal: SealInput, context: EvidenceContext): JudgedSeal {
   let form: SealForm | undefined
-  try {
+  const look = (): JudgedSeal => {
     const decoded = decodeSeal(seal)
     form = formOf(decoded)
     return weigh(gatherEvidence(seal, decoded, context), context)
-  } catch (error) {
-    if (!(error instanceof PlatformError) || error.code !== 'INVALID_SEAL') throw error
-    return { report: tamperedReport(seal, form, error), changesAtMs: [] }
   }
+  return unlessRefused(look, (refusal) => ({
+    report: tamperedReport(seal, form, refusal),
+    changesAtMs: [],
+  }))
 }
 
 function tamperedReport(
@@ -77,15 +79,11 @@ function weighAll(
   context: EvidenceContext,
 ): { readonly candidates: readonly Candidate[]; readonly faults: readonly PlatformError[] } {
   const faults: PlatformError[] = []
-  const candidates = context.known.flatMap((known) => {
-    try {
-      return [weighCandidate(evidence, known, context)]
-    } catch (error) {
-      if (!(error instanceof PlatformError) || error.code !== 'INVALID_SEAL') throw error
-      faults.push(error)
-      return []
-    }
-  })
+  const candidates = unlessRefusedEach(
+    context.known,
+    (known) => weighCandidate(evidence, known, context),
+    (refusal) => faults.push(refusal),
+  )
   return { candidates, faults }
 }
 

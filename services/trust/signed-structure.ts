@@ -1,8 +1,9 @@
-import { PlatformError, type Sha256 } from '../model/index.ts'
+import { type Sha256 } from '../model/index.ts'
 import { parseSignatureAlgorithm, type Der } from '../seal/index.ts'
 import type { VerificationCache } from './cache.ts'
 import { publicKeyOf, type Certificate } from './certificate.ts'
 import { verifySignature } from './signature.ts'
+import { unlessRefused } from './refusals.ts'
 
 /** What lists, responses and certificates have in common: a signed part, an algorithm, a signature. */
 export interface SignedStructure {
@@ -19,14 +20,12 @@ export function isStructureSignedBy(
   signer: Certificate,
   cache: VerificationCache,
 ): boolean {
-  try {
+  const verify = (): boolean => {
     const scheme = parseSignatureAlgorithm(structure.algorithm)
     const key = publicKeyOf(signer, cache)
     return cache.result(`structure ${structure.sha256} ${key.spkiSha256}`, () =>
       verifySignature(scheme, key, structure.tbs, structure.signature),
     )
-  } catch (error) {
-    if (error instanceof PlatformError) return false
-    throw error
   }
+  return unlessRefused(verify, () => false)
 }

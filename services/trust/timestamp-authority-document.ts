@@ -3,6 +3,7 @@ import { encodePem, parsePem } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
 import { isSelfIssued, parseCertificate, publicKeyOf, type Certificate } from './certificate.ts'
 import { singleBlock } from './single-block.ts'
+import { givenBytes } from './refusals.ts'
 
 const AUTHORITIES_LIMIT = 8
 const CERTIFICATES_LIMIT = 8
@@ -50,7 +51,7 @@ function parseCertificates(value: unknown, what: string): string[] {
   return value.map((pem: unknown) => {
     if (typeof pem !== 'string' || pem.length > PEM_LIMIT_CHARS)
       throw refuse(`${what} of a timestamp authority is not a list of texts`)
-    return toPem(readable(() => readCertificate(singleBlock(pem, 'CERTIFICATE'))))
+    return toPem(givenBytes(() => readCertificate(singleBlock(pem, 'CERTIFICATE'))))
   })
 }
 
@@ -69,10 +70,10 @@ function readCertificate(der: Uint8Array): Certificate {
  * @throws PlatformError INVALID_PARAMETER
  */
 export function timestampAuthorityFromPem(pem: string): TimestampAuthority {
-  const blocks = readable(() => parsePem(pem))
+  const blocks = givenBytes(() => parsePem(pem))
   if (blocks.length === 0 || blocks.some(({ label }) => label !== 'CERTIFICATE'))
     throw refuse('a timestamp authority is given by certificates in PEM')
-  const certificates = blocks.map(({ bytes }) => readable(() => readCertificate(bytes)))
+  const certificates = blocks.map(({ bytes }) => givenBytes(() => readCertificate(bytes)))
   const selfIssued = certificates.filter(isSelfIssued)
   const roots = selfIssued.length > 0 ? selfIssued : certificates
   const others = certificates.filter((one) => !roots.includes(one))
@@ -81,15 +82,4 @@ export function timestampAuthorityFromPem(pem: string): TimestampAuthority {
 
 function toPem({ der }: Certificate): string {
   return encodePem('CERTIFICATE', der)
-}
-
-/** What is wrong with bytes that a caller gave is a wrong parameter, not a wrong seal. */
-function readable<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof PlatformError && error.code === 'INVALID_SEAL')
-      throw refuse(error.publicMessage, error)
-    throw error
-  }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import { PlatformError, sha256, toIsoTime } from '../model/index.ts'
+import { sha256, toIsoTime, type PlatformError } from '../model/index.ts'
 import { malformed, readDer, type Der, type TimestampToken } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
 import { isBoundTo, isNamedBy } from './certificate-id.ts'
@@ -11,6 +11,7 @@ import { formatName } from './names.ts'
 import { findPath, isValidAt } from './path.ts'
 import { PURPOSES } from './purpose.ts'
 import { verifySignature } from './signature.ts'
+import { unlessRefused, unlessRefusedEach } from './refusals.ts'
 
 /** What a token proves to somebody who knows these authorities. */
 export type TimestampOutcome =
@@ -37,35 +38,33 @@ export function verifyTimestamp(
   cache: VerificationCache,
 ): TimestampOutcome {
   const bag = readableCertificates(token, cache)
-  let fault: PlatformError | undefined
-  for (const authority of authorities) {
-    try {
-      const path = findSignerPath(token, bag, authority, cache)
-      if (path === undefined) continue
-      checkToken(token, signature, path.leaf, cache)
-      checkTime(token, path, authority)
-      const root = path.certificates.at(-1) ?? path.leaf
-      const { atMs } = token.info
-      return { kind: 'time', atMs, authority: sha256(root.spki), path: path.certificates }
-    } catch (error) {
-      if (!(error instanceof PlatformError)) throw error
-      fault ??= error
-    }
+  const faults: PlatformError[] = []
+  const look = (authority: KnownAuthority): TimestampOutcome | undefined => {
+    const path = findSignerPath(token, bag, authority, cache)
+    if (path === undefined) return undefined
+    checkToken(token, signature, path.leaf, cache)
+    checkTime(token, path, authority)
+    const { atMs } = token.info
+    return { kind: 'time', atMs, authority: sha256(path.root.spki), path: path.certificates }
   }
+  for (const authority of authorities) {
+    const outcome = unlessRefused(
+      () => look(authority),
+      (refusal) => {
+        faults.push(refusal)
+        return undefined
+      },
+    )
+    if (outcome !== undefined) return outcome
+  }
+  const [fault] = faults
   if (fault !== undefined) throw fault
   return { kind: 'unknown', signerName: nameOfStranger(token, bag) }
 }
 
 /** Authorities add certificates of any kind to the bag; one that cannot be read has signed nothing that counts. */
 function readableCertificates(token: TimestampToken, cache: VerificationCache): Certificate[] {
-  return token.certificates.flatMap((der) => {
-    try {
-      return [parseCertificate(der, cache)]
-    } catch (error) {
-      if (error instanceof PlatformError) return []
-      throw error
-    }
-  })
+  return unlessRefusedEach(token.certificates, (der) => parseCertificate(der, cache))
 }
 
 /**
@@ -82,6 +81,7 @@ function isSigner(token: TimestampToken, certificate: Certificate): boolean {
 interface SignerPath {
   readonly leaf: Certificate
   readonly certificates: readonly Certificate[]
+  readonly root: Certificate
 }
 
 function findSignerPath(
@@ -98,7 +98,8 @@ function findSignerPath(
     timesMs: [token.info.atMs],
   }
   const result = findPath(leaf, { ...options, rules: { purpose: PURPOSES.timeStamping } }, cache)
-  if (result.kind === 'path') return { leaf, certificates: result.certificates }
+  if (result.kind === 'path')
+    return { leaf, certificates: result.certificates, root: result.anchor }
   const known = findPath(leaf, { ...options, rules: { purpose: PURPOSES.any } }, cache)
   if (known.kind === 'none') return undefined
   throw wrongSeal(`timestamp-${result.refusal.reason}`, {

@@ -1,6 +1,7 @@
 import { PlatformError, type PublisherDocument } from '../model/index.ts'
 import { VerificationCache } from './cache.ts'
 import { parseTrustedRoot } from './sigstore/trusted-root.ts'
+import { givenBytes } from './refusals.ts'
 
 export const WITNESS_MEMBERS = ['trustedRoot', 'thresholds'] as const
 
@@ -41,14 +42,11 @@ function readRoot(value: unknown): {
   readonly authorities: number
 } {
   if (typeof value !== 'string') throw refuse('`trustedRoot` is not a Sigstore TrustedRoot as text')
-  try {
-    const { logs, certificateAuthorities } = parseTrustedRoot(value, new VerificationCache())
-    const ids = new Set(logs.map(({ id }) => id))
-    return { text: value, logs: ids.size, authorities: certificateAuthorities.length }
-  } catch (error) {
-    if (error instanceof PlatformError) throw refuse(error.publicMessage, error)
-    throw error
-  }
+  const { logs, certificateAuthorities } = givenBytes(() =>
+    parseTrustedRoot(value, new VerificationCache()),
+  )
+  const ids = new Set(logs.map(({ id }) => id))
+  return { text: value, logs: ids.size, authorities: certificateAuthorities.length }
 }
 
 function parseThresholds(value: unknown): { logs?: number; timestamps?: number } {

@@ -6,6 +6,7 @@ import {
 import { encodePem, parsePem, TAG } from '../seal/index.ts'
 import { VerificationCache } from './cache.ts'
 import { parseRevocationList } from './revocation-list.ts'
+import { givenBytes } from './refusals.ts'
 
 /** Members of an `x509` publisher beside its certificates and names. */
 export const X509_SETTINGS: readonly string[] = ['policies', 'profile', 'revocation']
@@ -78,16 +79,13 @@ function toListPem(pem: string): string {
 }
 
 function readList(pem: string): string {
-  try {
+  return givenBytes(() => {
     const [block, ...more] = parsePem(pem)
     if (block?.label !== 'X509 CRL' || more.length > 0)
       throw refuse('a revocation list is exactly one PEM block `X509 CRL`')
     parseRevocationList(block.bytes, new VerificationCache())
     return encodePem(block.label, block.bytes)
-  } catch (error) {
-    if (error instanceof PlatformError) throw refuse(error.publicMessage, error)
-    throw error
-  }
+  })
 }
 
 /** Who may be reached under it is looked at when it is fetched. */

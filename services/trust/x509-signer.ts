@@ -1,4 +1,4 @@
-import { PlatformError, type SealInput } from '../model/index.ts'
+import type { PlatformError, SealInput } from '../model/index.ts'
 import { malformed, type Bundle, type Cms } from '../seal/index.ts'
 import {
   isSelfIssued,
@@ -11,6 +11,7 @@ import { isBoundTo, isNamedBy } from './certificate-id.ts'
 import type { EvidenceContext, Signer } from './signer.ts'
 import { wrongSeal } from './findings.ts'
 import { bundleSchemes, verifyOnce } from './signature.ts'
+import { unlessRefusedEach } from './refusals.ts'
 
 type Found = { readonly signer: Signer; readonly unchecked: readonly string[] }
 
@@ -78,15 +79,14 @@ function parseCertificates(
   { cache }: EvidenceContext,
 ): { readonly certificates: readonly Certificate[]; readonly faults: readonly PlatformError[] } {
   const faults: PlatformError[] = []
-  const certificates = cms.certificates.flatMap((der) => {
-    try {
-      return [parseCertificate(der, cache)]
-    } catch (error) {
-      if (place === 'block' || !(error instanceof PlatformError)) throw error
-      faults.push(error)
-      return []
-    }
-  })
+  const certificates = unlessRefusedEach(
+    cms.certificates,
+    (der) => parseCertificate(der, cache),
+    (refusal) => {
+      if (place === 'block') throw refusal
+      faults.push(refusal)
+    },
+  )
   return { certificates, faults }
 }
 

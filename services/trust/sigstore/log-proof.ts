@@ -1,4 +1,4 @@
-import { canonicalJson, PlatformError, sha256 } from '../../model/index.ts'
+import { canonicalJson, sha256 } from '../../model/index.ts'
 import {
   leafHash,
   parseCheckpoint,
@@ -11,6 +11,7 @@ import { wrongSeal } from '../findings.ts'
 import { verifySignature } from '../signature.ts'
 import type { InclusionProof, LogEntry } from './log-entry.ts'
 import type { KnownLog } from './trusted-root.ts'
+import { unlessRefused } from '../refusals.ts'
 
 /** Whether a log's key signed these bytes; remembered, since one signature is looked at for each publisher. */
 export function isSignedByLog(
@@ -74,12 +75,12 @@ export function checkInclusion(
 }
 
 function readCheckpoint(text: string): SignedCheckpoint {
-  try {
-    return parseCheckpoint(text)
-  } catch (error) {
-    if (!(error instanceof PlatformError)) throw error
-    throw wrongSeal('log-checkpoint', { expected: 'a C2SP checkpoint', got: error.publicMessage })
-  }
+  return unlessRefused(
+    () => parseCheckpoint(text),
+    ({ publicMessage: got }) => {
+      throw wrongSeal('log-checkpoint', { expected: 'a C2SP checkpoint', got })
+    },
+  )
 }
 
 /**
