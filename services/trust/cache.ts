@@ -32,9 +32,9 @@ export class VerificationCache {
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T, limit: number): void {
-  if (map.size >= limit) {
-    const [oldest] = map.keys()
-    if (oldest !== undefined) map.delete(oldest)
+  for (const oldest of map.keys()) {
+    if (map.size < limit) break
+    map.delete(oldest)
   }
   map.set(key, value)
 }
