@@ -13,14 +13,14 @@ import {
 
 /**
  * The only maker of an `AcceptedArtifact`, the second lock on the door: tampered is refused whatever the decision
- * says, and so is a decision that denies or, where its facts are given, was made about something else.
+ * says, and so is a decision that denies or was made about something else.
  * @throws PlatformError INVALID_CODE_SIGNATURE where tampered, POLICY_DENIED otherwise
  */
 export function accept(
   artifact: { readonly identity: ArtifactIdentity; readonly source: ByteSource },
   verdict: Verdict,
   decision: Decision,
-  facts?: Facts,
+  facts: Facts,
 ): AcceptedArtifact {
   const { identity, source } = artifact
   const sealTampered = verdict.seals.some(({ outcome }) => outcome === 'tampered')
@@ -32,7 +32,7 @@ export function accept(
     throw refuse('POLICY_DENIED', 'the decision has no id', decision)
   if (source.sizeBytes !== identity.sizeBytes)
     throw refuse('POLICY_DENIED', 'the bytes are not those that were judged', decision)
-  if (facts !== undefined) checkFacts(identity, verdict, decision, facts)
+  checkFacts(identity, verdict, decision, facts)
   // the brand is a type alone: this is the one place that gives it
   return Object.freeze({ identity, source, decisionId: decision.id }) as unknown as AcceptedArtifact
 }

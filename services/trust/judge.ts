@@ -44,16 +44,17 @@ function summarize(
   input: JudgeInput,
 ): readonly SealFinding[] {
   if (kind === 'unsigned') return unsignedFindings(input)
-  const deciding =
-    seals
+  const deciding = [
+    ...seals
       .filter(({ outcome }) => outcome === kind && kind !== 'untrusted')
-      .toSorted((a, b) => warnings(a) - warnings(b))[0] ??
-    seals.toSorted((a, b) => failures(a) - failures(b))[0]
-  const others = seals.filter((seal) => seal !== deciding && kind === 'tampered')
+      .toSorted((a, b) => warnings(a) - warnings(b)),
+    ...seals.toSorted((a, b) => failures(a) - failures(b)),
+  ].slice(0, 1)
+  const others = seals.filter((seal) => !deciding.includes(seal) && kind === 'tampered')
   const broken = others.flatMap(({ outcome, findings }) =>
     outcome === 'tampered' ? findings.filter(({ rule }) => rule === 'integrity') : [],
   )
-  return [...(deciding?.findings ?? []), ...broken]
+  return [...deciding.flatMap(({ findings }) => findings), ...broken]
 }
 
 /** A signer that is known comes nearer than one that is not. */

@@ -93,8 +93,8 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
   const [fault] = faults
   if (identified.length === 0 && fault !== undefined) throw fault
   const [best] = identified.toSorted((a, b) => rank(a) - rank(b))
-  const stranger = best === undefined ? weighStranger(evidence, candidates, context) : undefined
-  const findings = [integrityHolds(evidence), ...((best ?? stranger)?.findings ?? [])]
+  const weighed = best ?? weighStranger(evidence, candidates, context)
+  const findings = [integrityHolds(evidence), ...weighed.findings]
   const { seal, form, statement, signer, digest, unchecked } = evidence
   const witnessed = best?.witnessed ?? findWitnesses(evidence, undefined, context)
   const counts = ({ findings: own }: Identified): boolean =>

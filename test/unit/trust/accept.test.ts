@@ -80,8 +80,8 @@ test('refuses tampered, whatever the decision says', () => {
     seals: verdict.seals.map((seal) => ({ ...seal, outcome: 'tampered' as const })),
   }
 
-  expect(() => accept(held, tampered, decision())).toThrow('changed after it was sealed')
-  expect(() => accept(held, lying, decision())).toThrow('changed after it was sealed')
+  expect(() => accept(held, tampered, decision(), facts)).toThrow('changed after it was sealed')
+  expect(() => accept(held, lying, decision(), facts)).toThrow('changed after it was sealed')
 })
 
 test.each<[string, Partial<Decision>]>([
@@ -102,7 +102,7 @@ test('refuses facts about another artifact, and other bytes than were judged', a
   expect(() => accept(held, verdict, decision({ factsDigest: digest }), other)).toThrow(
     'something else',
   )
-  expect(() => accept({ identity: artifact, source: zip.source }, verdict, decision())).toThrow(
-    'not those that were judged',
-  )
+  expect(() =>
+    accept({ identity: artifact, source: zip.source }, verdict, decision(), facts),
+  ).toThrow('not those that were judged')
 })

@@ -235,3 +235,16 @@ test('never counts more signers than keys, nor more publishers than signers or p
     }),
   )
 })
+
+test('counts a seal of an earlier verdict, which does not say for whom else it counts, for its publisher', () => {
+  const spki = 'a'.repeat(64) as Sha256
+  const match = { publisherId: 'p', name: 'n', version: 'v', arn: 'a', allowed: true }
+  const seal: SealReport = {
+    digest: spki, format: 'bundle', form: 'statement', place: 'block', outcome: 'trusted',
+    signer: { id: `key:${spki}`, kind: 'key', spkiSha256: spki, display: 'key' },
+    publisher: match, trustedTimesMs: [],
+    expiresAtMs: undefined, counter: '0', findings: [], unchecked: [],
+  } // prettier-ignore
+  const [finding] = checkThreshold([seal], { minSigners: 1, minPublishers: 1 })
+  expect(finding?.status).toBe('passed')
+})
