@@ -28,13 +28,15 @@ export function findFulcioPath(
       result: findPath(leaf, { intermediates, anchors: [anchor], timesMs }, cache),
     }
   })
-  const paths = results.flatMap(({ authority, result }) =>
-    result.kind === 'path' ? [{ authority, certificates: result.certificates }] : [],
-  )
+  const paths: Omit<Extract<FulcioPath, { kind: 'path' }>, 'kind'>[] = []
+  const refusals: PathRefusal[] = []
+  for (const { authority, result } of results) {
+    if (result.kind === 'path') paths.push({ authority, certificates: result.certificates })
+    else refusals.push(result.refusal)
+  }
   const open = paths.find(({ authority }) => timesMs.every((ms) => isWithin(authority.window, ms)))
   const path = open ?? paths[0]
   if (path !== undefined) return { kind: 'path', ...path }
-  const refusals = results.flatMap(({ result }) => (result.kind === 'none' ? [result.refusal] : []))
   const farthest = refusals.find(({ reason }) => reason !== 'unknown-issuer') ?? refusals[0]
   return { kind: 'none', refusal: farthest }
 }

@@ -30,18 +30,19 @@ export function findLogEntries(
     readonly cache: VerificationCache
   },
 ): LogWitness {
+  const { root } = facts
+  if (root === undefined) {
+    const remark = 'a transparency-log entry: no publisher has a log key'
+    return { entries: [], unchecked: values.map(() => remark), changesAtMs: [] }
+  }
   const entries: SealLogEntry[] = []
   const unchecked: string[] = []
   const changesAtMs: number[] = []
   for (const value of values) {
-    const entry = facts.root === undefined ? undefined : parseLogEntry(value)
-    const log = entry === undefined ? undefined : findLog(entry, facts.root)
-    if (entry === undefined || log === undefined) {
-      unchecked.push(
-        entry === undefined
-          ? 'a transparency-log entry: no publisher has a log key'
-          : `a transparency-log entry of the unknown log ${entry.logId}`,
-      )
+    const entry = parseLogEntry(value)
+    const log = findLog(entry, root)
+    if (log === undefined) {
+      unchecked.push(`a transparency-log entry of the unknown log ${entry.logId}`)
       continue
     }
     const found = checkEntry(entry, log, logged, facts)
@@ -58,8 +59,8 @@ export function findLogEntries(
 }
 
 /** One log may stand there with several keys' windows; the one that fits is asked first. */
-function findLog(entry: LogEntry, root: TrustedRoot | undefined): KnownLog | undefined {
-  const logs = root?.logs.filter(({ id }) => id === entry.logId) ?? []
+function findLog(entry: LogEntry, root: TrustedRoot): KnownLog | undefined {
+  const logs = root.logs.filter(({ id }) => id === entry.logId)
   const atMs = (entry.integratedTime ?? 0) * 1_000
   return logs.find(({ window }) => isWithin(window, atMs)) ?? logs[0]
 }
@@ -70,9 +71,11 @@ function checkEntry(
   logged: Logged,
   { timesMs, cache }: { readonly timesMs: readonly number[]; readonly cache: VerificationCache },
 ): SealLogEntry {
-  const { proof, promise } = entry
+  const { proof, promise, integratedTime } = entry
   const included = proof?.checkpoint !== undefined
-  const promised = promise !== undefined && entry.integratedTime !== undefined
+  const integratedTimeMs =
+    promise === undefined || integratedTime === undefined ? undefined : integratedTime * 1_000
+  const promised = integratedTimeMs !== undefined
   if (!included && !promised)
     throw wrongSeal('log-proof-missing', {
       expected: `a proof or a promise of the log \`${log.baseUrl}\``,
@@ -81,7 +84,6 @@ function checkEntry(
   checkBody(entry, logged)
   if (proof !== undefined) checkInclusion(entry.body, proof, log, cache)
   checkPromise(entry, log, cache)
-  const integratedTimeMs = promised ? (entry.integratedTime ?? 0) * 1_000 : undefined
   checkWindow(log, integratedTimeMs === undefined ? timesMs : [integratedTimeMs])
   return {
     logId: log.id,

@@ -64,10 +64,9 @@ export function checkClaims(
   { claims, legacyEvent }: FulcioCertificate,
   { claims: wanted = {} }: OidcPublisherDocument,
 ): SealFinding[] {
-  const names = Object.keys(wanted) as OidcClaim[]
-  const findings = names.flatMap((name) => {
+  const lists = Object.entries(wanted) as [OidcClaim, readonly string[]][]
+  const findings = lists.flatMap(([name, list]) => {
     const got = claims.get(name)
-    const list = wanted[name] ?? []
     if (got !== undefined && list.some((one) => fits(one, got))) return []
     return [
       failed('mismatch', `claim-${toKebab(name)}`, {

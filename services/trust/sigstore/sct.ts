@@ -129,9 +129,9 @@ class TlsReader {
 function withoutScts(tbs: Uint8Array): Uint8Array {
   const fields = readDer(tbs).children.map((field) => {
     if (field.tag !== 0xa3) return field.bytes
-    const kept = (field.children[0]?.children ?? []).filter((item) => {
-      return toOid(new DerCursor(item, TAG.sequence, 'an extension').any()) !== SCT_LIST
-    })
+    const kept = field.children
+      .flatMap(({ children }) => children)
+      .filter((item) => toOid(new DerCursor(item, TAG.sequence, 'an extension').any()) !== SCT_LIST)
     return encodeDer(0xa3, sequence(...kept.map(({ bytes }) => bytes)))
   })
   return sequence(...fields)
