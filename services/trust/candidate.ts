@@ -44,10 +44,11 @@ export function weighCandidate(
   const { input, cache } = context
   // whose seal it is comes first: what another publisher believes of its timestamps is none of its matter
   const first = identify(evidence, known, context, [])
-  if (first.kind === 'other') return { kind: 'other', known, refusal: first.refusal }
-  const witnessed = findWitnesses(evidence, known, context)
+  const witnessed =
+    first.kind === 'other' ? NOTHING_WITNESSED : findWitnesses(evidence, known, context)
   const trustedTimesMs = witnessed.times.map(({ atMs }) => atMs)
-  const found = identify(evidence, known, context, trustedTimesMs)
+  const found =
+    trustedTimesMs.length === 0 ? first : identify(evidence, known, context, trustedTimesMs)
   if (found.kind === 'other') return { kind: 'other', known, refusal: found.refusal }
   const { publisher } = known
   const { statement } = evidence
@@ -97,6 +98,14 @@ export function weighCandidate(
     ],
     unchecked: status.unchecked,
   }
+}
+
+const NOTHING_WITNESSED: Witnessed = {
+  times: [],
+  logs: [],
+  entries: [],
+  unchecked: [],
+  changesAtMs: [],
 }
 
 /** What the lists and responses of authorities say, where the signer has a certificate. */

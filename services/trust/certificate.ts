@@ -17,7 +17,7 @@ import type { VerificationCache } from './cache.ts'
 import { parseExtensions, type Extensions } from './extensions.ts'
 import { formatName, parseName, type DistinguishedName } from './names.ts'
 import { findDepartures } from './profile.ts'
-import { parsePublicKey, type PublicKey } from './public-key.ts'
+import { isNegative, parsePublicKey, type PublicKey } from './public-key.ts'
 import { verifySignature } from './signature.ts'
 import { toValidityMs } from './validity.ts'
 
@@ -60,13 +60,18 @@ export function parseCertificate(der: Uint8Array, cache: VerificationCache): Cer
     const signature = toBitOctets(outer.take(TAG.bitString, 'signature'), 'the signature')
     outer.end()
     const fields = parseFields(tbs, algorithm)
-    try {
-      if (!new X509Certificate(bytes).raw.equals(bytes)) throw new Error('other bytes')
-    } catch (cause) {
-      throw malformed('certificate', 'the certificate cannot be read', cause)
-    }
+    if (!readsAs(bytes)) throw malformed('certificate', 'the certificate cannot be read')
     return { der: bytes, sha256: digest, ...fields, tbs: tbs.bytes, algorithm, signature }
   })
+}
+
+/** Whether OpenSSL reads the same certificate from these bytes. */
+function readsAs(bytes: Uint8Array): boolean {
+  try {
+    return new X509Certificate(bytes).raw.equals(bytes)
+  } catch {
+    return false
+  }
 }
 
 type Fields = Omit<Certificate, 'der' | 'sha256' | 'tbs' | 'algorithm' | 'signature'>
@@ -77,7 +82,7 @@ function parseFields(tbs: Der, algorithm: Der): Fields {
   if (version?.tag !== TAG.integer || version.content.length !== 1 || version.content[0] !== 2)
     throw malformed('certificate-version', 'the certificate is not X.509 v3')
   const serial = cursor.take(TAG.integer, 'serial number').content
-  if ((serial[0] ?? 0) >= 0x80 || serial.byteLength > 21)
+  if (isNegative(serial) || serial.byteLength > 21)
     throw malformed('certificate-serial', 'the serial number is negative or too long')
   const inner = cursor.take(TAG.sequence, 'inner algorithm')
   // RFC 5280 §4.1.1.2: what is signed must name what signed it

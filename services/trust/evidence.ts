@@ -116,9 +116,13 @@ function findSigner(
   context: EvidenceContext,
 ): { readonly signer: Signer; readonly unchecked: readonly string[] } {
   if (decoded.format === 'cms') return cmsSigner(decoded, seal.place, context)
-  return decoded.signer.kind === 'key'
-    ? { signer: findKeySigner(decoded, seal.place, signed, context), unchecked: [] }
-    : bundleCertificateSigner(decoded, seal.place, signed, context)
+  const { signer } = decoded
+  return signer.kind === 'key'
+    ? {
+        signer: findKeySigner({ ...decoded, signer }, seal.place, signed, context),
+        unchecked: [],
+      }
+    : bundleCertificateSigner({ ...decoded, signer }, seal.place, signed, context)
 }
 
 function checkSubject(decoded: DecodedSeal, input: JudgeInput): Statement | undefined {
@@ -164,7 +168,7 @@ function checkDigest(
     })
   throw wrongSeal('digest-mismatch', {
     expected: `${algorithm} ${expected}`,
-    got: `the seal is over ${algorithm} ${got[0] ?? 'nothing'}${got.length > 1 ? ' and others' : ''}`,
+    got: `the seal is over ${algorithm} ${got.slice(0, 1).join()}${got.length > 1 ? ' and others' : ''}`,
     fix: 'the artifact was changed after signing, or the seal belongs to another one: sign this artifact',
   })
 }

@@ -1,10 +1,12 @@
 import { type SealInput } from '../model/index.ts'
-import { malformed, type Bundle } from '../seal/index.ts'
+import { malformed, type Bundle, type BundleSigner } from '../seal/index.ts'
 import type { EvidenceContext, Signer } from './signer.ts'
 import { wrongSeal } from './findings.ts'
 import type { PublicKey } from './public-key.ts'
 import type { KnownPublisher } from './publisher-material.ts'
 import { bundleSchemes, verifyOnce } from './signature.ts'
+
+type KeyBundle = Bundle & { readonly signer: Extract<BundleSigner, { kind: 'key' }> }
 
 /**
  * A bundle with a plain key does not carry it: the key is the one of a publisher's that verifies. A hint that names
@@ -12,7 +14,7 @@ import { bundleSchemes, verifyOnce } from './signature.ts'
  * @throws PlatformError INVALID_SEAL
  */
 export function findKeySigner(
-  bundle: Bundle,
+  bundle: KeyBundle,
   place: SealInput['place'],
   signed: Uint8Array | undefined,
   context: EvidenceContext,
@@ -38,8 +40,8 @@ export function findKeySigner(
  * `hint` and `keyid`: empty or the fingerprint, hex of SHA-256 of the SubjectPublicKeyInfo. cosign writes the same
  * digest in base64; detached seals of others may carry that, or names of their own, which then say nothing.
  */
-function hintsOf(bundle: Bundle, place: SealInput['place']): readonly string[] {
-  const hint = bundle.signer.kind === 'key' ? bundle.signer.hint : ''
+function hintsOf(bundle: KeyBundle, place: SealInput['place']): readonly string[] {
+  const { hint } = bundle.signer
   const keyid = bundle.content.kind === 'statement' ? bundle.content.keyid : ''
   return [hint, keyid].flatMap((text) => {
     if (text === '') return []

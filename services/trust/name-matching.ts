@@ -76,8 +76,10 @@ function isHostIn(host: string, base: string): boolean {
 function isAddressIn(address: Uint8Array, range: Uint8Array): boolean {
   const { byteLength } = address
   if (range.byteLength !== byteLength * 2) return false
-  return address.every(
-    (octet, i) =>
-      (octet & (range[byteLength + i] ?? 0)) === ((range[i] ?? 0) & (range[byteLength + i] ?? 0)),
-  )
+  const mask = toBits(range.subarray(byteLength))
+  return (toBits(address) & mask) === (toBits(range.subarray(0, byteLength)) & mask)
+}
+
+function toBits(octets: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(octets).toString('hex')}`)
 }

@@ -112,14 +112,22 @@ function checkRsa(octets: Uint8Array): void {
   const modulus = cursor.take(TAG.integer, 'modulus').content
   const exponent = cursor.take(TAG.integer, 'exponent').content
   cursor.end()
-  const bits = BigInt(`0x${Buffer.from(modulus).toString('hex')}`).toString(2).length
-  if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS || (modulus[0] ?? 0) >= 0x80)
+  const bits = toBigInt(modulus).toString(2).length
+  if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS || isNegative(modulus))
     throw malformed(
       'weak-key',
       `an RSA key of ${bits} bits is refused, ${RSA_MIN_BITS} to ${RSA_MAX_BITS} count`,
     )
-  const last = exponent.at(-1) ?? 0
-  const small = exponent.byteLength === 1 && last < 3
-  if (small || last % 2 === 0 || exponent.byteLength > 5 || (exponent[0] ?? 0) >= 0x80)
+  const number = toBigInt(exponent)
+  if (number < 3n || number % 2n === 0n || exponent.byteLength > 5 || isNegative(exponent))
     throw malformed('weak-key', 'the RSA key has an exponent that is refused')
+}
+
+/** Of the content of a DER INTEGER. */
+export function isNegative(octets: Uint8Array): boolean {
+  return octets.findIndex((octet) => octet >= 0x80) === 0
+}
+
+function toBigInt(octets: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(octets).toString('hex')}`)
 }

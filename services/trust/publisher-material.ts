@@ -55,21 +55,25 @@ export function toKnownPublishers(
 ): readonly KnownPublisher[] {
   return unlessRefusedEach(publishers, (publisher) => {
     const { timestampAuthorities = [], trustedRoot: text } = publisher.document
-    const listed = text === undefined ? undefined : parseTrustedRoot(text, cache)
-    const trustedRoot = listed && withoutRevokedLogs(listed, revocations, atMs)
+    const rootOf = (json: string): TrustedRoot =>
+      withoutRevokedLogs(parseTrustedRoot(json, cache), revocations, atMs)
+    const trustedRoot = text === undefined ? undefined : rootOf(text)
     const authorities = [
       ...timestampAuthorities.map((authority) => toKnownAuthority(authority, cache)),
       ...(trustedRoot?.timestampAuthorities ?? []),
     ]
-    const material = toMaterial(publisher, trustedRoot, cache)
-    const changesAtMs = listed === undefined ? [] : logRevocationsAfter(listed, revocations, atMs)
+    const material = toMaterial(publisher, rootOf, cache)
+    const changesAtMs =
+      text === undefined
+        ? []
+        : logRevocationsAfter(parseTrustedRoot(text, cache), revocations, atMs)
     return { publisher, material, authorities, trustedRoot, changesAtMs }
   })
 }
 
 function toMaterial(
   { document }: TrustedPublisher,
-  trustedRoot: TrustedRoot | undefined,
+  rootOf: (json: string) => TrustedRoot,
   cache: VerificationCache,
 ): PublisherMaterial {
   if (document.kind === 'key')
@@ -85,7 +89,7 @@ function toMaterial(
     return {
       kind: 'oidc',
       document,
-      root: trustedRoot ?? parseTrustedRoot(document.trustedRoot, cache),
+      root: rootOf(document.trustedRoot),
     }
   return {
     kind: 'x509',

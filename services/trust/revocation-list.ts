@@ -21,17 +21,18 @@ import { toInvalidityMs, toValidityMs } from './validity.ts'
 const LIST_LIMIT_BYTES = 8_388_608
 
 /** RFC 5280 §5.3.1. */
-const REASONS: Readonly<Record<number, string>> = {
-  0: 'unspecified',
-  1: 'keyCompromise',
-  2: 'cACompromise',
-  3: 'affiliationChanged',
-  4: 'superseded',
-  5: 'cessationOfOperation',
-  6: 'certificateHold',
-  8: 'removeFromCRL',
-  9: 'privilegeWithdrawn',
-  10: 'aACompromise',
+/** By the one octet of the enumeration, in hex. */
+const REASONS: Readonly<Record<string, string>> = {
+  '00': 'unspecified',
+  '01': 'keyCompromise',
+  '02': 'cACompromise',
+  '03': 'affiliationChanged',
+  '04': 'superseded',
+  '05': 'cessationOfOperation',
+  '06': 'certificateHold',
+  '08': 'removeFromCRL',
+  '09': 'privilegeWithdrawn',
+  '0a': 'aACompromise',
 }
 const ENTRY = {
   reason: '2.5.29.21',
@@ -238,7 +239,7 @@ const ENUMERATED = 0x0a
 function toReason(value: Uint8Array | undefined): string {
   if (value === undefined) return 'unspecified'
   const { tag, content } = readDer(value)
-  const reason = content.byteLength === 1 ? REASONS[content[0] ?? -1] : undefined
+  const reason = REASONS[Buffer.from(content).toString('hex')]
   if (tag !== ENUMERATED || reason === undefined)
     throw malformed('crl-reason', 'a reason in the revocation list is none that there is')
   return reason

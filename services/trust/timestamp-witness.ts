@@ -66,8 +66,8 @@ function toStamp(
     )
     .map(({ effectiveAtMs }) => effectiveAtMs)
   if (from.some((ms) => ms <= atMs)) {
-    const name = path[0]?.subjectText ?? ''
-    const unchecked = [`RFC 3161 timestamp by \`${name}\`: its authority is revoked`]
+    const [name] = path.map(({ subjectText }) => subjectText)
+    const unchecked = [`RFC 3161 timestamp by \`${String(name)}\`: its authority is revoked`]
     return { times: [], unchecked, changesAtMs: [] }
   }
   return {

@@ -1,5 +1,5 @@
 import type { PlatformError, SealInput } from '../model/index.ts'
-import { malformed, type Bundle, type Cms } from '../seal/index.ts'
+import { malformed, type Bundle, type BundleSigner, type Cms } from '../seal/index.ts'
 import {
   isSelfIssued,
   isSignedBy,
@@ -13,6 +13,9 @@ import { wrongSeal } from './findings.ts'
 import { bundleSchemes, verifyOnce } from './signature.ts'
 import { unlessRefusedEach } from './refusals.ts'
 
+type CertificateBundle = Bundle & {
+  readonly signer: Extract<BundleSigner, { kind: 'certificates' }>
+}
 type Found = { readonly signer: Signer; readonly unchecked: readonly string[] }
 
 /**
@@ -21,13 +24,14 @@ type Found = { readonly signer: Signer; readonly unchecked: readonly string[] }
  * @throws PlatformError INVALID_SEAL
  */
 export function bundleCertificateSigner(
-  bundle: Bundle,
+  bundle: CertificateBundle,
   place: SealInput['place'],
   signed: Uint8Array | undefined,
   context: EvidenceContext,
 ): Found {
-  const list = bundle.signer.kind === 'certificates' ? bundle.signer.certificates : []
-  const [leaf, ...others] = list.map((der) => parseCertificate(der, context.cache))
+  const [leaf, ...others] = bundle.signer.certificates.map((der) =>
+    parseCertificate(der, context.cache),
+  )
   if (leaf === undefined) throw malformed('certificate', 'the bundle has no certificate')
   const key = publicKeyOf(leaf, context.cache)
   const keyid = bundle.content.kind === 'statement' ? bundle.content.keyid : ''

@@ -15,7 +15,7 @@ import {
   VerificationCache,
   parsePublicKey,
 } from '../../../services/trust/index.ts'
-import { parseLineage } from '../../../services/trust/lineage.ts'
+import { lineageOf, parseLineage } from '../../../services/trust/lineage.ts'
 import { toKnownPublishers } from '../../../services/trust/publisher-material.ts'
 import { givenBytes, unlessRefused } from '../../../services/trust/refusals.ts'
 import { PlatformError } from '../../../services/model/index.ts'
@@ -231,4 +231,34 @@ test('forgets the oldest where it holds as much as it may', () => {
   expect(made.slice(2_000)).toEqual(['one more'])
   make('key 0')
   expect(made.slice(2_000)).toEqual(['one more', 'key 0'])
+})
+
+test('wants the trusted root of a keyless publisher as text', () => {
+  const keyless = {
+    kind: 'oidc',
+    issuer: 'https://issuer',
+    identity: { type: 'uri', value: 'https://host/owner/repository' },
+    trustedRoot: {},
+  }
+  expect(() => parsePublisherDocument(keyless)).toThrow(refused(/as text/))
+})
+
+test('names a lineage by its first key, whatever other lineages there are', () => {
+  const [a, b] = [keyPair(), keyPair()]
+  const pair = (from: KeyPair, to: KeyPair) => ({
+    predecessorPem: publicPem(from),
+    successorPem: publicPem(to),
+  })
+  const keys = [{ publicKeyPem: publicPem(next) }, { publicKeyPem: publicPem(b) }]
+  const document = parsePublisherDocument({
+    kind: 'key',
+    keys,
+    lineage: [pair(a, b), pair(old, next)],
+  })
+  const input = { publishers: [publisher(document)], revocations: [], atMs: AT_MS }
+  const known = toKnownPublishers(input, new VerificationCache())
+  const spkiSha256 = fingerprint(old)
+  const identity = { id: `key:${spkiSha256}`, kind: 'key' as const, spkiSha256, display: 'old' }
+  const lineage = [fingerprint(old), fingerprint(next)].sort()[0]
+  expect(lineageOf(identity, known)).toEqual({ ...identity, lineage })
 })

@@ -16,6 +16,7 @@ import {
   VerificationCache,
   type PathRules,
 } from '../../../services/trust/index.ts'
+import { isWithin } from '../../../services/trust/name-matching.ts'
 import {
   AT_MS,
   intermediate,
@@ -249,3 +250,10 @@ function usage(bits: number): Extension {
   const octets = bits === 0 ? [0] : [0, bits]
   return { oid: '2.5.29.15', value: encodeDer(TAG.bitString, Uint8Array.from(octets)) }
 }
+
+test('compares names of one type alone, and a URI without a host with nothing', () => {
+  const host = { type: 'dns' as const, value: 'example.org' }
+  const uri = { type: 'uri' as const, value: 'urn:a' }
+  expect(isWithin(host, { type: 'uri', value: 'example.org' })).toBe(false)
+  expect(isWithin(uri, { type: 'uri', value: 'example.org' })).toBe(false)
+})

@@ -314,3 +314,8 @@ test('believes no responder whose certificate cannot be read', () => {
   const own = ocspResponse(ca, { status: 'revoked', serial: 7 })
   expect(statusOf([], leaf, { staples: [own] }).reasons).toEqual(['certificate-revoked'])
 })
+
+test('does not read a responder whose name is none', () => {
+  const nameless = reply(BASIC, basicOf({ id: encodeDer(0xa1, NULL) }))
+  expect(() => parseOcspResponse(nameless)).toThrow(broken('certificate-name'))
+})

@@ -14,6 +14,7 @@ import {
   octetString,
   preAuthEncoding,
   sequence,
+  smallInteger,
   setOf,
   STATEMENT_PAYLOAD_TYPE,
   TAG,
@@ -24,14 +25,20 @@ import {
 } from '../../../services/seal/index.ts'
 import {
   collectSeals,
+  managedDocument,
   parseCertificate,
+  parseManagedSettings,
   publisherFromPem,
   VerificationCache,
 } from '../../../services/trust/index.ts'
+import { bundleCertificateSigner } from '../../../services/trust/x509-signer.ts'
+import { parseFulcio } from '../../../services/trust/sigstore/fulcio.ts'
+import { findTimestamps } from '../../../services/trust/timestamp-witness.ts'
 import { integrityFinding } from '../../../services/trust/findings.ts'
 import { checkScheme, verifySignature, verifySource } from '../../../services/trust/signature.ts'
 import { parsePublicKey } from '../../../services/trust/index.ts'
 import {
+  AT_MS,
   intermediate,
   issue,
   judgeZip,
@@ -408,4 +415,63 @@ test('trusts seals by P-384 and P-521 in the digests of their curves', () => {
     const content = { kind: 'statement' as const, payload, signature, keyid: '' }
     expect(judge(byCertificate({ content }, signer)).kind).toBe('trusted')
   }
+})
+
+test('lets a seal count for an allowed publisher before one that the config does not name', () => {
+  const document = publisherFromPem(publicPem(key))
+  const closed = publisher(document, { name: 'closed', allowed: false })
+  const open = publisher(document, { name: 'open' })
+  for (const publishers of [
+    [closed, open],
+    [open, closed],
+  ])
+    expect(judge(bundleOf({}), publishers).seals[0]?.publisher?.name).toBe('open')
+})
+
+test('tells a certificate that is of no publisher by its subject, with and without extensions', () => {
+  for (const bare of [false, true]) {
+    const stranger = issue({ issuer: ca, subject: 'stranger', bare })
+    const verdict = judge(byCertificate({}, stranger), [])
+    expect(verdict.findings.map(({ got }) => got)).toContain(
+      'a certificate of `CN=stranger`, which is of no publisher',
+    )
+    expect(parseFulcio(parseCertificate(stranger.der, cache), cache).issuer).toBeUndefined()
+  }
+})
+
+test('takes no bundle without a certificate, and no timestamp that its authority refused', () => {
+  const bundle: Bundle & { signer: { kind: 'certificates'; certificates: readonly Uint8Array[] } } =
+    {
+      format: 'bundle',
+      signer: { kind: 'certificates', certificates: [] },
+      content: { kind: 'message', digest: digest(unsealed), signature: unsealed },
+      logEntries: [],
+      timestamps: [],
+    }
+  const input = { artifact: zip, unsealed: unsealedSource(zip) } as never
+  expect(() =>
+    bundleCertificateSigner(bundle, 'detached', undefined, { input, known: [], cache }),
+  ).toThrow(expect.objectContaining({ detail: { rule: 'certificate' } }))
+  const refusal = sequence(sequence(smallInteger(2)))
+  const authority = { anchors: [], intermediates: [] }
+  const evidence = { timestamps: [refusal], signature: unsealed, seal: bundleOf({}) }
+  expect(() => findTimestamps(evidence, [authority], { input, cache })).toThrow(
+    expect.objectContaining({ detail: { rule: 'timestamp-status' } }),
+  )
+})
+
+test("reckons no end of its own for a managed publisher's seal that carries one", async () => {
+  const settings = parseManagedSettings({
+    kind: 'managed',
+    validityPeriod: { value: 1, type: 'DAYS' },
+  })
+  const managed = publisher(
+    managedDocument(settings, { publicKeyPem: publicPem(key), succession: undefined }),
+  )
+  const ending = await sealOf(zip, identityOf(key), {
+    predicate: { notAfter: new Date(AT_MS + 1_000).toISOString() },
+  })
+  const endless = await sealOf(zip, identityOf(key))
+  expect(judgeZip(zip, [managed], { seals: [ending] }).kind).toBe('trusted')
+  expect(reasonsOf(judgeZip(zip, [managed], { seals: [endless] }))).toEqual(['signature-validity'])
 })

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import { expect, test } from 'vitest'
 
 import { unsealedSource } from '../../../../services/artifact/index.ts'
@@ -11,7 +13,15 @@ import {
   utf8String,
 } from '../../../../services/seal/index.ts'
 import { parsePublisherDocument } from '../../../../services/trust/index.ts'
-import { judgeZip, openZip, publisher, readAll, reasonsOf, root } from '../../../support/pki.ts'
+import {
+  AT_MS,
+  judgeZip,
+  openZip,
+  publisher,
+  readAll,
+  reasonsOf,
+  root,
+} from '../../../support/pki.ts'
 import {
   detached,
   IDENTITY,
@@ -22,6 +32,7 @@ import {
   TestSigstore,
   type KeylessSpec,
 } from '../../../support/sigstore.ts'
+import { checkBody } from '../../../../services/trust/sigstore/log-body.ts'
 import { authority } from '../../../support/timestamp-token.ts'
 
 const zip = await openZip()
@@ -262,4 +273,53 @@ test('passes over an entry of a log that the trusted root does not know', () => 
     (entry) => (entry['logId'] = { keyId: testLog('else').id.toString('base64') }),
   )
   expect(judged(bundle).seal?.unchecked.join()).toContain('of the unknown log')
+})
+
+test('says of a log and an authority without an end since when they count', () => {
+  const early = judged(sigstore.sign(bytes, { integratedMs: Date.UTC(2025, 0, 1) }).bundle)
+  expect(early.reasons).toContain('log-window')
+  expect(early.verdict.findings.map(({ expected }) => expected).join()).not.toContain(' to ')
+  const late = sigstore.trustedRoot((json) => {
+    const [fulcio] = json['certificateAuthorities'] as { validFor: Members }[]
+    if (fulcio !== undefined) fulcio.validFor['start'] = new Date(AT_MS).toISOString()
+  })
+  const before = judged(sigstore.sign(bytes).bundle, {}, late)
+  expect(before.reasons).toContain('authority-window')
+  expect(before.verdict.findings.map(({ expected }) => expected).join()).not.toContain(' to ')
+})
+
+test('holds an entry over another digest of a plain message to the message', () => {
+  const { bundle, leaf, signature } = sigstore.sign(bytes, { form: 'message' })
+  const body = (over: Uint8Array): Json => ({
+    apiVersion: '0.0.1',
+    kind: 'hashedrekord',
+    spec: {
+      data: {
+        hash: { algorithm: 'sha512', value: createHash('sha512').update(over).digest('hex') },
+      },
+      signature: {
+        content: signature.toString('base64'),
+        publicKey: { content: Buffer.from(leaf.pem).toString('base64') },
+      },
+    },
+  })
+  const enter = (over: Uint8Array): Json => {
+    const material = bundle['verificationMaterial'] as Record<string, Json>
+    const tlogEntries = [sigstore.enter(body(over), SIGNED_AT_MS)]
+    return { ...bundle, verificationMaterial: { ...material, tlogEntries } }
+  }
+  const forms = { forms: ['message'] }
+  expect(judged(enter(bytes), forms).reasons).toEqual([])
+  expect(judged(enter(Buffer.from('else')), forms).reasons).toContain('log-entry-mismatch')
+})
+
+test('reads no body of a log entry that is larger than it may be', () => {
+  const body = Buffer.alloc(262_145, 0x20)
+  const entry = {
+    logId: '00', kind: 'dsse', version: '0.0.1', index: 0, integratedTime: undefined,
+    body, promise: undefined, proof: undefined,
+  } // prettier-ignore
+  expect(() => checkBody(entry, {} as never)).toThrow(
+    expect.objectContaining({ detail: { rule: 'log-body' } }),
+  )
 })
