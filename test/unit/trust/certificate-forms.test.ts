@@ -427,3 +427,9 @@ test('keeps its certificates when they are asked for again', () => {
   const { der } = root()
   expect(parseCertificate(der, cache)).toBe(parseCertificate(Uint8Array.from(der), cache))
 })
+
+test('does not read a certificate that OpenSSL cannot read', () => {
+  expect(() => parse({ name: nameOf('2.5.4.3', smallInteger(5)) })).toThrow(
+    expect.objectContaining({ code: 'INVALID_SEAL', detail: { rule: 'certificate' } }),
+  )
+})

@@ -15,6 +15,7 @@ import {
   VerificationCache,
   parsePublicKey,
 } from '../../../services/trust/index.ts'
+import { parseOidc } from '../../../services/trust/oidc-document.ts'
 import { lineageOf, parseLineage } from '../../../services/trust/lineage.ts'
 import { toKnownPublishers } from '../../../services/trust/publisher-material.ts'
 import { givenBytes, unlessRefused } from '../../../services/trust/refusals.ts'
@@ -241,6 +242,7 @@ test('wants the trusted root of a keyless publisher as text', () => {
     trustedRoot: {},
   }
   expect(() => parsePublisherDocument(keyless)).toThrow(refused(/as text/))
+  expect(() => parseOidc(keyless)).toThrow(refused(/as text/))
 })
 
 test('names a lineage by its first key, whatever other lineages there are', () => {
