@@ -4,7 +4,7 @@ import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
-import { dataPaths, type Config } from './config.ts'
+import { dataPaths, masterKeyOptions, type Config } from './config.ts'
 import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
   accessKeyRoutes,
@@ -102,7 +102,7 @@ async function buildDeps(
   closers.add(asyncOf(await lockDataDirectory(dataDir)))
   const store = closers.add(await openStore({ path: dataPaths(dataDir).database }))
   await checkPlace(store, place)
-  const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOf(config) })
+  const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
   const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
   const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin }))
@@ -231,13 +231,6 @@ async function listen(
   // The router names the scheme of a listener that is not its own wrongly.
   const url = await server.listen({ host, port })
   return tls === undefined ? url : url.replace(/^http:/, 'https:')
-}
-
-function masterKeyOf(config: Config): { file?: string; value?: string } {
-  if (config.masterKey === undefined) return {}
-  return config.masterKey.from === 'file'
-    ? { file: config.masterKey.path }
-    : { value: config.masterKey.base64 }
 }
 
 /** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import type { MasterKeyOptions } from './keys/index.ts'
 import { PlatformError, parsePlace, type Place } from './model/index.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
@@ -16,6 +17,8 @@ export interface ServeOptions {
   readonly isolation?: string
   readonly requireIsolation?: boolean
   readonly masterKeyFile?: string
+  /** Base64, where a KMS unwrapped it; instead of the file. */
+  readonly masterKey?: string
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
   readonly policySet?: string
@@ -36,7 +39,7 @@ export interface Config {
   /** Where the key that encrypts secrets at rest comes from (RULES §9). */
   readonly masterKey:
     | { readonly from: 'file'; readonly path: string }
-    | { readonly from: 'environment'; readonly base64: string }
+    | { readonly from: 'environment' | 'kms'; readonly base64: string }
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
@@ -97,6 +100,7 @@ export interface AuthorityServeOptions {
   readonly tlsKey?: string
   readonly trustProxy?: string
   readonly masterKeyFile?: string
+  readonly masterKey?: string
   readonly oidcIssuer?: readonly string[]
   readonly oidcKind?: readonly string[]
   readonly oidcJwks?: readonly string[]
@@ -149,7 +153,7 @@ export function readAuthorityConfig(
 
 /** The master key of a stopped authority's directory, for `rotate`. */
 export function readAuthorityKeyConfig(
-  options: Pick<AuthorityServeOptions, 'data' | 'masterKeyFile'>,
+  options: Pick<AuthorityServeOptions, 'data' | 'masterKeyFile' | 'masterKey'>,
   env: NodeJS.ProcessEnv = process.env,
 ): Pick<AuthorityConfig, 'dataDir' | 'masterKey'> {
   return { dataDir: resolve(options.data), masterKey: readMasterKey(options, env) }
@@ -192,14 +196,25 @@ function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls
 }
 
 function readMasterKey(
-  options: Pick<ServeOptions, 'masterKeyFile'>,
+  options: Pick<ServeOptions, 'masterKeyFile' | 'masterKey'>,
   env: NodeJS.ProcessEnv,
 ): Config['masterKey'] {
   const base64 = env['LACRE_MASTER_KEY']
   delete env['LACRE_MASTER_KEY']
+  if (options.masterKey !== undefined) return { from: 'kms', base64: options.masterKey }
   const path = options.masterKeyFile ?? env['LACRE_MASTER_KEY_FILE']
   if (path !== undefined) return { from: 'file', path: resolve(path) }
   return base64 === undefined ? undefined : { from: 'environment', base64 }
+}
+
+/** As `keys` takes it. */
+export function masterKeyOptions({
+  masterKey,
+}: Pick<Config, 'masterKey'>): Pick<MasterKeyOptions, 'file' | 'value' | 'valueFrom'> {
+  if (masterKey === undefined) return {}
+  return masterKey.from === 'file'
+    ? { file: masterKey.path }
+    : { value: masterKey.base64, valueFrom: masterKey.from }
 }
 
 function parseCount(text: string | undefined): number {

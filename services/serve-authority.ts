@@ -17,7 +17,13 @@ import {
   type RotatedRole,
 } from './authority/index.ts'
 import { Closers, asyncOf } from './closers.ts'
-import { dataPaths, readAuthorityKeyConfig, type AuthorityConfig } from './config.ts'
+import {
+  dataPaths,
+  masterKeyOptions,
+  readAuthorityKeyConfig,
+  type AuthorityConfig,
+  type AuthorityServeOptions,
+} from './config.ts'
 import { checkListener } from './http/index.ts'
 import { loadMasterKey, openKeys } from './keys/index.ts'
 import {
@@ -88,7 +94,7 @@ async function openRoom(
   { clock, random }: Pick<AuthoritySurroundings, 'clock' | 'random'>,
   closers: Closers,
 ) {
-  const { dataDir, masterKey: given } = config
+  const { dataDir } = config
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   if (existsSync(dataPaths(dataDir).database))
     throw new PlatformError(
@@ -97,8 +103,7 @@ async function openRoom(
     )
   closers.add(asyncOf(await lockDataDirectory(dataDir)))
   const store = closers.add(await openStore({ path: join(dataDir, DATABASE), kind: 'authority' }))
-  const from = given?.from === 'file' ? { file: given.path } : { value: given?.base64 }
-  const masterKey = loadMasterKey({ dataDir, random, ...(given === undefined ? {} : from) })
+  const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock })
   return { store, keys, masterKey, clock, random, dataDir }
 }
@@ -144,7 +149,7 @@ export async function readTrustedRoot(
  * @throws PlatformError CONFIGURATION, DATA_DIRECTORY_IN_USE
  */
 export async function rotateAuthority(
-  options: { readonly data: string; readonly masterKeyFile?: string },
+  options: Pick<AuthorityServeOptions, 'data' | 'masterKeyFile' | 'masterKey'>,
   role: RotatedRole,
 ): Promise<number> {
   const closers = new Closers()

@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 
 import { PlatformError } from '../../services/model/index.ts'
 import type { AuthorityServeOptions } from '../../services/main.ts'
-import type { CommandModule } from '../command.ts'
+import type { CommandModule, Environment } from '../command.ts'
+import { openedMasterKey } from '../signing/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
 
 const ROTATED = ['ca', 'ct', 'tsa'] as const
@@ -16,8 +17,8 @@ interface RotateOptions {
 export const command: CommandModule = {
   name: 'authority',
   summary: 'a private Sigstore: certificates, timestamps and a log of its own',
-  configure(command, terminal) {
-    configureServe(command, terminal)
+  configure(command, terminal, environment) {
+    configureServe(command, terminal, environment)
     command
       .command('trusted-root')
       .description('print the Sigstore TrustedRoot (v0.1) by which others verify')
@@ -42,14 +43,15 @@ export const command: CommandModule = {
             `\`${name}\` is none of ${ROTATED.join(', ')}: a new root or log is a new directory`,
           )
         const { rotateAuthority } = await import('../../services/main.ts')
-        const generation = await rotateAuthority(options, role)
+        const opened = await openedMasterKey(options.masterKeyFile, environment)
+        const generation = await rotateAuthority({ ...options, ...opened }, role)
         terminal.say('hand out the trusted root again: what is signed from now on needs it')
         terminal.result({ role, generation }, `${inline(role)}: generation ${generation}`)
       })
   },
 }
 
-function configureServe(command: Command, terminal: Terminal): void {
+function configureServe(command: Command, terminal: Terminal, environment: Environment): void {
   const many = (value: string, before: readonly string[] = []): readonly string[] => [
     ...before,
     value,
@@ -71,9 +73,14 @@ function configureServe(command: Command, terminal: Terminal): void {
     .option('--master-key-file <file>', 'the key that encrypts secrets at rest')
     .action(async (options: AuthorityServeOptions) => {
       const { serveAuthority } = await import('../../services/main.ts')
-      await serveAuthority(options, {
-        ready: (url) => terminal.result({ listening: url }, `lacre authority listening on ${url}`),
-        say: (line) => terminal.say(line),
-      })
+      const opened = await openedMasterKey(options.masterKeyFile, environment)
+      await serveAuthority(
+        { ...options, ...opened },
+        {
+          ready: (url) =>
+            terminal.result({ listening: url }, `lacre authority listening on ${url}`),
+          say: (line) => terminal.say(line),
+        },
+      )
     })
 }

@@ -5,6 +5,7 @@ import type { CommandModule, Environment } from '../command.ts'
 import { secretPrompt } from '../prompt.ts'
 import {
   createKey,
+  createMasterKey,
   KEY_TYPES,
   loadSigner,
   readPassphrase,
@@ -38,6 +39,21 @@ export const command: CommandModule = {
         'encrypt the private key with the first line of this file; else with COSIGN_PASSWORD',
       )
       .action((options: CreateOptions) => create(options, terminal, environment))
+    command
+      .command('create-master')
+      .description('make the key that encrypts what a service keeps, for `serve --master-key-file`')
+      .requiredOption('--out <file>', 'for its owner alone; never overwritten')
+      .option(
+        '--kms <key>',
+        'have a KMS wrap it: awskms:///KEY, gcpkms://projects/…/cryptoKeys/K, azurekms://VAULT/KEY, hashivault://KEY',
+      )
+      .action(async (options: { readonly out: string; readonly kms?: string }) => {
+        await createMasterKey(options.out, options.kms, { environment })
+        const { out: file, kms } = options
+        const how =
+          kms === undefined ? 'keep it apart from the data directory' : `wrapped by ${kms}`
+        terminal.result({ file, ...(kms !== undefined && { kms }) }, `${file}: ${how}`)
+      })
     command
       .command('public')
       .description('print the public half of any key that signs, for publishers')

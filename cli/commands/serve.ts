@@ -1,11 +1,12 @@
 import type { ServeOptions } from '../../services/main.ts'
 import type { CommandModule } from '../command.ts'
+import { openedMasterKey } from '../signing/index.ts'
 
 /** The service lives for as long as the command: it ends on SIGTERM or SIGINT, cleanly. */
 export const command: CommandModule = {
   name: 'serve',
   summary: 'run the service: APIs, gate, ledger and runtime over one data directory',
-  configure(command, terminal) {
+  configure(command, terminal, environment) {
     command
       .requiredOption('--data <dir>', 'the data directory; made when it is not there')
       .option('--listen <host:port>', 'where to listen; port 0 takes any free one')
@@ -16,7 +17,10 @@ export const command: CommandModule = {
       .option('--region <name>', 'the region in every ARN')
       .option('--isolation <driver>', 'auto, bubblewrap or process')
       .option('--require-isolation', 'refuse to run functions without full isolation')
-      .option('--master-key-file <file>', 'the key that encrypts secrets at rest')
+      .option(
+        '--master-key-file <file>',
+        'the key that encrypts secrets at rest, plain or wrapped by a KMS',
+      )
       .option('--max-environments <n>', 'sandboxes at a time')
       .option('--policy-set <name>', 'what the gate asks: default or strict-production')
       .option('--open-metrics', 'answer /metrics without a signature')
@@ -27,10 +31,14 @@ export const command: CommandModule = {
       .action(async (options: ServeOptions) => {
         // Imported here: no other command pays for the service.
         const { serve } = await import('../../services/main.ts')
-        await serve(options, {
-          ready: (url) => terminal.result({ listening: url }, `lacre listening on ${url}`),
-          say: (line) => terminal.say(line),
-        })
+        const opened = await openedMasterKey(options.masterKeyFile, environment)
+        await serve(
+          { ...options, ...opened },
+          {
+            ready: (url) => terminal.result({ listening: url }, `lacre listening on ${url}`),
+            say: (line) => terminal.say(line),
+          },
+        )
       })
   },
 }

@@ -28,6 +28,8 @@ export { timestampWitness, type TimestampClientOptions } from './timestamp-clien
 export { keySigner } from './key-signer.ts'
 /** A new key pair in two new files; throws RESOURCE_CONFLICT. */
 export { createKey, KEY_TYPES, type KeyType } from './create-key.ts'
+/** Master keys of services, plain or wrapped by a KMS; throw RESOURCE_CONFLICT, SIGNER_FAILED, CONFIGURATION. */
+export { createMasterKey, openedMasterKey } from './master-key.ts'
 /** A key, certificate, seal or passphrase file, with a cap. */
 export { readPassphrase, readSmallFile } from './read-file.ts'
 /** Options of what asks services; the work itself is in `keyless/index.ts`, loaded when it is asked for. */

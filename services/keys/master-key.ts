@@ -9,7 +9,7 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** Where the key that encrypts all others came from; `doctor` says it, `strict-production` refuses the last. */
-export type MasterKeySource = 'file' | 'environment' | 'inside the data directory'
+export type MasterKeySource = 'file' | 'environment' | 'kms' | 'inside the data directory'
 
 export interface MasterKey {
   readonly source: MasterKeySource
@@ -28,8 +28,9 @@ export interface MasterKeyOptions {
   readonly random: Random
   /** A file of 32 bytes, or of their base64. */
   readonly file?: string
-  /** Base64 of 32 bytes, from the environment. */
+  /** Base64 of 32 bytes, from the environment or unwrapped by a KMS. */
   readonly value?: string
+  readonly valueFrom?: 'environment' | 'kms'
 }
 
 /**
@@ -38,7 +39,8 @@ export interface MasterKeyOptions {
  */
 export function loadMasterKey(options: MasterKeyOptions): MasterKey {
   if (options.value !== undefined) {
-    return masterKey(decodeKey(options.value.trim(), 'the master key given'), 'environment')
+    const bytes = decodeKey(options.value.trim(), 'the master key given')
+    return masterKey(bytes, options.valueFrom ?? 'environment')
   }
   if (options.file !== undefined) return masterKey(readKeyFile(options.file), 'file')
   const path = join(options.dataDir, 'master.key')

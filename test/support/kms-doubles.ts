@@ -1,3 +1,4 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import {
   createServer,
@@ -189,6 +190,40 @@ function signed(state: State, digest: Buffer): Buffer {
     : signer.signDigest(bytes, pss ? 'pss' : 'pkcs1')
 }
 
+/** Under a key that never leaves the double; one bit of the secret changes where the fault says so. */
+function box({ fault }: State, secret: Buffer): Buffer {
+  const cipher = createCipheriv('aes-256-gcm', WRAPPING_KEY, Buffer.alloc(12))
+  const given = Buffer.from(secret)
+  if (fault === 'other-key') given[0] = (given[0] ?? 0) ^ 1
+  return Buffer.concat([cipher.update(given), cipher.final(), cipher.getAuthTag()])
+}
+
+function unbox(wrapped: Buffer): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', WRAPPING_KEY, Buffer.alloc(12))
+  decipher.setAuthTag(wrapped.subarray(-16))
+  return Buffer.concat([decipher.update(wrapped.subarray(0, -16)), decipher.final()])
+}
+
+const WRAPPING_KEY = randomBytes(32)
+
+function gcpWrapped(asked: Asked, state: State, encrypts: boolean): Answer {
+  const body = json(asked.body)
+  const aad = fromBase64(body['additionalAuthenticatedData']).toString()
+  need(aad === 'lacre-master-key', 'additionalAuthenticatedData')
+  const [from, to] = encrypts ? ['plaintext', 'ciphertext'] : ['ciphertext', 'plaintext']
+  const given = fromBase64(body[from ?? ''])
+  need(body[`${from}Crc32c`] === castagnoli(given), 'crc32c')
+  const made = encrypts ? box(state, given) : unbox(given)
+  return [
+    200,
+    {
+      [to ?? '']: made.toString('base64'),
+      [`${to}Crc32c`]: castagnoli(state.fault === 'wrong-crc32c' ? made.subarray(1) : made),
+      ...(encrypts && { verifiedPlaintextCrc32c: state.fault !== 'unverified' }),
+    },
+  ]
+}
+
 function need(condition: boolean, what: string): void {
   if (!condition) throw new Error(`the request is wrong: ${what}`)
 }
@@ -265,6 +300,15 @@ function aws(): Kind {
           },
         ]
       }
+      const wrapped = asked.headers['x-amz-target'] === 'TrentService.Encrypt'
+      if (wrapped || asked.headers['x-amz-target'] === 'TrentService.Decrypt') {
+        need(body['KeyId'] === 'alias/release', 'KeyId')
+        const bound = JSON.stringify(body['EncryptionContext'])
+        need(bound === '{"purpose":"lacre-master-key"}', 'EncryptionContext')
+        const given = fromBase64(body[wrapped ? 'Plaintext' : 'CiphertextBlob'])
+        const made = (wrapped ? box(state, given) : unbox(given)).toString('base64')
+        return [200, { KeyId: arn, [wrapped ? 'CiphertextBlob' : 'Plaintext']: made }]
+      }
       need(body['KeyId'] === arn, 'the key that was looked up')
       need(body['SigningAlgorithm'] === algorithm, 'SigningAlgorithm')
       need(body['MessageType'] === (state.key.kind === 'ed25519' ? 'RAW' : 'DIGEST'), 'MessageType')
@@ -340,6 +384,8 @@ function gcp(scratch: string): Kind {
       const { pem } = state.key
       if (asked.path === `/v1/${version}/publicKey`)
         return [200, { pem, algorithm, pemCrc32c: castagnoli(Buffer.from(pem)), name: version }]
+      const wrapping = /^(.*\/cryptoKeys\/release):(encrypt|decrypt)$/.exec(asked.path)
+      if (wrapping !== null) return gcpWrapped(asked, state, wrapping[2] === 'encrypt')
       if (asked.path !== `/v1/${version}:asymmetricSign`)
         return [404, { error: { code: 404, status: 'NOT_FOUND' } }]
       const body = json(asked.body)
@@ -400,6 +446,14 @@ function azure(): Kind {
         const jwk = state.key.publicKey.export({ format: 'jwk' })
         return [200, { key: { ...jwk, kty: `${jwk.kty}-HSM`, kid, key_ops: ['sign', 'verify'] } }]
       }
+      const wraps = /^\/keys\/release(?:\/[0-9a-f]{32})?\/(wrap|unwrap)key$/.exec(asked.path)
+      if (wraps !== null) {
+        const body = json(asked.body)
+        need(body['alg'] === 'RSA-OAEP-256', 'alg')
+        const given = Buffer.from(String(body['value']), 'base64url')
+        const made = wraps[1] === 'wrap' ? box(state, given) : unbox(given)
+        return [200, { kid, value: made.toString('base64url') }]
+      }
       if (asked.path !== `/keys/release/${version}/sign`)
         return [404, { error: { code: 'KeyNotFound' } }]
       const body = json(asked.body)
@@ -444,6 +498,20 @@ function vault(): Kind {
           200,
           { data: { type: types[kind], latest_version: 2, supports_signing: true, keys } },
         ]
+      }
+      const asking = asked.method === 'POST' ? json(asked.body) : {}
+      if (asked.path === '/v1/kms/transit/encrypt/release')
+        return [
+          200,
+          {
+            data: {
+              ciphertext: `vault:v2:${box(state, fromBase64(asking['plaintext'])).toString('base64')}`,
+            },
+          },
+        ]
+      if (asked.path === '/v1/kms/transit/decrypt/release') {
+        const [, text = ''] = /^vault:v2:(.*)$/.exec(String(asking['ciphertext'])) ?? []
+        return [200, { data: { plaintext: unbox(fromBase64(text)).toString('base64') } }]
       }
       const ed25519 = kind === 'ed25519'
       const path = `/v1/kms/transit/sign/release${ed25519 ? '' : `/sha2-${hash.slice(3)}`}`

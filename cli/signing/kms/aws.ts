@@ -23,7 +23,7 @@ export interface AwsKey {
  * @throws PlatformError SIGNER_FAILED, INVALID_SEAL
  */
 export async function openAwsKey(key: AwsKey): Promise<Signer> {
-  const answer = await call(key, 'GetPublicKey', { KeyId: key.keyId })
+  const answer = await callAws(key, 'GetPublicKey', { KeyId: key.keyId })
   if (answer['KeyUsage'] !== 'SIGN_VERIFY')
     throw failed({ holder: HOLDER }, 'says that the key is not for signing', 'not-for-signing')
   const keyId = textOf(answer, 'KeyId', HOLDER)
@@ -39,7 +39,7 @@ export async function openAwsKey(key: AwsKey): Promise<Signer> {
     sign: async (scheme, bytes) => {
       const algorithm = algorithmOf(scheme)
       if (!algorithms.has(algorithm)) throw cannotSign(HOLDER, scheme)
-      const signed = await call(key, 'Sign', {
+      const signed = await callAws(key, 'Sign', {
         KeyId: keyId,
         SigningAlgorithm: algorithm,
         ...messageOf(scheme, bytes),
@@ -69,10 +69,11 @@ function messageOf(scheme: SignatureScheme, bytes: Uint8Array): Record<string, s
   return { Message: Buffer.from(bytes).toString('base64'), MessageType: 'RAW' }
 }
 
-async function call(
+/** One action of the KMS's API, signed. @throws PlatformError SIGNER_FAILED */
+export async function callAws(
   { access, clock, timeoutMs }: AwsKey,
   action: string,
-  members: Readonly<Record<string, string>>,
+  members: Readonly<Record<string, string | Readonly<Record<string, string>>>>,
 ): Promise<Members> {
   const body = JSON.stringify(members)
   const amzDate = sigv4.toAmzDate(clock.nowMs())

@@ -18,9 +18,9 @@ export interface AzureKey {
 
 /** A key of Azure Key Vault or Managed HSM. @throws PlatformError SIGNER_FAILED, INVALID_SEAL */
 export async function openAzureKey(key: AzureKey): Promise<Signer> {
-  const token = await requestToken(key)
+  const token = await azureToken(key)
   const wanted = key.version === undefined ? '' : `/${key.version}`
-  const answer = membersOf(await call(key, token, wanted), 'key', HOLDER)
+  const answer = membersOf(await callAzure(key, token, wanted), 'key', HOLDER)
   const version = versionOf(answer, key)
   const operations = answer['key_ops']
   if (Array.isArray(operations) && !operations.includes('sign'))
@@ -32,7 +32,7 @@ export async function openAzureKey(key: AzureKey): Promise<Signer> {
       if (scheme.kind === 'ed25519' || algorithm === undefined) throw cannotSign(HOLDER, scheme)
       const value = digestOfBytes(scheme.hash, bytes).toString('base64url')
       const body = JSON.stringify({ alg: algorithm, value })
-      const signed = await call(key, token, `/${version}/sign`, body)
+      const signed = await callAzure(key, token, `/${version}/sign`, body)
       if (versionOf(signed, key) !== version)
         throw failed({ holder: HOLDER }, 'signs with another key', 'other-key')
       const signature = bytesOf(signed, 'value', HOLDER, 'base64url')
@@ -48,7 +48,7 @@ function algorithmOf(scheme: SignatureScheme): string | undefined {
 }
 
 /** The last part of `kid`; its host is not looked at, since nothing is fetched from what an answer names. */
-function versionOf(answer: Members, { key, version }: AzureKey): string {
+export function versionOf(answer: Members, { key, version }: AzureKey): string {
   const [, name, found] =
     /\/keys\/([A-Za-z0-9-]{1,127})\/([0-9a-f]{32})$/.exec(textOf(answer, 'kid', HOLDER)) ?? []
   if (found === undefined || name?.toLowerCase() !== key.toLowerCase())
@@ -66,7 +66,8 @@ function toJwk(answer: Members): Record<string, string | undefined> {
   return { kty, n: member('n'), e: member('e') }
 }
 
-async function requestToken({ access, timeoutMs }: AzureKey): Promise<string> {
+/** @throws PlatformError SIGNER_FAILED */
+export async function azureToken({ access, timeoutMs }: AzureKey): Promise<string> {
   const answer = await askHolder({
     holder: TOKEN_HOLDER,
     method: 'POST',
@@ -86,7 +87,8 @@ async function requestToken({ access, timeoutMs }: AzureKey): Promise<string> {
   return token
 }
 
-async function call(
+/** @throws PlatformError SIGNER_FAILED */
+export async function callAzure(
   { access, key, timeoutMs }: AzureKey,
   token: string,
   suffix: string,

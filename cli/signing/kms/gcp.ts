@@ -21,7 +21,7 @@ export interface GcpKey {
 /** A key version of Google's KMS; each signs in one algorithm. @throws PlatformError SIGNER_FAILED, INVALID_SEAL */
 export async function openGcpKey(key: GcpKey): Promise<Signer> {
   const token = await gcpToken(key.access, key.clock, key.timeoutMs)
-  const answer = await call(key, token, '/publicKey')
+  const answer = await callGcp(key, token, '/publicKey')
   const pem = textOf(answer, 'pem', HOLDER)
   checkCrc(answer, 'pemCrc32c', Buffer.from(pem, 'utf8'))
   checkName(answer, key)
@@ -33,7 +33,7 @@ export async function openGcpKey(key: GcpKey): Promise<Signer> {
     ...(!usual && { scheme: own }),
     sign: async (scheme, bytes) => {
       if (!sameScheme(scheme, own)) throw cannotSign(HOLDER, scheme)
-      const signed = await call(key, token, ':asymmetricSign', toBody(scheme, bytes))
+      const signed = await callGcp(key, token, ':asymmetricSign', toBody(scheme, bytes))
       return checkSigned(signed, key, scheme)
     },
   }
@@ -81,7 +81,7 @@ function checkSigned(signed: Members, key: GcpKey, scheme: SignatureScheme): Buf
 }
 
 /** An int64 is text in Google's JSON. */
-function checkCrc(answer: Members, name: string, bytes: Uint8Array): void {
+export function checkCrc(answer: Members, name: string, bytes: Uint8Array): void {
   if (answer[name] !== String(crc32c(bytes)))
     throw failed({ holder: HOLDER }, `answers with a \`${name}\` that does not fit`, 'crc32c')
 }
@@ -91,8 +91,9 @@ function checkName(answer: Members, { version }: GcpKey): void {
     throw failed({ holder: HOLDER }, 'answers for another key version', 'other-key')
 }
 
-async function call(
-  { access, version, timeoutMs }: GcpKey,
+/** @throws PlatformError SIGNER_FAILED */
+export async function callGcp(
+  { access, version, timeoutMs }: Omit<GcpKey, 'clock'>,
   token: string,
   suffix: string,
   body?: string,

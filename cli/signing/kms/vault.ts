@@ -23,7 +23,7 @@ export interface VaultKey {
 
 /** A key of Vault's transit engine: its newest version, kept for the signature. @throws PlatformError SIGNER_FAILED, INVALID_SEAL */
 export async function openVaultKey(key: VaultKey): Promise<Signer> {
-  const answer = membersOf(await call(key, `keys/${key.key}`), 'data', HOLDER)
+  const answer = membersOf(await callVault(key, `keys/${key.key}`), 'data', HOLDER)
   const version = answer['latest_version']
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
     throw failed({ holder: HOLDER }, 'answers without `latest_version`', 'malformed-answer')
@@ -35,7 +35,7 @@ export async function openVaultKey(key: VaultKey): Promise<Signer> {
     publicKey,
     sign: async (scheme, bytes) => {
       const { path, body } = toRequest(key.key, scheme, bytes)
-      const answered = await call(key, path, { ...body, key_version: version })
+      const answered = await callVault(key, path, { ...body, key_version: version })
       const text = textOf(membersOf(answered, 'data', HOLDER), 'signature', HOLDER)
       const [, signedBy, value = ''] = /^vault:v(\d{1,9}):(.+)$/.exec(text) ?? []
       if (signedBy !== String(version))
@@ -76,8 +76,9 @@ function toRequest(
   }
 }
 
-async function call(
-  { access, timeoutMs }: VaultKey,
+/** @throws PlatformError SIGNER_FAILED */
+export async function callVault(
+  { access, timeoutMs }: Omit<VaultKey, 'key'>,
   path: string,
   body?: Readonly<Record<string, string | boolean | number>>,
 ): Promise<Members> {
