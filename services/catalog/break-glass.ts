@@ -54,13 +54,13 @@ export async function listBreakGlass(
   return (await select.execute()).map(toBreakGlass)
 }
 
-/** Granted, whether in force or not, and not reviewed yet. */
-export async function unreviewedBreakGlass(reader: Reader): Promise<BreakGlass[]> {
+/** Granted by then, whether in force or over, and not reviewed by then. */
+export async function unreviewedBreakGlass(reader: Reader, atMs: number): Promise<BreakGlass[]> {
   const rows = await reader
     .selectFrom('break_glass')
     .selectAll()
-    .where('granted_at', 'is not', null)
-    .where('reviewed_at', 'is', null)
+    .where('granted_at', '<=', atMs)
+    .where((is) => is.or([is('reviewed_at', 'is', null), is('reviewed_at', '>', atMs)]))
     .orderBy('granted_at')
     .orderBy('id')
     .execute()

@@ -233,9 +233,9 @@ export async function readAllBreakGlass(
   return await deps.store.snapshot((reader) => listBreakGlass(reader, query))
 }
 
-/** What keeps an alias red: granted and not reviewed, whether in force or over. */
-export async function readUnreviewed(deps: Deps): Promise<BreakGlass[]> {
-  return await deps.store.snapshot((reader) => unreviewedBreakGlass(reader))
+/** What keeps an alias red at an instant: granted and not reviewed, whether in force or over. */
+export async function readUnreviewed(deps: Deps, atMs: number): Promise<BreakGlass[]> {
+  return await deps.store.snapshot((reader) => unreviewedBreakGlass(reader, atMs))
 }
 
 /** @throws PlatformError RESOURCE_NOT_FOUND */
