@@ -67,6 +67,21 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/rollback.ts'),
   },
   {
+    name: 'approval',
+    summary: 'ask for approval of an alias move, see requests, take back',
+    load: () => import('./commands/approval.ts'),
+  },
+  {
+    name: 'approve',
+    summary: "approve somebody's request to move an alias",
+    load: () => import('./commands/approve.ts'),
+  },
+  {
+    name: 'break-glass',
+    summary: 'an exception for one release in one alias: two persons, an end, a review',
+    load: () => import('./commands/break-glass.ts'),
+  },
+  {
     name: 'live',
     summary: 'show what can be invoked, now or at a time',
     load: () => import('./commands/live.ts'),

@@ -24,11 +24,16 @@ import { LiveSet } from './live/index.ts'
 import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
   ACTIVATE,
+  BREAK_GLASS_END,
   Examiner,
   RefusalBudget,
   RevocationListRefresher,
   activationHandler,
   activationOptions,
+  breakGlassEndHandler,
+  breakGlassEndOptions,
+  breakGlassSettings,
+  endOverdueBreakGlass,
   type Deps,
   type Log,
 } from './operations/index.ts'
@@ -73,6 +78,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     closers.add(startPreparedChecks(deps))
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
     await deps.live.refresh()
+    await endOverdueBreakGlass(deps)
     deps.runtime.keepWarm(deps.live.provisioned())
     const url = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
@@ -129,11 +135,13 @@ async function buildDeps(
   const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies,
+    breakGlass: config.breakGlass,
   } // prettier-ignore
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
   )
   const deps: Deps = { ...base, revocationLists }
+  jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
 }
@@ -249,6 +257,8 @@ function noticesOf(deps: Deps): string[] {
       ? `isolation: full (${driver})`
       : `isolation: ${isolation} (${driver}); missing: ${missing.join(', ')}`,
   )
+  if (breakGlassSettings(deps).quorum === 1)
+    notices.push('break-glass: one person is enough here (quorum 1)')
   if (deps.keys.masterKey.source === 'inside the data directory') {
     notices.push('master key: inside the data directory; give --master-key-file to keep it apart')
   }

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import type { MasterKeyOptions } from './keys/index.ts'
-import { PlatformError, parsePlace, type Place } from './model/index.ts'
+import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
+import type { BreakGlassSettings } from './operations/index.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
@@ -22,6 +23,8 @@ export interface ServeOptions {
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
   readonly policySet?: string
+  readonly breakGlassMaxTtl?: string
+  readonly breakGlassQuorum?: string
   readonly allowSource?: readonly string[]
 }
 
@@ -45,6 +48,8 @@ export interface Config {
   readonly openMetrics: boolean
   /** Which shipped admission set the gate asks. */
   readonly policySet: PolicySetName
+  /** How long an exception lasts at most, and how many persons it takes. */
+  readonly breakGlass: BreakGlassSettings
   /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
   readonly allowedSources: readonly string[]
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
@@ -83,6 +88,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       options.policySet ?? env['LACRE_POLICY_SET'] ?? 'default',
       POLICY_SETS,
     ),
+    breakGlass: readBreakGlass(options, env),
     allowedSources: options.allowSource ?? [],
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
@@ -164,6 +170,24 @@ function parsePublicUrl(text: string): string {
   const sound = url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash === ''
   if (!sound) throw new PlatformError('CONFIGURATION', `--public-url \`${text}\` is no URL`)
   return text.replace(/\/+$/, '')
+}
+
+function readBreakGlass(
+  options: Pick<ServeOptions, 'breakGlassMaxTtl' | 'breakGlassQuorum'>,
+  env: NodeJS.ProcessEnv,
+): BreakGlassSettings {
+  const seconds = options.breakGlassMaxTtl ?? env['LACRE_BREAK_GLASS_MAX_TTL']
+  const maxTtlMs = seconds === undefined ? BREAK_GLASS_LIMIT_MS : Number(seconds) * 1_000
+  if (!(Number.isInteger(maxTtlMs) && maxTtlMs > 0 && maxTtlMs <= BREAK_GLASS_LIMIT_MS))
+    throw new PlatformError(
+      'CONFIGURATION',
+      `the longest break-glass \`${seconds ?? ''}\` is not 1 to ${BREAK_GLASS_LIMIT_MS / 1_000} seconds`,
+    )
+  const quorum = options.breakGlassQuorum ?? env['LACRE_BREAK_GLASS_QUORUM'] ?? '2'
+  return {
+    maxTtlMs,
+    quorum: oneOf('the quorum of break-glass', quorum, ['1', '2']) === '1' ? 1 : 2,
+  }
 }
 
 function readLogLevel(env: NodeJS.ProcessEnv): Config['logLevel'] {

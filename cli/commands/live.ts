@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import type { Json } from '../../services/model/index.ts'
+import { isInForce, parseIsoTime, type Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import {
   connect,
@@ -13,7 +13,16 @@ import {
 } from '../service/index.ts'
 import type { Terminal } from '../terminal.ts'
 
-const HEADERS = ['function', 'qualifier', 'version', 'share', 'seals', 'decision', 'since']
+const HEADERS = [
+  'function',
+  'qualifier',
+  'version',
+  'share',
+  'seals',
+  'decision',
+  'since',
+  'exception',
+]
 
 export const command: CommandModule = {
   name: 'live',
@@ -25,14 +34,20 @@ export const command: CommandModule = {
         const service = connect(options, environment)
         const answer = await service.get('/api/v1/live', { at: options.at })
         const rows = objects(answer, 'live')
+        const atMs = parseIsoTime(text(answer, 'at')) ?? 0
         const table =
-          rows.length === 0 ? 'nothing can be invoked' : textTable(HEADERS, rows.map(toCells))
+          rows.length === 0
+            ? 'nothing can be invoked'
+            : textTable(
+                HEADERS,
+                rows.map((row) => toCells(row, atMs)),
+              )
         terminal.result(answer as Json, table)
       })
   },
 }
 
-function toCells(row: JsonObject): string[] {
+function toCells(row: JsonObject, atMs: number): string[] {
   const publishers = row['publishers']
   const signers = Array.isArray(publishers) ? publishers.map(String).join(', ') : ''
   const verdict = text(row, 'verdict')
@@ -44,5 +59,24 @@ function toCells(row: JsonObject): string[] {
     signers === '' ? verdict : `${verdict}: ${signers}`,
     text(row, 'decisionId'),
     text(row, 'from'),
+    objects(row, 'breakGlass')
+      .map((one) => redness(row, one, atMs))
+      .join(', '),
   ]
+}
+
+/** Red for as long as nobody reviewed the exception, in force or over. */
+function redness(row: JsonObject, exception: JsonObject, atMs: number): string {
+  const instant = (name: string): number | null =>
+    typeof exception[name] === 'string' ? (parseIsoTime(text(exception, name)) ?? null) : null
+  const times = {
+    grantedAtMs: instant('grantedAt'),
+    untilMs: instant('until'),
+    endedAtMs: instant('endedAt'),
+  }
+  const inForce = isInForce(times, atMs)
+  const here = exception['release'] === row['release']
+  if (inForce)
+    return `${here ? 'RED: excepted' : 'RED: exception'} until ${text(exception, 'until')}`
+  return `RED: ${text(exception, 'id')} not reviewed`
 }

@@ -22,7 +22,12 @@ export const command: CommandModule = {
         'the key that encrypts secrets at rest, plain or wrapped by a KMS',
       )
       .option('--max-environments <n>', 'sandboxes at a time')
-      .option('--policy-set <name>', 'what the gate asks: default or strict-production')
+      .option(
+        '--policy-set <name>',
+        'what the gate asks: default, strict-production or separation-of-duties',
+      )
+      .option('--break-glass-max-ttl <seconds>', 'how long an exception lasts at most: 86400')
+      .option('--break-glass-quorum <n>', 'persons that an exception takes: 2, or 1 alone')
       .option('--open-metrics', 'answer /metrics without a signature')
       .option(
         '--allow-source <network...>',

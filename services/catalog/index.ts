@@ -52,6 +52,44 @@ export type {
   SigningPolicy,
 } from './code-signing-configs.ts'
 
+// Approvals, break-glass and whose a signer is.
+/** Requests with their answers, and what decisions know of them. */
+export {
+  approvalFacts,
+  findApprovalRequest,
+  findApprover,
+  listApprovalRequests,
+  openRequestsOf,
+} from './approvals.ts'
+/** Writes, inside the gate; settling answers undefined where somebody else was first. */
+export {
+  insertApprovalRequest,
+  putApproval,
+  revokeApproval,
+  settleApprovalRequest,
+  voidApprovalRequests,
+} from './approvals.ts'
+export type { ApprovalAnswer, ApprovalRequest } from './approvals.ts'
+/** Exceptions as rows: all, those not reviewed, those whose time is over, and what decisions know of them. */
+export {
+  exceptionFacts,
+  findBreakGlass,
+  listBreakGlass,
+  overdueBreakGlass,
+  unreviewedBreakGlass,
+} from './break-glass.ts'
+/** Writes, inside the gate. */
+export {
+  endBreakGlass,
+  grantBreakGlass,
+  insertBreakGlass,
+  reviewBreakGlass,
+} from './break-glass.ts'
+export type { BreakGlass } from './break-glass.ts'
+/** Whose a signer is; writes inside the gate. */
+export { deleteSignerOwner, listSignerOwners, putSignerOwner } from './signer-owners.ts'
+export type { SignerOwner } from './signer-owners.ts'
+
 // Artifacts: what was admitted, by the digest of its bytes.
 /** Reads by digest; `undefined` or missing where no such artifact was ever admitted. */
 export { artifactsByDigest, findArtifact } from './artifacts.ts'

@@ -1,3 +1,4 @@
+import type { ApprovalFacts, ExceptionFacts, MoveFacts, SignerOwnerFacts } from './approval.ts'
 import type { Principal } from './principal.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Sha256 } from './digest.ts'
@@ -14,6 +15,8 @@ export interface DecisionCheck {
   readonly got: string
   readonly nearest?: string
   readonly fix?: string
+  /** Ids of the break-glass exceptions that turned a no into this warning. */
+  readonly exceptions?: readonly string[]
 }
 
 export interface Decision {
@@ -65,6 +68,14 @@ export interface Facts {
   readonly resource: string
   readonly release: Sha256 | null
   readonly change: ChangeFacts
+  /** Of alias moves alone. */
+  readonly move?: MoveFacts
+  /** Requests for approval that name exactly this move by this principal. */
+  readonly approvals?: readonly ApprovalFacts[]
+  /** Whose the signers are. */
+  readonly signerOwners?: readonly SignerOwnerFacts[]
+  /** Granted break-glass for what the move reaches, in force or over: `isInForce` says which. */
+  readonly exceptions?: readonly ExceptionFacts[]
   readonly subjects: readonly SubjectFacts[]
   readonly signingConfig: SigningConfigFacts | null
   /** `none` where functions can read the host (RULES §8). */

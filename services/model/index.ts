@@ -53,6 +53,27 @@ export type {
   ValidityPeriod,
   X509PublisherDocument,
 } from './publisher.ts'
+/** Approvals and break-glass: what decisions know of them, and when an exception holds. */
+export {
+  APPROVAL_DEFAULT_MS,
+  APPROVAL_LIMIT_MS,
+  APPROVING_ROLES,
+  BREAK_GLASS_GRANT_WINDOW_MS,
+  BREAK_GLASS_LIMIT_MS,
+  EXCEPTION_SCOPES,
+  OPEN_REQUESTS_LIMIT,
+  isInForce,
+  restOf,
+  sameWeight,
+  type ApprovalFacts,
+  type ApproverFacts,
+  type ExceptionFacts,
+  type ExceptionScope,
+  type ExceptionTimes,
+  type MoveFacts,
+  type Share,
+  type SignerOwnerFacts,
+} from './approval.ts'
 export type {
   ChangeFacts,
   Decision,

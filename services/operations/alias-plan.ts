@@ -5,7 +5,15 @@ import {
   type FunctionRecord,
   type VersionRecord,
 } from '../catalog/index.ts'
-import { LATEST, PlatformError, functionArn, type Place } from '../model/index.ts'
+import {
+  LATEST,
+  PlatformError,
+  functionArn,
+  restOf,
+  type Place,
+  type Sha256,
+  type Share,
+} from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { functionNotFound } from './function-reference.ts'
 import type { ChangeFactsInput, Subject } from './gate.ts'
@@ -56,6 +64,18 @@ function refuseRouting(version: string, routing: AliasRouting): void {
   }
 }
 
+/** What an alias that points there would give each release. */
+export function sharesOf(
+  target: AliasTarget,
+  reached: readonly { readonly version: string; readonly release: Sha256 }[],
+): Share[] {
+  const second = target.routing?.weight ?? 0
+  return reached.flatMap(({ version, release }, at) => {
+    const weight = at === 0 ? restOf(second) : second
+    return weight > 0 ? [{ version, release, weight }] : []
+  })
+}
+
 /** An alias move is judged as an upload is (DESIGN §5): subjects are all that it would make reachable. */
 export function aliasFacts(
   place: Place,
@@ -77,6 +97,7 @@ export function aliasFacts(
       ...(target.routing === null ? {} : { weight: target.routing.weight }),
     },
     release: reached[0]?.release ?? null,
+    shares: sharesOf(target, reached),
     subjects: [...subjects.values()],
     codeSigningConfigId: owner.codeSigningConfigId,
     environmentNames: [

@@ -8,6 +8,7 @@ import type {
   Json,
   SealInput,
   Sha256,
+  Share,
 } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 
@@ -57,6 +58,8 @@ export interface ChangeFactsInput {
   /** The config whose checks apply: the function's, or the one being attached. `null`: no signing checks. */
   readonly codeSigningConfigId: string | null
   readonly environmentNames: readonly string[]
+  /** What the alias that is moved would give each release. */
+  readonly shares?: readonly Share[]
 }
 
 export interface Committed<T> {

@@ -24,6 +24,13 @@ export interface Quotas {
   readonly codeStorageBytes?: number | undefined
 }
 
+/** What an installation may set of break-glass; what is not set is 24 hours and two persons. */
+export interface BreakGlassSettings {
+  readonly maxTtlMs: number
+  /** 1 where an installation has one person, and says so. */
+  readonly quorum: 1 | 2
+}
+
 /** Fetches revocation lists: those that are due, and the ones named whether due or not. */
 export interface ListRefresher {
   refresh(urls?: readonly string[]): Promise<void>
@@ -51,6 +58,7 @@ export interface Deps {
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
   readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas
+  readonly breakGlass?: BreakGlassSettings
 }
 
 /** Who asks, established by `auth`, and under which request id. */

@@ -1,5 +1,6 @@
 import { policySetVersion } from '../policy/index.ts'
-import type { Deps } from './context.ts'
+import { breakGlassSettings } from './break-glass.ts'
+import type { BreakGlassSettings, Deps } from './context.ts'
 
 /** Facts, told as they are (DESIGN §8: "reported truthfully"). */
 export interface DoctorReport {
@@ -15,6 +16,7 @@ export interface DoctorReport {
   }
   readonly masterKey: { readonly source: string; readonly id: string }
   readonly policySet: string
+  readonly breakGlass: BreakGlassSettings
   readonly world: number
   readonly ledger: { readonly origin: string; readonly size: number; readonly root: string }
   readonly counts: {
@@ -75,6 +77,7 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
     },
     masterKey: { source: deps.keys.masterKey.source, id: deps.keys.masterKey.id },
     policySet: policySetVersion(deps.policies),
+    breakGlass: breakGlassSettings(deps),
     ...stored,
     uncleanShutdown: deps.store.uncleanShutdown,
   }

@@ -16,6 +16,7 @@ import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
 import type { Caller, Deps } from './context.ts'
+import { moveValidUntil, readMove, toMoveFacts, type MoveSituation } from './move-facts.ts'
 import type { Change, ChangeFactsInput, Examination, Subject } from './change.ts'
 
 /** All that a decision is read from, in one snapshot with its world. */
@@ -27,6 +28,7 @@ export interface Situation {
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   readonly revocationLists: readonly FetchedRevocationList[]
+  readonly move: MoveSituation | undefined
 }
 
 /** A subject with what its bytes are and what its seals say. */
@@ -47,7 +49,11 @@ export async function readWorld(reader: Reader): Promise<number> {
 }
 
 /** One snapshot: what the change is about, and everything its judgement depends on. */
-export async function readSituation(deps: Deps, change: Change<unknown>): Promise<Situation> {
+export async function readSituation(
+  deps: Deps,
+  { principal }: Caller,
+  change: Change<unknown>,
+): Promise<Situation> {
   const atMs = deps.clock.nowMs()
   return await deps.store.snapshot(async (reader) => {
     const world = await readWorld(reader)
@@ -63,6 +69,7 @@ export async function readSituation(deps: Deps, change: Change<unknown>): Promis
       publishers,
       revocations: await revocations(reader),
       revocationLists: await fetchedLists(reader, publishers),
+      move: await readMove(reader, change, { input, principal, atMs }),
     }
   })
 }
@@ -148,7 +155,10 @@ export function toFacts(
   state: { readonly situation: Situation; readonly judged: readonly JudgedSubject[] },
 ): Facts {
   const { situation, judged } = state
-  const validUntil = earliest(judged.map((subject) => subject.facts.verdict.validUntilMs))
+  const validUntil = earliest([
+    ...judged.map((subject) => subject.facts.verdict.validUntilMs),
+    ...moveValidUntil(situation.move, situation.atMs),
+  ])
   return {
     v: 1,
     at: toIsoTime(situation.atMs),
@@ -160,6 +170,10 @@ export function toFacts(
     release: situation.input.release,
     change: situation.input.change,
     subjects: judged.map((subject) => subject.facts),
+    ...toMoveFacts(
+      situation.move,
+      judged.map((subject) => subject.facts),
+    ),
     signingConfig: situation.signingConfig,
     isolation: deps.runtime.capability.isolation,
     loaderVariables: loaderVariables(situation.input.environmentNames),

@@ -9,6 +9,7 @@ import {
 import { decide } from '../policy/index.ts'
 import type { Writer } from '../store/index.ts'
 import { accept } from '../trust/index.ts'
+import { useApprovals } from './approval-use.ts'
 import { RowsMoved, type Change, type Committed } from './change.ts'
 import { afterCommit, closeTransaction, insertDecision, raiseWorld } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
@@ -87,7 +88,7 @@ interface Judgement {
 }
 
 async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promise<Judgement> {
-  const situation = await readSituation(deps, change)
+  const situation = await readSituation(deps, caller, change)
   // Leaving has nothing to judge, and is not slowed down either (promise P5).
   if (situation.input.subjects.length > 0) deps.refusals.check(caller.principal.id)
   const judged = await judgeSubjects(deps, situation)
@@ -166,13 +167,14 @@ async function commitIn<T>(
   const admitted = { decision, accepted: state.accepted }
   const decided = await insertDecision(tx, decision, { facts, atMs })
   const committed = await change.commit(tx, admitted, atMs)
+  const used = await useApprovals(tx, { facts, decision }, atMs)
   if (change.raisesWorld) await raiseWorld(tx)
   const note = change.note?.(admitted)
   await closeTransaction(
     deps,
     tx,
     { ...eventOf(change, facts), ...(note === undefined ? {} : { note }) },
-    { committed: { ...committed, touched: [...decided, ...committed.touched] }, decision },
+    { committed: { ...committed, touched: [...decided, ...used, ...committed.touched] }, decision },
   )
   return committed
 }
@@ -190,7 +192,8 @@ function hasLapsed(facts: Facts, nowMs: number): boolean {
 
 /** AWS: SignatureValidationErrors counts deployments that Warn let through. */
 function countWarning(deps: Deps, { decision, judged }: Judgement): void {
-  if (decision.outcome !== 'warn') return
+  const warned = decision.checks.filter(({ status }) => status === 'warned')
+  if (!warned.some(({ rule }) => rule.startsWith('signature.'))) return
   const owner = judged.find(({ subject }) => subject.kind === 'function')
   if (owner !== undefined) deps.metrics.signatureValidationError(owner.subject.name)
 }

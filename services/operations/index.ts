@@ -2,7 +2,7 @@
  * One file per action; the place where everything meets. Each action reads top to bottom as the list of
  * CONTRACTS "A deployment, step by step". It must not know HTTP.
  */
-export type { Caller, Deps, Log, Quotas } from './context.ts'
+export type { BreakGlassSettings, Caller, Deps, Log, Quotas } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
@@ -54,6 +54,34 @@ export {
   getFunctionCodeSigningConfig,
   putFunctionCodeSigningConfig,
 } from './function-code-signing.ts'
+/** Approvals of alias moves: asked for, given, taken back; throw ACCESS_DENIED for whoever does not count. */
+export {
+  approve,
+  readApprovalRequest,
+  readApprovalRequests,
+  requestApproval,
+  withdrawApproval,
+} from './approvals.ts'
+/** Whose a signer is. */
+export { mapSigner, readSignerOwners, type NamedSigner } from './signer-owners.ts'
+/** Break-glass: asked for by one person, granted by another, over by itself, red until reviewed. */
+export {
+  BREAK_GLASS_END,
+  breakGlassSettings,
+  grantBreakGlass,
+  readAllBreakGlass,
+  readBreakGlass,
+  readUnreviewed,
+  requestBreakGlass,
+  reviewBreakGlass,
+} from './break-glass.ts'
+/** Its end: by a person, at expiry, and at the start after one. */
+export {
+  breakGlassEndHandler,
+  breakGlassEndOptions,
+  endBreakGlass,
+  endOverdueBreakGlass,
+} from './break-glass-end.ts'
 /** Seals beside an artifact, verified before they are kept. */
 export { attachDetachedSeals, type AttachedSeals } from './detached-seals.ts'
 /** Decisions as kept, with their facts. */

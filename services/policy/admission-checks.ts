@@ -1,4 +1,5 @@
 import { PlatformError, type DecisionCheck, type Facts } from '../model/index.ts'
+import { isWaivedForReturn } from './break-glass.ts'
 import { toAdmissionRequest } from './admission.ts'
 import { authorize, type Evaluation, type Policy, type PolicySet, type Request } from './cedar.ts'
 
@@ -45,11 +46,12 @@ function* refusals(
     return policy?.effect === 'forbid' ? [policy] : []
   })
   for (const policy of forbidding) {
-    yield failed(facts, `policy.${policy.id}`, {
+    const check = failed(facts, `policy.${policy.id}`, {
       expected: policy.annotations['reason'] ?? `what the policy \`${policy.id}\` demands`,
       got: describeReads(policy, request),
       ...(policy.annotations['fix'] !== undefined && { fix: policy.annotations['fix'] }),
     })
+    yield isWaivedForReturn(facts, policy) ? { ...check, status: 'skipped' } : check
   }
   if (forbidding.length === 0 && evaluation.errors.length === 0)
     yield failed(facts, 'policy.no-permit', {

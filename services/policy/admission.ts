@@ -1,6 +1,7 @@
 import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 import type { Facts, SubjectFacts } from '../model/index.ts'
+import { approvalContext } from './approvals.ts'
 import type { Request } from './cedar.ts'
 
 type EntityId = Request['principal']
@@ -94,6 +95,7 @@ function toContext(facts: Facts): Record<string, CedarValueJson> {
         weight: { __extn: { fn: 'decimal', arg: change.weight.toFixed(4) } },
       }),
     },
+    ...approvalContext(facts),
     isolation: facts.isolation,
     loaderVariables: [...facts.loaderVariables],
     noteworthyPaths: [...facts.noteworthyPaths],

@@ -37,6 +37,15 @@ const GOOD_CONTEXT: Request['context'] = {
   publisherVersions: ['arn:aws:signer:us-east-1:000000000000:/signing-profiles/ci/AAAAAAAAAA'],
   signers: 1,
   signing: { attached: true, enforced: true },
+  approvals: {
+    count: 2,
+    apartFromDeployer: 2,
+    apartFromSigner: 2,
+    apartFromBoth: 2,
+    share: { __extn: { fn: 'decimal', arg: '1.0000' } },
+  },
+  principalIsSigner: false,
+  breakGlass: false,
   change: {},
   isolation: 'full',
   loaderVariables: [],
@@ -82,15 +91,20 @@ function parseCase(value: Json, index: number): PolicyCase {
 
 /** JSON has neither Cedar's times nor its decimals: `now` is an RFC 3339 text, a weight a number. */
 function toContext(members: Members): Request['context'] {
-  const { now, change } = members
+  const { now, change, approvals } = members
   const moved = toRecord(change)
   const weight = moved?.['weight']
+  const approved = toRecord(approvals)
+  const share = approved?.['share']
   return {
     // What does not fit the schema is refused when the case is run.
     ...(members as Request['context']),
     ...(typeof now === 'string' && { now: { __extn: { fn: 'datetime', arg: now } } }),
     ...(typeof weight === 'number' && {
       change: { ...moved, weight: { __extn: { fn: 'decimal', arg: weight.toFixed(4) } } },
+    }),
+    ...(typeof share === 'number' && {
+      approvals: { ...approved, share: { __extn: { fn: 'decimal', arg: share.toFixed(4) } } },
     }),
   } as Request['context']
 }

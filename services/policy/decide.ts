@@ -10,6 +10,7 @@ import {
   type SubjectFacts,
 } from '../model/index.ts'
 import { admissionChecks } from './admission-checks.ts'
+import { underBreakGlass } from './break-glass.ts'
 import { policySetVersion, type PolicyInForce } from './in-force.ts'
 
 /** RFC 8785 SHA-256 of the facts: what a decision is bound to. */
@@ -23,11 +24,11 @@ export function factsDigest(facts: Facts): Decision['factsDigest'] {
  * Order of refusals: tampered, the code signing config's checks, then the admission policies (DESIGN §5).
  */
 export function decide(facts: Facts, id: string, policies: PolicyInForce): Decision {
-  const checks = [
+  const checks = underBreakGlass(facts, [
     ...facts.subjects.flatMap((subject) => [...signatureChecks(facts, subject)]),
     ...configurationChecks(facts),
     ...admissionChecks(facts, policies.set),
-  ]
+  ])
   const refusal = refusalOf(checks)
   const determining = determiningRules(checks)
   return {

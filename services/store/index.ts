@@ -50,4 +50,5 @@ export type {
   SettingTable,
   WorldTable,
 } from './schema.ts'
+export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely'
 
+import type { ApprovalSchema } from './approvals-schema.ts'
 import type {
   AuthorityKeyTable,
   IssuedCertificateTable,
@@ -12,7 +13,7 @@ import type {
  * The rows, as both dialects hold them: times are integer milliseconds, digests hex text, documents JSON text,
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
-export interface Schema {
+export interface Schema extends ApprovalSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable

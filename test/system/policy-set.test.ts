@@ -39,7 +39,9 @@ async function startFailure(args: readonly string[]): Promise<string> {
 }
 
 test('a policy set that does not exist keeps the service from starting', async () => {
-  expect(await startFailure(['--policy-set', 'none'])).toContain('default, strict-production')
+  expect(await startFailure(['--policy-set', 'none'])).toContain(
+    'default, strict-production, separation-of-duties',
+  )
 })
 
 test('strict-production does not start where functions are not isolated', async () => {

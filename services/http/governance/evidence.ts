@@ -7,9 +7,11 @@ import {
   readDecision,
   readDoctor,
   readLive,
+  readUnreviewed,
   readLiveHistory,
   type Deps,
 } from '../../operations/index.ts'
+import { redBy } from './break-glass.ts'
 import { parseCount, parseInstant } from './instants.ts'
 import { route, type Route } from './route.ts'
 import { CountText, InstantText, LiveRowAnswer, Nothing, Outcome } from './schemas.ts'
@@ -89,7 +91,11 @@ function liveRoutes(deps: Deps): Route[] {
         if (atMs !== undefined && atMs > nowMs) {
           throw new PlatformError('INVALID_PARAMETER', '`at` lies in the future')
         }
-        const live = (await readLive(deps, atMs)).map(rowBody)
+        const open = await readUnreviewed(deps, atMs ?? nowMs)
+        const live = (await readLive(deps, atMs)).map((row) => ({
+          ...rowBody(row),
+          breakGlass: redBy(row, open),
+        }))
         return { body: { at: toIsoTime(atMs ?? nowMs), live } }
       },
     }),
@@ -124,7 +130,7 @@ function doctorRoute(deps: Deps): Route {
   })
 }
 
-function rowBody(row: LiveRow): Json {
+function rowBody(row: LiveRow): { readonly [name: string]: Json } {
   const { fromMs, toMs, layers, ...rest } = row
   return {
     ...rest,

@@ -174,6 +174,18 @@ export const LiveRowAnswer = Type.Object({
   publishers: Type.Array(Type.String()),
   from: InstantText,
   to: Type.Union([InstantText, Type.Null()]),
+  /** Exceptions of this alias that nobody has reviewed: while there is one, the alias is red. */
+  breakGlass: Type.Optional(
+    Type.Array(
+      Type.Object({
+        id: Type.String(),
+        release: Sha256Text,
+        grantedAt: InstantText,
+        until: InstantText,
+        endedAt: Type.Union([InstantText, Type.Null()]),
+      }),
+    ),
+  ),
 })
 export const SealsAnswer = Type.Object({
   sha256: Sha256Text,

@@ -1,0 +1,177 @@
+import { approvalFacts, exceptionFacts, listSignerOwners } from '../catalog/index.ts'
+import {
+  parseFunctionReference,
+  parseIsoTime,
+  restOf,
+  sameWeight,
+  type ApprovalFacts,
+  type ExceptionFacts,
+  type Facts,
+  type MoveFacts,
+  type Principal,
+  type Share,
+  type Sha256,
+  type SignerIdentity,
+  type SignerOwnerFacts,
+  type SubjectFacts,
+} from '../model/index.ts'
+import type { Reader } from '../store/index.ts'
+import type { ChangeFactsInput } from './change.ts'
+import { exceptionsBehind } from './excepted.ts'
+
+/** The service's way back at the end of an exception: it waits for no approval, and uses none. */
+const RETURN = 'lacre:EndBreakGlass'
+const MOVES: ReadonlySet<string> = new Set(['lambda:CreateAlias', 'lambda:UpdateAlias', RETURN])
+
+/** What the gate knows of a move beside its subjects: read in the snapshot of the decision. */
+export interface MoveSituation {
+  readonly move: MoveFacts
+  readonly approvals: readonly ApprovalFacts[]
+  readonly exceptions: readonly ExceptionFacts[]
+  readonly owners: readonly { readonly signer: string; readonly owner: string }[]
+}
+
+/** `undefined` for everything that moves no alias. */
+export async function readMove(
+  reader: Reader,
+  change: { readonly action: string; readonly resource: string },
+  state: {
+    readonly input: ChangeFactsInput
+    readonly principal: Principal
+    readonly atMs: number
+  },
+): Promise<MoveSituation | undefined> {
+  const { name, qualifier: alias } = parseFunctionReference(change.resource) ?? {}
+  const { shares } = state.input
+  if (!MOVES.has(change.action) || shares === undefined) return undefined
+  if (name === undefined || alias === undefined) return undefined
+  const of = { functionName: name, alias }
+  const reaches = oneToARelease(shares)
+  const exceptions = await exceptionFacts(reader, of)
+  const had = await readShares(reader, of, exceptions)
+  const raises = reaches.filter(({ release, weight }) => isMore(weight, had.most.get(release) ?? 0))
+  const move: MoveFacts = {
+    ...of,
+    reaches,
+    raises,
+    leaves: [...had.now].filter((release) => reaches.every((one) => one.release !== release)),
+  }
+  const requests =
+    change.action === RETURN
+      ? []
+      : await approvalFacts(reader, { ...of, requester: state.principal.id }, state.atMs)
+  return {
+    move,
+    approvals: requests.filter((request) => isFor(request, reaches)),
+    exceptions: exceptions.filter(({ release }) => reaches.some((one) => one.release === release)),
+    owners: await listSignerOwners(reader),
+  }
+}
+
+/** Two versions may be one release: it gets what both get. */
+function oneToARelease(shares: readonly Share[]): Share[] {
+  const found = new Map<Sha256, Share>()
+  for (const share of shares) {
+    const other = found.get(share.release)
+    const weight = restOf(1 - (other?.weight ?? 0) - share.weight)
+    found.set(share.release, other === undefined ? share : { ...other, weight })
+  }
+  return [...found.values()]
+}
+
+/** An approval names release and weight: what the move makes of the release, and nothing near it (RULES §5). */
+function isFor(request: ApprovalFacts, reaches: readonly Share[]): boolean {
+  return reaches.some(
+    ({ release, weight }) => release === request.release && sameWeight(weight, request.weight),
+  )
+}
+
+function isMore(weight: number, than: number): boolean {
+  return weight > than && !sameWeight(weight, than)
+}
+
+/**
+ * What releases have had of the alias's calls since they last came into it: one that has not left may go back to the
+ * share it had (a canary that is taken back). What an exception gave does not count.
+ */
+async function readShares(
+  reader: Reader,
+  of: { readonly functionName: string; readonly alias: string },
+  exceptions: readonly ExceptionFacts[],
+): Promise<{ readonly now: ReadonlySet<Sha256>; readonly most: ReadonlyMap<Sha256, number> }> {
+  const rows = await reader
+    .selectFrom('live_interval')
+    .select(['release', 'weight', 'decision_id', 'from_index', 'to_index'])
+    .where('function_name', '=', of.functionName)
+    .where('alias', '=', of.alias)
+    .orderBy('from_index', 'desc')
+    .execute()
+  const now = new Set<Sha256>()
+  const most = new Map<Sha256, number>()
+  // Where the unbroken time of a release begins, walking back: `null` is the present.
+  const begins = new Map<Sha256, number>()
+  for (const row of rows) {
+    const release = row.release as Sha256
+    if (row.to_index === null) now.add(release)
+    else if (begins.get(release) === undefined || row.to_index < (begins.get(release) ?? 0))
+      continue
+    begins.set(release, Math.min(row.from_index, begins.get(release) ?? row.from_index))
+    const excepted =
+      exceptions.some((one) => one.release === release) &&
+      (await exceptionsBehind(reader, row.decision_id)).size > 0
+    if (!excepted) most.set(release, Math.max(row.weight, most.get(release) ?? 0))
+  }
+  return { now, most }
+}
+
+/** The members of `Facts` that are about the move. */
+export function toMoveFacts(
+  situation: MoveSituation | undefined,
+  subjects: readonly SubjectFacts[],
+): Pick<Facts, 'move' | 'approvals' | 'exceptions' | 'signerOwners'> {
+  if (situation === undefined) return {}
+  const { move, approvals, exceptions, owners } = situation
+  return {
+    move,
+    approvals,
+    exceptions,
+    signerOwners: subjects.flatMap((subject) => signersOf(subject, owners)),
+  }
+}
+
+/** Everybody behind a subject whose seal counts, with whom the key, the identity or the publisher was said to be. */
+function signersOf(
+  { arn, verdict }: SubjectFacts,
+  owners: MoveSituation['owners'],
+): SignerOwnerFacts[] {
+  const found = new Map<string, SignerOwnerFacts>()
+  for (const { outcome, signer, publisher } of verdict.seals) {
+    if (outcome !== 'trusted' || signer === undefined) continue
+    const names = namesOf(signer, publisher?.name)
+    const mapped = owners.filter((one) => names.includes(one.signer)).map(({ owner }) => owner)
+    const before = found.get(signer.id)?.owners ?? []
+    found.set(signer.id, {
+      subject: arn,
+      signer: signer.id,
+      owners: [...new Set([...before, ...mapped])].toSorted(),
+    })
+  }
+  return [...found.values()]
+}
+
+function namesOf(signer: SignerIdentity, publisher: string | undefined): string[] {
+  const names = [signer.id, `key:${signer.spkiSha256}`]
+  return publisher === undefined ? names : [...names, `publisher:${publisher}`]
+}
+
+/** Last instants at which the approvals that fit and the exceptions in force still hold, milliseconds. */
+export function moveValidUntil(situation: MoveSituation | undefined, atMs: number): number[] {
+  if (situation === undefined) return []
+  const ends = [
+    ...situation.approvals.map((request) => parseIsoTime(request.expiresAt) ?? atMs),
+    ...situation.exceptions.flatMap(({ untilMs, endedAtMs }) =>
+      untilMs === null || endedAtMs !== null ? [] : [untilMs],
+    ),
+  ]
+  return ends.filter((endMs) => endMs > atMs).map((endMs) => endMs - 1)
+}
