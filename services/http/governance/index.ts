@@ -7,6 +7,7 @@ import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
 import { managedRoutes } from './managed.ts'
+import { planRoutes } from './plans.ts'
 import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
@@ -22,6 +23,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...publisherRoutes(deps),
     ...managedRoutes(deps),
     ...sealRoutes(deps),
+    ...planRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,
