@@ -1,7 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 
-import type { Facts, PublisherDocument, TrustedPublisher } from '../model/index.ts'
-import { toIsoTime } from '../model/index.ts'
+import {
+  toIsoTime,
+  type Facts,
+  type PublisherDocument,
+  type TrustedPublisher,
+} from '../model/index.ts'
+import { VerificationCache, parseCertificate } from '../trust/index.ts'
 
 /** Something that ends by itself. */
 export interface Expiring {
@@ -72,6 +77,8 @@ export class ExpiryWatch {
   }
 }
 
+const cache = new VerificationCache()
+
 type End = Pick<Expiring, 'kind' | 'name'> & { readonly atMs: number }
 
 function endsOf(document: PublisherDocument): End[] {
@@ -93,8 +100,9 @@ function endsOf(document: PublisherDocument): End[] {
 
 /** Parsed when the publisher was made. */
 function certificate(kind: 'certificate' | 'timestamp-authority', pem: string): End {
-  const { subject, validTo } = new X509Certificate(pem)
-  return { kind, name: subject.replaceAll('\n', ', '), atMs: Date.parse(validTo) }
+  const { subject, raw } = new X509Certificate(pem)
+  const { notAfterMs } = parseCertificate(raw, cache)
+  return { kind, name: subject.replaceAll('\n', ', '), atMs: notAfterMs }
 }
 
 /** Revocation lists are fetched on the way: one that is due by then says nothing of what will be. */

@@ -1,5 +1,5 @@
 import { LATEST, functionArn, newId, type Decision } from '../model/index.ts'
-import { compareSides, decide, worstOf, type JudgedSide } from '../policy/index.ts'
+import { compareSides, decide, worstOf, type EffectSide, type JudgedSide } from '../policy/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { Change, ChangeFactsInput } from './change.ts'
 import { readSituation, toFacts } from './facts.ts'
@@ -151,15 +151,15 @@ function deployed(
     readonly alias: Decision | undefined
   },
 ): PlanEffect[] {
-  const then = sideOf(plan.made)
+  const after = sideOf(plan.made)
   const latest = live.filter(({ target }) => target.version === LATEST)
-  const effects = latest.map((one) => toChanged(one, { then, toVersion: LATEST }))
+  const effects = latest.map((one) => toChanged(one, { after, toVersion: LATEST }))
   const moved = live.find(
     ({ target }) => isFirst(target, plan.asked.alias) && target.version !== LATEST,
   )
   if (plan.alias === undefined || moved === undefined) return effects
-  const side = toSide(plan.alias, then.verdict)
-  return [...effects, toChanged(moved, { then: side, toVersion: NEXT_VERSION })]
+  const side = toSide(plan.alias, after.verdict)
+  return [...effects, toChanged(moved, { after: side, toVersion: NEXT_VERSION })]
 }
 
 /** The alias's slots, and what it serves now as what one would go back to. */
@@ -172,11 +172,11 @@ function moved(
   },
 ): PlanEffect[] {
   const { asked, made, target } = plan
-  const then = sideOf(made)
+  const after = sideOf(made)
   const first = live.find((one) => isFirst(one.target, asked.alias))
   if (first === undefined) return []
   const toVersion = target.version ?? first.target.version
-  const effects = [toChanged(first, { then, toVersion })]
+  const effects = [toChanged(first, { after, toVersion })]
   const canary = live.find(
     (one) => one.target.alias === asked.alias && one.target.role === 'canary',
   )
@@ -184,12 +184,12 @@ function moved(
   if (canary !== undefined || (target.routing ?? null) !== null) {
     const one = canary ?? first
     const weight = routing?.weight ?? 0
-    const effect = toChanged(one, { then, toVersion: routing?.version ?? '(none)' })
+    const effect = toChanged(one, { after, toVersion: routing?.version ?? '(none)' })
     effects.push({ ...effect, role: 'canary', weight })
   }
   if (toVersion !== first.target.version)
     effects.push({
-      ...toChanged(first, { then: first.side, toVersion: first.target.version }),
+      ...toChanged(first, { after: first.side, toVersion: first.target.version }),
       role: 'rollback',
       weight: 0,
     })
@@ -198,23 +198,25 @@ function moved(
 
 function toChanged(
   { target, side, changesAt }: JudgedTarget,
-  to: { readonly then: JudgedSide; readonly toVersion: string },
+  to: { readonly after: JudgedSide; readonly toVersion: string },
 ): PlanEffect {
-  const { then, toVersion } = to
-  const found = compareSides(side, then) ?? {
+  const { after, toVersion } = to
+  const found = compareSides(side, after) ?? {
     kind: 'changed' as const,
     now: side,
-    then,
-    why: then.checks,
+    after,
+    why: after.checks,
   }
-  const { outcome, verdict, evaluated } = found.now
-  const after = found.then
   return {
     ...toEffect(target),
     ...found,
-    now: { outcome, verdict, evaluated },
-    then: { outcome: after.outcome, verdict: after.verdict, evaluated: after.evaluated },
+    now: toPlain(found.now),
+    after: toPlain(found.after),
     toVersion,
     changesAt,
   }
+}
+
+function toPlain({ outcome, verdict, evaluated }: EffectSide): EffectSide {
+  return { outcome, verdict, evaluated }
 }

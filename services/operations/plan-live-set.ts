@@ -101,13 +101,13 @@ interface Tools {
 
 interface Runs {
   readonly now: LiveRun
-  readonly then: LiveRun
+  readonly after: LiveRun
 }
 
 /** Both sides of one target, read in one snapshot. */
 interface Sides {
   readonly now: LiveSituation
-  readonly then: LiveSituation
+  readonly after: LiveSituation
 }
 
 /** `undefined` where the world moved on the way. */
@@ -118,35 +118,38 @@ async function runOnce(
 ): Promise<Omit<PlanEffects, 'policySet'> | undefined> {
   const tally = new Tally()
   const now = liveRun(deps)
-  const then = supposed.kind === 'policies' ? now : liveRun(deps, supposed.hypothesis)
+  const after = supposed.kind === 'policies' ? now : liveRun(deps, supposed.hypothesis)
   let world: number | undefined
-  let after: string | undefined
+  let page: string | undefined
   do {
-    const page = await readPage(deps, { now, then }, after)
-    world ??= page.world
-    if (page.world !== world) return undefined
-    for (const found of await judgePage(deps, supposed, { ...page, runs: { now, then }, tools }))
+    const read = await readPage(deps, { now, after }, page)
+    world ??= read.world
+    if (read.world !== world) return undefined
+    for (const found of await judgePage(deps, supposed, { ...read, runs: { now, after }, tools }))
       tally.add(found)
     tools.watch.progress?.(tally.judged)
-    after = page.next
-  } while (after !== undefined)
+    page = read.next
+  } while (page !== undefined)
   return tally.effects()
 }
 
 async function readPage(
   deps: Deps,
   runs: Runs,
-  after: string | undefined,
+  page: string | undefined,
 ): Promise<{ readonly world: number; readonly sides: readonly Sides[]; readonly next?: string }> {
   return await deps.store.snapshot(async (reader) => {
     const world = await readWorld(reader)
-    const { targets, next } = await readLiveTargets(reader, { after, limit: FUNCTIONS_A_PAGE })
+    const { targets, next } = await readLiveTargets(reader, {
+      after: page,
+      limit: FUNCTIONS_A_PAGE,
+    })
     const sides: Sides[] = []
     for (const target of targets) {
       const now = await readLiveSituation(deps, reader, target, runs.now)
-      const then =
-        runs.then === runs.now ? now : await readLiveSituation(deps, reader, target, runs.then)
-      sides.push({ now, then })
+      const after =
+        runs.after === runs.now ? now : await readLiveSituation(deps, reader, target, runs.after)
+      sides.push({ now, after })
       if (sides.length % SITUATIONS_AT_ONCE === 0) await setImmediate()
     }
     return { world, sides, ...(next !== undefined && { next }) }
@@ -167,9 +170,10 @@ async function judgePage(
 ): Promise<Found[]> {
   const { sides, runs, tools } = page
   const judged = await Promise.all(
-    sides.map(async ({ now, then }) => {
+    sides.map(async ({ now, after }) => {
       const nowFacts = await judgeLive(deps, now, runs.now)
-      const thenFacts = runs.then === runs.now ? nowFacts : await judgeLive(deps, then, runs.then)
+      const thenFacts =
+        runs.after === runs.now ? nowFacts : await judgeLive(deps, after, runs.after)
       return { now, nowFacts, thenFacts }
     }),
   )
@@ -188,15 +192,15 @@ interface Judged {
 async function byCandidate(judged: readonly Judged[], evaluator: PlanEvaluator): Promise<Found[]> {
   const decided = await evaluator.decide(judged.map(({ thenFacts }) => thenFacts))
   return judged.flatMap(({ now, nowFacts }, at) => {
-    const then = decided[at]
-    if (then === undefined) return []
-    const before = decidedThen(now, nowFacts)
-    const effect = compareSides(before, { ...then, evaluated: true })
+    const after = decided[at]
+    if (after === undefined) return []
+    const before = decidedBefore(now, nowFacts)
+    const effect = compareSides(before, { ...after, evaluated: true })
     return [toFound(now.target, nowFacts, { effect, evaluated: before.evaluated })]
   })
 }
 
-function decidedThen({ target, situation }: LiveSituation, facts: Facts): JudgedSide {
+function decidedBefore({ target, situation }: LiveSituation, facts: Facts): JudgedSide {
   const { outcome, checks } = target.inForce.decision
   return {
     outcome,
@@ -222,9 +226,9 @@ async function byTrust(
   const found = new Map<Judged, EffectFound | undefined>()
   for (const [at, one] of asked.entries()) {
     const now = decided[at]
-    const then = decided[asked.length + at]
-    if (now === undefined || then === undefined) continue
-    found.set(one, compareSides({ ...now, evaluated: true }, { ...then, evaluated: true }))
+    const after = decided[asked.length + at]
+    if (now === undefined || after === undefined) continue
+    found.set(one, compareSides({ ...now, evaluated: true }, { ...after, evaluated: true }))
   }
   return judged.map((one) =>
     toFound(one.now.target, one.nowFacts, { effect: found.get(one), evaluated: true }),

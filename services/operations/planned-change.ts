@@ -84,8 +84,7 @@ export async function refuseOtherPlan(
 /** The ledger entry names the plan that the change was held to. */
 export function withPlan(note: Json | undefined, plan: Caller['plan']): Json | undefined {
   if (plan?.kind !== 'hold') return note
-  const told = typeof note === 'object' && note !== null && !Array.isArray(note) ? note : {}
-  return { ...told, plan: plan.hash }
+  return { plan: plan.hash, ...(note !== undefined && { change: note }) }
 }
 
 async function hashOf(reader: Reader, { change, facts, decision }: JudgedChange): Promise<Sha256> {

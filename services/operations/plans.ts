@@ -84,7 +84,10 @@ export async function makePlan(deps: Deps, caller: Caller, asked: PlanAsked): Pr
       const made = run === undefined ? undefined : await madeBy(caller, run)
       return await planOver(deps, caller, { made, supposed })
     }
-    default: {
+    case 'revocation':
+    case 'publisher':
+    case 'publisher-version':
+    case 'publisher-cancel': {
       const made = await madeBy(caller, trustChange(deps, asked))
       const hypothesis = await suppose(deps, asked)
       return await planOver(deps, caller, { made, supposed: { kind: 'trust', hypothesis } })

@@ -19,30 +19,30 @@ export interface JudgedSide extends EffectSide {
 export interface EffectFound {
   readonly kind: EffectKind
   readonly now: EffectSide
-  readonly then: EffectSide
+  readonly after: EffectSide
   /** Why it is refused or warned of then; where it is admitted, what no longer stands against it. */
   readonly why: readonly DecisionCheck[]
 }
 
 /** What a change does to one thing that is live; `undefined` where nothing. */
-export function compareSides(now: JudgedSide, then: JudgedSide): EffectFound | undefined {
-  const kind = kindOf(now, then)
+export function compareSides(now: JudgedSide, after: JudgedSide): EffectFound | undefined {
+  const kind = kindOf(now, after)
   if (kind === undefined) return undefined
   return {
     kind,
     now: toSide(now),
-    then: toSide(then),
-    why: kind === 'admitted' ? now.checks : then.checks,
+    after: toSide(after),
+    why: kind === 'admitted' ? now.checks : after.checks,
   }
 }
 
-function kindOf(now: JudgedSide, then: JudgedSide): EffectKind | undefined {
-  if (now.outcome !== then.outcome) {
-    if (then.outcome === 'deny') return 'refused'
+function kindOf(now: JudgedSide, after: JudgedSide): EffectKind | undefined {
+  if (now.outcome !== after.outcome) {
+    if (after.outcome === 'deny') return 'refused'
     if (now.outcome === 'deny') return 'admitted'
-    return then.outcome === 'warn' ? 'warned' : 'changed'
+    return after.outcome === 'warn' ? 'warned' : 'changed'
   }
-  return now.verdict === then.verdict ? undefined : 'changed'
+  return now.verdict === after.verdict ? undefined : 'changed'
 }
 
 function toSide({ outcome, verdict, evaluated }: EffectSide): EffectSide {

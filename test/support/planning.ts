@@ -12,7 +12,7 @@ export interface EffectAnswer {
   readonly version: string
   readonly toVersion?: string
   readonly now: { readonly outcome: string; readonly verdict: string; readonly evaluated: boolean }
-  readonly then: { readonly outcome: string; readonly verdict: string }
+  readonly after: { readonly outcome: string; readonly verdict: string }
   readonly why: readonly { readonly rule: string; readonly got: string; readonly fix?: string }[]
 }
 

@@ -23,19 +23,19 @@ const strict = { additionalProperties: false } as const
 const PLAN_BODY_LIMIT_BYTES = 2_097_152
 
 /** Lambda's operations that can be planned: those that bring code or make it reachable. */
-const OPERATIONS = [
-  'CreateFunction',
-  'UpdateFunctionCode',
-  'UpdateFunctionConfiguration',
-  'PublishVersion',
-  'CreateAlias',
-  'UpdateAlias',
-] as const
+const Operation = Type.Union([
+  Type.Literal('CreateFunction'),
+  Type.Literal('UpdateFunctionCode'),
+  Type.Literal('UpdateFunctionConfiguration'),
+  Type.Literal('PublishVersion'),
+  Type.Literal('CreateAlias'),
+  Type.Literal('UpdateAlias'),
+])
 
 const LambdaChange = Type.Object(
   {
     kind: Type.Literal('lambda'),
-    operation: Type.Union(OPERATIONS.map((name) => Type.Literal(name))),
+    operation: Operation,
     functionName: Type.String({ minLength: 1, maxLength: 140 }),
     /** The alias that is moved, or the one that is to serve the new code afterwards. */
     alias: Type.Optional(Type.String({ pattern: '^[a-zA-Z0-9-_]{1,128}$' })),
@@ -149,7 +149,9 @@ function toAsked(handlers: Handlers, change: ChangeBody): PlanAsked {
     case 'publisher':
     case 'publisher-version':
       return { ...change, publisher: toPublisherInput(change.publisher) }
-    default:
+    case 'publisher-cancel':
+    case 'policy':
+    case 'expiry':
       return change
   }
 }

@@ -66,11 +66,11 @@ describe('a plan', () => {
     const { plan: made } = await plan(app, move('2'))
 
     expect(
-      made.effects.affected.map(({ role, version, toVersion, then }) => ({
+      made.effects.affected.map(({ role, version, toVersion, after }) => ({
         role,
         version,
         toVersion,
-        outcome: then.outcome,
+        outcome: after.outcome,
       })),
     ).toEqual([
       { role: 'alias', version: '1', toVersion: '2', outcome: 'allow' },

@@ -24,7 +24,7 @@ const current = await createPublisher(app, 'new_team')
 const config = await createConfig(app, 'Enforce', old.arn, current.arn)
 const sealed = async (release: string, by: typeof old, notAfter?: string): Promise<Buffer> => {
   const zip = nodePackage(release)
-  const predicate = notAfter === undefined ? {} : { notAfter }
+  const predicate: Record<string, string> = notAfter === undefined ? {} : { notAfter }
   return await sealedZip(zip, await bundleSeal(zip, by.privateKey, predicate))
 }
 const soon = new Date(Date.now() + 3 * DAY_MS).toISOString()
@@ -88,7 +88,7 @@ describe('a revocation', () => {
       role: 'rollback',
       version: '1',
       now: { outcome: 'allow', verdict: 'trusted' },
-      then: { outcome: 'deny', verdict: 'untrusted' },
+      after: { outcome: 'deny', verdict: 'untrusted' },
     })
     expect(effect?.why.map((one) => one.rule)).toContain('signature.revocation')
   })
@@ -236,7 +236,7 @@ describe('a set of policies', () => {
       policies('permit (principal, action, resource) when { context.nothing == 1 };'),
     )
 
-    expect(none.effects.affected.every(({ then }) => then.outcome === 'deny')).toBe(true)
+    expect(none.effects.affected.every(({ after }) => after.outcome === 'deny')).toBe(true)
     expect(none.effects.unaffected).toBe(none.effects.judged - none.effects.affected.length)
     expect([broken.status, unknown.status]).toEqual([400, 400])
   })
