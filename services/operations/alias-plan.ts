@@ -10,7 +10,7 @@ import { LATEST, PlatformError, functionArn, type Place } from '../model/index.t
 import type { Reader } from '../store/index.ts'
 import { functionNotFound } from './function-reference.ts'
 import type { ChangeFactsInput, Subject } from './gate.ts'
-import type { PlannedContent } from './planned-change.ts'
+import type { PlannedContent } from './plan-use.ts'
 import { environmentNames, subjectsOf } from './release-plan.ts'
 
 /** Where an alias points. */

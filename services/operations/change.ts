@@ -10,7 +10,7 @@ import type {
   Sha256,
 } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
-import type { PlannedContent } from './planned-change.ts'
+import type { PlannedContent } from './plan-use.ts'
 
 /** What is known of the bytes of one zip that passed the strict profile: facts of immutable bytes, no verdict. */
 export interface Examination {

@@ -59,8 +59,7 @@ export { attachDetachedSeals, type AttachedSeals } from './detached-seals.ts'
 /** What a change would do to what is live, and the hash by which it is committed while nothing has changed. */
 export { makePlan, type Plan, type PlanAsked } from './plans.ts'
 /** Facts of what is live, as if it were made so now: what the gate would be asked. */
-export { judgeLive, liveFacts, liveRun, readLiveSituation, type Hypothesis } from './live-facts.ts'
-export { readLiveTargets, type LiveRole, type LiveTarget } from './live-targets.ts'
+export { liveFacts } from './live-facts.ts'
 /** Decisions as kept, with their facts. */
 export {
   listDecisions,

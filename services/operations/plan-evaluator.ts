@@ -5,9 +5,15 @@ import { Offload } from './offload.ts'
 
 export type DecidedFacts = Pick<JudgedSide, 'outcome' | 'verdict' | 'checks'>
 
-/** Evaluates facts in a thread of its own, by the set in force or by one that is only supposed. */
+/** Each holds the set; one plan shares what the machine has with everything else. */
+const THREADS = 2
+
+/** Evaluates facts in threads of its own, by the set in force or by one that is only supposed. */
 export class PlanEvaluator implements AsyncDisposable {
-  readonly #offload = new Offload(compiledUrl(import.meta.url, './plan-worker.js'), 1)
+  readonly #threads = Array.from(
+    { length: THREADS },
+    () => new Offload(compiledUrl(import.meta.url, './plan-worker.js'), 1),
+  )
 
   /** The set in force: read in this one place. */
   async useInForce(deps: Deps): Promise<string> {
@@ -21,16 +27,26 @@ export class PlanEvaluator implements AsyncDisposable {
   }
 
   async decide(facts: readonly Facts[]): Promise<readonly DecidedFacts[]> {
-    if (facts.length === 0) return []
-    return (await this.#offload.run('decide', facts)) as readonly DecidedFacts[]
+    const share = Math.ceil(facts.length / THREADS)
+    const decided = await Promise.all(
+      this.#threads.map(async (thread, at) => {
+        const own = facts.slice(at * share, (at + 1) * share)
+        if (own.length === 0) return []
+        return (await thread.run('decide', own)) as readonly DecidedFacts[]
+      }),
+    )
+    return decided.flat()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#offload[Symbol.asyncDispose]()
+    await Promise.all(this.#threads.map((thread) => thread[Symbol.asyncDispose]()))
   }
 
   async #version(task: string, argument: unknown): Promise<string> {
-    return (await this.#offload.run(task, argument)) as string
+    const versions = await Promise.all(
+      this.#threads.map((thread) => thread.run(task, argument) as Promise<string>),
+    )
+    return versions[0] ?? ''
   }
 }
 

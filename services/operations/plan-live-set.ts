@@ -59,7 +59,7 @@ export interface PlanEffects {
 
 /** Effects listed one by one; the rest is counted. */
 const EFFECTS_LISTED = 2_000
-const FUNCTIONS_A_PAGE = 50
+const FUNCTIONS_A_PAGE = 20
 /** Between two looks at the event loop. */
 const SITUATIONS_AT_ONCE = 25
 const RUN_TRIES = 3
@@ -121,15 +121,21 @@ async function runOnce(
   const after = supposed.kind === 'policies' ? now : liveRun(deps, supposed.hypothesis)
   let world: number | undefined
   let page: string | undefined
+  // One page is evaluated while the next one is read.
+  let pending: Promise<readonly Found[]> = Promise.resolve([])
+  const take = (found: readonly Found[]): void => {
+    for (const one of found) tally.add(one)
+    tools.watch.progress?.(tally.judged)
+  }
   do {
-    const read = await readPage(deps, { now, after }, page)
+    const [read, found] = await Promise.all([readPage(deps, { now, after }, page), pending])
+    take(found)
     world ??= read.world
     if (read.world !== world) return undefined
-    for (const found of await judgePage(deps, supposed, { ...read, runs: { now, after }, tools }))
-      tally.add(found)
-    tools.watch.progress?.(tally.judged)
+    pending = judgePage(deps, supposed, { ...read, runs: { now, after }, tools })
     page = read.next
   } while (page !== undefined)
+  take(await pending)
   return tally.effects()
 }
 

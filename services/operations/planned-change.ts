@@ -8,19 +8,6 @@ import type { JudgedSubject } from './facts.ts'
 /** How long a plan may be committed (RULES §5). */
 export const PLAN_LIFETIME_MS = 15 * 60_000
 
-/** `make`: judge and stop there. `hold`: commit what the plan of this hash said, or nothing. */
-export type PlanUse = { readonly kind: 'make' } | { readonly kind: 'hold'; readonly hash: Sha256 }
-
-/** What tells a change from another one of its action and resource. */
-export interface PlannedContent {
-  /** Everything that the caller chose; secrets as digests that cannot be guessed from. */
-  readonly content: Json
-  /** Revisions of the rows that it was read from. */
-  readonly rows?: Json
-  /** Its effects are on the whole live set: a plan of it is stale once anything else has become live. */
-  readonly wholeLiveSet?: boolean
-}
-
 /** A change as it was judged. */
 export interface JudgedChange {
   readonly change: Pick<Change<unknown>, 'action' | 'resource' | 'planned'>

@@ -41,7 +41,7 @@ import {
   type Committed,
   type ExaminedArtifact,
 } from './gate.ts'
-import type { PlannedContent } from './planned-change.ts'
+import type { PlannedContent } from './plan-use.ts'
 import { findPublished, publish } from './publication.ts'
 import { environmentNames, subjectsOf } from './release-plan.ts'
 
