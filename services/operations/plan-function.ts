@@ -3,6 +3,7 @@ import { compareSides, decide, worstOf, type EffectSide, type JudgedSide } from 
 import type { Caller, Deps } from './context.ts'
 import type { Change, ChangeFactsInput } from './change.ts'
 import { readSituation, toFacts } from './facts.ts'
+import { locateUnqualified } from './function-reference.ts'
 import { judgeLive, liveRun, readLiveSituation } from './live-facts.ts'
 import { readLiveTargets, type LiveTarget } from './live-targets.ts'
 import { toEffect, type PlanEffect, type PlanEffects } from './plan-live-set.ts'
@@ -32,8 +33,12 @@ interface Found {
 export async function planFunction(
   deps: Deps,
   caller: Caller,
-  { asked, made }: { readonly asked: FunctionPlanAsked; readonly made: JudgedChange | undefined },
+  plan: { readonly asked: FunctionPlanAsked; readonly made: JudgedChange | undefined },
 ): Promise<Found> {
+  const { made } = plan
+  // A name, a partial ARN or an ARN, as AWS takes it.
+  const functionName = locateUnqualified(deps.place, plan.asked.functionName)
+  const asked = { ...plan.asked, functionName }
   const live = await judgeFunction(deps, asked.functionName)
   const none: PlanEffects = {
     judged: live.length,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { preparsePolicySet, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs'
+import { preparsePolicySet, statefulIsAuthorized, type EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 import {
   LATEST,
@@ -93,7 +93,7 @@ function bareCall(set: PolicySet, facts: Facts): () => void {
     signers: 1,
     change: { from: '1', to: '1' },
   }
-  const entities = [
+  const entities: EntityJson[] = [
     { uid: principal, attrs: { name: facts.principal.name }, parents: [] },
     { uid: resource, attrs: { name: 'prod', functionName: 'shop' }, parents: [] },
     {

@@ -9,6 +9,8 @@ import {
 } from '@aws-sdk/client-lambda'
 import { afterAll, describe, expect, it } from 'vitest'
 
+import { parseSha256, type Principal } from '../../../services/model/index.ts'
+import { revoke, type Deps } from '../../../services/operations/index.ts'
 import { startTestApp } from '../../support/app.ts'
 import { lambdaClient } from '../../support/client.ts'
 import { createActive, refusalOf, updateAndWait } from '../../support/functions.ts'
@@ -47,6 +49,13 @@ const pointTo = (hash: string, FunctionVersion: string) =>
 const hashOf = (answer: PlanAnswer): string => {
   if (answer.hash === null) throw new Error(`no hash: ${JSON.stringify(answer)}`)
   return answer.hash
+}
+const adminOf = async (): Promise<Principal> => {
+  const row = await app.deps.store.reader
+    .selectFrom('principal')
+    .selectAll()
+    .executeTakeFirstOrThrow()
+  return { id: row.id, kind: row.kind, name: row.name, roles: ['admin'], claims: {} }
 }
 const entries = async (): Promise<number> =>
   (await app.deps.store.reader.selectFrom('ledger_entry').select('index').execute()).length
@@ -295,6 +304,50 @@ describe('races', () => {
     }
   })
 
+  it('computes the plan again inside the transaction: what went live after the judgement counts', async () => {
+    await createPublisher(app, 'judged_late')
+    const subject = { kind: 'publisher', name: 'judged_late' } as const
+    const { plan: made } = await plan(app, { kind: 'revocation', target: subject })
+    const principal = await adminOf()
+    const { store } = app.deps
+    let moved = false
+    const late: Deps = {
+      ...app.deps,
+      store: {
+        ...store,
+        reader: store.reader,
+        snapshot: (work) => store.snapshot(work),
+        // Judged already, not committed yet.
+        transaction: async (work) => {
+          if (!moved) {
+            moved = true
+            await client.send(
+              new UpdateAliasCommand({
+                FunctionName,
+                Name: 'prod',
+                FunctionVersion: await other(),
+              }),
+            )
+          }
+          return await store.transaction(work)
+        },
+      },
+    }
+    const hold = { kind: 'hold', hash: parseSha256(hashOf(made)) } as const
+
+    await expect(
+      revoke(
+        late,
+        { principal, requestId: 'late', plan: hold },
+        { subject, effectiveAtMs: undefined, reason: 'test' },
+      ),
+    ).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
+
+    expect(moved).toBe(true)
+    const revoked = await store.reader.selectFrom('revocation').select('id').execute()
+    expect(revoked).toEqual([])
+  })
+
   it('refuses a planned revocation once anything else has become live', async () => {
     const { arn } = await createPublisher(app, 'to_revoke')
     const change = { kind: 'revocation', target: { kind: 'publisher', name: 'to_revoke' } }
@@ -302,7 +355,7 @@ describe('races', () => {
     await client.send(
       new UpdateAliasCommand({ FunctionName, Name: 'prod', FunctionVersion: await other() }),
     )
-    const revoke = (hash: string) =>
+    const revokeHeld = (hash: string) =>
       governance<{ error?: { code: string } }>(app.admin, {
         method: 'POST',
         path: '/revocations',
@@ -310,8 +363,8 @@ describe('races', () => {
         headers: { 'x-lacre-plan': hash },
       })
 
-    const stale = await revoke(hashOf(made))
-    const again = await revoke(hashOf((await plan(app, change)).plan))
+    const stale = await revokeHeld(hashOf(made))
+    const again = await revokeHeld(hashOf((await plan(app, change)).plan))
 
     expect(arn).not.toBe('')
     expect([stale.status, stale.body.error?.code]).toEqual([412, 'PRECONDITION_FAILED'])
