@@ -87,6 +87,16 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/live.ts'),
   },
   {
+    name: 'plan',
+    summary: 'what a change would do to what is live; nothing is changed',
+    load: () => import('./commands/plan.ts'),
+  },
+  {
+    name: 'decision',
+    summary: 'what was decided, and why',
+    load: () => import('./commands/decision.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'what works on this machine and what is in force',
     load: () => import('./commands/doctor.ts'),

@@ -50,6 +50,13 @@ function policyFiles(path: string): PolicyFile[] {
   return names.toSorted().map((name) => read(join(path, name)))
 }
 
+/** The files of a set as they are written; the service holds them against its schema. @throws PlatformError INVALID_PARAMETER */
+export function readPolicyFiles(name: string): readonly PolicyFile[] {
+  const files = policyFiles(findPolicySet(name))
+  if (files.length > 0) return files
+  throw new PlatformError('INVALID_PARAMETER', `\`${name}\` holds no \`.cedar\` file`)
+}
+
 /** `cases.yaml` in the set's folder, or the file named. @throws PlatformError INVALID_PARAMETER */
 export function loadCases(path: string): readonly PolicyCase[] {
   const file = statSync(path).isDirectory() ? join(path, 'cases.yaml') : path

@@ -3,7 +3,13 @@ import type { Command } from 'commander'
 import { systemClock } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { deploy, type Deployed, type DeployOptions } from '../deploying/index.ts'
-import { connect, explained, withConnection, type ConnectionOptions } from '../service/index.ts'
+import {
+  connect,
+  explained,
+  withConnection,
+  withPlan,
+  type ConnectionOptions,
+} from '../service/index.ts'
 import type { Terminal } from '../terminal.ts'
 
 const several = (value: string, before: string[] | undefined): string[] => [
@@ -15,7 +21,7 @@ export const command: CommandModule = {
   name: 'deploy',
   summary: 'deploy a zip: create or update a function, publish, move an alias',
   configure(command: Command, terminal: Terminal, environment: Environment): void {
-    withConnection(command)
+    withPlan(withConnection(command))
       .argument('<zip>', 'the package, sealed or not')
       .requiredOption('--function <name>', 'the function; made when it is not there')
       .option('--runtime <id>', 'nodejs20.x, python3.11 …; required for a new function')

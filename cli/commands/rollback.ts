@@ -8,17 +8,20 @@ import {
   narrate,
   objects,
   paths,
+  planHeaders,
   pointAlias,
   splitQualifier,
   text,
   withConnection,
+  withPlan,
   type ConnectionOptions,
   type JsonObject,
+  type PlanOption,
   type Service,
 } from '../service/index.ts'
 import type { Terminal } from '../terminal.ts'
 
-interface RollbackOptions extends ConnectionOptions {
+interface RollbackOptions extends ConnectionOptions, PlanOption {
   readonly to?: string
 }
 
@@ -26,11 +29,11 @@ export const command: CommandModule = {
   name: 'rollback',
   summary: 'point an alias back at the version that was live in it before',
   configure(command: Command, terminal: Terminal, environment: Environment): void {
-    withConnection(command)
+    withPlan(withConnection(command))
       .argument('<name:alias>', 'the alias')
       .option('--to <version>', 'this version instead of the previous one')
       .action(async (target: string, options: RollbackOptions) => {
-        const service = connect(options, environment)
+        const service = connect(options, environment).withHeaders(planHeaders(options))
         await explained(service, terminal, async () => {
           await rollback({ service, terminal }, target, options.to)
         })

@@ -2,10 +2,12 @@ import { PlatformError, type Clock } from '../../services/model/index.ts'
 import {
   narrate,
   paths,
+  planHeaders,
   pointAlias,
   settled,
   text,
   type JsonObject,
+  type PlanOption,
   type Service,
 } from '../service/index.ts'
 import type { Terminal } from '../terminal.ts'
@@ -17,7 +19,7 @@ import {
 } from './configuration.ts'
 import { prepareCode, type CodeMember } from './upload.ts'
 
-export interface DeployOptions extends ConfigurationOptions {
+export interface DeployOptions extends ConfigurationOptions, PlanOption {
   readonly function: string
   readonly publish?: boolean
   readonly alias?: string
@@ -71,17 +73,34 @@ export async function deploy(
 }
 
 async function create(run: Run, code: CodeMember, options: DeployOptions): Promise<void> {
-  await change(run, 'created', ['POST', paths.functions], {
+  await change(heldTo(run, options), 'created', ['POST', paths.functions], {
+    ...newFunction(options),
+    Code: code,
+  })
+}
+
+/** All of CreateFunction's members but the code. */
+export function newFunction(options: DeployOptions): JsonObject {
+  return {
     ...newFunctionMembers(options),
     FunctionName: options.function,
-    Code: code,
     CodeSigningConfigArn: options.codeSigningConfig,
-  })
+  }
+}
+
+/** A plan is one of the code; what comes after it is decided by itself. */
+function heldTo(run: Run, options: DeployOptions): Run {
+  return { ...run, service: run.service.withHeaders(planHeaders(options)) }
 }
 
 /** The config first, so that it judges the code; then how the code runs; then the code. */
 async function update(run: Run, code: CodeMember, options: DeployOptions): Promise<void> {
   const { function: name, codeSigningConfig } = options
+  if (options.plan !== undefined && (codeSigningConfig !== undefined || configures(options)))
+    throw new PlatformError(
+      'INVALID_PARAMETER',
+      '--plan holds the code to its plan: change configuration or signing config apart from it',
+    )
   if (codeSigningConfig !== undefined) {
     const body = { CodeSigningConfigArn: codeSigningConfig }
     await change(run, 'code signing config', ['PUT', paths.signing(name)], body)
@@ -92,7 +111,11 @@ async function update(run: Run, code: CodeMember, options: DeployOptions): Promi
     await change(run, 'configuration', ['PUT', paths.configuration(name)], members)
   }
   await settled(run.service, { name }, run)
-  await change(run, 'code', ['PUT', paths.code(name)], code)
+  await change(heldTo(run, options), 'code', ['PUT', paths.code(name)], code)
+}
+
+function configures(options: DeployOptions): boolean {
+  return changesConfiguration(configurationMembers(options))
 }
 
 async function publish(run: Run, options: DeployOptions): Promise<string> {

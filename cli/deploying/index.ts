@@ -5,4 +5,6 @@
 /** Has a managed publisher seal a zip. */
 export { configurePublisherSign } from './publisher-sign.ts'
 /** Deploys and answers what became live; throws what the service refuses, INVALID_PARAMETER for options that do not fit. */
-export { deploy, type Deployed, type DeployOptions } from './deploy.ts'
+export { deploy, newFunction, type Deployed, type DeployOptions } from './deploy.ts'
+/** Bytes to the service, by their digest. */
+export { uploadZip } from './upload.ts'

@@ -93,14 +93,17 @@ export async function pointAlias(
     })
     return { alias: made.body, decisionId: made.decisionId }
   }
-  const body =
-    weight === undefined
-      ? { FunctionVersion: version, RoutingConfig: { AdditionalVersionWeights: {} } }
-      : { RoutingConfig: { AdditionalVersionWeights: { [version]: weight } } }
   const moved = await service.change('PUT', paths.alias(name, alias), {
-    ...body,
+    ...aliasMove(version, weight),
     // Whoever moved it meanwhile is not overwritten.
     RevisionId: text(current, 'RevisionId'),
   })
   return { alias: moved.body, decisionId: moved.decisionId }
+}
+
+/** UpdateAlias's members for a whole move, or for a share beside what the alias serves. */
+export function aliasMove(version: string, weight: number | undefined): JsonObject {
+  return weight === undefined
+    ? { FunctionVersion: version, RoutingConfig: { AdditionalVersionWeights: {} } }
+    : { RoutingConfig: { AdditionalVersionWeights: { [version]: weight } } }
 }

@@ -15,10 +15,21 @@ export {
 /** The service that options and environment name. */
 export { connect, withConnection, type ConnectionOptions } from './connect.ts'
 /** Lambda's paths, settling, aliases; settled throws ACTIVATION_FAILED, FUNCTION_NOT_READY. */
-export { paths, pointAlias, settled, splitQualifier } from './functions.ts'
+export { aliasMove, paths, pointAlias, settled, splitQualifier } from './functions.ts'
 /** Decisions told to people. */
 export { explained, narrate } from './refusals.ts'
 /** A publisher as options describe it; throws INVALID_PARAMETER. */
 export { publisherInput, type PublisherOptions } from './publisher-input.ts'
+/** Options that describe a version of a publisher, or what is revoked; withLineage signs with the key before. */
+export { withLineage, withPublisherOptions } from './publisher-options.ts'
+export {
+  revocationTarget,
+  withRevocationTarget,
+  type RevocationOptions,
+} from './revocation-target.ts'
+/** A change held to a plan: the option and its header; throws INVALID_PARAMETER. */
+export { planHeaders, withPlan, type PlanOption } from './plan-option.ts'
+/** A decision in plain sentences. */
+export { decisionInWords } from './decision-words.ts'
 /** Columns of text. */
 export { textTable } from './text-table.ts'

@@ -20,9 +20,16 @@ export interface Answer {
 /** A running service, spoken to in JSON. */
 export class Service {
   readonly #transport: Transport
+  readonly #headers: Readonly<Record<string, string>>
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, headers: Readonly<Record<string, string>> = {}) {
     this.#transport = transport
+    this.#headers = headers
+  }
+
+  /** The same service; every change is sent with these headers. */
+  withHeaders(headers: Readonly<Record<string, string>>): Service {
+    return new Service(this.#transport, headers)
   }
 
   async get(path: string, query: ClientCall['query'] = {}): Promise<JsonObject> {
@@ -47,12 +54,11 @@ export class Service {
     return await this.#json({
       method,
       path,
-      ...(body === undefined
-        ? {}
-        : {
-            headers: { 'content-type': 'application/json' },
-            body: Buffer.from(JSON.stringify(body)),
-          }),
+      headers: {
+        ...this.#headers,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
     })
   }
 

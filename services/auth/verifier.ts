@@ -32,6 +32,9 @@ export interface BegunRequest {
   finish(bodySha256: string): void
 }
 
+/** Whoever could add or take away one of these would change what is asked (RULES §7); ours mean as much as AWS's. */
+const MUST_BE_SIGNED = /^x-(?:amz|lacre)-/
+
 /** Headers that must not come twice: two readers could each believe another one. */
 const SINGLE_HEADERS = [
   'authorization',
@@ -40,6 +43,7 @@ const SINGLE_HEADERS = [
   'host',
   'x-amz-content-sha256',
   'x-amz-date',
+  'x-lacre-plan',
 ]
 
 /**
@@ -120,7 +124,7 @@ function checkSignedHeaders(parsed: AuthorizationHeader, values: Map<string, str
     if (!values.has(name)) throw refuse(`The signed header '${name.slice(0, 80)}' did not come.`)
   }
   for (const name of values.keys()) {
-    if (name.startsWith('x-amz-') && !parsed.signedHeaders.includes(name))
+    if (MUST_BE_SIGNED.test(name) && !parsed.signedHeaders.includes(name))
       throw refuse(`The header '${name.slice(0, 80)}' came and is not signed.`)
   }
 }

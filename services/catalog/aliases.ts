@@ -89,7 +89,7 @@ function aliasRow(alias: Pick<AliasRecord, 'functionId' | 'name'>): TouchedRow {
   return { table: 'alias', key: { function_id: alias.functionId, name: alias.name } }
 }
 
-function toAlias(row: AliasTable): AliasRecord {
+export function toAlias(row: AliasTable): AliasRecord {
   return {
     functionId: row.function_id,
     name: row.name,

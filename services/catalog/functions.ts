@@ -1,4 +1,4 @@
-import type { Reader, Writer } from '../store/index.ts'
+import type { FunctionTable, Reader, Writer } from '../store/index.ts'
 import { deleteAliasRow, listAliases } from './aliases.ts'
 import { deleteSomeSettings } from './function-settings.ts'
 import { deleteSomePoliciesOf } from './resource-policies.ts'
@@ -32,17 +32,19 @@ export async function findFunction(
     .selectAll()
     .where('name', '=', name)
     .executeTakeFirst()
-  return row === undefined
-    ? undefined
-    : {
-        id: row.id,
-        name: row.name,
-        codeSigningConfigId: row.code_signing_config_id,
-        serving: row.serving,
-        pending: row.pending,
-        tags: JSON.parse(row.tags) as Record<string, string>,
-        createdAtMs: row.created_at,
-      }
+  return row === undefined ? undefined : toFunction(row)
+}
+
+export function toFunction(row: FunctionTable): FunctionRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    codeSigningConfigId: row.code_signing_config_id,
+    serving: row.serving,
+    pending: row.pending,
+    tags: JSON.parse(row.tags) as Record<string, string>,
+    createdAtMs: row.created_at,
+  }
 }
 
 /** What is known of `$LATEST`: the update under way if there is one, else what it serves. */

@@ -141,6 +141,9 @@ export { releaseOf } from './release.ts'
 export { deleteAliasRow, findAlias, insertAlias, listAliases, updateAliasRow } from './aliases.ts'
 export type { AliasRecord, AliasRouting } from './aliases.ts'
 
+/** Many functions at once: what their names reach, and the rows of the versions reached. */
+export { pageOfLiveRows, versionsReached, type LiveRows, type LiveRowsAsked } from './live-rows.ts'
+
 // What is configured beside the code.
 /** Reads and writes of settings: one document for a function, a kind and a qualifier. */
 export {

@@ -172,6 +172,13 @@ export async function findVersionById(
   return version
 }
 
+export async function versionsById(
+  reader: Reader,
+  ids: readonly string[],
+): Promise<VersionRecord[]> {
+  return await selectVersions(reader, { ids })
+}
+
 /** A published version by its number. */
 export async function findPublishedVersion(
   reader: Reader,

@@ -6,6 +6,7 @@ import { ClientGone, TakenBody, takeBody } from './body-intake.ts'
 import { awsErrorOf, toPlatformError } from './error-answer.ts'
 import type { IntakeBudget } from './intake-budget.ts'
 import type { EdgeMetrics } from './metrics.ts'
+import { readPlanHeader } from './plan-header.ts'
 import { declaresBody, readRequest, sendAnswer, type Exchange, type WireAnswer } from './wire.ts'
 
 /** What the edge itself works with. */
@@ -96,7 +97,7 @@ async function answerTo(
   checkEncoding(exchange, plan)
   await using body = await intake(edge, exchange, plan)
   const principal = await finish(admission, body)
-  const caller = { principal, requestId: exchange.requestId }
+  const caller = { principal, requestId: exchange.requestId, ...readPlanHeader(request.headers) }
   return await plan.run({ caller, body, signal: with_.signal })
 }
 

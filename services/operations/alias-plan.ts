@@ -1,6 +1,7 @@
 import {
   findPublishedVersion,
   findServing,
+  type AliasRecord,
   type AliasRouting,
   type FunctionRecord,
   type VersionRecord,
@@ -17,6 +18,7 @@ import {
 import type { Reader } from '../store/index.ts'
 import { functionNotFound } from './function-reference.ts'
 import type { ChangeFactsInput, Subject } from './gate.ts'
+import type { PlannedContent } from './plan-use.ts'
 import { environmentNames, subjectsOf } from './release-plan.ts'
 
 /** Where an alias points. */
@@ -103,6 +105,33 @@ export function aliasFacts(
     environmentNames: [
       ...new Set(reached.flatMap((version) => environmentNames(version.configuration))),
     ],
+  }
+}
+
+/** What a plan of a move is bound to: where to, over which rows, and from which state of the alias. */
+export function aliasPlan(
+  move:
+    | {
+        readonly owner?: FunctionRecord
+        readonly alias?: AliasRecord
+        readonly target: AliasTarget
+        readonly reached: readonly VersionRecord[]
+      }
+    | undefined,
+  description: string | undefined,
+): PlannedContent {
+  const { version, routing } = move?.target ?? { version: '', routing: null }
+  return {
+    content: {
+      version,
+      routing: routing === null ? null : { ...routing },
+      description: description ?? null,
+    },
+    rows: {
+      alias: move?.alias?.revisionId ?? null,
+      config: move?.owner?.codeSigningConfigId ?? null,
+      versions: (move?.reached ?? []).map(({ id, codeSha256 }) => ({ id, codeSha256 })),
+    },
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   Share,
 } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
+import type { PlannedContent } from './plan-use.ts'
 
 /** What is known of the bytes of one zip that passed the strict profile: facts of immutable bytes, no verdict. */
 export interface Examination {
@@ -84,6 +85,8 @@ export interface Change<T> {
   read(reader: Reader, atMs: number): Promise<ChangeFactsInput>
   /** SQL only, short. Guards that may have moved since `read` (RevisionId, existence) are checked again here. */
   commit(tx: Writer, admitted: Admitted, atMs: number): Promise<Committed<T>>
+  /** What a plan of it is bound to, asked after `read`; a change without it takes no plan. */
+  planned?(): PlannedContent
   /** Small facts for the ledger entry beside the row hashes. */
   note?(admitted: Admitted): Json
 }

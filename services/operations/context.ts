@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Examiner } from './examine.ts'
 import type { Metrics } from './metrics.ts'
+import type { PlanUse } from './plan-use.ts'
 import type { RefusalBudget } from './refusal-budget.ts'
 
 /** One line per event: facts as fields, a constant phrase as message (STYLE "Logging"). */
@@ -65,4 +66,6 @@ export interface Deps {
 export interface Caller {
   readonly principal: Principal
   readonly requestId: string
+  /** Whether the change is only to be planned, or to be what a plan said. */
+  readonly plan?: PlanUse
 }

@@ -7,7 +7,13 @@ import {
 } from '../catalog/index.ts'
 import { PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { aliasFacts, reachedVersions, sameReach, type AliasTarget } from './alias-plan.ts'
+import {
+  aliasFacts,
+  aliasPlan,
+  reachedVersions,
+  sameReach,
+  type AliasTarget,
+} from './alias-plan.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateUnqualified } from './function-reference.ts'
 import { RowsMoved, govern, type Committed } from './gate.ts'
@@ -52,6 +58,7 @@ export async function createAlias(
       judged = reached
       return aliasFacts(deps.place, owner, { from: null, target: input, reached })
     },
+    planned: () => aliasPlan({ target: input, reached: judged }, input.description),
     commit: async (tx, admitted): Promise<Committed<AliasRecord>> => {
       const [owner, reached] = await look(tx)
       if (!sameReach(judged, reached)) throw new RowsMoved()

@@ -15,7 +15,14 @@ import {
   type TouchedRow,
   type VersionRecord,
 } from '../catalog/index.ts'
-import { LATEST, PlatformError, functionArn, newId } from '../model/index.ts'
+import {
+  LATEST,
+  PlatformError,
+  canonicalJson,
+  functionArn,
+  newId,
+  type Json,
+} from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { checkCodeStorage } from './account-settings.ts'
 import { enqueueActivation } from './activate.ts'
@@ -24,6 +31,7 @@ import type { Caller, Deps } from './context.ts'
 import { environmentDigest } from './environment-digest.ts'
 import { locateUnqualified } from './function-reference.ts'
 import { govern, type Admitted, type ChangeFactsInput, type Committed } from './gate.ts'
+import type { PlannedContent } from './plan-use.ts'
 import { publish } from './publication.ts'
 import { checkUnzippedSize, environmentNames, resolveLayers, subjectsOf } from './release-plan.ts'
 import { checkSnapStart } from './snap-start.ts'
@@ -79,12 +87,31 @@ export async function createFunction(
         environmentNames: environmentNames(latest.configuration),
       }
     },
+    planned: () => planOf(plan, input, digest),
     commit: async (tx, admitted, atMs) => {
       if (plan === undefined) throw new PlatformError('INTERNAL', 'a change was committed unread')
       return await writeCreate(deps, tx, { plan, admitted, atMs, input })
     },
   })
   return { version: result, decisionId: decision.id }
+}
+
+function planOf(
+  plan: Plan | undefined,
+  { publish: publishing, tags }: CreateFunctionInput,
+  digest: (value: string) => string,
+): PlannedContent {
+  if (plan === undefined) throw new PlatformError('INTERNAL', 'a change was planned unread')
+  const { latest, codeSigningConfigId: config } = plan
+  return {
+    content: {
+      codeSha256: latest.codeSha256,
+      configuration: digest(canonicalJson(latest.configuration as unknown as Json)),
+      config,
+      publish: publishing,
+      tags: { ...tags },
+    },
+  }
 }
 
 async function planCreate(

@@ -34,7 +34,7 @@ export interface Situation {
 /** A subject with what its bytes are and what its seals say. */
 export interface JudgedSubject {
   readonly subject: Subject
-  readonly examined: Examination
+  readonly examined: Pick<Examination, 'noteworthyPaths'>
   readonly facts: SubjectFacts
 }
 
@@ -51,27 +51,52 @@ export async function readWorld(reader: Reader): Promise<number> {
 /** One snapshot: what the change is about, and everything its judgement depends on. */
 export async function readSituation(
   deps: Deps,
-  { principal }: Caller,
-  change: Change<unknown>,
+  { principal }: Pick<Caller, 'principal'>,
+  change: Pick<Change<unknown>, 'read' | 'action' | 'resource'>,
+  reads: SharedReads = ownReads(deps),
 ): Promise<Situation> {
-  const atMs = deps.clock.nowMs()
-  return await deps.store.snapshot(async (reader) => {
+  const { atMs } = reads
+  return await reads.snapshot(async (reader) => {
     const world = await readWorld(reader)
     const input = await change.read(reader, atMs)
-    const signingConfig = await readSigningConfig(deps, reader, input.codeSigningConfigId)
+    const signingConfig = await reads.signingConfig(reader, input.codeSigningConfigId)
     const allowed = signingConfig === null ? 'all' : new Set(signingConfig.allowedPublishers)
-    const publishers = await trustedPublishers(reader, deps.place, allowed)
+    const publishers = await reads.publishers(reader, allowed)
     return {
       atMs,
       world,
       input,
       signingConfig,
       publishers,
-      revocations: await revocations(reader),
-      revocationLists: await fetchedLists(reader, publishers),
+      revocations: await reads.revocations(reader),
+      revocationLists: await reads.revocationLists(reader, publishers),
       move: await readMove(reader, change, { input, principal, atMs }),
     }
   })
+}
+
+/** How one situation is read: each thing for itself, unless a run over many shares what they have in common. */
+export interface SharedReads {
+  readonly atMs: number
+  snapshot<T>(work: (reader: Reader) => Promise<T>): Promise<T>
+  signingConfig(reader: Reader, id: string | null): Promise<SigningConfigFacts | null>
+  publishers(reader: Reader, allowed: ReadonlySet<string> | 'all'): Promise<TrustedPublisher[]>
+  revocations(reader: Reader): Promise<readonly Revocation[]>
+  revocationLists(
+    reader: Reader,
+    publishers: readonly TrustedPublisher[],
+  ): Promise<readonly FetchedRevocationList[]>
+}
+
+export function ownReads(deps: Deps): SharedReads {
+  return {
+    atMs: deps.clock.nowMs(),
+    snapshot: (work) => deps.store.snapshot(work),
+    signingConfig: (reader, id) => readSigningConfig(deps, reader, id),
+    publishers: (reader, allowed) => trustedPublishers(reader, deps.place, allowed),
+    revocations,
+    revocationLists: fetchedLists,
+  }
 }
 
 /** Of the URLs that these publishers name, in the same snapshot. */
@@ -150,8 +175,8 @@ async function readDetachedSeals(deps: Deps, unsealedSha256: string): Promise<Se
 
 export function toFacts(
   deps: Deps,
-  caller: Caller,
-  change: Change<unknown>,
+  caller: Pick<Caller, 'principal'>,
+  change: Pick<Change<unknown>, 'action' | 'resource'>,
   state: { readonly situation: Situation; readonly judged: readonly JudgedSubject[] },
 ): Facts {
   const { situation, judged } = state

@@ -14,6 +14,7 @@ import { RowsMoved, type Change, type Committed } from './change.ts'
 import { afterCommit, closeTransaction, insertDecision, raiseWorld } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import { judgeSubjects, readSituation, readWorld, toFacts, type JudgedSubject } from './facts.ts'
+import { refuseOtherPlan, usePlan, withPlan } from './planned-change.ts'
 import { refusalMessage } from './refusal.ts'
 
 /** Thrown by `commit` where what was read has changed since: everything is done again. */
@@ -58,6 +59,7 @@ export async function govern<T>(
   while (moves.world < DECIDE_TRIES && moves.rows < ROWS_TRIES) {
     const judgement = await judge(deps, caller, change)
     const { decision } = judgement
+    await usePlan(deps, caller, { change, ...judgement })
     deps.metrics.decision(decision.outcome, change.action)
     if (decision.outcome === 'deny') {
       deps.refusals.spend(caller.principal.id)
@@ -65,7 +67,7 @@ export async function govern<T>(
       throw refusal(judgement)
     }
     const accepted = await keepArtifacts(deps, judgement)
-    const committed = await commit(deps, change, { judgement, accepted })
+    const committed = await commit(deps, change, { judgement, accepted, plan: caller.plan })
     if (typeof committed === 'string') {
       moves[committed] += 1
       continue
@@ -142,11 +144,17 @@ async function keepArtifacts(deps: Deps, judgement: Judgement): Promise<Accepted
   return accepted
 }
 
+interface Settled {
+  readonly judgement: Judgement
+  readonly accepted: readonly AcceptedArtifact[]
+  readonly plan: Caller['plan']
+}
+
 /** One transaction: the world as it was decided on, the rows, the decision, the intervals, the ledger entry. */
 async function commit<T>(
   deps: Deps,
   change: Change<T>,
-  state: { readonly judgement: Judgement; readonly accepted: readonly AcceptedArtifact[] },
+  state: Settled,
 ): Promise<Committed<T> | 'world' | 'rows'> {
   try {
     return await deps.store.transaction((tx) => commitIn(deps, tx, change, state))
@@ -160,16 +168,17 @@ async function commitIn<T>(
   deps: Deps,
   tx: Writer,
   change: Change<T>,
-  state: { readonly judgement: Judgement; readonly accepted: readonly AcceptedArtifact[] },
+  state: Settled,
 ): Promise<Committed<T> | 'world'> {
   const { facts, decision, atMs } = state.judgement
   if ((await readWorld(tx)) !== facts.world || hasLapsed(facts, deps.clock.nowMs())) return 'world'
+  await refuseOtherPlan(deps, tx, state.plan, { change, facts, decision })
   const admitted = { decision, accepted: state.accepted }
   const decided = await insertDecision(tx, decision, { facts, atMs })
   const committed = await change.commit(tx, admitted, atMs)
   const used = await useApprovals(tx, { facts, decision }, atMs)
   if (change.raisesWorld) await raiseWorld(tx)
-  const note = change.note?.(admitted)
+  const note = withPlan(change.note?.(admitted), state.plan)
   await closeTransaction(
     deps,
     tx,

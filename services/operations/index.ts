@@ -84,6 +84,10 @@ export {
 } from './break-glass-end.ts'
 /** Seals beside an artifact, verified before they are kept. */
 export { attachDetachedSeals, type AttachedSeals } from './detached-seals.ts'
+/** What a change would do to what is live, and the hash by which it is committed while nothing has changed. */
+export { makePlan, type Plan, type PlanAsked } from './plans.ts'
+/** Facts of what is live, as if it were made so now: what the gate would be asked. */
+export { liveFacts } from './live-facts.ts'
 /** Decisions as kept, with their facts. */
 export {
   listDecisions,

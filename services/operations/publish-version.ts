@@ -66,6 +66,10 @@ export async function publishVersion(
         environmentNames: environmentNames(latest.configuration),
       }
     },
+    planned: () => ({
+      content: { description: input.description ?? null },
+      rows: { latest: judged?.revisionId ?? null, id: judged?.id ?? null },
+    }),
     commit: async (tx, admitted, atMs): Promise<Committed<VersionRecord>> => {
       const now = await look(tx)
       // Two publishers at once: the second answers what the first has written.

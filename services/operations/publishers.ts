@@ -31,6 +31,7 @@ import { parsePublisherDocument, publisherFromPem } from '../trust/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { ChangeFactsInput, Committed } from './change.ts'
 import { govern } from './gate.ts'
+import type { PlannedContent } from './plan-use.ts'
 import { listUrls } from './revocation-lists.ts'
 import { prepareManaged, spkiSha256, type PreparedVersion } from './managed-versions.ts'
 import { checkTags, type Tags } from './tag-rules.ts'
@@ -72,6 +73,7 @@ export async function createPublisher(
       if ((await findPublisher(reader, deps.place, name)) !== undefined) throw nameTaken(name)
       return trustChange(null, arn)
     },
+    planned: () => publisherPlan(input.publisher, document, tags),
     commit: async (tx, _admitted, atMs) => {
       await refuseOwnKeys(tx, document)
       const kept = await prepared.keep(tx, atMs)
@@ -124,6 +126,7 @@ export async function addPublisherVersion(
       await refuseForVersion(reader, publisher, document)
       return trustChange(publisher.versions.at(-1)?.arn ?? null, arn)
     },
+    planned: () => publisherPlan(input.publisher, document),
     commit: async (tx, _admitted, atMs) => {
       const publisher = await getPublisher(tx, deps.place, input.name)
       await refuseOwnKeys(tx, document)
@@ -170,6 +173,7 @@ export async function cancelPublisherVersion(
       await active(reader)
       return trustChange('Active', 'Canceled')
     },
+    planned: () => ({ content: { version: input.version }, wholeLiveSet: true }),
     commit: async (tx): Promise<Committed<Publisher>> => {
       const publisher = await active(tx)
       const row = { publisherId: publisher.id, version: input.version }
@@ -205,6 +209,17 @@ export function trustChange(from: string | null, to: string | null): ChangeFacts
   }
 }
 
+/** A managed key is made anew each time: what was asked for tells such a version from another one. */
+function publisherPlan(
+  input: PublisherInput,
+  document: PublisherDocument,
+  tags: Tags = {},
+): PlannedContent {
+  const asked = 'document' in input && isManaged(input.document) ? input.document : document
+  const content = { document: sha256(canonicalJson(asked as Json)), tags: { ...tags } }
+  return { content, wholeLiveSet: true }
+}
+
 async function prepare(
   deps: Deps,
   input: PublisherInput,
@@ -222,6 +237,11 @@ function isManaged(document: Json): boolean {
     'kind' in document &&
     document.kind === 'managed'
   )
+}
+
+/** What a version would trust; `undefined` for a managed one, whose key is not made yet. @throws PlatformError INVALID_PARAMETER */
+export function publisherDocumentOf(input: PublisherInput): PublisherDocument | undefined {
+  return 'document' in input && isManaged(input.document) ? undefined : toDocument(input)
 }
 
 function toDocument(input: PublisherInput): PublisherDocument {

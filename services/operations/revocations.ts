@@ -54,14 +54,24 @@ export async function revoke(
   refuseReason(request.reason)
   const { kind } = request.subject
   const effectiveAtMs = request.effectiveAtMs ?? deps.clock.nowMs()
+  let judged: readonly string[] = []
   return await govern(deps, caller, {
     action: 'lacre:Revoke',
     resource: resourceOf(deps, request.subject),
     raisesWorld: true,
     read: async (reader) => {
-      await open(deps, reader, { ...request, effectiveAtMs })
+      judged = await open(deps, reader, { ...request, effectiveAtMs })
       return trustChange(null, `revoked from ${toIsoTime(effectiveAtMs)}`)
     },
+    // The reason is told and changes nothing. With no time given, it is that of the commit.
+    planned: () => ({
+      content: {
+        kind,
+        targets: [...judged],
+        effectiveAt: request.effectiveAtMs === undefined ? null : toIsoTime(request.effectiveAtMs),
+      },
+      wholeLiveSet: true,
+    }),
     commit: async (tx, _admitted, atMs): Promise<Committed<readonly NewRevocation[]>> => {
       const targets = await open(deps, tx, { ...request, effectiveAtMs })
       const result = targets.map((target) => ({
@@ -86,7 +96,7 @@ export async function listRevocations(deps: Deps): Promise<NewRevocation[]> {
 }
 
 /** The subject as `trust` looks it up: publisher id, ARN of the version, or the texts of a certificate, key or seal. */
-async function targetsOf(
+export async function revocationTargetsIn(
   deps: Deps,
   reader: Reader,
   subject: RevocationSubject,
@@ -147,7 +157,7 @@ async function open(
   reader: Reader,
   request: RevocationRequest & { readonly effectiveAtMs: number },
 ): Promise<readonly string[]> {
-  const targets = await targetsOf(deps, reader, request.subject)
+  const targets = await revocationTargetsIn(deps, reader, request.subject)
   const known = (await revocations(reader)).filter(
     (one) => one.targetKind === request.subject.kind && one.effectiveAtMs <= request.effectiveAtMs,
   )

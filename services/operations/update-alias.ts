@@ -8,7 +8,13 @@ import {
 } from '../catalog/index.ts'
 import { PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { aliasFacts, reachedVersions, sameReach, type AliasTarget } from './alias-plan.ts'
+import {
+  aliasFacts,
+  aliasPlan,
+  reachedVersions,
+  sameReach,
+  type AliasTarget,
+} from './alias-plan.ts'
 import type { Caller, Deps } from './context.ts'
 import type { AliasChange } from './create-alias.ts'
 import { getFunctionRecord, locateUnqualified, revisionMismatch } from './function-reference.ts'
@@ -49,6 +55,7 @@ export async function updateAlias(
       const { owner, alias, target, reached } = judged
       return aliasFacts(deps.place, owner, { from: alias.version, target, reached })
     },
+    planned: () => aliasPlan(judged, input.description),
     commit: async (tx, admitted): Promise<Committed<AliasRecord>> => {
       const { owner, alias, target, reached } = await look(tx)
       // Of two racing moves the second is read again: with a RevisionId it is refused, without it follows.

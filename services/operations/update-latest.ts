@@ -16,7 +16,15 @@ import {
   type VersionLayer,
   type VersionRecord,
 } from '../catalog/index.ts'
-import { LATEST, PlatformError, functionArn, newId, type ArtifactIdentity } from '../model/index.ts'
+import {
+  LATEST,
+  PlatformError,
+  canonicalJson,
+  functionArn,
+  newId,
+  type ArtifactIdentity,
+  type Json,
+} from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { enqueueActivation } from './activate.ts'
 import type { Caller, Deps } from './context.ts'
@@ -33,6 +41,7 @@ import {
   type Committed,
   type ExaminedArtifact,
 } from './gate.ts'
+import type { PlannedContent } from './plan-use.ts'
 import { findPublished, publish } from './publication.ts'
 import { environmentNames, subjectsOf } from './release-plan.ts'
 
@@ -91,6 +100,7 @@ export async function updateLatest(
         environmentNames: environmentNames(parts.configuration),
       }
     },
+    planned: () => planOf(plan, { publish: update.publish, digest }),
     commit: async (tx, admitted, atMs) => {
       if (plan === undefined) throw new PlatformError('INTERNAL', 'a change was committed unread')
       await refuseMoved(tx, plan)
@@ -104,6 +114,23 @@ export async function updateLatest(
   }
   const { result, decision } = await govern(deps, caller, change)
   return { version: result, decisionId: decision.id }
+}
+
+/** The release says what would run; the rest of the configuration enters as an HMAC, since values stand in it. */
+function planOf(
+  plan: Plan | undefined,
+  { publish, digest }: { readonly publish: boolean; readonly digest: (value: string) => string },
+): PlannedContent {
+  if (plan === undefined) throw new PlatformError('INTERNAL', 'a change was planned unread')
+  const { next, before, owner } = plan
+  return {
+    content: {
+      codeSha256: next.codeSha256,
+      configuration: digest(canonicalJson(next.configuration as unknown as Json)),
+      publish,
+    },
+    rows: { latest: before.revisionId, config: owner.codeSigningConfigId },
+  }
 }
 
 /** A dry run answers what would be there, under the revision that stays. */

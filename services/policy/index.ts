@@ -3,6 +3,17 @@
  * becomes of the decision.
  */
 export { decide, factsDigest } from './decide.ts'
+/** What a plan is bound to: the same change, in the same world, by the same decisions. */
+export { planHash, type PlanParts } from './plan-hash.ts'
+/** What a change does to something that is live. */
+export {
+  compareSides,
+  worstOf,
+  type EffectFound,
+  type EffectKind,
+  type EffectSide,
+  type JudgedSide,
+} from './plan-effects.ts'
 /** The admission set in force, as decisions name it. */
 export { policySetVersion, type PolicyInForce } from './in-force.ts'
 /** Cedar policies: parsed, validated, evaluated with errors as a no; throw INVALID_PARAMETER with every fault in `detail`. */

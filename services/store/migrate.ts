@@ -10,6 +10,7 @@ import { up as publisherKinds } from '../../migrations/0006_publisher_kinds.ts'
 import { up as signingRequirements } from '../../migrations/0007_signing_requirements.ts'
 import { up as roleGrants } from '../../migrations/0008_role_grants.ts'
 import { up as approvals } from '../../migrations/0012_approvals.ts'
+import { up as plans } from '../../migrations/0014_plans.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 
 import type { Schema } from './schema.ts'
@@ -27,6 +28,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0007_signing_requirements': { up: signingRequirements },
   '0008_role_grants': { up: roleGrants },
   '0012_approvals': { up: approvals },
+  '0014_plans': { up: plans },
 }
 
 const authorityMigrations: Readonly<Record<string, Migration>> = {

@@ -8,12 +8,13 @@ import type {
   LogHeadTable,
   LogNodeTable,
 } from './authority-schema.ts'
+import type { PlanSchema } from './plan-schema.ts'
 
 /**
  * The rows, as both dialects hold them: times are integer milliseconds, digests hex text, documents JSON text,
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
-export interface Schema extends ApprovalSchema {
+export interface Schema extends ApprovalSchema, PlanSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable

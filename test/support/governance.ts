@@ -15,6 +15,8 @@ export interface GovernanceCall {
   readonly body?: unknown
   /** Sent as it is instead of a JSON body. */
   readonly raw?: Uint8Array
+  /** Signed with the rest. */
+  readonly headers?: Record<string, string>
 }
 
 /** One signed call of Lacre's own API; the answer's JSON is taken as `T` without a check. */
@@ -29,7 +31,7 @@ export async function governance<T>(
     method: call.method ?? 'GET',
     path: `/api/v1${call.path}`,
     query: call.query ?? {},
-    headers: { host, 'content-type': type },
+    headers: { host, 'content-type': type, ...call.headers },
     region: admin.region,
     body,
   })

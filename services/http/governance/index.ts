@@ -9,6 +9,7 @@ import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
 import { managedRoutes } from './managed.ts'
+import { planRoutes } from './plans.ts'
 import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
@@ -26,6 +27,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...sealRoutes(deps),
     ...approvalRoutes(deps),
     ...breakGlassRoutes(deps),
+    ...planRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,

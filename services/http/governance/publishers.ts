@@ -78,7 +78,7 @@ function changes(deps: Deps): Route[] {
       answer: PublisherAnswer,
       handle: async ({ caller, body }) => {
         const { name, ...given } = body
-        const input = { name, publisher: toInput(given) }
+        const input = { name, publisher: toPublisherInput(given) }
         const { result, decision } = await createPublisher(deps, caller, input)
         return { body: toBody(result, await revokedFrom(deps)), decision }
       },
@@ -93,7 +93,7 @@ function changes(deps: Deps): Route[] {
       status: 201,
       answer: PublisherAnswer,
       handle: async ({ caller, params, body }) => {
-        const input = { name: params.name, publisher: toInput(body) }
+        const input = { name: params.name, publisher: toPublisherInput(body) }
         const { result, decision } = await addPublisherVersion(deps, caller, input)
         return { body: toBody(result, await revokedFrom(deps)), decision }
       },
@@ -161,7 +161,8 @@ interface GivenPublisher {
   readonly [setting: string]: unknown
 }
 
-function toInput({ document, pem, ...settings }: GivenPublisher): PublisherInput {
+/** @throws PlatformError INVALID_PARAMETER */
+export function toPublisherInput({ document, pem, ...settings }: GivenPublisher): PublisherInput {
   // The body was parsed as JSON: what is in it is Json.
   if (document !== undefined && pem === undefined && Object.keys(settings).length === 0) {
     return { document: document as Json }
