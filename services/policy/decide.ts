@@ -10,6 +10,7 @@ import {
   type SubjectFacts,
 } from '../model/index.ts'
 import { admissionChecks } from './admission-checks.ts'
+import { stageChecks } from './stage-checks.ts'
 import { policySetVersion, type PolicyInForce } from './in-force.ts'
 
 /** RFC 8785 SHA-256 of the facts: what a decision is bound to. */
@@ -26,6 +27,7 @@ export function decide(facts: Facts, id: string, policies: PolicyInForce): Decis
   const checks = [
     ...facts.subjects.flatMap((subject) => [...signatureChecks(facts, subject)]),
     ...configurationChecks(facts),
+    ...stageChecks(facts),
     ...admissionChecks(facts, policies.set),
   ]
   const refusal = refusalOf(checks)

@@ -18,3 +18,6 @@ export {
 } from './cedar.ts'
 /** Cases beside a policy set; throw INVALID_PARAMETER. */
 export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'
+/** Freeze windows by the wall clock of their zone. */
+export { freezeAt, type Freezing } from './freeze.ts'
+export { dayNumber, isTimeZone } from './wall-clock.ts'
