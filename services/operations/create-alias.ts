@@ -7,9 +7,16 @@ import {
 } from '../catalog/index.ts'
 import { PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { aliasFacts, reachedVersions, sameReach, type AliasTarget } from './alias-plan.ts'
+import {
+  aliasFacts,
+  reachedVersions,
+  refusePending,
+  sameReach,
+  type AliasTarget,
+} from './alias-plan.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateUnqualified } from './function-reference.ts'
+import { settleFloors } from './floors.ts'
 import { RowsMoved, govern, type Committed } from './gate.ts'
 
 export interface CreateAliasInput extends AliasTarget {
@@ -40,6 +47,7 @@ export async function createAlias(
     })
     if ((await findAlias(reader, owner.id, input.name)) !== undefined)
       throw new PlatformError('RESOURCE_CONFLICT', `Alias already exists: ${arn}`)
+    refusePending(deps.place, owner, input)
     return [owner, await reachedVersions(reader, deps.place, owner, input)]
   }
   let judged: VersionRecord[] = []
@@ -50,9 +58,14 @@ export async function createAlias(
     read: async (reader) => {
       const [owner, reached] = await look(reader)
       judged = reached
-      return aliasFacts(deps.place, owner, { from: null, target: input, reached })
+      return aliasFacts(deps.place, owner, {
+        from: null,
+        target: input,
+        reached,
+        alias: input.name,
+      })
     },
-    commit: async (tx, admitted): Promise<Committed<AliasRecord>> => {
+    commit: async (tx, admitted, atMs): Promise<Committed<AliasRecord>> => {
       const [owner, reached] = await look(tx)
       if (!sameReach(judged, reached)) throw new RowsMoved()
       const alias: AliasRecord = {
@@ -64,7 +77,10 @@ export async function createAlias(
         revisionId: deps.random.uuid(),
         decisionId: admitted.decision.id,
       }
-      const touched = [await insertAlias(tx, alias)]
+      const touched = [
+        ...(await settleFloors(tx, { functionName, alias: input.name }, atMs)),
+        await insertAlias(tx, alias),
+      ]
       return { result: alias, touched, functionNames: [functionName] }
     },
   })

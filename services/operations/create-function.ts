@@ -24,6 +24,7 @@ import type { Caller, Deps } from './context.ts'
 import { environmentDigest } from './environment-digest.ts'
 import { locateUnqualified } from './function-reference.ts'
 import { govern, type Admitted, type ChangeFactsInput, type Committed } from './gate.ts'
+import { publishing } from './latest-aliases.ts'
 import { publish } from './publication.ts'
 import { checkUnzippedSize, environmentNames, resolveLayers, subjectsOf } from './release-plan.ts'
 import { checkSnapStart } from './snap-start.ts'
@@ -77,6 +78,7 @@ export async function createFunction(
         subjects: subjectsOf(deps.place, latest, code.artifact),
         codeSigningConfigId: plan.codeSigningConfigId,
         environmentNames: environmentNames(latest.configuration),
+        alsoAsked: input.publish ? [publishing(deps.place, name)] : [],
       }
     },
     commit: async (tx, admitted, atMs) => {

@@ -16,6 +16,7 @@ import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
 import type { Caller, Deps } from './context.ts'
+import { readStage, type Staged } from './stage-facts.ts'
 import type { Change, ChangeFactsInput, Examination, Subject } from './change.ts'
 
 /** All that a decision is read from, in one snapshot with its world. */
@@ -27,6 +28,8 @@ export interface Situation {
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   readonly revocationLists: readonly FetchedRevocationList[]
+  /** `undefined` where the change touches no function. */
+  readonly stage: Staged | undefined
 }
 
 /** A subject with what its bytes are and what its seals say. */
@@ -63,6 +66,7 @@ export async function readSituation(deps: Deps, change: Change<unknown>): Promis
       publishers,
       revocations: await revocations(reader),
       revocationLists: await fetchedLists(reader, publishers),
+      stage: await readStage(reader, change, input, atMs),
     }
   })
 }
@@ -148,7 +152,11 @@ export function toFacts(
   state: { readonly situation: Situation; readonly judged: readonly JudgedSubject[] },
 ): Facts {
   const { situation, judged } = state
-  const validUntil = earliest(judged.map((subject) => subject.facts.verdict.validUntilMs))
+  const validUntil = earliest([
+    ...judged.map((subject) => subject.facts.verdict.validUntilMs),
+    situation.stage?.validUntilMs,
+  ])
+  const { takesAway, alsoAsked } = situation.input
   return {
     v: 1,
     at: toIsoTime(situation.atMs),
@@ -163,6 +171,9 @@ export function toFacts(
     signingConfig: situation.signingConfig,
     isolation: deps.runtime.capability.isolation,
     loaderVariables: loaderVariables(situation.input.environmentNames),
+    ...(situation.stage === undefined ? {} : { stage: situation.stage.facts }),
+    ...(takesAway === undefined ? {} : { takesAway }),
+    ...(alsoAsked === undefined || alsoAsked.length === 0 ? {} : { alsoAsked }),
     noteworthyPaths: judged
       .filter((one) => one.subject.kind === 'layer')
       .flatMap((one) => one.examined.noteworthyPaths.map((path) => `${one.subject.arn}: ${path}`)),

@@ -35,7 +35,7 @@ function alsoAsked(facts: Facts): Facts[] {
 
 function* checksOf(facts: Facts, set: PolicySet): Generator<DecisionCheck> {
   const request = toAdmissionRequest(facts)
-  const leaving = facts.stage?.leaving !== null && facts.stage !== undefined
+  const leaving = (facts.stage?.leaving ?? null) !== null
   const status = leaving ? 'skipped' : 'failed'
   const evaluation = evaluateClosed(set, request)
   if (evaluation instanceof PlatformError) {

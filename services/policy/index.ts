@@ -21,3 +21,10 @@ export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase
 /** Freeze windows by the wall clock of their zone. */
 export { freezeAt, type Freezing } from './freeze.ts'
 export { dayNumber, isTimeZone } from './wall-clock.ts'
+/** Patterns of functions and aliases. */
+export { coversPlace, isScope } from './scope.ts'
+/** Floors, and how long a release was wholly live: computed from rows and the clock. */
+export { floorsAfterRevocation, floorsAt, nextFloorRise, type FloorGround } from './floor.ts'
+export { soakedMs, stretchesOf } from './soak.ts'
+/** What a move away from a violation is spared, and what a version alone violates (RULES, promise P5). */
+export { JUDGED_ALONE, isWaivable, violations } from './waivable.ts'

@@ -9,8 +9,6 @@ import {
 } from '../model/index.ts'
 import { countersOf, judgeFloor, type FloorJudgement } from './floor.ts'
 
-/** What a move away from a violation is not held up by (RULES, promise P5). */
-export const WAIVED_RULES = ['stage.freeze', 'stage.promotion'] as const
 const WAIVED =
   'waived: the service found that this leaves what violates for what was good here before'
 const HOUR_MS = 3_600_000

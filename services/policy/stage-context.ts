@@ -20,7 +20,7 @@ export function stageContext(facts: Facts): Members {
   )
   const floor = floorState(facts)
   return {
-    leaving: stage?.leaving !== null && stage !== undefined,
+    leaving: (stage?.leaving?.to ?? []).length > 0,
     reach: stage?.reach ?? 'none',
     counter: shown(lowestCounter(facts)),
     floor: { required: floor.required, met: floor.met, counter: shown(BigInt(floor.counter)) },
