@@ -35,7 +35,7 @@ function* freezeChecks(facts: Facts, { freezes, leaving }: StageFacts): Generato
       ...heldUp(leaving, { expected: 'no freeze on what changes', got: `${what}: ${reason}` }),
       fix:
         kind === 'freeze'
-          ? `lift it (\`lacre unfreeze ${name}\`); deleting and disabling are never frozen`
+          ? `lift it (\`lacre stage unfreeze ${name}\`); deleting and disabling are never frozen`
           : 'wait until the window ends; deleting and disabling are never frozen',
     }
   }
@@ -79,7 +79,7 @@ function* floorChecks(facts: Facts, stage: StageFacts): Generator<DecisionCheck>
       expected: `release counter ${floor.counter} or above of \`${floor.publisher}\` in \`${floor.place}\` (${floor.why})`,
       got: outcome === 'excepted' ? excepted(counter, exception) : counter,
       ...(outcome === 'below' && {
-        fix: `a true rollback wants an exception: \`lacre floor except ${floor.place}\``,
+        fix: `a true rollback wants an exception: \`lacre stage except ${floor.place}\``,
       }),
     }
   }

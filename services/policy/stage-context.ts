@@ -21,7 +21,9 @@ export function stageContext(facts: Facts): Members {
   const floor = floorState(facts)
   return {
     leaving: (stage?.leaving?.to ?? []).length > 0,
-    reach: stage?.reach ?? 'none',
+    // Fail closed: a function of which nobody looked is open to all.
+    reach:
+      stage?.reach ?? (facts.subjects.some(({ kind }) => kind === 'function') ? 'all' : 'none'),
     counter: shown(lowestCounter(facts)),
     floor: { required: floor.required, met: floor.met, counter: shown(BigInt(floor.counter)) },
     freeze: {

@@ -10,6 +10,7 @@ import { managedRoutes } from './managed.ts'
 import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
+import { stageRoutes } from './stages.ts'
 
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
 
@@ -22,6 +23,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...publisherRoutes(deps),
     ...managedRoutes(deps),
     ...sealRoutes(deps),
+    ...stageRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,
