@@ -92,18 +92,21 @@ function rise(floors: Map<string, Floor>, floor: Floor): void {
     floors.set(floor.publisher, floor)
 }
 
-/** Counters of the seals that were trusted all through: decided without a warning, not expired, not revoked by then. */
+/** Counters of the seals that were trusted all through: in every decision, without a warning, not expired, not revoked by then. */
 function compliantCounters(
   { intervals }: Stretch<SealedInterval>,
   revocations: readonly Revocation[],
   untilMs: number,
 ): ReadonlyMap<string, string> {
-  const [first] = intervals
-  if (first === undefined || intervals.some(({ outcome }) => outcome !== 'allow')) return new Map()
+  // What was decided on the same release later takes nothing back.
+  const [first, ...others] = intervals.filter(({ fromMs }, at) => at === 0 || fromMs < untilMs)
+  if (first === undefined || [first, ...others].some(({ outcome }) => outcome !== 'allow'))
+    return new Map()
   const known = revocations.filter(({ recordedAtMs }) => recordedAtMs <= untilMs)
   const sound = first.seals.filter(
     (seal) =>
       (seal.expiresAtMs === undefined || seal.expiresAtMs > untilMs) &&
+      others.every(({ seals }) => seals.some(({ digest }) => digest === seal.digest)) &&
       !known.some((one) => isHit(seal, one)),
   )
   return highestCounters(sound)
