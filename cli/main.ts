@@ -82,6 +82,16 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/break-glass.ts'),
   },
   {
+    name: 'promote',
+    summary: 'point an alias at the version that another one serves',
+    load: () => import('./commands/promote.ts'),
+  },
+  {
+    name: 'stage',
+    summary: 'freezes, freeze windows, promotion, floors and reach of functions and aliases',
+    load: () => import('./commands/stage.ts'),
+  },
+  {
     name: 'live',
     summary: 'show what can be invoked, now or at a time',
     load: () => import('./commands/live.ts'),

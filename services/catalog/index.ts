@@ -193,6 +193,34 @@ export {
 } from './resource-policies.ts'
 export type { PolicyPlace, ResourcePolicy } from './resource-policies.ts'
 
+// Stages: what governs a function or an alias by its name, and outlives it.
+export {
+  deleteFloorException,
+  deleteFloors,
+  deleteFreeze,
+  deleteFreezeWindow,
+  deletePromotionRule,
+  findFloorRule,
+  findFunctionReach,
+  insertFloorException,
+  listFloorExceptions,
+  listFloorRules,
+  listFloors,
+  listFreezes,
+  listFreezeWindows,
+  listPromotionRules,
+  putFloor,
+  putFloorRule,
+  putFreeze,
+  putFreezeWindow,
+  putFunctionReach,
+  putPromotionRule,
+  type FloorException,
+  type FloorRule,
+  type Freeze,
+  type StagePlace,
+} from './stages.ts'
+
 // Use.
 /** Functions, and the bytes of all packages. */
 export { sumCodeUsage } from './code-usage.ts'

@@ -4,5 +4,7 @@
  */
 export { LiveSet, type Resolution } from './live-set.ts'
 export type { LedgerPosition } from './intervals.ts'
+/** What an alias held, with the seals of then: what floors and promotion are computed from. */
+export { aliasIntervals, type AliasInterval } from './alias-intervals.ts'
 export type { LiveRow } from './table.ts'
 export { toReleaseSpec, type ReleaseRow } from './release-spec.ts'

@@ -1,7 +1,7 @@
 import type { RowRef } from '../audit/index.ts'
 import { LATEST, canonicalJson, type Json, type Place } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
-import { readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
+import { isDirect, readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
 
 /** One slot of the live set as it should be recorded now. */
 interface LiveSlot {
@@ -42,12 +42,15 @@ export async function reconcileIntervals(
   return touched
 }
 
-/** Exactly what can be invoked: `$LATEST`, every published version, every alias with its second version (RULES, Words). */
+/**
+ * Exactly what can be invoked: `$LATEST` and every published version where the function's reach leaves them open, every
+ * alias with its second version (RULES, Words).
+ */
 function slotsOf(owner: LiveFunction): LiveSlot[] {
   const slots: LiveSlot[] = []
   const direct = [owner.latest, ...owner.versions.values()]
   for (const target of direct) {
-    if (target?.state !== 'Active') continue
+    if (target?.state !== 'Active' || !isDirect(owner.reach, target.version)) continue
     slots.push({
       alias: target.version,
       slot: 'primary',

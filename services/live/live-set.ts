@@ -8,7 +8,7 @@ import {
 } from '../model/index.ts'
 import type { Reader, Store, Writer } from '../store/index.ts'
 import { reconcileIntervals, type LedgerPosition } from './intervals.ts'
-import { readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
+import { isDirect, readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
 import { liveHistory, liveTable, type LiveRow } from './table.ts'
 
 export type Resolution =
@@ -22,6 +22,8 @@ export type Resolution =
       readonly concurrency: ConcurrencyCap | undefined
     }
   | { readonly kind: 'not-found'; readonly arn: string }
+  /** There, and not to be invoked by that name: the function's reach is `aliases`. */
+  | { readonly kind: 'closed'; readonly arn: string; readonly target: string }
   | { readonly kind: 'pending'; readonly arn: string }
   | { readonly kind: 'failed'; readonly arn: string; readonly reason: string }
 
@@ -67,10 +69,14 @@ export class LiveSet {
     const owner = this.#functions.get(name)
     const arn = functionArn(this.#place, name, qualifier)
     if (owner === undefined) return { kind: 'not-found', arn }
-    if (qualifier === undefined || qualifier === LATEST)
-      return toResolution(owner, owner.latest, arn)
-    if (/^[0-9]+$/.test(qualifier)) return toResolution(owner, owner.versions.get(qualifier), arn)
-    const alias = owner.aliases.get(qualifier)
+    const direct = directTarget(qualifier)
+    if (direct !== undefined) {
+      const target = direct === LATEST ? owner.latest : owner.versions.get(direct)
+      if (target !== undefined && !isDirect(owner.reach, direct))
+        return { kind: 'closed', arn, target: direct }
+      return toResolution(owner, target, arn)
+    }
+    const alias = owner.aliases.get(qualifier ?? LATEST)
     if (alias === undefined) return { kind: 'not-found', arn }
     const version =
       alias.routing !== undefined && fraction < alias.routing.weight
@@ -112,6 +118,12 @@ export class LiveSet {
   ): Promise<RowRef[]> {
     return await reconcileIntervals(tx, this.#place, functionNames, position)
   }
+}
+
+/** `$LATEST` or digits, where a qualifier (or none) names a version and no alias. */
+function directTarget(qualifier: string | undefined): string | undefined {
+  if (qualifier === undefined) return LATEST
+  return qualifier === LATEST || /^[0-9]+$/.test(qualifier) ? qualifier : undefined
 }
 
 function toResolution(

@@ -3,6 +3,7 @@ import {
   functionArn,
   type ConcurrencyCap,
   type Place,
+  type Reach,
   type ReleaseSpec,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
@@ -33,6 +34,13 @@ export interface LiveFunction {
   readonly aliases: ReadonlyMap<string, LiveAlias>
   /** `undefined` where nothing is reserved and nothing provisioned. */
   readonly concurrency: ConcurrencyCap | undefined
+  /** By the function's name: it was there before the function, and outlives it. */
+  readonly reach: Reach
+}
+
+/** Whether a version, or `$LATEST`, can be invoked by its own name (RULES §6). */
+export function isDirect({ mode, direct }: Reach, version: string): boolean {
+  return mode === 'all' || direct.includes(version)
 }
 
 /**
@@ -48,6 +56,7 @@ export async function readLiveFunctions(
   let functions = reader.selectFrom('function').select(['id', 'name', 'serving', 'pending'])
   if (names !== undefined) functions = functions.where('name', 'in', [...names])
   const found = new Map<string, LiveFunction>()
+  const reach = await readReach(reader, names)
   for (const row of await functions.execute()) {
     const versions = await readVersions(reader, place, row, known?.get(row.name))
     const aliases = await readAliases(reader, row.id)
@@ -67,10 +76,27 @@ export async function readLiveFunctions(
         ),
         aliases,
         concurrency,
+        reach: reach.get(row.name) ?? OPEN,
       }),
     )
   }
   return found
+}
+
+const OPEN: Reach = Object.freeze({ mode: 'all', direct: Object.freeze([]) })
+
+async function readReach(
+  reader: Reader,
+  names?: readonly string[],
+): Promise<ReadonlyMap<string, Reach>> {
+  let query = reader.selectFrom('function_reach').selectAll()
+  if (names !== undefined) query = query.where('function_name', 'in', [...names])
+  return new Map(
+    (await query.execute()).map((row) => [
+      row.function_name,
+      Object.freeze({ mode: row.mode, direct: JSON.parse(row.direct) as string[] }),
+    ]),
+  )
 }
 
 async function readVersions(

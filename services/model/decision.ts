@@ -3,6 +3,7 @@ import type { Principal } from './principal.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Sha256 } from './digest.ts'
 import type { SigningRequirements } from './publisher.ts'
+import type { StageFacts } from './stage.ts'
 import type { Verdict } from './verdict.ts'
 
 /** One rule looked at. All are looked at; a refusal tells all of them (promise P6). */
@@ -84,4 +85,10 @@ export interface Facts {
   readonly loaderVariables: readonly string[]
   /** What layers override or add that runs by itself: `/opt/extensions/*` and the like. */
   readonly noteworthyPaths: readonly string[]
+  /** Freezes, floors, soak and reach of what is changed; absent where the change touches no function. */
+  readonly stage?: StageFacts
+  /** The change only takes away: no policy is asked (promise P5). */
+  readonly takesAway?: true
+  /** What the change is besides, each asked of the policies too: publish on upload is a PublishVersion. */
+  readonly alsoAsked?: readonly { readonly action: string; readonly resource: string }[]
 }

@@ -82,6 +82,21 @@ export type {
   SigningConfigFacts,
   SubjectFacts,
 } from './decision.ts'
+export type {
+  DatedRange,
+  Floor,
+  FloorExceptionFact,
+  FloorFact,
+  FreezeFact,
+  FreezeWindow,
+  LeavingFacts,
+  PromotionFact,
+  PromotionRule,
+  Reach,
+  RisingShare,
+  StageFacts,
+  WeeklyRange,
+} from './stage.ts'
 export {
   loaderVariables,
   releaseDigest,

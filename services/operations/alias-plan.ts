@@ -16,8 +16,8 @@ import {
   type Share,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { functionNotFound } from './function-reference.ts'
-import type { ChangeFactsInput, Subject } from './gate.ts'
+import { functionNotFound, updateInProgress } from './function-reference.ts'
+import type { AliasMove, ChangeFactsInput, Subject } from './change.ts'
 import type { PlannedContent } from './plan-use.ts'
 import { environmentNames, subjectsOf } from './release-plan.ts'
 
@@ -86,9 +86,11 @@ export function aliasFacts(
     readonly from: string | null
     readonly target: AliasTarget
     readonly reached: readonly VersionRecord[]
+    /** Of the alias that moves; without one nothing does. */
+    readonly alias?: string
   },
 ): ChangeFactsInput {
-  const { from, target, reached } = move
+  const { from, target, reached, alias } = move
   const subjects = new Map<string, Subject>()
   for (const subject of reached.flatMap((version) => subjectsOf(place, version)))
     subjects.set(subject.arn, subject)
@@ -105,6 +107,9 @@ export function aliasFacts(
     environmentNames: [
       ...new Set(reached.flatMap((version) => environmentNames(version.configuration))),
     ],
+    ...(alias === undefined
+      ? {}
+      : { moves: [aliasMove(place, owner, { alias, target, reached })] }),
   }
 }
 
@@ -133,6 +138,35 @@ export function aliasPlan(
       versions: (move?.reached ?? []).map(({ id, codeSha256 }) => ({ id, codeSha256 })),
     },
   }
+}
+
+/** Both versions with the share of calls that each would get. */
+function aliasMove(
+  place: Place,
+  owner: FunctionRecord,
+  move: {
+    readonly alias: string
+    readonly target: AliasTarget
+    readonly reached: readonly VersionRecord[]
+  },
+): AliasMove {
+  const { alias, target, reached } = move
+  const second = target.routing?.weight ?? 0
+  const shares = reached.map(({ version, release }, at) => ({
+    subject: functionArn(place, owner.name, version),
+    release,
+    share: at === 0 ? 1 - second : second,
+  }))
+  return { functionName: owner.name, alias, shares }
+}
+
+/**
+ * An alias takes `$LATEST` only as it is: what is still being prepared would follow without having been judged for it.
+ * @throws PlatformError RESOURCE_CONFLICT
+ */
+export function refusePending(place: Place, owner: FunctionRecord, target: AliasTarget): void {
+  if (target.version === LATEST && owner.serving !== null && owner.pending !== null)
+    throw updateInProgress(place, owner.name)
 }
 
 /** What was judged is what is written: the versions reached are the same rows, and the config the same. */

@@ -6,6 +6,7 @@ import type {
   ChangeFacts,
   Decision,
   Json,
+  Reach,
   SealInput,
   Sha256,
   Share,
@@ -61,6 +62,26 @@ export interface ChangeFactsInput {
   readonly environmentNames: readonly string[]
   /** What the alias that is moved would give each release. */
   readonly shares?: readonly Share[]
+  /** The change only takes away: no policy is asked, nothing is frozen (promise P5). */
+  readonly takesAway?: true
+  /** Aliases that get other releases, or other shares of them. */
+  readonly moves?: readonly AliasMove[]
+  /** What the change is besides: each is asked of the policies too. */
+  readonly alsoAsked?: readonly { readonly action: string; readonly resource: string }[]
+  /** Of the function, as the change leaves it; as it is where not given. */
+  readonly reach?: Reach['mode']
+}
+
+/** What an alias would serve: every release with its share of the calls. */
+export interface AliasMove {
+  readonly functionName: string
+  readonly alias: string
+  readonly shares: readonly {
+    /** ARN of the function's version: that of the subject. */
+    readonly subject: string
+    readonly release: Sha256
+    readonly share: number
+  }[]
 }
 
 export interface Committed<T> {

@@ -11,11 +11,13 @@ import {
   aliasFacts,
   aliasPlan,
   reachedVersions,
+  refusePending,
   sameReach,
   type AliasTarget,
 } from './alias-plan.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateUnqualified } from './function-reference.ts'
+import { settleFloors } from './floors.ts'
 import { RowsMoved, govern, type Committed } from './gate.ts'
 
 export interface CreateAliasInput extends AliasTarget {
@@ -46,6 +48,7 @@ export async function createAlias(
     })
     if ((await findAlias(reader, owner.id, input.name)) !== undefined)
       throw new PlatformError('RESOURCE_CONFLICT', `Alias already exists: ${arn}`)
+    refusePending(deps.place, owner, input)
     return [owner, await reachedVersions(reader, deps.place, owner, input)]
   }
   let judged: VersionRecord[] = []
@@ -56,10 +59,15 @@ export async function createAlias(
     read: async (reader) => {
       const [owner, reached] = await look(reader)
       judged = reached
-      return aliasFacts(deps.place, owner, { from: null, target: input, reached })
+      return aliasFacts(deps.place, owner, {
+        from: null,
+        target: input,
+        reached,
+        alias: input.name,
+      })
     },
     planned: () => aliasPlan({ target: input, reached: judged }, input.description),
-    commit: async (tx, admitted): Promise<Committed<AliasRecord>> => {
+    commit: async (tx, admitted, atMs): Promise<Committed<AliasRecord>> => {
       const [owner, reached] = await look(tx)
       if (!sameReach(judged, reached)) throw new RowsMoved()
       const alias: AliasRecord = {
@@ -71,7 +79,10 @@ export async function createAlias(
         revisionId: deps.random.uuid(),
         decisionId: admitted.decision.id,
       }
-      const touched = [await insertAlias(tx, alias)]
+      const touched = [
+        ...(await settleFloors(tx, { functionName, alias: input.name }, atMs)),
+        await insertAlias(tx, alias),
+      ]
       return { result: alias, touched, functionNames: [functionName] }
     },
   })

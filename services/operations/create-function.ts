@@ -32,6 +32,7 @@ import { environmentDigest } from './environment-digest.ts'
 import { locateUnqualified } from './function-reference.ts'
 import { govern, type Admitted, type ChangeFactsInput, type Committed } from './gate.ts'
 import type { PlannedContent } from './plan-use.ts'
+import { publishing } from './latest-aliases.ts'
 import { publish } from './publication.ts'
 import { checkUnzippedSize, environmentNames, resolveLayers, subjectsOf } from './release-plan.ts'
 import { checkSnapStart } from './snap-start.ts'
@@ -85,6 +86,7 @@ export async function createFunction(
         subjects: subjectsOf(deps.place, latest, code.artifact),
         codeSigningConfigId: plan.codeSigningConfigId,
         environmentNames: environmentNames(latest.configuration),
+        alsoAsked: input.publish ? [publishing(deps.place, name)] : [],
       }
     },
     planned: () => planOf(plan, input, digest),

@@ -137,6 +137,7 @@ export function leaving(from: string): ChangeFactsInput {
     subjects: [],
     codeSigningConfigId: null,
     environmentNames: [],
+    takesAway: true,
   }
 }
 

@@ -9,12 +9,14 @@ import {
 } from '../catalog/index.ts'
 import { LATEST, PlatformError, functionArn, parseFunctionReference } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { record } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
+import { leaving } from './delete-function.ts'
 import { locateFunction, type FunctionAsked } from './function-reference.ts'
+import { govern } from './gate.ts'
 import { getNamedSetting, listNamedSettings, type NamedSetting } from './named-settings.ts'
 import type { PageAnswer, PageAsked } from './page.ts'
 import { findReach } from './reach.ts'
+import { settingChange } from './setting-change.ts'
 
 /** What a request sets; `undefined` keeps (update) or leaves out (put). */
 export interface EventInvokeInput extends FunctionAsked {
@@ -32,7 +34,7 @@ const KIND = 'event-invoke'
 /** AWS: where results of asynchronous invocations may go. */
 const DESTINATION_SERVICES = new Set(['lambda', 'sns', 'sqs', 'events', 's3'])
 
-/** Put writes the whole config anew; update needs one and lays over it what is given. Stored; it admits no code. */
+/** Put writes the whole config anew; update needs one and lays over it what is given. It admits no code: the policies alone are asked. */
 export async function setEventInvokeConfig(
   deps: Deps,
   caller: Caller,
@@ -49,28 +51,30 @@ export async function setEventInvokeConfig(
   }
   const { name, qualifier = LATEST } = locateFunction(deps.place, input)
   const action = mode === 'put' ? 'Put' : 'Update'
-  const done = await record(
-    deps,
-    {
-      type: 'event-invoke-config',
-      action: `lambda:${action}FunctionEventInvokeConfig`,
-      resource: functionArn(deps.place, name, qualifier),
-      principal: caller.principal,
+  const next = async (reader: Reader) => {
+    const owner = await getOwner(deps, reader, name, qualifier)
+    const key = keyOf(owner.id, qualifier)
+    const before = await findSetting(reader, key)
+    if (mode === 'update' && before === undefined) throw configNotFound(deps, name, qualifier)
+    if (input.destinations) await checkDestinations(deps, reader, name, input)
+    const kept = mode === 'update' ? (before?.document ?? {}) : {}
+    return { key, document: { ...kept, ...documentOf(input, kept) } }
+  }
+  const { result } = await govern(deps, caller, {
+    action: `lambda:${action}FunctionEventInvokeConfig`,
+    resource: functionArn(deps.place, name, qualifier),
+    raisesWorld: false,
+    read: async (reader) => {
+      await next(reader)
+      return settingChange('event invoke config')
     },
-    async (tx, atMs) => {
-      const owner = await getOwner(deps, tx, name, qualifier)
-      const key = keyOf(owner.id, qualifier)
-      const before = await findSetting(tx, key)
-      if (mode === 'update' && before === undefined) throw configNotFound(deps, name, qualifier)
-      if (input.destinations) await checkDestinations(deps, tx, name, input)
-      const kept = mode === 'update' ? (before?.document ?? {}) : {}
-      const document = { ...kept, ...documentOf(input, kept) }
+    commit: async (tx, _admitted, atMs) => {
+      const { key, document } = await next(tx)
       const touched = [await putSetting(tx, key, { document, atMs })]
       return { result: { functionName: name, qualifier, document, lastModifiedMs: atMs }, touched }
     },
-  )
-  if (done === undefined) throw new PlatformError('INTERNAL', 'the config was not written')
-  return done
+  })
+  return result
 }
 
 function documentOf(input: EventInvokeInput, kept: SettingDocument): SettingDocument {
@@ -144,21 +148,26 @@ export async function deleteEventInvokeConfig(
   asked: FunctionAsked,
 ): Promise<void> {
   const { name, qualifier = LATEST } = locateFunction(deps.place, asked)
-  await record(
-    deps,
-    {
-      type: 'event-invoke-config',
-      action: 'lambda:DeleteFunctionEventInvokeConfig',
-      resource: functionArn(deps.place, name, qualifier),
-      principal: caller.principal,
+  const look = async (reader: Reader) => {
+    const owner = await findFunction(reader, name)
+    const key = owner === undefined ? undefined : keyOf(owner.id, qualifier)
+    if (key === undefined || (await findSetting(reader, key)) === undefined)
+      throw configNotFound(deps, name, qualifier)
+    return key
+  }
+  await govern(deps, caller, {
+    action: 'lambda:DeleteFunctionEventInvokeConfig',
+    resource: functionArn(deps.place, name, qualifier),
+    raisesWorld: false,
+    read: async (reader) => {
+      await look(reader)
+      return leaving('event invoke config')
     },
-    async (tx) => {
-      const owner = await findFunction(tx, name)
-      const touched = owner === undefined ? [] : await deleteSetting(tx, keyOf(owner.id, qualifier))
-      if (touched.length === 0) throw configNotFound(deps, name, qualifier)
-      return { result: undefined, touched }
-    },
-  )
+    commit: async (tx) => ({
+      result: undefined,
+      touched: await deleteSetting(tx, await look(tx)),
+    }),
+  })
 }
 
 /** The function, where it has that qualifier; AWS says of both the same. */

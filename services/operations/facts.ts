@@ -17,6 +17,7 @@ import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
 import type { Caller, Deps } from './context.ts'
 import { moveValidUntil, readMove, toMoveFacts, type MoveSituation } from './move-facts.ts'
+import { readStage, type Staged } from './stage-facts.ts'
 import type { Change, ChangeFactsInput, Examination, Subject } from './change.ts'
 
 /** All that a decision is read from, in one snapshot with its world. */
@@ -29,6 +30,8 @@ export interface Situation {
   readonly revocations: readonly Revocation[]
   readonly revocationLists: readonly FetchedRevocationList[]
   readonly move: MoveSituation | undefined
+  /** `undefined` where the change touches no function. */
+  readonly stage: Staged | undefined
 }
 
 /** A subject with what its bytes are and what its seals say. */
@@ -71,6 +74,7 @@ export async function readSituation(
       revocations: await reads.revocations(reader),
       revocationLists: await reads.revocationLists(reader, publishers),
       move: await readMove(reader, change, { input, principal, atMs }),
+      stage: await readStage(reader, change, input, atMs),
     }
   })
 }
@@ -183,7 +187,9 @@ export function toFacts(
   const validUntil = earliest([
     ...judged.map((subject) => subject.facts.verdict.validUntilMs),
     ...moveValidUntil(situation.move, situation.atMs),
+    situation.stage?.validUntilMs,
   ])
+  const { takesAway, alsoAsked } = situation.input
   return {
     v: 1,
     at: toIsoTime(situation.atMs),
@@ -202,6 +208,9 @@ export function toFacts(
     signingConfig: situation.signingConfig,
     isolation: deps.runtime.capability.isolation,
     loaderVariables: loaderVariables(situation.input.environmentNames),
+    ...(situation.stage === undefined ? {} : { stage: situation.stage.facts }),
+    ...(takesAway === undefined ? {} : { takesAway }),
+    ...(alsoAsked === undefined || alsoAsked.length === 0 ? {} : { alsoAsked }),
     noteworthyPaths: judged
       .filter((one) => one.subject.kind === 'layer')
       .flatMap((one) => one.examined.noteworthyPaths.map((path) => `${one.subject.arn}: ${path}`)),

@@ -7,7 +7,6 @@ import {
 } from '../catalog/index.ts'
 import { LATEST, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { record } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import {
   functionNotFound,
@@ -15,7 +14,9 @@ import {
   locateFunction,
   type FunctionAsked,
 } from './function-reference.ts'
+import { govern } from './gate.ts'
 import { findReach } from './reach.ts'
+import { settingChange } from './setting-change.ts'
 
 export interface FunctionOption {
   readonly functionName: string
@@ -29,7 +30,7 @@ export interface FunctionOption {
 
 type OptionKind = Extract<SettingKind, 'runtime-management' | 'recursion' | 'scaling'>
 
-/** An option that admits no code: stored, recorded in the ledger. @throws PlatformError FUNCTION_NOT_FOUND */
+/** An option that admits no code: no seal is judged, the policies are asked. @throws PlatformError FUNCTION_NOT_FOUND, POLICY_DENIED */
 export async function putFunctionOption(
   deps: Deps,
   caller: Caller,
@@ -40,21 +41,21 @@ export async function putFunctionOption(
   },
 ): Promise<FunctionOption> {
   const { name, qualifier } = locateFunction(deps.place, asked)
-  await record(
-    deps,
-    {
-      type: asked.kind,
-      action: asked.action,
-      resource: functionArn(deps.place, name, qualifier),
-      principal: caller.principal,
+  await govern(deps, caller, {
+    action: asked.action,
+    resource: functionArn(deps.place, name, qualifier),
+    raisesWorld: false,
+    read: async (reader) => {
+      await getQualified(deps, reader, name, qualifier)
+      return settingChange(asked.kind)
     },
-    async (tx, atMs) => {
+    commit: async (tx, _admitted, atMs) => {
       const { owner } = await getQualified(deps, tx, name, qualifier)
       const key = { functionId: owner.id, kind: asked.kind, qualifier: qualifier ?? LATEST }
       const value = { document: asked.document, atMs }
       return { result: undefined, touched: [await putSetting(tx, key, value)] }
     },
-  )
+  })
   return await getFunctionOption(deps, asked)
 }
 

@@ -15,6 +15,7 @@ import { afterCommit, closeTransaction, insertDecision, raiseWorld } from './com
 import type { Caller, Deps } from './context.ts'
 import { judgeSubjects, readSituation, readWorld, toFacts, type JudgedSubject } from './facts.ts'
 import { refuseOtherPlan, usePlan, withPlan } from './planned-change.ts'
+import { findLeaving } from './leaving.ts'
 import { refusalMessage } from './refusal.ts'
 
 /** Thrown by `commit` where what was read has changed since: everything is done again. */
@@ -95,8 +96,16 @@ async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promi
   if (situation.input.subjects.length > 0) deps.refusals.check(caller.principal.id)
   const judged = await judgeSubjects(deps, situation)
   const facts = toFacts(deps, caller, change, { situation, judged })
-  const decision = decide(facts, newId('dec', deps.clock, deps.random), deps.policies)
-  return { facts, judged, decision, atMs: situation.atMs }
+  const decideOn = (about: Facts): Judgement => {
+    const decision = decide(about, newId('dec', deps.clock, deps.random), deps.policies)
+    return { facts: about, judged, decision, atMs: situation.atMs }
+  }
+  const judgement = decideOn(facts)
+  if (judgement.decision.outcome !== 'deny' || facts.stage === undefined) return judgement
+  // What is served now is judged again only where the move would be refused otherwise.
+  const leaving = await findLeaving(deps, caller, facts, judgement.decision.checks)
+  if (leaving === undefined) return judgement
+  return decideOn({ ...facts, stage: { ...facts.stage, leaving } })
 }
 
 function refusal({ decision, judged }: Judgement): PlatformError {

@@ -202,6 +202,21 @@ export {
   listEventSourceMappings,
   updateEventSourceMapping,
 } from './event-source-mappings.ts'
+/** Stages: freezes, windows, promotion, floors and reach, by name. What is refused throws what the gate throws. */
+export {
+  freeze,
+  liftFreeze,
+  readReach,
+  readStages,
+  removeFreezeWindow,
+  removePromotionRule,
+  setFreezeWindow,
+  setPromotionRule,
+  setReach,
+} from './stages.ts'
+export { endFloorException, grantFloorException, removeFloor, setFloor } from './floor-changes.ts'
+/** Where an alias may always return to: for what returns it by itself. */
+export { lastCompliant, type ComplianceTarget } from './leaving.ts'
 /** The warm path: resolves once, runs exactly that. */
 export { invoke, type InvokeAnswer, type InvokeInput } from './invoke.ts'
 /** The durable job that prepares what was admitted, for `app.ts` to register. */

@@ -98,11 +98,23 @@ function resolve(deps: Deps, name: string, qualifier: string | undefined): Targe
     case 'not-found':
       // Recorded: unqualified, AWS names `$LATEST`.
       throw functionNotFound(deps.place, name, qualifier ?? LATEST)
+    case 'closed':
+      throw notReachable(found.arn, found.target)
     case 'pending':
       throw notReady('Pending', found.arn)
     case 'failed':
       throw notReady('Failed', found.arn, found.reason)
   }
+}
+
+/** RULES §6: a function that is reached by its aliases alone. */
+function notReachable(arn: string, target: string): PlatformError {
+  const what = target === LATEST ? '$LATEST' : `version ${target}`
+  return new PlatformError(
+    'POLICY_DENIED',
+    `${what} of this function is not invoked by name: its reach is \`aliases\`. Invoke an alias, or have \`${target}\` listed (\`lacre stage reach\`).`,
+    { detail: { functionArn: arn } },
+  )
 }
 
 /** AWS's sentence for invoking what is not active; for a failed one with its reason (promise P6). */

@@ -14,7 +14,7 @@ import {
   type Place,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import type { ExaminedArtifact, Subject } from './gate.ts'
+import type { ExaminedArtifact, Subject } from './change.ts'
 
 /** A layer as it would be attached, with what counts against the unzipped limit. */
 export interface AttachedLayer extends VersionLayer {

@@ -2,18 +2,23 @@ import {
   deleteSetting,
   findFunction,
   findSetting,
+  listAliases,
   listSettings,
   listSettingsOfKind,
   putSetting,
   type FunctionRecord,
+  type VersionRecord,
 } from '../catalog/index.ts'
 import { LATEST, PlatformError, functionArn, limits } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { record } from './commit.ts'
+import { aliasFacts } from './alias-plan.ts'
+import type { ChangeFactsInput } from './change.ts'
 import type { Caller, Deps } from './context.ts'
+import { leaving } from './delete-function.ts'
 import { functionNotFound, getFunctionRecord, locateWhole } from './function-reference.ts'
-import type { Committed } from './gate.ts'
-import { numberIn } from './reach.ts'
+import { govern, type Committed } from './gate.ts'
+import { findReach, numberIn } from './reach.ts'
+import { settingChange } from './setting-change.ts'
 
 const KIND = 'reserved-concurrency'
 const MEMBER = 'ReservedConcurrentExecutions'
@@ -44,28 +49,61 @@ export async function readAccountConcurrency(
 }
 
 /**
- * The cap of a function; 0 switches it off. A cap admits nothing, so nothing is judged: it is recorded.
- * @throws PlatformError FUNCTION_NOT_FOUND, INVALID_PARAMETER (recorded sentences)
+ * The cap of a function; 0 switches it off, which is leaving. Raising a cap opens the function further: all that it serves
+ * by `$LATEST` and its aliases is judged, as a new way to it is.
+ * @throws PlatformError FUNCTION_NOT_FOUND, INVALID_PARAMETER (recorded sentences), and what the gate throws
  */
 export async function putFunctionConcurrency(
   deps: Deps,
   caller: Caller,
   input: { readonly functionName: string; readonly reserved: number },
-): Promise<void> {
+): Promise<{ readonly decisionId: string }> {
   const name = locateWhole(deps.place, input.functionName)
-  await record(
-    deps,
-    { ...eventOf(deps, name, 'lambda:PutFunctionConcurrency'), principal: caller.principal },
-    async (tx, atMs): Promise<Committed<undefined>> => {
-      const owner = await findFunction(tx, name)
-      // Recorded: here AWS names `$LATEST`.
-      if (owner === undefined) throw functionNotFound(deps.place, name, LATEST)
-      await checkReserved(tx, owner, input.reserved)
+  const look = async (reader: Reader): Promise<FunctionRecord> => {
+    const owner = await findFunction(reader, name)
+    // Recorded: here AWS names `$LATEST`.
+    if (owner === undefined) throw functionNotFound(deps.place, name, LATEST)
+    await checkReserved(reader, owner, input.reserved)
+    return owner
+  }
+  const { decision } = await govern(deps, caller, {
+    action: 'lambda:PutFunctionConcurrency',
+    resource: functionArn(deps.place, name),
+    raisesWorld: false,
+    read: async (reader) => {
+      const owner = await look(reader)
+      const before = await readReserved(reader, owner.id)
+      if (input.reserved === 0) return leaving(`${before ?? 'no'} reserved`)
+      if (before === undefined || before >= input.reserved)
+        return settingChange(`${input.reserved} reserved`)
+      return await openedFacts(deps, reader, owner, {
+        from: `${before} reserved`,
+        to: `${input.reserved} reserved`,
+      })
+    },
+    commit: async (tx, _admitted, atMs): Promise<Committed<undefined>> => {
+      const owner = await look(tx)
       const document = { [MEMBER]: input.reserved }
       const touched = [await putSetting(tx, keyOf(owner), { document, atMs })]
       return { result: undefined, touched, functionNames: [name] }
     },
-  )
+  })
+  return { decisionId: decision.id }
+}
+
+/** What a function serves by `$LATEST` and by its aliases: all of it is judged when the function is opened again. */
+async function openedFacts(
+  deps: Deps,
+  reader: Reader,
+  owner: FunctionRecord,
+  change: { readonly from: string; readonly to: string },
+): Promise<ChangeFactsInput> {
+  const aliases = await listAliases(reader, owner.id)
+  const reached: VersionRecord[] = []
+  for (const qualifier of [LATEST, ...aliases.map((alias) => alias.name)])
+    reached.push(...((await findReach(deps, reader, owner, qualifier))?.reached ?? []))
+  const target = { version: LATEST, routing: null }
+  return { ...aliasFacts(deps.place, owner, { from: null, target, reached }), change }
 }
 
 async function checkReserved(
@@ -121,32 +159,43 @@ export async function readReserved(
   return numberIn((await findSetting(reader, key))?.document, MEMBER)
 }
 
-/** @throws PlatformError FUNCTION_NOT_FOUND */
+/**
+ * Without a cap a function takes what is free. A cap of 0 that goes switches the function on again, and is judged; any other
+ * only kept room for it.
+ * @throws PlatformError FUNCTION_NOT_FOUND, and what the gate throws
+ */
 export async function deleteFunctionConcurrency(
   deps: Deps,
   caller: Caller,
   functionName: string,
-): Promise<void> {
+): Promise<{ readonly decisionId: string | undefined }> {
   const name = locateWhole(deps.place, functionName)
-  await record(
-    deps,
-    { ...eventOf(deps, name, 'lambda:DeleteFunctionConcurrency'), principal: caller.principal },
-    async (tx): Promise<Committed<undefined> | undefined> => {
-      const owner = await getFunctionRecord(tx, deps.place, { name, qualifier: undefined })
-      const touched = await deleteSetting(tx, keyOf(owner))
-      return touched.length === 0
-        ? undefined
-        : { result: undefined, touched, functionNames: [name] }
+  const look = async (reader: Reader) => {
+    const owner = await getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
+    return { owner, before: await readReserved(reader, owner.id) }
+  }
+  if ((await deps.store.snapshot(look)).before === undefined) return { decisionId: undefined }
+  const { decision } = await govern(deps, caller, {
+    action: 'lambda:DeleteFunctionConcurrency',
+    resource: functionArn(deps.place, name),
+    raisesWorld: false,
+    read: async (reader) => {
+      const { owner, before } = await look(reader)
+      const change = { from: `${before ?? 'no'} reserved`, to: 'no cap' }
+      if (before === 0) return await openedFacts(deps, reader, owner, change)
+      return settingChange(change.to)
     },
-  )
+    commit: async (tx): Promise<Committed<undefined>> => {
+      const { owner } = await look(tx)
+      const touched = await deleteSetting(tx, keyOf(owner))
+      return { result: undefined, touched, functionNames: [name] }
+    },
+  })
+  return { decisionId: decision.id }
 }
 
 function keyOf(owner: FunctionRecord) {
   return { functionId: owner.id, kind: KIND, qualifier: LATEST } as const
-}
-
-function eventOf(deps: Deps, name: string, action: string) {
-  return { type: 'concurrency', action, resource: functionArn(deps.place, name) }
 }
 
 /** Recorded: of the sentences on concurrency, some come without `Type`. */

@@ -19,6 +19,7 @@ import type { Reader } from '../store/index.ts'
 import { revocationTargetsOf } from '../trust/index.ts'
 import type { Committed } from './change.ts'
 import type { Caller, Deps } from './context.ts'
+import { raiseFloors } from './floors.ts'
 import { govern } from './gate.ts'
 import { publisherArn, trustChange } from './publishers.ts'
 
@@ -83,8 +84,8 @@ export async function revoke(
         reason: request.reason,
       }))
       for (const revocation of result) await insertRevocation(tx, revocation)
-      const touched = result.map(({ id }) => ({ table: 'revocation' as const, key: { id } }))
-      return { result, touched }
+      const rows = result.map(({ id }) => ({ table: 'revocation' as const, key: { id } }))
+      return { result, touched: [...rows, ...(await raiseFloors(tx, result, atMs))] }
     },
     note: () => ({ kind, effective: toIsoTime(effectiveAtMs) }),
   })

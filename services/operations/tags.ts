@@ -11,10 +11,10 @@ import {
 import { PlatformError, functionArn } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { configNotFound } from './code-signing-configs.ts'
-import { record } from './commit.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateFunction } from './function-reference.ts'
-import type { Committed } from './gate.ts'
+import { govern, type Committed } from './gate.ts'
+import { trustChange } from './publishers.ts'
 import { checkTags, invalid, type Tags } from './tag-rules.ts'
 
 /**
@@ -25,7 +25,7 @@ export async function listTags(deps: Deps, resource: string): Promise<Tags> {
   return (await deps.store.snapshot((reader) => findTagged(deps, reader, resource))).tags
 }
 
-/** No shipped policy reads a tag; once one does, this passes the gate (RULES §5). */
+/** Through the gate, since a policy may read tags: what a tag lets through is not had by setting it (RULES §5). */
 export async function tagResource(
   deps: Deps,
   caller: Caller,
@@ -76,15 +76,21 @@ async function changeTags(
   },
 ): Promise<void> {
   const { action, resource } = about
-  await record(
-    deps,
-    { type: 'tags', action, resource, principal: caller.principal },
-    async (tx): Promise<Committed<undefined>> => {
+  await govern(deps, caller, {
+    action,
+    resource,
+    raisesWorld: true,
+    read: async (reader) => {
+      const { tags } = await findTagged(deps, reader, resource)
+      const keys = (all: Tags): string => Object.keys(all).toSorted().join(', ')
+      return trustChange(keys(tags), keys(about.change(tags)))
+    },
+    commit: async (tx): Promise<Committed<undefined>> => {
       const tagged = await findTagged(deps, tx, resource)
       const touched = await tagged.write(tx, about.change(tagged.tags))
       return { result: undefined, touched: [touched] }
     },
-  )
+  })
 }
 
 async function findTagged(deps: Deps, reader: Reader, arn: string): Promise<Tagged> {

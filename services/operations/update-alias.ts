@@ -12,12 +12,14 @@ import {
   aliasFacts,
   aliasPlan,
   reachedVersions,
+  refusePending,
   sameReach,
   type AliasTarget,
 } from './alias-plan.ts'
 import type { Caller, Deps } from './context.ts'
 import type { AliasChange } from './create-alias.ts'
 import { getFunctionRecord, locateUnqualified, revisionMismatch } from './function-reference.ts'
+import { settleFloors } from './floors.ts'
 import { RowsMoved, govern, type Committed } from './gate.ts'
 
 export interface UpdateAliasInput {
@@ -53,10 +55,15 @@ export async function updateAlias(
     read: async (reader) => {
       judged = await look(reader)
       const { owner, alias, target, reached } = judged
-      return aliasFacts(deps.place, owner, { from: alias.version, target, reached })
+      return aliasFacts(deps.place, owner, {
+        from: alias.version,
+        target,
+        reached,
+        alias: alias.name,
+      })
     },
     planned: () => aliasPlan(judged, input.description),
-    commit: async (tx, admitted): Promise<Committed<AliasRecord>> => {
+    commit: async (tx, admitted, atMs): Promise<Committed<AliasRecord>> => {
       const { owner, alias, target, reached } = await look(tx)
       // Of two racing moves the second is read again: with a RevisionId it is refused, without it follows.
       if (
@@ -73,7 +80,11 @@ export async function updateAlias(
         revisionId: deps.random.uuid(),
         decisionId: admitted.decision.id,
       }
-      const touched = [await updateAliasRow(tx, next)]
+      const touched = [
+        // Before the move: what soaked until now has soaked.
+        ...(await settleFloors(tx, { functionName, alias: input.name }, atMs)),
+        await updateAliasRow(tx, next),
+      ]
       return { result: next, touched, functionNames: [functionName] }
     },
   })
@@ -99,6 +110,7 @@ async function readMove(
     version: input.version ?? alias.version,
     routing: input.routing === undefined ? alias.routing : input.routing,
   }
+  if (input.version !== undefined) refusePending(deps.place, owner, target)
   const reached = await reachedVersions(reader, deps.place, owner, target)
   return { owner, alias, target, reached }
 }

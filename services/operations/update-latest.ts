@@ -31,6 +31,7 @@ import type { Caller, Deps } from './context.ts'
 import { getVersion, type VersionChange } from './create-function.ts'
 import { environmentDigest } from './environment-digest.ts'
 import { functionNotFound, revisionMismatch, updateInProgress } from './function-reference.ts'
+import { aliasesOfLatest, besidesUpload } from './latest-aliases.ts'
 import {
   RowsMoved,
   govern,
@@ -70,6 +71,8 @@ interface Plan {
   readonly before: VersionRecord
   readonly next: NewVersion & { readonly functionName: string }
   readonly codeSizeBytes: number
+  /** Aliases that the new state of `$LATEST` activates. */
+  readonly aliases: readonly string[]
 }
 
 /**
@@ -91,8 +94,15 @@ export async function updateLatest(
     read: async (reader): Promise<ChangeFactsInput> => {
       const before = await readLatest(deps, reader, update)
       const parts = await update.change(reader, before.latest)
-      plan = planUpdate(deps, { ...before, parts, digest })
+      const planned = planUpdate(deps, { ...before, parts, digest })
+      const { aliases, ...besides } = await besidesUpload(reader, deps.place, {
+        owner: before.owner,
+        release: planned.next.release,
+        publish: update.publish,
+      })
+      plan = { ...planned, aliases }
       return {
+        ...besides,
         change: { from: before.latest.release, to: plan.next.release },
         release: plan.next.release,
         subjects: subjectsOf(deps.place, plan.next, parts.artifact),
@@ -161,7 +171,7 @@ function planUpdate(
     readonly parts: LatestParts
     readonly digest: (value: string) => string
   },
-): Plan {
+): Omit<Plan, 'aliases'> {
   const { owner, latest, parts } = from
   const { configuration, layers, code } = parts
   return {
@@ -187,11 +197,13 @@ function planUpdate(
 }
 
 /** Between the snapshot and the transaction somebody else may have begun an update, or deleted the function. */
-async function refuseMoved(tx: Writer, { owner, before }: Plan): Promise<void> {
+async function refuseMoved(tx: Writer, { owner, before, aliases }: Plan): Promise<void> {
   const now = await findFunction(tx, owner.name)
   const latest = now?.id === owner.id ? await findLatest(tx, now) : undefined
   const same = latest?.id === before.id && latest.revisionId === before.revisionId
   if (!same || now?.codeSigningConfigId !== owner.codeSigningConfigId) throw new RowsMoved()
+  const pointing = await aliasesOfLatest(tx, owner.id)
+  if (pointing.join() !== aliases.join()) throw new RowsMoved()
 }
 
 async function writeUpdate(

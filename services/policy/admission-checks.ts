@@ -1,30 +1,63 @@
 import { PlatformError, type DecisionCheck, type Facts } from '../model/index.ts'
-import { isWaivedForReturn } from './break-glass.ts'
+import { isReturn } from './break-glass.ts'
 import { toAdmissionRequest } from './admission.ts'
 import { authorize, type Evaluation, type Policy, type PolicySet, type Request } from './cedar.ts'
+import { WAIVED_MEMBERS, waivedContext } from './stage-context.ts'
 
-/** Taking away is never refused by a policy, whatever the set says and however broken it is (promise P5). */
-const LEAVING = /^lambda:(?:Delete|Remove)(?!FunctionCodeSigningConfig$|CodeSigningConfig$)/
+/**
+ * Taking away is never refused by a policy, whatever the set says and however broken it is (promise P5). Taking a cap away
+ * is not among it: where it was 0 it opens the function again.
+ */
+const LEAVING =
+  /^lambda:(?:Delete|Remove)(?!FunctionCodeSigningConfig$|CodeSigningConfig$|FunctionConcurrency$)/
 
 /** What the admission set says of a change: nothing where it permits, every policy that forbids, with its reason. */
 export function* admissionChecks(facts: Facts, set: PolicySet): Generator<DecisionCheck> {
-  if (LEAVING.test(facts.action)) return
+  if (takesAway(facts)) return
+  const told = new Set<string>()
+  for (const asked of [facts, ...alsoAsked(facts)]) {
+    for (const check of checksOf(asked, set)) {
+      const key = `${check.rule} ${check.subject}`
+      // What refuses the change as a deploy need not be told again of it as a publish.
+      if (!told.has(key)) yield check
+      told.add(key)
+    }
+  }
+}
+
+function takesAway({ takesAway: stated, action }: Facts): boolean {
+  return stated === true || LEAVING.test(action)
+}
+
+/** The same facts, asked under the names of the other operations that the change is. */
+function alsoAsked(facts: Facts): Facts[] {
+  return (facts.alsoAsked ?? []).map(({ action, resource }) => ({ ...facts, action, resource }))
+}
+
+function* checksOf(facts: Facts, set: PolicySet): Generator<DecisionCheck> {
   const request = toAdmissionRequest(facts)
+  // What the service moves back by itself at the end of an exception leaves, too.
+  const leaving = (facts.stage?.leaving ?? null) !== null || isReturn(facts)
+  const status = leaving ? 'skipped' : 'failed'
   const evaluation = evaluateClosed(set, request)
   if (evaluation instanceof PlatformError) {
-    yield failed(facts, 'policy.request', {
+    yield check(facts, 'policy.request', {
+      status,
       expected: 'facts that the schema of the policies knows',
       got: evaluation.publicMessage,
     })
     return
   }
   for (const { policy, message } of evaluation.errors) {
-    yield failed(facts, `policy.${policy}`, {
+    yield check(facts, `policy.${policy}`, {
+      status,
       expected: 'a policy that can be evaluated; one that errs denies',
       got: message,
     })
   }
-  if (evaluation.decision === 'deny') yield* refusals(facts, set, { evaluation, request })
+  if (evaluation.decision === 'allow') return
+  if (leaving) yield* refusalsOfLeaving(facts, set, { evaluation, request })
+  else yield* refusals(facts, set, { evaluation, request })
 }
 
 function evaluateClosed(set: PolicySet, request: Request): Evaluation | PlatformError {
@@ -36,28 +69,75 @@ function evaluateClosed(set: PolicySet, request: Request): Evaluation | Platform
   }
 }
 
+interface Evaluated {
+  readonly evaluation: Evaluation
+  readonly request: Request
+}
+
+/**
+ * A move away from a violation is asked about as if nothing were frozen and all had soaked; what forbids it still, for want
+ * of approvals alone, is waived too. Nothing else is (promise P5).
+ */
+function* refusalsOfLeaving(
+  facts: Facts,
+  set: PolicySet,
+  { evaluation, request }: Evaluated,
+): Generator<DecisionCheck> {
+  const waived = { ...request, context: waivedContext(request.context) }
+  const again = evaluateClosed(set, waived)
+  if (again instanceof PlatformError) return
+  const still = new Set(again.determining)
+  for (const policy of forbidding(evaluation, set)) {
+    const holds = again.decision === 'deny' && still.has(policy.id)
+    const isWaived = !holds || policy.reads.includes('approvals')
+    yield refusal(facts, policy, request, isWaived ? 'skipped' : 'failed')
+  }
+  const others = forbidding(again, set).length + again.errors.length
+  if (again.decision === 'deny' && others === 0) yield noPermit(facts)
+}
+
 function* refusals(
   facts: Facts,
   set: PolicySet,
-  { evaluation, request }: { readonly evaluation: Evaluation; readonly request: Request },
+  { evaluation, request }: Evaluated,
 ): Generator<DecisionCheck> {
-  const forbidding = evaluation.determining.flatMap((id) => {
+  const policies = forbidding(evaluation, set)
+  for (const policy of policies) yield refusal(facts, policy, request, 'failed')
+  if (policies.length === 0 && evaluation.errors.length === 0) yield noPermit(facts)
+}
+
+function forbidding({ determining }: Evaluation, set: PolicySet): Policy[] {
+  return determining.flatMap((id) => {
     const policy = set.policies.get(id)
     return policy?.effect === 'forbid' ? [policy] : []
   })
-  for (const policy of forbidding) {
-    const check = failed(facts, `policy.${policy.id}`, {
-      expected: policy.annotations['reason'] ?? `what the policy \`${policy.id}\` demands`,
-      got: describeReads(policy, request),
-      ...(policy.annotations['fix'] !== undefined && { fix: policy.annotations['fix'] }),
-    })
-    yield isWaivedForReturn(facts, policy) ? { ...check, status: 'skipped' } : check
-  }
-  if (forbidding.length === 0 && evaluation.errors.length === 0)
-    yield failed(facts, 'policy.no-permit', {
-      expected: `a policy that permits \`${facts.action}\``,
-      got: 'none does',
-    })
+}
+
+function refusal(
+  facts: Facts,
+  policy: Policy,
+  request: Request,
+  status: 'failed' | 'skipped',
+): DecisionCheck {
+  const read = describeReads(policy, request)
+  const members = policy.reads.filter((name) => WAIVED_MEMBERS.includes(name)).join(', ')
+  return check(facts, `policy.${policy.id}`, {
+    status,
+    expected: policy.annotations['reason'] ?? `what the policy \`${policy.id}\` demands`,
+    got:
+      status === 'failed'
+        ? read
+        : `${read} (${members} waived: the service found that this leaves what violates for what was good here before)`,
+    ...(policy.annotations['fix'] !== undefined && { fix: policy.annotations['fix'] }),
+  })
+}
+
+function noPermit(facts: Facts): DecisionCheck {
+  return check(facts, 'policy.no-permit', {
+    status: 'failed',
+    expected: `a policy that permits \`${facts.action}\``,
+    got: 'none does',
+  })
 }
 
 /** The values that the policy looked at. */
@@ -66,10 +146,10 @@ function describeReads({ reads, id }: Policy, { context }: Request): string {
   return reads.map((name) => `${name}: ${JSON.stringify(context[name] ?? null)}`).join(', ')
 }
 
-function failed(
+function check(
   facts: Facts,
   rule: string,
-  told: Pick<DecisionCheck, 'expected' | 'got' | 'fix'>,
+  told: Pick<DecisionCheck, 'status' | 'expected' | 'got' | 'fix'>,
 ): DecisionCheck {
-  return { rule, subject: facts.resource, status: 'failed', ...told }
+  return { rule, subject: facts.resource, ...told }
 }

@@ -3,6 +3,7 @@ import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs
 import type { Facts, SubjectFacts } from '../model/index.ts'
 import { approvalContext } from './approvals.ts'
 import type { Request } from './cedar.ts'
+import { stageContext } from './stage-context.ts'
 
 type EntityId = Request['principal']
 
@@ -94,11 +95,13 @@ function toContext(facts: Facts): Record<string, CedarValueJson> {
       ...(change.weight !== undefined && {
         weight: { __extn: { fn: 'decimal', arg: change.weight.toFixed(4) } },
       }),
+      exposes: { __extn: { fn: 'decimal', arg: (facts.stage?.exposes ?? 0).toFixed(4) } },
     },
     ...approvalContext(facts),
     isolation: facts.isolation,
     loaderVariables: [...facts.loaderVariables],
     noteworthyPaths: [...facts.noteworthyPaths],
+    ...stageContext(facts),
   }
 }
 

@@ -66,12 +66,7 @@ function scopeOf({ rule, status }: DecisionCheck): ExceptionScope | undefined {
 
 /** The service's way back at the end of an exception, to what was live in the alias before (promise P5). */
 const RETURN = 'lacre:EndBreakGlass'
-const NOT_ASKED_OF_A_RETURN: ReadonlySet<string> = new Set(['approvals', 'freeze', 'promotion'])
 
-/** P5: leaving waits for no window, no soak and no new approval; what else a policy demands is demanded of it, too. */
-export function isWaivedForReturn(
-  facts: Facts,
-  policy: { readonly reads: readonly string[] },
-): boolean {
-  return facts.action === RETURN && policy.reads.some((name) => NOT_ASKED_OF_A_RETURN.has(name))
+export function isReturn({ action }: Pick<Facts, 'action'>): boolean {
+  return action === RETURN
 }

@@ -46,10 +46,16 @@ const GOOD_CONTEXT: Request['context'] = {
   },
   principalIsSigner: false,
   breakGlass: false,
-  change: {},
+  change: { exposes: { __extn: { fn: 'decimal', arg: '0.0' } } },
   isolation: 'full',
   loaderVariables: [],
   noteworthyPaths: [],
+  leaving: false,
+  reach: 'aliases',
+  counter: 1,
+  floor: { required: true, met: true, counter: 1 },
+  freeze: { active: false, names: [] },
+  promotion: { required: true, met: true, from: 'staging', soakedHours: 24 },
 }
 const CASES_LIMIT = 5_000
 
@@ -89,24 +95,35 @@ function parseCase(value: Json, index: number): PolicyCase {
   }
 }
 
-/** JSON has neither Cedar's times nor its decimals: `now` is an RFC 3339 text, a weight a number. */
+/** JSON has neither Cedar's times nor its decimals: `now` is an RFC 3339 text, weight and `exposes` are numbers. */
 function toContext(members: Members): Request['context'] {
   const { now, change, approvals } = members
   const moved = toRecord(change)
-  const weight = moved?.['weight']
   const approved = toRecord(approvals)
   const share = approved?.['share']
   return {
     // What does not fit the schema is refused when the case is run.
     ...(members as Request['context']),
     ...(typeof now === 'string' && { now: { __extn: { fn: 'datetime', arg: now } } }),
-    ...(typeof weight === 'number' && {
-      change: { ...moved, weight: { __extn: { fn: 'decimal', arg: weight.toFixed(4) } } },
+    ...(moved !== undefined && {
+      change: {
+        ...toRecord(GOOD_CONTEXT['change']),
+        ...moved,
+        ...toDecimal(moved, 'weight'),
+        ...toDecimal(moved, 'exposes'),
+      },
     }),
     ...(typeof share === 'number' && {
       approvals: { ...approved, share: { __extn: { fn: 'decimal', arg: share.toFixed(4) } } },
     }),
   } as Request['context']
+}
+
+function toDecimal(record: Request['context'], name: string): Request['context'] {
+  const value = record[name]
+  return typeof value === 'number'
+    ? { [name]: { __extn: { fn: 'decimal', arg: value.toFixed(4) } } }
+    : {}
 }
 
 /** `{type: Alias, function, name}` and the like, as the ARN that the gate would see. */

@@ -11,6 +11,7 @@ import {
 } from '../model/index.ts'
 import { admissionChecks } from './admission-checks.ts'
 import { underBreakGlass } from './break-glass.ts'
+import { stageChecks } from './stage-checks.ts'
 import { policySetVersion, type PolicyInForce } from './in-force.ts'
 
 /** RFC 8785 SHA-256 of the facts: what a decision is bound to. */
@@ -27,6 +28,7 @@ export function decide(facts: Facts, id: string, policies: PolicyInForce): Decis
   const checks = underBreakGlass(facts, [
     ...facts.subjects.flatMap((subject) => [...signatureChecks(facts, subject)]),
     ...configurationChecks(facts),
+    ...stageChecks(facts),
     ...admissionChecks(facts, policies.set),
   ])
   const refusal = refusalOf(checks)

@@ -29,3 +29,13 @@ export {
 } from './cedar.ts'
 /** Cases beside a policy set; throw INVALID_PARAMETER. */
 export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'
+/** Freeze windows by the wall clock of their zone. */
+export { freezeAt, type Freezing } from './freeze.ts'
+export { dayNumber, isTimeZone } from './wall-clock.ts'
+/** Patterns of functions and aliases. */
+export { coversPlace, isScope } from './scope.ts'
+/** Floors, and how long a release was wholly live: computed from rows and the clock. */
+export { floorsAfterRevocation, floorsAt, nextFloorRise, type FloorGround } from './floor.ts'
+export { soakedMs, stretchesOf } from './soak.ts'
+/** What a move away from a violation is spared, and what a version alone violates (RULES, promise P5). */
+export { JUDGED_ALONE, isWaivable, violations } from './waivable.ts'

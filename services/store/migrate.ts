@@ -11,6 +11,7 @@ import { up as signingRequirements } from '../../migrations/0007_signing_require
 import { up as roleGrants } from '../../migrations/0008_role_grants.ts'
 import { up as approvals } from '../../migrations/0012_approvals.ts'
 import { up as plans } from '../../migrations/0014_plans.ts'
+import { up as stages } from '../../migrations/0013_stages.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 
 import type { Schema } from './schema.ts'
@@ -29,6 +30,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0008_role_grants': { up: roleGrants },
   '0012_approvals': { up: approvals },
   '0014_plans': { up: plans },
+  '0013_stages': { up: stages },
 }
 
 const authorityMigrations: Readonly<Record<string, Migration>> = {

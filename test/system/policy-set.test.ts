@@ -75,6 +75,11 @@ describe.skipIf(!canBubblewrap)('strict-production', () => {
         }),
       ),
     )
+    await governance(service.admin, {
+      method: 'PUT',
+      path: '/functions/sealed/reach',
+      body: { mode: 'aliases', direct: ['$LATEST'] },
+    })
     await createActive(client, 'sealed', {
       Code: { ZipFile: room.seal(nodePackage('sealed'), ci) },
       CodeSigningConfigArn: config,
@@ -95,6 +100,7 @@ describe.skipIf(!canBubblewrap)('strict-production', () => {
     expect(body.decision.policySet.version).toMatch(/^strict-production@/)
     expect(body.decision.checks.filter(({ status }) => status === 'failed')).toMatchObject([
       { rule: 'policy.enforced' },
+      { rule: 'policy.reached-by-alias', got: 'reach: "all"' },
       { rule: 'policy.sealed', got: 'verdict: "unsigned"' },
     ])
     expect((await invoke(client, 'sealed')).payload).toMatchObject({ release: 'sealed' })

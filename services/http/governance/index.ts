@@ -13,6 +13,7 @@ import { planRoutes } from './plans.ts'
 import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
+import { stageRoutes } from './stages.ts'
 
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
 
@@ -28,6 +29,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...approvalRoutes(deps),
     ...breakGlassRoutes(deps),
     ...planRoutes(deps),
+    ...stageRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,

@@ -27,11 +27,12 @@ export function concurrencyHandlers(deps: Deps): LambdaHandlers {
       check.required('reservedConcurrentExecutions', reserved)
       check.range('reservedConcurrentExecutions', reserved, { min: 0 })
       const functionName = readName(check, request)
-      await putFunctionConcurrency(deps, request.caller, {
+      const { decisionId } = await putFunctionConcurrency(deps, request.caller, {
         functionName,
         reserved: reserved ?? 0,
       })
-      return { status: 200, body: { ReservedConcurrentExecutions: reserved ?? 0 } }
+      const body = { ReservedConcurrentExecutions: reserved ?? 0 }
+      return { status: 200, body, ...decided(decisionId) }
     },
     GetFunctionConcurrency: async (request) => {
       const reserved = await getFunctionConcurrency(deps, readName(new ConstraintCheck(), request))
@@ -39,8 +40,8 @@ export function concurrencyHandlers(deps: Deps): LambdaHandlers {
     },
     DeleteFunctionConcurrency: async (request) => {
       const functionName = readName(new ConstraintCheck(), request)
-      await deleteFunctionConcurrency(deps, request.caller, functionName)
-      return { status: 204 }
+      const { decisionId } = await deleteFunctionConcurrency(deps, request.caller, functionName)
+      return { status: 204, ...decided(decisionId) }
     },
     PutProvisionedConcurrencyConfig: (request) => put(deps, request),
     GetProvisionedConcurrencyConfig: async (request) => {

@@ -1,0 +1,210 @@
+import {
+  findAlias,
+  findFunction,
+  findPublishedVersion,
+  findServing,
+  type AliasRecord,
+  type FunctionRecord,
+  type VersionRecord,
+} from '../catalog/index.ts'
+import { aliasIntervals, type AliasInterval } from '../live/index.ts'
+import {
+  LATEST,
+  functionArn,
+  systemPrincipal,
+  type DecisionCheck,
+  type Facts,
+  type LeavingFacts,
+  type Sha256,
+} from '../model/index.ts'
+import { JUDGED_ALONE, decide, isWaivable, violations } from '../policy/index.ts'
+import type { Reader } from '../store/index.ts'
+import { aliasFacts } from './alias-plan.ts'
+import type { Change } from './change.ts'
+import type { Caller, Deps } from './context.ts'
+import { judgeSubjects, readSituation, toFacts } from './facts.ts'
+
+/** A version to which an alias may always return (RULES, promise P5). */
+export interface ComplianceTarget {
+  readonly version: string
+  readonly release: Sha256
+  /** That let it into the alias. */
+  readonly decisionId: string
+  /** When it was last live there, milliseconds; null where it is now. */
+  readonly lastLiveMs: number | null
+}
+
+/** Versions that are judged again in search of a target, newest first. */
+const CANDIDATES_LIMIT = 20
+/** The move that `lastCompliant` asks about is nobody's yet. */
+const NOBODY = { principal: systemPrincipal, requestId: '' } as const
+
+interface AliasState {
+  readonly owner: FunctionRecord
+  readonly alias: AliasRecord
+  /** What it serves now: one or two. */
+  readonly serves: readonly VersionRecord[]
+  /** All that it ever held, newest first. */
+  readonly held: readonly AliasInterval[]
+}
+
+/**
+ * The version that was live in an alias last, by an allowed decision, and is compliant now, at or above the floor; what it
+ * serves now counts where it is compliant itself. For whatever returns an alias by itself: the end of a break-glass, a
+ * reaction. Judges at most 20 versions; `atMs` bounds the history that is looked at, the judgement is of now.
+ */
+export async function lastCompliant(
+  deps: Deps,
+  functionName: string,
+  alias: string,
+  atMs: number,
+): Promise<ComplianceTarget | undefined> {
+  const state = await deps.store.snapshot((reader) => readAlias(reader, functionName, alias))
+  if (state === undefined) return undefined
+  const seen = new Set<string>()
+  for (const interval of state.held.filter(({ fromMs }) => fromMs <= atMs)) {
+    const { version, release } = interval
+    if (seen.has(version)) continue
+    seen.add(version)
+    if (seen.size > CANDIDATES_LIMIT) return undefined
+    const record = await deps.store.snapshot((reader) => findVersion(reader, state.owner, version))
+    if (record?.release !== release || !wasAllowed(interval)) continue
+    const rules = await violationsOf(deps, state, record, { by: NOBODY, world: undefined })
+    if (rules !== undefined && rules.length === 0)
+      return {
+        version,
+        release: record.release,
+        decisionId: interval.decisionId,
+        lastLiveMs: interval.toMs,
+      }
+  }
+  return undefined
+}
+
+/**
+ * Whether a refused alias move leaves what violates: looked for only where nothing but what P5 waives refused it, since it
+ * judges what is served again. `undefined` where it does not leave.
+ */
+export async function findLeaving(
+  deps: Deps,
+  by: Caller,
+  facts: Facts,
+  checks: readonly DecisionCheck[],
+): Promise<LeavingFacts | undefined> {
+  const [move] = facts.action === 'lambda:UpdateAlias' ? movesOf(facts) : []
+  if (move === undefined || !isWaivable(checks)) return undefined
+  const state = await deps.store.snapshot((reader) => readAlias(reader, move.name, move.alias))
+  if (state === undefined) return undefined
+  const { world } = facts
+  const violating: { version: string; rules: readonly string[] }[] = []
+  for (const version of state.serves) {
+    const rules = await violationsOf(deps, state, version, { by, world })
+    if (rules === undefined) return undefined
+    if (rules.length > 0) violating.push({ version: version.version, rules })
+  }
+  if (violating.length === 0) return undefined
+  const to: { version: string; release: string; decisionId: string }[] = []
+  // All of them: no weight stays on what violates.
+  for (const { kind, arn } of facts.subjects) {
+    if (kind !== 'function') continue
+    const target = await findTarget(deps, state, { arn, by, world })
+    if (target === undefined) return undefined
+    to.push(target)
+  }
+  return to.length === 0 ? undefined : { violating, to }
+}
+
+async function findTarget(
+  deps: Deps,
+  state: AliasState,
+  { arn, by, world }: { readonly arn: string; readonly by: Caller; readonly world: number },
+): Promise<LeavingFacts['to'][number] | undefined> {
+  const version = arn.split(':').at(-1) ?? ''
+  const record = await deps.store.snapshot((reader) => findVersion(reader, state.owner, version))
+  if (record === undefined) return undefined
+  const before = state.held.find(
+    (one) => one.version === version && one.release === record.release && wasAllowed(one),
+  )
+  if (before === undefined) return undefined
+  const rules = await violationsOf(deps, state, record, { by, world })
+  if (rules === undefined || rules.length > 0) return undefined
+  return { version, release: record.release, decisionId: before.decisionId }
+}
+
+function wasAllowed({ outcome }: AliasInterval): boolean {
+  return outcome === 'allow' || outcome === 'warn'
+}
+
+function movesOf({ resource }: Facts): { name: string; alias: string }[] {
+  const [, , , , , , name, alias] = resource.split(':')
+  return name === undefined || alias === undefined ? [] : [{ name, alias }]
+}
+
+/**
+ * Rules that a version violates in this alias now, by the config that is attached, the policies in force and the floor;
+ * freeze, soak and approvals are no violations of what runs. `undefined` where the world is not the one asked about.
+ */
+async function violationsOf(
+  deps: Deps,
+  { owner, alias }: AliasState,
+  version: VersionRecord,
+  { by, world }: { readonly by: Caller; readonly world: number | undefined },
+): Promise<readonly string[] | undefined> {
+  const change: Change<never> = {
+    action: 'lambda:UpdateAlias',
+    resource: functionArn(deps.place, owner.name, alias.name),
+    raisesWorld: false,
+    read: () =>
+      Promise.resolve(
+        aliasFacts(deps.place, owner, {
+          from: alias.version,
+          target: { version: version.version, routing: null },
+          reached: [version],
+          alias: alias.name,
+        }),
+      ),
+    commit: () => Promise.reject(new Error('what is only judged is not committed')),
+  }
+  const situation = await readSituation(deps, by, change)
+  if (world !== undefined && situation.world !== world) return undefined
+  const judged = await judgeSubjects(deps, situation)
+  const facts = judgedAlone(toFacts(deps, by, change, { situation, judged }))
+  return violations(decide(facts, 'dec-none', deps.policies).checks)
+}
+
+/** The floor is asked about also of what is wholly live already: it may have risen above it. */
+function judgedAlone(facts: Facts): Facts {
+  const { stage, release, resource } = facts
+  const [code] = facts.subjects
+  const [, , , , , , name = '', alias = ''] = resource.split(':')
+  if (stage === undefined || release === null || code === undefined) return facts
+  const rising = [{ place: `${name}:${alias}`, subject: code.arn, release, share: 1 }]
+  return { ...facts, stage: { ...stage, rising, leaving: JUDGED_ALONE } }
+}
+
+async function readAlias(
+  reader: Reader,
+  functionName: string,
+  aliasName: string,
+): Promise<AliasState | undefined> {
+  const owner = await findFunction(reader, functionName)
+  const alias = owner === undefined ? undefined : await findAlias(reader, owner.id, aliasName)
+  if (owner === undefined || alias === undefined) return undefined
+  const serves: VersionRecord[] = []
+  for (const version of [alias.version, alias.routing?.version]) {
+    const record = version === undefined ? undefined : await findVersion(reader, owner, version)
+    if (record !== undefined) serves.push(record)
+  }
+  const held = await aliasIntervals(reader, { functionName, alias: aliasName })
+  return { owner, alias, serves, held: held.toReversed() }
+}
+
+async function findVersion(
+  reader: Reader,
+  owner: FunctionRecord,
+  version: string,
+): Promise<VersionRecord | undefined> {
+  return version === LATEST
+    ? await findServing(reader, owner)
+    : await findPublishedVersion(reader, owner.id, version)
+}

@@ -1,0 +1,379 @@
+import * as sdk from '@aws-sdk/client-lambda'
+import * as signerSdk from '@aws-sdk/client-signer'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { OPERATIONS } from '../../services/http/lambda/operations-table.ts'
+import { SIGNER_OPERATIONS } from '../../services/http/signer/operations-table.ts'
+import type { Deps } from '../../services/operations/index.ts'
+import { compilePolicySet } from '../../services/policy/index.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
+import { createActive, refusalOf, updateAndWait } from '../support/functions.ts'
+import { governance, type GovernanceCall } from '../support/governance.ts'
+import { nodePackage } from '../support/packages.ts'
+import { signerClient } from '../support/signer-client.ts'
+import { stored } from '../support/stored.ts'
+
+/**
+ * Promise P2: everything that can change what is live, or what is trusted, passes one choke point. Each operation of each API
+ * has a row here; one that has none fails. Under a set that forbids everything what changes is refused with a decision and
+ * nothing is written; what leaves passes.
+ */
+
+const FunctionName = 'fn'
+const HERE = 'arn:aws:lambda:us-east-1:000000000000'
+const functionArn = `${HERE}:function:${FunctionName}`
+const role = 'arn:aws:iam::000000000000:role/lambda'
+const policy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Sid: 's', Effect: 'Allow', Principal: '*', Action: 'lambda:InvokeFunction', Resource: functionArn }],
+}) // prettier-ignore
+
+/** What a row says: refused under a set that forbids all, allowed since it takes away, or why neither. */
+type Row =
+  | { readonly kind: 'gated'; readonly input: () => Record<string, unknown> }
+  | { readonly kind: 'leaves'; readonly input: () => Record<string, unknown> }
+  | { readonly kind: 'other'; readonly why: string }
+
+const gated = (input: () => Record<string, unknown> = () => ({ FunctionName })): Row => ({
+  kind: 'gated',
+  input,
+})
+const leaves = (input: () => Record<string, unknown> = () => ({ FunctionName })): Row => ({
+  kind: 'leaves',
+  input,
+})
+const other = (why: string): Row => ({ kind: 'other', why })
+const reads = other('reads')
+const notBuilt = other('answers that it is not built')
+
+let app: TestApp
+/** What the set-up made. */
+const made = { attached: '', loose: '', mapping: '', key: '', revision: '' }
+
+const code = () => nodePackage('another')
+const changes: Readonly<Record<string, Row>> = {
+  CreateFunction: gated(() => ({
+    FunctionName: 'new', Runtime: 'nodejs20.x', Handler: 'index.handler', Role: role, Code: { ZipFile: code() },
+  })),
+  UpdateFunctionCode: gated(() => ({ FunctionName, ZipFile: code() })),
+  UpdateFunctionConfiguration: gated(() => ({ FunctionName, Layers: [`${HERE}:layer:shared:1`] })),
+  PublishVersion: gated(),
+  PublishLayerVersion: gated(() => ({ LayerName: 'shared', Content: { ZipFile: code() } })),
+  CreateAlias: gated(() => ({ FunctionName, Name: 'new', FunctionVersion: '1' })),
+  UpdateAlias: gated(() => ({ FunctionName, Name: 'live', FunctionVersion: '1', RoutingConfig: { AdditionalVersionWeights: { 2: 0.1 } } })),
+  CreateFunctionUrlConfig: gated(() => ({ FunctionName, Qualifier: 'live', AuthType: 'NONE' })),
+  UpdateFunctionUrlConfig: gated(() => ({ FunctionName, AuthType: 'AWS_IAM' })),
+  CreateEventSourceMapping: gated(() => ({ FunctionName, EventSourceArn: 'arn:aws:sqs:us-east-1:000000000000:second' })),
+  UpdateEventSourceMapping: gated(() => ({ UUID: made.mapping, BatchSize: 5 })),
+  PutProvisionedConcurrencyConfig: gated(() => ({ FunctionName, Qualifier: '2', ProvisionedConcurrentExecutions: 1 })),
+  PutFunctionConcurrency: gated(() => ({ FunctionName, ReservedConcurrentExecutions: 60 })),
+  DeleteFunctionConcurrency: gated(),
+  AddPermission: gated(() => ({ FunctionName, StatementId: 'more', Action: 'lambda:InvokeFunction', Principal: '*' })),
+  PutResourcePolicy: gated(() => ({ ResourceArn: functionArn, Policy: policy })),
+  AddLayerVersionPermission: gated(() => ({ LayerName: 'shared', VersionNumber: 1, StatementId: 'more', Action: 'lambda:GetLayerVersion', Principal: '*' })),
+  PutFunctionEventInvokeConfig: gated(() => ({ FunctionName, MaximumRetryAttempts: 0 })),
+  UpdateFunctionEventInvokeConfig: gated(() => ({ FunctionName, MaximumRetryAttempts: 0 })),
+  PutRuntimeManagementConfig: gated(() => ({ FunctionName, UpdateRuntimeOn: 'Auto' })),
+  PutFunctionRecursionConfig: gated(() => ({ FunctionName, RecursiveLoop: 'Allow' })),
+  PutFunctionScalingConfig: gated(() => ({ FunctionName, Qualifier: '1', FunctionScalingConfig: { MinExecutionEnvironments: 1 } })),
+  CreateCodeSigningConfig: gated(() => ({ AllowedPublishers: { SigningProfileVersionArns: [profile] } })),
+  UpdateCodeSigningConfig: gated(() => ({ CodeSigningConfigArn: made.attached, CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' } })),
+  DeleteCodeSigningConfig: gated(() => ({ CodeSigningConfigArn: made.loose })),
+  PutFunctionCodeSigningConfig: gated(() => ({ FunctionName, CodeSigningConfigArn: made.loose })),
+  DeleteFunctionCodeSigningConfig: gated(),
+  TagResource: gated(() => ({ Resource: functionArn, Tags: { stage: 'prod' } })),
+  UntagResource: gated(() => ({ Resource: functionArn, TagKeys: ['owner'] })),
+  // In this order: what is in the way of another goes before it.
+  RemovePermission: leaves(() => ({ FunctionName, StatementId: 'one' })),
+  DeleteResourcePolicy: leaves(() => ({ ResourceArn: functionArn })),
+  RemoveLayerVersionPermission: leaves(() => ({ LayerName: 'shared', VersionNumber: 1, StatementId: 'one' })),
+  DeleteLayerVersion: leaves(() => ({ LayerName: 'shared', VersionNumber: 1 })),
+  DeleteProvisionedConcurrencyConfig: leaves(() => ({ FunctionName, Qualifier: '1' })),
+  DeleteFunctionEventInvokeConfig: leaves(),
+  DeleteFunctionUrlConfig: leaves(),
+  DeleteEventSourceMapping: leaves(() => ({ UUID: made.mapping })),
+  DeleteAlias: leaves(() => ({ FunctionName, Name: 'live' })),
+  DeleteFunction: leaves(),
+  Invoke: other('runs what is live'),
+  InvokeAsync: other('runs what is live'),
+  InvokeWithResponseStream: other('runs what is live'),
+} // prettier-ignore
+
+const profile = 'arn:aws:signer:us-east-1:000000000000:/signing-profiles/nobody/0123456789'
+const rowOf = (name: string): Row | undefined =>
+  changes[name] ??
+  (/^(?:Get|List)/.test(name)
+    ? reads
+    : /Durable|CapacityProvider/.test(name)
+      ? notBuilt
+      : undefined)
+
+const signer: Readonly<Record<string, Row>> = {
+  PutSigningProfile: gated(() => ({ profileName: 'fresh', platformId: 'AWSLambda-SHA384-ECDSA' })),
+  CancelSigningProfile: gated(() => ({ profileName: 'kept' })),
+  RevokeSigningProfile: gated(() => ({ profileName: 'kept', profileVersion: made.key, reason: 'r', effectiveTime: new Date() })),
+  AddProfilePermission: gated(() => ({ profileName: 'kept', action: 'signer:StartSigningJob', principal: '111111111111', statementId: 'more' })),
+  RemoveProfilePermission: gated(() => ({ profileName: 'kept', statementId: 'one', revisionId: made.revision })),
+  SignPayload: notBuilt,
+  StartSigningJob: other('signs what the service has judged: tested with its jobs'),
+  RevokeSignature: other('wants a job: revocations by it are those of lacre:Revoke'),
+  TagResource: other('tags of publishers, which no policy can read'),
+  UntagResource: other('tags of publishers, which no policy can read'),
+} // prettier-ignore
+
+const body = (call: Omit<GovernanceCall, 'path'> & { readonly path?: string }) => call
+/** `METHOD /path` as the OpenAPI document lists them; the call where it is gated. */
+const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
+  'POST /publishers': body({ body: { name: 'third', document: { kind: 'managed', validityPeriod: { value: 1, type: 'DAYS' } } } }),
+  'POST /publishers/{name}/versions': body({ path: '/publishers/kept/versions', body: { document: { kind: 'managed', validityPeriod: { value: 1, type: 'DAYS' } } } }),
+  'POST /publishers/{name}/versions/{version}/cancel': 'the same operation as CancelSigningProfile',
+  'POST /publishers/{name}/seals': 'signs what the service has judged',
+  'POST /revocations': body({ body: { target: { kind: 'publisher', name: 'kept' }, reason: 'r' } }),
+  'PUT /code-signing-configs/{id}/requirements': body({ path: '', body: { minSigners: 2, minPublishers: 1 } }),
+  'PUT /artifacts/{sha256}': 'a file that nobody believes: deploying it is judged',
+  'PUT /artifacts/{sha256}/seals': 'seals are judged with what they are attached to',
+  'POST /artifacts/{sha256}/seals': 'seals are judged with what they are attached to',
+  'POST /access-keys': body({}),
+  'POST /access-keys/{id}/disable': 'takes a key away',
+  'PUT /freezes/{scope}': body({ path: '/freezes/other', body: { reason: 'r' } }),
+  'POST /freezes/{scope}/lift': body({ path: '/freezes/held/lift' }),
+  'PUT /freeze-windows/{name}': body({ path: '/freeze-windows/other', body: { timeZone: 'UTC', scope: 'held', ranges: [], holidays: ['2030-01-01'] } }),
+  'POST /freeze-windows/{name}/remove': body({ path: '/freeze-windows/kept/remove' }),
+  'PUT /promotion-rules/{scope}': body({ path: '/promotion-rules/held%3Ablue', body: { from: 'green', soakMs: 1 } }),
+  'POST /promotion-rules/{scope}/remove': body({ path: '/promotion-rules/held%3Aprod/remove' }),
+  'PUT /floors/{functionName}/{alias}': body({ path: '/floors/held/blue', body: { soakMs: 1 } }),
+  'POST /floors/{functionName}/{alias}/remove': body({ path: '/floors/held/prod/remove' }),
+  'POST /floors/{functionName}/{alias}/exceptions': body({ path: '/floors/held/prod/exceptions', body: { version: '1', reason: 'r', expiresAt: new Date(Date.now() + 3_600_000).toISOString() } }),
+  'POST /floors/{functionName}/{alias}/exceptions/{id}/end': 'wants an exception: the same check as granting one',
+  'PUT /functions/{functionName}/reach': body({ path: '/functions/held/reach', body: { mode: 'all', direct: [] } }),
+} // prettier-ignore
+
+type Sdk = Record<string, new (input: unknown) => never>
+const send = (name: string, input: unknown): Promise<unknown> => {
+  const Operation = (sdk as unknown as Sdk)[`${name}Command`]!
+  return app.client.send(new Operation(input))
+}
+
+async function everything(): Promise<unknown> {
+  const tables = [
+    'function_setting', 'event_source_mapping', 'resource_policy', 'resource_tags', 'freeze', 'freeze_window',
+    'promotion_rule', 'floor_rule', 'floor_exception', 'function_reach', 'access_key', 'signing_requirement',
+  ] as const // prettier-ignore
+  const { reader } = app.deps.store
+  const rows: unknown[] = [await stored(app.deps)]
+  for (const table of tables) rows.push(await reader.selectFrom(table).selectAll().execute())
+  return rows
+}
+
+async function expectDecision(id: string | null | undefined): Promise<void> {
+  expect(id).toMatch(/^dec-/)
+  const row = await app.deps.store.reader
+    .selectFrom('decision')
+    .select('outcome')
+    .where('id', '=', id ?? '')
+    .executeTakeFirstOrThrow()
+  expect(row.outcome).toBe('deny')
+}
+
+beforeAll(async () => {
+  app = await startTestApp()
+  const config = async (Description: string): Promise<string> => {
+    const input = { Description, AllowedPublishers: { SigningProfileVersionArns: [profile] } }
+    const answer = await app.client.send(new sdk.CreateCodeSigningConfigCommand(input))
+    return answer.CodeSigningConfig?.CodeSigningConfigArn ?? ''
+  }
+  made.attached = await config('attached')
+  made.loose = await config('loose')
+  await createActive(app.client, FunctionName, { CodeSigningConfigArn: made.attached, Tags: { owner: 'me' } })
+  await send('PublishLayerVersion', { LayerName: 'shared', Content: { ZipFile: nodePackage('layer') } })
+  for (const release of ['two', 'three']) {
+    await send('PublishVersion', { FunctionName })
+    await updateAndWait(app.client, FunctionName, nodePackage(release))
+  }
+  await send('CreateAlias', { FunctionName, Name: 'live', FunctionVersion: '1' })
+  await send('CreateFunctionUrlConfig', { FunctionName, AuthType: 'NONE' })
+  const source = { FunctionName, EventSourceArn: 'arn:aws:sqs:us-east-1:000000000000:queue' }
+  made.mapping = (await app.client.send(new sdk.CreateEventSourceMappingCommand(source))).UUID ?? ''
+  await send('PutFunctionConcurrency', { FunctionName, ReservedConcurrentExecutions: 50 })
+  await send('PutProvisionedConcurrencyConfig', { FunctionName, Qualifier: '1', ProvisionedConcurrentExecutions: 1 })
+  await send('PutFunctionEventInvokeConfig', { FunctionName, MaximumRetryAttempts: 1 })
+  await send('AddPermission', { FunctionName, StatementId: 'one', Action: 'lambda:InvokeFunction', Principal: '*' })
+  await send('AddPermission', { FunctionName, StatementId: 'two', Action: 'lambda:InvokeFunction', Principal: '*' })
+  await send('AddLayerVersionPermission', { LayerName: 'shared', VersionNumber: 1, StatementId: 'one', Action: 'lambda:GetLayerVersion', Principal: '*' })
+  const client = signerClient(app.admin)
+  const put = { profileName: 'kept', platformId: 'AWSLambda-SHA384-ECDSA' }
+  made.key = (await client.send(new signerSdk.PutSigningProfileCommand(put))).profileVersion ?? ''
+  const grant = { profileName: 'kept', action: 'signer:StartSigningJob', principal: '111111111111', statementId: 'one' }
+  made.revision = (await client.send(new signerSdk.AddProfilePermissionCommand(grant))).revisionId ?? ''
+  client.destroy()
+  const set = (method: 'PUT', path: string, content: unknown) =>
+    governance(app.admin, { method, path, body: content })
+  await set('PUT', '/freezes/held', { reason: 'r' })
+  await set('PUT', '/freeze-windows/kept', { timeZone: 'UTC', scope: 'held', ranges: [], holidays: ['2030-01-01'] })
+  await set('PUT', '/promotion-rules/held%3Aprod', { from: 'staging', soakMs: 1 })
+  await set('PUT', '/floors/held/prod', { soakMs: 1 })
+  await set('PUT', '/functions/held/reach', { mode: 'aliases', direct: [] })
+  const forbid = compilePolicySet([{ name: 'none.cedar', text: 'forbid (principal, action, resource);' }])
+  Object.assign(app.deps as { policies: Deps['policies'] }, { policies: { name: 'none', set: forbid } })
+}) // prettier-ignore
+afterAll(() => app[Symbol.asyncDispose]())
+
+describe('every operation has a row', () => {
+  test('of Lambda', () => {
+    expect(OPERATIONS.map(([name]) => name).filter((name) => rowOf(name) === undefined)).toEqual([])
+  })
+
+  test('of Signer', () => {
+    const names = SIGNER_OPERATIONS.map(([name]) => name)
+    expect(
+      names.filter((name) => !/^(?:Get|List|Describe)/.test(name) && signer[name] === undefined),
+    ).toEqual([])
+  })
+
+  test('of the governance API', async () => {
+    const { body: document } = await governance<{
+      paths: Record<string, Record<string, unknown>>
+    }>(app.admin, { path: '/openapi.json' })
+    const listed = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods)
+        .filter((method) => method !== 'get')
+        .map((method) => `${method.toUpperCase()} ${path.replace('/api/v1', '')}`),
+    )
+
+    expect(listed.length).toBeGreaterThan(15)
+    expect(listed.filter((name) => routes[name] === undefined)).toEqual([])
+  })
+})
+
+describe('under a set that forbids everything', () => {
+  const rows = OPERATIONS.map(([name]) => [name, rowOf(name)] as const)
+  const isGated = ([, row]: (typeof rows)[number]): boolean => row?.kind === 'gated'
+
+  test.each(rows.filter(isGated))('%s is refused, with a decision, and changes nothing', async (name, row) => {
+    const before = await everything()
+
+    const refused = await refusalOf(send(name, row?.kind === 'gated' ? row.input() : {}))
+
+    expect(refused).toMatchObject({ name: 'AccessDeniedException', status: 403 })
+    await expectDecision(refused.decisionId)
+    expect(await everything()).toEqual(before)
+  }) // prettier-ignore
+
+  test.each(Object.entries(signer).filter(([, row]) => row.kind === 'gated'))(
+    'Signer: %s is refused, with a decision, and changes nothing',
+    async (name, row) => {
+      const before = await everything()
+      const client = signerClient(app.admin)
+      const Operation = (signerSdk as unknown as Sdk)[`${name}Command`]!
+      const input = row.kind === 'gated' ? row.input() : {}
+
+      const refused = await refusalOf(client.send(new Operation(input)))
+
+      client.destroy()
+      expect(refused.status).toBe(403)
+      await expectDecision(refused.decisionId)
+      expect(await everything()).toEqual(before)
+    },
+  )
+
+  const calls = Object.entries(routes).filter(([, call]) => typeof call !== 'string')
+  test.each(calls)('%s is refused, with a decision, and changes nothing', async (name, call) => {
+    const before = await everything()
+    const [method = '', path = ''] = name.split(' ')
+    const own = typeof call === 'string' ? {} : call
+    const id = made.loose.split(':').at(-1) ?? ''
+    const target = own.path === '' ? `/code-signing-configs/${id}/requirements` : (own.path ?? path)
+
+    const answer = await governance(app.admin, {
+      method: method as 'POST' | 'PUT',
+      path: target,
+      ...(own.body === undefined ? {} : { body: own.body }),
+    })
+
+    expect([answer.status, answer.body]).toEqual([403, expect.anything()])
+    await expectDecision(answer.headers.get('x-lacre-decision-id'))
+    expect(await everything()).toEqual(before)
+  })
+
+  const without = (action: string): string =>
+    `permit (principal, action, resource); forbid (principal, action == Lacre::Action::"${action}", resource);`
+
+  test('publishing on create and on upload is asked as a publish too', async () => {
+    const publish = { ZipFile: code() }
+    const whole = {
+      FunctionName: 'new', Runtime: 'nodejs20.x', Handler: 'index.handler', Role: role, Code: publish, Publish: true,
+    } // prettier-ignore
+    const refused = await withPolicies(without('lambda:PublishVersion'), async () => [
+      await refusalOf(send('CreateFunction', whole)),
+      await refusalOf(send('UpdateFunctionCode', { FunctionName, ...publish, Publish: true })),
+    ])
+
+    for (const one of refused) {
+      expect(one).toMatchObject({ name: 'AccessDeniedException', status: 403 })
+      await expectDecision(one.decisionId)
+    }
+  })
+
+  test('an upload under an alias that points to $LATEST is asked as a move of that alias too', async () => {
+    await withPolicies('permit (principal, action, resource);', () =>
+      send('CreateAlias', { FunctionName, Name: 'edge', FunctionVersion: '$LATEST' }),
+    )
+    const upload = () => send('UpdateFunctionCode', { FunctionName, ZipFile: code() })
+
+    const refused = await withPolicies(without('lambda:UpdateAlias'), () => refusalOf(upload()))
+
+    expect(refused).toMatchObject({ name: 'AccessDeniedException', status: 403 })
+    await expectDecision(refused.decisionId)
+    await withPolicies('permit (principal, action, resource);', async () => {
+      await governance(app.admin, { method: 'PUT', path: `/freezes/${FunctionName}%3Aedge`, body: { reason: 'r' } })
+      expect(await refusalOf(upload())).toMatchObject({ status: 403 })
+      await send('DeleteAlias', { FunctionName, Name: 'edge' })
+      await expect(upload()).resolves.toBeDefined()
+    })
+  }) // prettier-ignore
+
+  test('a function that is reached by its aliases alone is invoked by no version number', async () => {
+    const reach = { method: 'PUT', path: `/functions/${FunctionName}/reach` } as const
+    await withPolicies('permit (principal, action, resource);', () =>
+      governance(app.admin, { ...reach, body: { mode: 'aliases', direct: [] } }),
+    )
+
+    for (const Qualifier of ['1', '2', '$LATEST', undefined])
+      expect(await refusalOf(send('Invoke', { FunctionName, Qualifier }))).toMatchObject({
+        name: 'AccessDeniedException',
+        status: 403,
+      })
+    const widened = await governance(app.admin, { ...reach, body: { mode: 'all', direct: [] } })
+    expect(widened.status).toBe(403)
+    await expectDecision(widened.headers.get('x-lacre-decision-id'))
+  })
+
+  test('what leaves passes, and the function is gone with all that led to it', async () => {
+    for (const [name, row] of Object.entries(changes)) {
+      if (row.kind !== 'leaves') continue
+      if (name === 'DeleteAlias')
+        // Nothing is provisioned any more: switching off is leaving.
+        await send('PutFunctionConcurrency', { FunctionName, ReservedConcurrentExecutions: 0 })
+      await expect(send(name, row.input()), name).resolves.toBeDefined()
+    }
+    const again = await refusalOf(
+      send('CreateFunction', {
+        FunctionName, Runtime: 'nodejs20.x', Handler: 'index.handler', Role: role, Code: { ZipFile: code() },
+      }),
+    ) // prettier-ignore
+
+    expect(again).toMatchObject({ name: 'AccessDeniedException', status: 403 })
+    await expectDecision(again.decisionId)
+  })
+})
+
+async function withPolicies<T>(text: string, work: () => Promise<T>): Promise<T> {
+  const deps = app.deps as { policies: Deps['policies'] }
+  const before = deps.policies
+  deps.policies = { name: 'some', set: compilePolicySet([{ name: 'some.cedar', text }]) }
+  try {
+    return await work()
+  } finally {
+    deps.policies = before
+  }
+}
