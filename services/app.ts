@@ -4,7 +4,7 @@ import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
-import { dataPaths, type Config } from './config.ts'
+import { dataPaths, masterKeyOf, type Config } from './config.ts'
 import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
   accessKeyRoutes,
@@ -25,16 +25,19 @@ import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
   ACTIVATE,
   Examiner,
+  Policies,
   RefusalBudget,
   RevocationListRefresher,
   activationHandler,
   activationOptions,
+  describePolicySet,
+  settlePolicies,
   type Deps,
   type Log,
 } from './operations/index.ts'
 import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
-import { loadShippedPolicies } from './shipped-policies.ts'
+import { shippedPolicies } from './shipped-policies.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
@@ -69,6 +72,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
   try {
     const deps = await buildDeps(config, around, { closers, metrics })
     const admin = await ensureAdmin(deps)
+    await settlePolicies(deps, config.policySet)
     await checkPrepared(deps)
     closers.add(startPreparedChecks(deps))
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
@@ -82,7 +86,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     return {
       url,
       deps,
-      notices: noticesOf(deps),
+      notices: await noticesOf(deps),
       [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
     }
   } catch (error) {
@@ -121,8 +125,7 @@ async function buildDeps(
     }),
   )
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
-  refuseStrictWithoutGround(config, runtime.capability.isolation, masterKey.source)
-  const policies = loadShippedPolicies(config.policySet)
+  const policies = closers.add(new Policies(shippedPolicies()))
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
@@ -148,25 +151,6 @@ function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial
     'CONFIGURATION',
     `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${config.host}\``,
   )
-}
-
-/** RULES §8, §9: `strict-production` stands on a sandbox and on a master key that lies elsewhere, or does not start. */
-function refuseStrictWithoutGround(
-  config: Config,
-  isolation: 'full' | 'partial' | 'none',
-  masterKey: string,
-): void {
-  if (config.policySet !== 'strict-production') return
-  if (isolation === 'none')
-    throw new PlatformError(
-      'CONFIGURATION',
-      'the policy set `strict-production` wants functions isolated: `lacre doctor` says what is missing here',
-    )
-  if (masterKey === 'inside the data directory')
-    throw new PlatformError(
-      'CONFIGURATION',
-      'the policy set `strict-production` wants the master key outside the data directory: give --master-key-file',
-    )
 }
 
 /** Promise P1: prepared trees are hashed again at service start and on a schedule; what changed is no longer run. */
@@ -233,24 +217,22 @@ async function listen(
   return tls === undefined ? url : url.replace(/^http:/, 'https:')
 }
 
-function masterKeyOf(config: Config): { file?: string; value?: string } {
-  if (config.masterKey === undefined) return {}
-  return config.masterKey.from === 'file'
-    ? { file: config.masterKey.path }
-    : { value: config.masterKey.base64 }
-}
-
 /** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */
-function policyNotice({ policies }: Deps): string {
-  const version = policySetVersion(policies)
-  return policies.name === 'default'
-    ? `policy set: ${version} (unsigned code is admitted where no config is attached)`
-    : `policy set: ${version}`
+async function policyNotices(deps: Deps): Promise<string[]> {
+  const { record, fault } = await describePolicySet(deps, 'admission')
+  const { name, version } = record
+  const admits =
+    name === 'default' ? ' (unsigned code is admitted where no config is attached)' : ''
+  const notice = `policy set: ${policySetVersion({ name, set: record })}, version ${version}${admits}`
+  if (fault === undefined) return [notice]
+  return [
+    `${notice} CANNOT BE USED: ${fault}. Only leaving is admitted; stop the service and go back with \`lacre policy rollback --data DIR\``,
+  ]
 }
 
-function noticesOf(deps: Deps): string[] {
+async function noticesOf(deps: Deps): Promise<string[]> {
   const { isolation, driver, missing } = deps.runtime.capability
-  const notices = [policyNotice(deps)]
+  const notices = await policyNotices(deps)
   notices.push(
     isolation === 'full'
       ? `isolation: full (${driver})`

@@ -40,8 +40,8 @@ export interface Config {
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
-  /** Which shipped admission set the gate asks. */
-  readonly policySet: PolicySetName
+  /** The shipped admission set that the operator names; without one what was in force stays. */
+  readonly policySet: PolicySetName | undefined
   /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
   readonly allowedSources: readonly string[]
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
@@ -75,17 +75,25 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
-    policySet: oneOf(
-      'the policy set',
-      options.policySet ?? env['LACRE_POLICY_SET'] ?? 'default',
-      POLICY_SETS,
-    ),
+    policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
     allowedSources: options.allowSource ?? [],
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
     logLevel: readLogLevel(env),
   }
   return Object.freeze(config)
+}
+
+/** What works on a data directory with the service stopped. */
+export function readOfflineConfig(
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile'>,
+  env: NodeJS.ProcessEnv = process.env,
+): Pick<Config, 'dataDir' | 'masterKey' | 'logLevel'> {
+  return {
+    dataDir: resolve(options.data),
+    masterKey: readMasterKey(options, env),
+    logLevel: readLogLevel(env),
+  }
 }
 
 /** As `lacre authority serve` takes them. */
@@ -162,6 +170,10 @@ function parsePublicUrl(text: string): string {
   return text.replace(/\/+$/, '')
 }
 
+function readPolicySet(text: string | undefined): PolicySetName | undefined {
+  return text === undefined ? undefined : oneOf('the policy set', text, POLICY_SETS)
+}
+
 function readLogLevel(env: NodeJS.ProcessEnv): Config['logLevel'] {
   const level = env['LACRE_LOG_LEVEL'] ?? 'info'
   return oneOf('LACRE_LOG_LEVEL', level, ['debug', 'info', 'warn', 'error'])
@@ -200,6 +212,15 @@ function readMasterKey(
   const path = options.masterKeyFile ?? env['LACRE_MASTER_KEY_FILE']
   if (path !== undefined) return { from: 'file', path: resolve(path) }
   return base64 === undefined ? undefined : { from: 'environment', base64 }
+}
+
+/** As `loadMasterKey` takes it. */
+export function masterKeyOf({ masterKey }: Pick<Config, 'masterKey'>): {
+  file?: string
+  value?: string
+} {
+  if (masterKey === undefined) return {}
+  return masterKey.from === 'file' ? { file: masterKey.path } : { value: masterKey.base64 }
 }
 
 function parseCount(text: string | undefined): number {

@@ -21,6 +21,7 @@ export const governedTables = {
   revocation_list: ['url'],
   code_signing_config: ['id'],
   signing_requirement: ['config_id'],
+  policy_set: ['kind', 'version'],
   function_name: ['name'],
   function: ['id'],
   function_version: ['id'],

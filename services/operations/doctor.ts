@@ -1,4 +1,4 @@
-import { policySetVersion } from '../policy/index.ts'
+import { isUsable, policySetVersion } from '../policy/index.ts'
 import type { Deps } from './context.ts'
 
 /** Facts, told as they are (DESIGN §8: "reported truthfully"). */
@@ -14,7 +14,11 @@ export interface DoctorReport {
     readonly freezer: boolean
   }
   readonly masterKey: { readonly source: string; readonly id: string }
+  /** `name@digest` */
   readonly policySet: string
+  /** Its number, and why it cannot be used where it cannot. */
+  readonly policySetVersion: number
+  readonly policySetFault: string | null
   readonly world: number
   readonly ledger: { readonly origin: string; readonly size: number; readonly root: string }
   readonly counts: {
@@ -51,7 +55,11 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       .selectFrom('ledger_head')
       .select(['origin', 'size', 'root'])
       .executeTakeFirst()
+    const policies = await deps.policies.inForce(reader, 'admission')
     return {
+      policySet: policySetVersion(policies),
+      policySetVersion: policies.version ?? 0,
+      policySetFault: isUsable(policies.set) ? null : policies.set.fault,
       world: world?.counter ?? 0,
       ledger: head ?? { origin: '', size: 0, root: '' },
       counts: {
@@ -74,7 +82,6 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       freezer: capability.freezer,
     },
     masterKey: { source: deps.keys.masterKey.source, id: deps.keys.masterKey.id },
-    policySet: policySetVersion(deps.policies),
     ...stored,
     uncleanShutdown: deps.store.uncleanShutdown,
   }

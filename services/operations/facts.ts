@@ -12,6 +12,7 @@ import {
   type SubjectFacts,
   type TrustedPublisher,
 } from '../model/index.ts'
+import type { PolicyInForce } from '../policy/index.ts'
 import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
@@ -27,6 +28,8 @@ export interface Situation {
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   readonly revocationLists: readonly FetchedRevocationList[]
+  /** The admission set that judges this. */
+  readonly policies: PolicyInForce
 }
 
 /** A subject with what its bytes are and what its seals say. */
@@ -63,6 +66,7 @@ export async function readSituation(deps: Deps, change: Change<unknown>): Promis
       publishers,
       revocations: await revocations(reader),
       revocationLists: await fetchedLists(reader, publishers),
+      policies: await deps.policies.inForce(reader, 'admission'),
     }
   })
 }

@@ -92,7 +92,7 @@ async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promi
   if (situation.input.subjects.length > 0) deps.refusals.check(caller.principal.id)
   const judged = await judgeSubjects(deps, situation)
   const facts = toFacts(deps, caller, change, { situation, judged })
-  const decision = decide(facts, newId('dec', deps.clock, deps.random), deps.policies)
+  const decision = decide(facts, newId('dec', deps.clock, deps.random), situation.policies)
   return { facts, judged, decision, atMs: situation.atMs }
 }
 

@@ -1,13 +1,18 @@
 import { PlatformError, type DecisionCheck, type Facts } from '../model/index.ts'
 import { toAdmissionRequest } from './admission.ts'
+import { isUsable, type PolicyInForce, type UnusableSet } from './in-force.ts'
 import { authorize, type Evaluation, type Policy, type PolicySet, type Request } from './cedar.ts'
 
 /** Taking away is never refused by a policy, whatever the set says and however broken it is (promise P5). */
 const LEAVING = /^lambda:(?:Delete|Remove)(?!FunctionCodeSigningConfig$|CodeSigningConfig$)/
 
 /** What the admission set says of a change: nothing where it permits, every policy that forbids, with its reason. */
-export function* admissionChecks(facts: Facts, set: PolicySet): Generator<DecisionCheck> {
+export function* admissionChecks(
+  facts: Facts,
+  set: PolicyInForce['set'],
+): Generator<DecisionCheck> {
   if (LEAVING.test(facts.action)) return
+  if (!isUsable(set)) return yield unusable(facts, set)
   const request = toAdmissionRequest(facts)
   const evaluation = evaluateClosed(set, request)
   if (evaluation instanceof PlatformError) {
@@ -24,6 +29,15 @@ export function* admissionChecks(facts: Facts, set: PolicySet): Generator<Decisi
     })
   }
   if (evaluation.decision === 'deny') yield* refusals(facts, set, { evaluation, request })
+}
+
+/** Fails closed: who cannot read the policies admits nothing (RULES §5). */
+function unusable(facts: Facts, { fault }: UnusableSet): DecisionCheck {
+  return failed(facts, 'policy.set', {
+    expected: 'a policy set in force that can be used',
+    got: fault,
+    fix: 'stop the service and go back to an earlier set: `lacre policy rollback --data DIR`',
+  })
 }
 
 function evaluateClosed(set: PolicySet, request: Request): Evaluation | PlatformError {

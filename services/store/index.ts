@@ -50,4 +50,5 @@ export type {
   SettingTable,
   WorldTable,
 } from './schema.ts'
+export type { PolicySetTable } from './policy-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -7,6 +7,7 @@ import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
 import { managedRoutes } from './managed.ts'
+import { policySetRoutes } from './policy-sets.ts'
 import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
@@ -21,6 +22,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
   const routes = [
     ...publisherRoutes(deps),
     ...managedRoutes(deps),
+    ...policySetRoutes(deps),
     ...sealRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
