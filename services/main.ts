@@ -12,6 +12,7 @@ import { rollbackOffline, type OfflineRollback, type RolledBack } from './offlin
 import { startAuthority } from './serve-authority.ts'
 
 export type { AuthorityServeOptions, ServeOptions } from './config.ts'
+export type { RolledBack } from './offline-policies.ts'
 /** What the private authority hands out, and its new keys. */
 export { readTrustedRoot, rotateAuthority } from './serve-authority.ts'
 /** Holds a data directory against its ledger, row by row; reads only, also beside a running service. */
@@ -22,13 +23,13 @@ export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
  * @throws PlatformError DATA_DIRECTORY_IN_USE while it runs, and as `rollbackOffline`
  */
 export async function rollbackPolicies(
-  options: Pick<ServeOptions, 'data' | 'masterKeyFile'> & Pick<OfflineRollback, 'kind' | 'version'>,
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile'> & Pick<OfflineRollback, 'kind' | 'version' | 'ifVersion'>,
 ): Promise<RolledBack> {
-  const { kind, version } = options
+  const { kind, version, ifVersion } = options
   const { logLevel, ...config } = readOfflineConfig(options)
   const log = createLogger({ level: logLevel })
   const around = { clock: systemClock, random: systemRandom, log }
-  return await rollbackOffline({ ...config, kind, version }, around)
+  return await rollbackOffline({ ...config, kind, version, ifVersion }, around)
 }
 
 export interface ServeEvents {

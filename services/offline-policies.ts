@@ -29,6 +29,8 @@ export interface OfflineRollback extends Pick<Config, 'dataDir' | 'masterKey'> {
   readonly kind: PolicyKind
   /** Without one the last set before the one in force that can be used. */
   readonly version: number | undefined
+  /** The version that has to be in force. */
+  readonly ifVersion: number | undefined
 }
 
 export interface RolledBack {
@@ -91,11 +93,16 @@ interface Chosen {
 async function choose(
   reader: Reader,
   policies: Policies,
-  { kind, version }: Pick<OfflineRollback, 'kind' | 'version'>,
+  { kind, version, ifVersion }: Pick<OfflineRollback, 'kind' | 'version' | 'ifVersion'>,
 ): Promise<Chosen> {
   const now = await findPolicySetInForce(reader, kind)
   if (now === undefined)
     throw new PlatformError('RESOURCE_NOT_FOUND', 'no policy set was ever put in force here')
+  if (ifVersion !== undefined && now.version !== ifVersion)
+    throw new PlatformError(
+      'PRECONDITION_FAILED',
+      `version ${now.version} is in force, not version ${ifVersion}`,
+    )
   if (version !== undefined) {
     const record = await findPolicySet(reader, kind, version)
     if (record === undefined)

@@ -16,9 +16,10 @@ export interface DoctorReport {
   readonly masterKey: { readonly source: string; readonly id: string }
   /** `name@digest` */
   readonly policySet: string
-  /** Its number, and why it cannot be used where it cannot. */
+  /** Its number. */
   readonly policySetVersion: number
-  readonly policySetFault: string | null
+  /** Where it cannot be used: why, and what follows. */
+  readonly policySetFault?: string
   readonly world: number
   readonly ledger: { readonly origin: string; readonly size: number; readonly root: string }
   readonly counts: {
@@ -59,7 +60,9 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
     return {
       policySet: policySetVersion(policies),
       policySetVersion: policies.version ?? 0,
-      policySetFault: isUsable(policies.set) ? null : policies.set.fault,
+      ...(!isUsable(policies.set) && {
+        policySetFault: `CANNOT BE USED, only leaving is admitted: ${policies.set.fault}`,
+      }),
       world: world?.counter ?? 0,
       ledger: head ?? { origin: '', size: 0, root: '' },
       counts: {

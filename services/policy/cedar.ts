@@ -157,9 +157,28 @@ function checkAgainstSchema(
   if (answer.type === 'failure')
     throw refuse(answer.errors.map((error) => toFault('', undefined, error)))
   const faultsOf = (found: readonly ValidationError[]): PolicyFault[] =>
-    found.map(({ policyId, error }) => toFault(policies.get(policyId)?.file ?? '', policyId, error))
+    mergeFaults(
+      found.map(({ policyId, error }) =>
+        toFault(policies.get(policyId)?.file ?? '', policyId, error),
+      ),
+    )
   if (answer.validationErrors.length > 0) throw refuse(faultsOf(answer.validationErrors))
   return faultsOf(answer.validationWarnings)
+}
+
+/** Cedar tells a fault once for every action that it is one under: here it is told once. */
+function mergeFaults(faults: readonly PolicyFault[]): PolicyFault[] {
+  const alike = new Map<string, PolicyFault[]>()
+  for (const fault of faults) {
+    const message = fault.message.replace(/ for \S+::Action::"[^"]*"/, '')
+    const key = JSON.stringify([fault.file, fault.policy, message])
+    alike.set(key, [...(alike.get(key) ?? []), fault])
+  }
+  return [...alike.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return []
+    const more = others.length === 0 ? '' : `, and so for ${others.length} more`
+    return [{ ...first, message: `${first.message}${more}` }]
+  })
 }
 
 function toStatic(policies: ReadonlyMap<string, Policy>): Record<string, string> {
