@@ -23,7 +23,8 @@ export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
  * @throws PlatformError DATA_DIRECTORY_IN_USE while it runs, and as `rollbackOffline`
  */
 export async function rollbackPolicies(
-  options: Pick<ServeOptions, 'data' | 'masterKeyFile'> & Pick<OfflineRollback, 'kind' | 'version' | 'ifVersion'>,
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile'> &
+    Pick<OfflineRollback, 'kind' | 'version' | 'ifVersion'>,
 ): Promise<RolledBack> {
   const { kind, version, ifVersion } = options
   const { logLevel, ...config } = readOfflineConfig(options)

@@ -63,7 +63,9 @@ export async function rollbackOffline(
   const place = await placeOf(store)
   const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOf(options) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
-  const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin: '' }))
+  // The ledger is there, and keeps the origin that it has.
+  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
+  const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin }))
   const policies = closers.add(new Policies(shippedPolicies()))
   const live = new LiveSet({ store, place })
   const { now, target } = await store.snapshot((reader) => choose(reader, policies, options))

@@ -154,13 +154,11 @@ function absentAllows(set: PolicySet, { request }: PolicyCase): string[] {
     .map((path) => path.join('.'))
 }
 
-/** Where a fact stands: names of attributes, and places in lists of records. */
-type Path = readonly (string | number)[]
+/** Where a fact stands: names of attributes, one inside the other. */
+type Path = readonly string[]
 
 /** Every attribute, however deep: whether it is optional says the schema, by refusing a request without it. */
 function attributePaths(value: unknown, above: Path = []): Path[] {
-  if (Array.isArray(value))
-    return value.flatMap((item, index) => attributePaths(item, [...above, index]))
   return Object.entries(toRecord(value) ?? {}).flatMap(([name, inner]) => {
     const path = [...above, name]
     return [path, ...attributePaths(inner, path)]
@@ -168,10 +166,8 @@ function attributePaths(value: unknown, above: Path = []): Path[] {
 }
 
 function without(value: CedarValueJson, [first, ...deeper]: Path): CedarValueJson {
-  if (Array.isArray(value))
-    return value.map((item, index) => (index === first ? without(item, deeper) : item))
   const record = toRecord(value)
-  if (record === undefined || typeof first !== 'string') return value
+  if (record === undefined || first === undefined) return value
   const { [first]: inner, ...rest } = record
   return deeper.length === 0 || inner === undefined
     ? rest

@@ -170,7 +170,7 @@ function checkAgainstSchema(
 function mergeFaults(faults: readonly PolicyFault[]): PolicyFault[] {
   const alike = new Map<string, PolicyFault[]>()
   for (const fault of faults) {
-    const message = fault.message.replace(/ for \S+::Action::"[^"]*"/, '')
+    const message = fault.message.replace(/ for (?:\S+::)?Action::"[^"]*"/, '')
     const key = JSON.stringify([fault.file, fault.policy, message])
     alike.set(key, [...(alike.get(key) ?? []), fault])
   }

@@ -113,14 +113,20 @@ test('where the set in force cannot be read, only leaving works; the last resort
     expect(doctor.stdout).toContain('CANNOT BE USED')
     expect(await inForce(service.admin)).toMatchObject({ version: 2, fault: expect.stringContaining('damaged') as string }) // prettier-ignore
     expect(refused).toMatchObject({ name: 'AccessDeniedException', status: 403 })
-    expect(refused.message).toContain('lacre policy rollback')
+    expect(refused.message).toContain('policy.set: expected a policy set in force that can be used')
     expect(online).toMatchObject({ status: 1 })
     expect((await invoke(client, 'stays')).payload).toMatchObject({ release: 1 })
     await leaves(client)
     client.destroy()
   }
   const healed = lacreJson<{ version: number; offline: boolean }>(['policy', 'rollback', '--data', data]) // prettier-ignore
-  expect(healed).toMatchObject({ from: 2, version: 3, ofVersion: 1, name: 'default', offline: true })
+  expect(healed).toMatchObject({
+    from: 2,
+    version: 3,
+    ofVersion: 1,
+    name: 'default',
+    offline: true,
+  })
   {
     await using service = await startService({ data })
     const client = service.client()
@@ -138,7 +144,11 @@ test('where the set in force cannot be read, only leaving works; the last resort
       expect.objectContaining({
         action: 'lacre:ApplyPolicySet',
         decision: null,
-        note: expect.objectContaining({ how: 'rolled-back', ofVersion: 1, offline: true }) as object,
+        note: expect.objectContaining({
+          how: 'rolled-back',
+          ofVersion: 1,
+          offline: true,
+        }) as object,
       }),
     )
   }
