@@ -84,25 +84,40 @@ function items(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : []
 }
 
+/** A member of an answer as part of a line; nothing where it is not there. */
+function said(value: Json | undefined): string {
+  if (typeof value === 'string') return value
+  return value === undefined || value === null ? '' : JSON.stringify(value)
+}
+
 /** Where, what, and what was probably meant. */
 export function faultLine(fault: PolicyFault | JsonObject): string {
   const { file, policy, message, hint } = fault
-  const place = [file, policy].filter((part) => typeof part === 'string' && part !== '').join(', ')
+  const place = [file, policy]
+    .map(said)
+    .filter((part) => part !== '')
+    .join(', ')
   const meant = typeof hint === 'string' ? `; ${inline(hint)}` : ''
-  return `${inline(place)}: ${inline(String(message))}${meant}`
+  return `${inline(place)}: ${inline(said(message))}${meant}`
 }
 
 function caseLine({ name, expected, got }: JsonObject): string {
-  return `case ${inline(String(name))}: expected ${inline(String(expected))}, got ${inline(String(got))}`
+  return `case ${inline(said(name))}: expected ${inline(said(expected))}, got ${inline(said(got))}`
 }
 
 function appliedText(applied: JsonObject): string {
   return [
     `${setLine(applied)} is in force`,
+    ...restartLines(applied['atNextStart']),
     ...items(applied['warnings']).map((one) => `warning: ${faultLine(one)}`),
     ...unexercisedLines(applied['unexercised']),
     ...items(applied['absences']).map(absenceLine),
   ].join('\n')
+}
+
+function restartLines(named: Json | undefined): string[] {
+  if (typeof named !== 'string') return []
+  return [`warning: the service is started with --policy-set ${inline(named)}: that is in force again after its next start`] // prettier-ignore
 }
 
 function unexercisedLines(value: Json | undefined): string[] {
@@ -113,11 +128,11 @@ function unexercisedLines(value: Json | undefined): string[] {
 /** RULES §5: absence must never be better than a bad report. */
 export function absenceLine(absence: JsonObject): string {
   const { case: name, attribute } = absence
-  return `warning: in \`${inline(String(name))}\` a deny becomes an allow without \`${inline(String(attribute))}\``
+  return `warning: in \`${inline(said(name))}\` a deny becomes an allow without \`${inline(said(attribute))}\``
 }
 
 function setLine(set: JsonObject): string {
-  return `version ${String(set['version'])}, ${inline(text(set, 'name'))}@${text(set, 'digest').slice(0, 12)}`
+  return `version ${said(set['version'])}, ${inline(text(set, 'name'))}@${text(set, 'digest').slice(0, 12)}`
 }
 
 /** Every set that was in force, newest first. */
@@ -125,7 +140,7 @@ export async function showHistory({ service, terminal }: Speaking): Promise<void
   const answer = await service.get(PATH, { limit: String(HISTORY_SHOWN) })
   const sets = objects(answer, 'policySets')
   const rows = sets.map((set) => [
-    String(set['version']),
+    said(set['version']),
     text(set, 'name'),
     text(set, 'digest').slice(0, 12),
     typeof set['ofVersion'] === 'number'

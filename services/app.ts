@@ -72,7 +72,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
   try {
     const deps = await buildDeps(config, around, { closers, metrics })
     const admin = await ensureAdmin(deps)
-    await settlePolicies(deps, config.policySet)
+    await settlePolicies(deps)
     await checkPrepared(deps)
     closers.add(startPreparedChecks(deps))
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
@@ -125,7 +125,7 @@ async function buildDeps(
     }),
   )
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
-  const policies = closers.add(new Policies(shippedPolicies()))
+  const policies = closers.add(new Policies(shippedPolicies(), config.policySet))
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))

@@ -30,13 +30,22 @@ export class Policies implements AsyncDisposable {
   readonly #validated = new Map<string, true>()
   readonly checker = new PolicyChecker()
 
-  constructor(shipped: Readonly<Partial<Record<PolicyKind, ShippedPolicies>>>) {
+  /** The shipped admission set that the operator names at each start, where he does. */
+  readonly named: string | undefined
+
+  constructor(shipped: Readonly<Partial<Record<PolicyKind, ShippedPolicies>>>, named?: string) {
     this.#shipped = shipped
+    this.named = named
   }
 
   /** The kinds that this program asks. */
   get kinds(): readonly PolicyKind[] {
     return (['admission', 'authorization'] as const).filter((kind) => this.#shipped[kind])
+  }
+
+  /** The set that is in force again after the next start, where that is another one. */
+  nextStartInsteadOf(name: string): string | null {
+    return this.named === undefined || this.named === name ? null : this.named
   }
 
   /** @throws PlatformError INVALID_PARAMETER for a kind that this program does not ask */

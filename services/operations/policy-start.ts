@@ -32,7 +32,8 @@ import type { ShippedPolicies } from './policies-in-force.ts'
  * @throws PlatformError CONFIGURATION where what is to be in force cannot stand on this machine; INVALID_PARAMETER for a
  * shipped set that does not fit its schema
  */
-export async function settlePolicies(deps: Deps, named: string | undefined): Promise<void> {
+export async function settlePolicies(deps: Deps): Promise<void> {
+  const { named } = deps.policies
   for (const kind of deps.policies.kinds)
     await settleKind(deps, kind, kind === 'admission' ? named : undefined)
 }

@@ -149,7 +149,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
     policies: new Policies(shippedPolicies()),
   } // prettier-ignore
-  await settlePolicies(deps, undefined)
+  await settlePolicies(deps)
   const handlers = lambdaHandlers(deps)
   const activate = activationHandler(deps)
   return {

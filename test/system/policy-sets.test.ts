@@ -68,6 +68,8 @@ test('a set that was applied stays in force across a restart, unless the operato
     // Named again, it is in force already: no second version.
     await using service = await startService({ data, args: ['--policy-set', 'default'] })
     expect(await inForce(service.admin)).toMatchObject({ name: 'default', version: 3 })
+    const applied = lacre(['policy', 'apply', join(folder, 'own'), '--data', data])
+    expect(applied.stdout).toContain('started with --policy-set default: that is in force again')
   }
   expect(sound(data)).toEqual([])
 })

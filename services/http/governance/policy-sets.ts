@@ -72,6 +72,8 @@ const AppliedAnswer = Type.Object({
   policies: Type.Array(Type.String()),
   warnings: Type.Array(Type.Unknown()),
   cases: Type.Integer(),
+  /** The set that the operator names at each start, and that is therefore in force again after the next. */
+  atNextStart: Type.Union([Type.String(), Type.Null()]),
   unexercised: Type.Array(Type.String()),
   absences: Type.Array(Type.Unknown()),
 })
@@ -173,7 +175,14 @@ function changes(deps: Deps): Route[] {
         const { result, decision } = await applyPolicySet(deps, caller, toInput(params.kind, body))
         const { digest: _digest, report, policies, warnings } = result.checked
         const { results, unexercised, absences } = report
-        const told = { policies, warnings, cases: results.length, unexercised, absences }
+        const told = {
+          policies,
+          warnings,
+          cases: results.length,
+          unexercised,
+          absences,
+          atNextStart: deps.policies.nextStartInsteadOf(result.record.name),
+        }
         return {
           body: { ...recordBody(result.record), ...(told as unknown as Record<string, Json>) },
           decision,

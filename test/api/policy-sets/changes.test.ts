@@ -168,28 +168,33 @@ it('puts a shipped set in force by its own text, and gives its name to no other'
   expect(other).toMatchObject({ status: 400, body: { error: { code: 'INVALID_PARAMETER' } } })
 })
 
+const unknown = `${OPEN} forbid(principal, action, resource) when { context.verdikt == "x" };`
 it.each([
-  [400, 'a text that does not parse', 'bad', 'permit (principal', {}],
-  [400, 'an attribute that the schema does not know', 'bad', `${OPEN} forbid(principal, action, resource) when { context.verdikt == "x" };`, {}],
-  [400, 'a case that fails', 'bad', OPEN, { cases: cases('deny') }],
-  [400, 'cases of no known form', 'bad', OPEN, { cases: { cases: [{ name: 'x' }] } }],
-  [400, 'a name with capitals', 'Bad', OPEN, {}],
-  [400, 'a member that is not known', 'bad', OPEN, { force: true }],
-  [412, 'another version than the one it was made for', 'bad', OPEN, { ifVersion: 99 }],
-] as const)('answers %i to %s, and keeps nothing', async (status, _what, name, text, more) => {
-  const before = await kept()
-  const answer = await apply<Refused>(admin, name, text, more)
+  [400, 'a text that does not parse', { text: 'permit (principal' }],
+  [400, 'an attribute that the schema does not know', { text: unknown }],
+  [400, 'a case that fails', { more: { cases: cases('deny') } }],
+  [400, 'cases of no known form', { more: { cases: { cases: [{ name: 'x' }] } } }],
+  [400, 'a name with capitals', { name: 'Bad' }],
+  [400, 'a member that is not known', { more: { force: true } }],
+  [412, 'another version than the one it was made for', { more: { ifVersion: 99 } }],
+] as [number, string, { name?: string; text?: string; more?: Record<string, unknown> }][])(
+  'answers %i to %s, and keeps nothing',
+  async (status, _what, { name = 'bad', text = OPEN, more = {} }) => {
+    const before = await kept()
+    const answer = await apply<Refused>(admin, name, text, more)
 
-  expect(answer.status).toBe(status)
-  expect(answer.body.error.message.length).toBeGreaterThan(10)
-  expect(await kept()).toEqual(before)
-}) // prettier-ignore
+    expect(answer.status).toBe(status)
+    expect(answer.body.error.message.length).toBeGreaterThan(10)
+    expect(await kept()).toEqual(before)
+  },
+)
 
 it('tells every fault and every failing case at once', async () => {
   const wrong = (id: string): string =>
     `@id("${id}") forbid(principal, action, resource) when { context.${id} };`
   const faults = await apply<Refused>(admin, 'bad', `${wrong('one')} ${wrong('two')}`)
-  const two = [...['a', 'b'].map((name) => ({ ...(cases('deny') as { cases: object[] }).cases[0], name }))] // prettier-ignore
+  const [move] = (cases('deny') as { cases: object[] }).cases
+  const two = ['a', 'b'].map((name) => ({ ...move, name }))
   const failing = await apply<Refused>(admin, 'bad', OPEN, { cases: { cases: two } })
 
   expect(faults.body.error.faults).toHaveLength(2)
