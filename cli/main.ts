@@ -118,7 +118,7 @@ const table: readonly CommandRow[] = [
   },
   {
     name: 'policy',
-    summary: 'check policy sets against the schema, run their cases',
+    summary: 'check and test policy sets, put one in force, return to an earlier one',
     load: () => import('./commands/policy.ts'),
   },
   {

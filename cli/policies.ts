@@ -2,15 +2,17 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { parse } from 'yaml'
-
-import { PlatformError, type Json } from '../services/model/index.ts'
+import { PlatformError } from '../services/model/index.ts'
 import {
+  CASES_FILE,
   compilePolicySet,
   parseCases,
+  parseYaml,
+  readSetFiles,
   type PolicyCase,
   type PolicyFile,
   type PolicySet,
+  type PolicySetSource,
 } from '../services/policy/index.ts'
 import { readSmallFile } from './signing/index.ts'
 
@@ -32,41 +34,37 @@ export function findPolicySet(text: string): string {
   throw new PlatformError('INVALID_PARAMETER', `there is no policy set \`${text}\``)
 }
 
-/** Every `.cedar` file of a folder, or the one file, held against the shipped schema. @throws PlatformError INVALID_PARAMETER */
-export function loadPolicySet(path: string): PolicySet {
-  const files = policyFiles(path)
-  if (files.length === 0)
-    throw new PlatformError('INVALID_PARAMETER', `\`${path}\` holds no \`.cedar\` file`)
-  return compilePolicySet(files, readSmallFile(shippedPath('schema.cedarschema')).toString('utf8'))
+/** The schema that sets of this kind are held against. */
+export function shippedSchema(): string {
+  return readSmallFile(shippedPath('schema.cedarschema')).toString('utf8')
 }
 
-function policyFiles(path: string): PolicyFile[] {
-  const read = (file: string): PolicyFile => ({
-    name: basename(file),
-    text: readSmallFile(file).toString('utf8'),
-  })
-  if (!statSync(path).isDirectory()) return [read(path)]
-  const names = readdirSync(path).filter((name) => name.endsWith('.cedar'))
-  return names.toSorted().map((name) => read(join(path, name)))
+/** Every `.cedar` file of a folder with the cases beside them, or the one file. @throws PlatformError INVALID_PARAMETER */
+export function loadSource(path: string): PolicySetSource {
+  if (!statSync(path).isDirectory()) return readSetFiles([readFile(path)])
+  const names = readdirSync(path).filter((name) => name.endsWith('.cedar') || name === CASES_FILE)
+  return readSetFiles(names.map((name) => readFile(join(path, name))))
+}
+
+/** The same, held against the shipped schema. @throws PlatformError INVALID_PARAMETER */
+export function loadPolicySet(path: string): PolicySet {
+  return compilePolicySet(loadSource(path).files, shippedSchema())
 }
 
 /** The files of a set as they are written; the service holds them against its schema. @throws PlatformError INVALID_PARAMETER */
 export function readPolicyFiles(name: string): readonly PolicyFile[] {
-  const files = policyFiles(findPolicySet(name))
+  const { files } = loadSource(findPolicySet(name))
   if (files.length > 0) return files
   throw new PlatformError('INVALID_PARAMETER', `\`${name}\` holds no \`.cedar\` file`)
 }
 
 /** `cases.yaml` in the set's folder, or the file named. @throws PlatformError INVALID_PARAMETER */
 export function loadCases(path: string): readonly PolicyCase[] {
-  const file = statSync(path).isDirectory() ? join(path, 'cases.yaml') : path
-  const text = readSmallFile(file).toString('utf8')
-  let document: unknown
-  try {
-    document = parse(text, { maxAliasCount: 0, uniqueKeys: true })
-  } catch (cause) {
-    const [line] = (cause as Error).message.split('\n')
-    throw new PlatformError('INVALID_PARAMETER', `\`${basename(file)}\`: ${line ?? ''}`, { cause })
-  }
-  return parseCases(document as Json)
+  return parseCases(
+    parseYaml(readFile(statSync(path).isDirectory() ? join(path, CASES_FILE) : path)),
+  )
+}
+
+function readFile(path: string): PolicyFile {
+  return { name: basename(path), text: readSmallFile(path).toString('utf8') }
 }

@@ -26,6 +26,7 @@ import {
   ACTIVATE,
   BREAK_GLASS_END,
   Examiner,
+  Policies,
   RefusalBudget,
   RevocationListRefresher,
   activationHandler,
@@ -34,12 +35,14 @@ import {
   breakGlassEndOptions,
   breakGlassSettings,
   endOverdueBreakGlass,
+  describePolicySet,
+  settlePolicies,
   type Deps,
   type Log,
 } from './operations/index.ts'
 import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
-import { loadShippedPolicies } from './shipped-policies.ts'
+import { shippedPolicies } from './shipped-policies.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
@@ -74,6 +77,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
   try {
     const deps = await buildDeps(config, around, { closers, metrics })
     const admin = await ensureAdmin(deps)
+    await settlePolicies(deps)
     await checkPrepared(deps)
     closers.add(startPreparedChecks(deps))
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
@@ -88,7 +92,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     return {
       url,
       deps,
-      notices: noticesOf(deps),
+      notices: await noticesOf(deps),
       [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
     }
   } catch (error) {
@@ -127,8 +131,7 @@ async function buildDeps(
     }),
   )
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
-  refuseStrictWithoutGround(config, runtime.capability.isolation, masterKey.source)
-  const policies = loadShippedPolicies(config.policySet)
+  const policies = closers.add(new Policies(shippedPolicies(), config.policySet))
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
@@ -156,25 +159,6 @@ function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial
     'CONFIGURATION',
     `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${config.host}\``,
   )
-}
-
-/** RULES §8, §9: `strict-production` stands on a sandbox and on a master key that lies elsewhere, or does not start. */
-function refuseStrictWithoutGround(
-  config: Config,
-  isolation: 'full' | 'partial' | 'none',
-  masterKey: string,
-): void {
-  if (config.policySet !== 'strict-production') return
-  if (isolation === 'none')
-    throw new PlatformError(
-      'CONFIGURATION',
-      'the policy set `strict-production` wants functions isolated: `lacre doctor` says what is missing here',
-    )
-  if (masterKey === 'inside the data directory')
-    throw new PlatformError(
-      'CONFIGURATION',
-      'the policy set `strict-production` wants the master key outside the data directory: give --master-key-file',
-    )
 }
 
 /** Promise P1: prepared trees are hashed again at service start and on a schedule; what changed is no longer run. */
@@ -242,16 +226,21 @@ async function listen(
 }
 
 /** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */
-function policyNotice({ policies }: Deps): string {
-  const version = policySetVersion(policies)
-  return policies.name === 'default'
-    ? `policy set: ${version} (unsigned code is admitted where no config is attached)`
-    : `policy set: ${version}`
+async function policyNotices(deps: Deps): Promise<string[]> {
+  const { record, fault } = await describePolicySet(deps, 'admission')
+  const { name, version } = record
+  const admits =
+    name === 'default' ? ' (unsigned code is admitted where no config is attached)' : ''
+  const notice = `policy set: ${policySetVersion({ name, set: record })}, version ${version}${admits}`
+  if (fault === undefined) return [notice]
+  return [
+    `${notice} CANNOT BE USED: ${fault}. Only leaving is admitted; stop the service and go back with \`lacre policy rollback --data DIR\``,
+  ]
 }
 
-function noticesOf(deps: Deps): string[] {
+async function noticesOf(deps: Deps): Promise<string[]> {
   const { isolation, driver, missing } = deps.runtime.capability
-  const notices = [policyNotice(deps)]
+  const notices = await policyNotices(deps)
   notices.push(
     isolation === 'full'
       ? `isolation: full (${driver})`

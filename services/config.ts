@@ -46,8 +46,8 @@ export interface Config {
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
-  /** Which shipped admission set the gate asks. */
-  readonly policySet: PolicySetName
+  /** The shipped admission set that the operator names; without one what was in force stays. */
+  readonly policySet: PolicySetName | undefined
   /** How long an exception lasts at most, and how many persons it takes. */
   readonly breakGlass: BreakGlassSettings
   /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
@@ -83,11 +83,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
-    policySet: oneOf(
-      'the policy set',
-      options.policySet ?? env['LACRE_POLICY_SET'] ?? 'default',
-      POLICY_SETS,
-    ),
+    policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
     breakGlass: readBreakGlass(options, env),
     allowedSources: options.allowSource ?? [],
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
@@ -95,6 +91,18 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     logLevel: readLogLevel(env),
   }
   return Object.freeze(config)
+}
+
+/** What works on a data directory with the service stopped. */
+export function readOfflineConfig(
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile'>,
+  env: NodeJS.ProcessEnv = process.env,
+): Pick<Config, 'dataDir' | 'masterKey' | 'logLevel'> {
+  return {
+    dataDir: resolve(options.data),
+    masterKey: readMasterKey(options, env),
+    logLevel: readLogLevel(env),
+  }
 }
 
 /** As `lacre authority serve` takes them. */
@@ -188,6 +196,10 @@ function readBreakGlass(
     maxTtlMs,
     quorum: oneOf('the quorum of break-glass', quorum, ['1', '2']) === '1' ? 1 : 2,
   }
+}
+
+function readPolicySet(text: string | undefined): PolicySetName | undefined {
+  return text === undefined ? undefined : oneOf('the policy set', text, POLICY_SETS)
 }
 
 function readLogLevel(env: NodeJS.ProcessEnv): Config['logLevel'] {

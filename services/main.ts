@@ -2,18 +2,36 @@ import { startApp } from './app.ts'
 import {
   readAuthorityConfig,
   readConfig,
+  readOfflineConfig,
   type AuthorityServeOptions,
   type ServeOptions,
 } from './config.ts'
 import { createLogger } from './http/index.ts'
 import { systemClock, systemRandom } from './model/index.ts'
+import { rollbackOffline, type OfflineRollback, type RolledBack } from './offline-policies.ts'
 import { startAuthority } from './serve-authority.ts'
 
 export type { AuthorityServeOptions, ServeOptions } from './config.ts'
+export type { RolledBack } from './offline-policies.ts'
 /** What the private authority hands out, and its new keys. */
 export { readTrustedRoot, rotateAuthority } from './serve-authority.ts'
 /** Holds a data directory against its ledger, row by row; reads only, also beside a running service. */
 export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
+
+/**
+ * Puts an earlier policy set in force with the service stopped (RULES §5).
+ * @throws PlatformError DATA_DIRECTORY_IN_USE while it runs, and as `rollbackOffline`
+ */
+export async function rollbackPolicies(
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile'> &
+    Pick<OfflineRollback, 'kind' | 'version' | 'ifVersion'>,
+): Promise<RolledBack> {
+  const { kind, version, ifVersion } = options
+  const { logLevel, ...config } = readOfflineConfig(options)
+  const log = createLogger({ level: logLevel })
+  const around = { clock: systemClock, random: systemRandom, log }
+  return await rollbackOffline({ ...config, kind, version, ifVersion }, around)
+}
 
 export interface ServeEvents {
   /** Called once, when requests are answered. */

@@ -2,26 +2,34 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { PlatformError } from './model/index.ts'
-import { compilePolicySet, type PolicyInForce } from './policy/index.ts'
+import { PlatformError, type PolicyKind } from './model/index.ts'
+import type { ShippedPolicies } from './operations/index.ts'
+import { compilePolicySet, readSetFiles, type PolicyInForce } from './policy/index.ts'
 
-/** The sets that come with Lacre; the first is in force unless another is named. */
+/** The admission sets that come with Lacre; the first is in force unless another is named. */
 export const POLICY_SETS = ['default', 'strict-production', 'separation-of-duties'] as const
 export type PolicySetName = (typeof POLICY_SETS)[number]
 
-/**
- * A shipped set, compiled against the shipped schema. A set that does not compile keeps the service from starting.
- * @throws PlatformError CONFIGURATION, INVALID_PARAMETER
- */
-export function loadShippedPolicies(name: PolicySetName): PolicyInForce {
+/** Schema and sets of each kind, as they lie in `policies`. @throws PlatformError CONFIGURATION, INVALID_PARAMETER */
+export function shippedPolicies(): Readonly<Partial<Record<PolicyKind, ShippedPolicies>>> {
   const root = policiesDir()
-  const dir = join(root, name)
-  const files = readdirSync(dir)
-    .filter((file) => file.endsWith('.cedar'))
-    .toSorted()
-    .map((file) => ({ name: file, text: readFileSync(join(dir, file), 'utf8') }))
   const schema = readFileSync(join(root, 'schema.cedarschema'), 'utf8')
-  return { name, set: compilePolicySet(files, schema) }
+  const sets = new Map(POLICY_SETS.map((name) => [name, readSet(join(root, name))]))
+  return { admission: { schema, sets } }
+}
+
+/** One shipped admission set, compiled; as decisions ask it where nobody keeps sets. @throws PlatformError INVALID_PARAMETER */
+export function loadShippedPolicies(name: PolicySetName): PolicyInForce {
+  const schema = readFileSync(join(policiesDir(), 'schema.cedarschema'), 'utf8')
+  return { name, set: compilePolicySet(readSet(join(policiesDir(), name)).files, schema) }
+}
+
+function readSet(dir: string) {
+  const files = readdirSync(dir).map((name) => ({
+    name,
+    text: readFileSync(join(dir, name), 'utf8'),
+  }))
+  return readSetFiles(files)
 }
 
 /** Beside the sources, or one folder up from the compiled files. */

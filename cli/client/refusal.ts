@@ -42,7 +42,17 @@ export function toRefusal(
   return new PlatformError(
     ownCode(own?.['code']) ?? codeOf(type, { status, decided: decisionId !== undefined }),
     sentence(own ?? answer) ?? `the service answered ${status}`,
-    { decisionId, detail: { status, type, requestId: headers['x-amzn-requestid'] } },
+    {
+      decisionId,
+      detail: {
+        status,
+        type,
+        requestId: headers['x-amzn-requestid'],
+        // All that is wrong with a policy set.
+        ...(own?.['faults'] !== undefined && { faults: own['faults'] }),
+        ...(own?.['failedCases'] !== undefined && { failedCases: own['failedCases'] }),
+      },
+    },
   )
 }
 

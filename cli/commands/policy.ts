@@ -2,27 +2,112 @@ import type { Command } from 'commander'
 
 import { PlatformError, type Json } from '../../services/model/index.ts'
 import { runCases, type CaseReport, type PolicyFault } from '../../services/policy/index.ts'
-import type { CommandModule } from '../command.ts'
+import type { CommandModule, Environment } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { findPolicySet, loadCases, loadPolicySet } from '../policies.ts'
+import {
+  absenceLine,
+  applySet,
+  faultLine,
+  rollBack,
+  showDiff,
+  showHistory,
+  showSet,
+  toVersion,
+} from '../policy-sets.ts'
+import { connect, withConnection, type ConnectionOptions } from '../service/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
+import { rollbackStopped } from './policy-offline.ts'
+
+const SET = 'a folder of .cedar files, one file, or the name of a shipped set'
+
+interface RollbackOptions extends ConnectionOptions {
+  readonly ifVersion?: string
+  readonly masterKeyFile?: string
+}
 
 export const command: CommandModule = {
   name: 'policy',
-  summary: 'check policy sets against the schema and run the cases beside them',
-  configure(command: Command, terminal: Terminal): void {
+  summary: 'policy sets: check and test them, put one in force, return to an earlier one',
+  configure(command: Command, terminal: Terminal, environment: Environment): void {
     command
       .command('check')
-      .argument('<set>', 'a folder of .cedar files, one file, or the name of a shipped set')
+      .argument('<set>', SET)
       .description('parse and validate; exit 1 where anything is wrong')
       .action((set: string) => check(set, terminal))
     command
       .command('test')
-      .argument('<set>', 'a folder of .cedar files, one file, or the name of a shipped set')
+      .argument('<set>', SET)
       .option('--cases <file>', 'the cases, where they are not cases.yaml in the folder')
       .description('run the cases: facts, decision, the policies that decide')
       .action((set: string, options: { readonly cases?: string }) => test(set, options, terminal))
+    configureKept(command, terminal, environment)
   },
+}
+
+/** What asks the service, which keeps every set that was in force. */
+function configureKept(command: Command, terminal: Terminal, environment: Environment): void {
+  const speaking = (options: ConnectionOptions) => ({
+    service: connect(options, environment),
+    terminal,
+  })
+  withConnection(command.command('apply'))
+    .argument('<set>', SET)
+    .option('--name <name>', "how it is called; the folder's name where not given")
+    .option('--if-version <n>', 'only if this version is in force')
+    .description('put a set in force: validated, its cases run, judged by the set before it')
+    .action(
+      (set: string, options: ConnectionOptions & { readonly ifVersion?: string; name?: string }) =>
+        applySet(speaking(options), set, options),
+    )
+  withConnection(command.command('history'))
+    .description('every set that was in force, newest first')
+    .action((options: ConnectionOptions) => showHistory(speaking(options)))
+  withConnection(command.command('show'))
+    .argument('[version]', 'the one in force where not given')
+    .description('one set with its text')
+    .action((version: string | undefined, options: ConnectionOptions) =>
+      showSet(speaking(options), version),
+    )
+  withConnection(command.command('rollback'))
+    .argument('[version]', 'the version to return to')
+    .option('--if-version <n>', 'only if this version is in force')
+    .option('--master-key-file <file>', 'with the service stopped: the key as `serve` takes it')
+    .description(
+      'put an earlier set in force; with --data and the service stopped no policy is asked',
+    )
+    .action((version: string | undefined, options: RollbackOptions) =>
+      rollback(version, options, { terminal, environment }),
+    )
+  withConnection(command.command('diff'))
+    .argument('<set>', 'a version, or a set as `check` takes it')
+    .argument('[other]', 'what it is compared with; without one <set> with what is in force')
+    .description('policy by policy, and what the cases of both come to under either')
+    .action((first: string, second: string | undefined, options: ConnectionOptions) =>
+      showDiff(() => connect(options, environment), terminal, [first, second]),
+    )
+}
+
+/** The last resort takes the directory's lock: where the service holds it, the service is asked. */
+async function rollback(
+  version: string | undefined,
+  options: RollbackOptions,
+  { terminal, environment }: { readonly terminal: Terminal; readonly environment: Environment },
+): Promise<void> {
+  const { data, masterKeyFile, ifVersion } = options
+  const wanted = {
+    version: version === undefined ? undefined : toVersion(version),
+    ifVersion: ifVersion === undefined ? undefined : toVersion(ifVersion),
+  }
+  const directory = { ...(masterKeyFile !== undefined && { masterKeyFile }), data: data ?? '' }
+  const done = data === undefined ? undefined : await rollbackStopped(directory, wanted)
+  if (done === undefined)
+    return await rollBack({ service: connect(options, environment), terminal }, version, options)
+  terminal.say('the service is stopped: done without asking any policy, and recorded so')
+  terminal.result(
+    { ...done, offline: true },
+    `version ${done.version}, ${inline(done.name)}@${done.digest.slice(0, 12)} is in force, the text of version ${done.ofVersion}`,
+  )
 }
 
 function check(name: string, terminal: Terminal): void {
@@ -40,11 +125,6 @@ function check(name: string, terminal: Terminal): void {
     terminal.result({ valid: false, faults: toJson(found) }, found.map(faultLine).join('\n'))
     terminal.exitWith(EXIT.refused)
   }
-}
-
-function faultLine({ file, policy, message, hint }: PolicyFault): string {
-  const place = [file, policy].filter((part) => part !== undefined && part !== '').join(', ')
-  return `${inline(place)}: ${inline(message)}${hint === undefined ? '' : `; ${inline(hint)}`}`
 }
 
 function toJson(faults: readonly PolicyFault[]): Json {
@@ -83,10 +163,7 @@ function reportLines({ results, unexercised, absences }: CaseReport): string[] {
       `  got       ${inline(got)}`,
     ]),
     ...unexercised.map((id) => `warning: no case exercises \`${inline(id)}\``),
-    ...absences.map(
-      (absence) =>
-        `warning: in \`${inline(absence.case)}\` a deny becomes an allow without \`${inline(absence.attribute)}\``,
-    ),
+    ...absences.map((absence) => absenceLine({ ...absence })),
     `${results.length - failed.length} passed, ${failed.length} failed`,
   ]
 }

@@ -24,7 +24,7 @@ export const command: CommandModule = {
       .option('--max-environments <n>', 'sandboxes at a time')
       .option(
         '--policy-set <name>',
-        'what the gate asks: default, strict-production or separation-of-duties',
+        'put a shipped set in force at start; without it what was in force stays',
       )
       .option('--break-glass-max-ttl <seconds>', 'how long an exception lasts at most: 86400')
       .option('--break-glass-quorum <n>', 'persons that an exception takes: 2, or 1 alone')

@@ -25,6 +25,7 @@ export const governedTables = {
   approval_request: ['id'],
   approval: ['request_id', 'principal_id'],
   break_glass: ['id'],
+  policy_set: ['kind', 'version'],
   function_name: ['name'],
   function: ['id'],
   function_version: ['id'],

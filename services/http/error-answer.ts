@@ -41,11 +41,15 @@ export function toAwsAnswer(error: PlatformError): WireAnswer {
   }
 }
 
-/** Our own form: `{error: {code, message, decisionId?}}`. */
+/** What of an error's detail is meant for the caller: everything that is wrong with a policy set. */
+const TOLD = ['faults', 'failedCases'] as const
+
+/** Our own form: `{error: {code, message, decisionId?, faults?, failedCases?}}`. */
 export function toGovernanceAnswer(error: PlatformError): WireAnswer {
   const { status } = awsErrorOf(error)
   const { code, decisionId } = error
-  const body = { error: { code, message: publicSentence(error, status), decisionId } }
+  const told = Object.fromEntries(TOLD.map((name) => [name, error.detail[name]]))
+  const body = { error: { code, message: publicSentence(error, status), decisionId, ...told } }
   return {
     status,
     headers: { 'content-type': 'application/json', ...common(error) },

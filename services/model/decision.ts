@@ -27,7 +27,13 @@ export interface Decision {
   readonly outcome: 'allow' | 'warn' | 'deny'
   readonly refusal?: ErrorCode
   readonly checks: readonly DecisionCheck[]
-  readonly policySet: { readonly version: string; readonly determining: readonly string[] }
+  readonly policySet: {
+    /** `name@digest` */
+    readonly version: string
+    /** Its number in the history that the service keeps. */
+    readonly number?: number
+    readonly determining: readonly string[]
+  }
   readonly factsDigest: Sha256
   readonly world: number
 }

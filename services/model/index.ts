@@ -14,6 +14,7 @@ export { parseStrictJson } from './strict-json.ts'
 export { compiledUrl } from './compiled.ts'
 export * as sigv4 from './sigv4.ts'
 export { systemPrincipal, type Principal } from './principal.ts'
+export { POLICY_KINDS, policySetResource, type PolicyKind } from './policy-kind.ts'
 export type {
   AcceptedArtifact,
   Artifact,

@@ -27,7 +27,7 @@ export interface Event {
  * touched. In the same transaction as the change, or not at all (promise P2).
  */
 export async function closeTransaction<T>(
-  deps: Deps,
+  deps: Pick<Deps, 'audit' | 'live' | 'clock'>,
   tx: Writer,
   event: Event,
   state: { readonly committed: Committed<T>; readonly decision: Decision | undefined },
@@ -110,6 +110,7 @@ export async function record<T>(
     readonly action: string
     readonly resource: string
     readonly principal?: Principal
+    readonly note?: Json
   },
   work: (tx: Writer, atMs: number) => Promise<Committed<T> | undefined>,
 ): Promise<T | undefined> {

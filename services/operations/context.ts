@@ -4,12 +4,12 @@ import type { JobRunner } from '../jobs/index.ts'
 import type { Keys } from '../keys/index.ts'
 import type { LiveSet } from '../live/index.ts'
 import type { Clock, Place, Principal, Random } from '../model/index.ts'
-import type { PolicyInForce } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Examiner } from './examine.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
+import type { Policies } from './policies-in-force.ts'
 import type { RefusalBudget } from './refusal-budget.ts'
 
 /** One line per event: facts as fields, a constant phrase as message (STYLE "Logging"). */
@@ -54,8 +54,8 @@ export interface Deps {
   readonly metrics: Metrics
   readonly audit: AuditTrail
   readonly refusals: RefusalBudget
-  /** The admission set that the gate asks. */
-  readonly policies: PolicyInForce
+  /** What reads the policy set in force, in the snapshot that a decision is made in. */
+  readonly policies: Policies
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
   readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas

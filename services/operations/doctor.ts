@@ -1,4 +1,4 @@
-import { policySetVersion } from '../policy/index.ts'
+import { isUsable, policySetVersion } from '../policy/index.ts'
 import { breakGlassSettings } from './break-glass.ts'
 import type { BreakGlassSettings, Deps } from './context.ts'
 
@@ -15,8 +15,13 @@ export interface DoctorReport {
     readonly freezer: boolean
   }
   readonly masterKey: { readonly source: string; readonly id: string }
+  /** `name@digest` */
   readonly policySet: string
   readonly breakGlass: BreakGlassSettings
+  /** Its number. */
+  readonly policySetVersion: number
+  /** Where it cannot be used: why, and what follows. */
+  readonly policySetFault?: string
   readonly world: number
   readonly ledger: { readonly origin: string; readonly size: number; readonly root: string }
   readonly counts: {
@@ -53,7 +58,13 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       .selectFrom('ledger_head')
       .select(['origin', 'size', 'root'])
       .executeTakeFirst()
+    const policies = await deps.policies.inForce(reader, 'admission')
     return {
+      policySet: policySetVersion(policies),
+      policySetVersion: policies.version ?? 0,
+      ...(!isUsable(policies.set) && {
+        policySetFault: `CANNOT BE USED, only leaving is admitted: ${policies.set.fault}`,
+      }),
       world: world?.counter ?? 0,
       ledger: head ?? { origin: '', size: 0, root: '' },
       counts: {
@@ -76,7 +87,6 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       freezer: capability.freezer,
     },
     masterKey: { source: deps.keys.masterKey.source, id: deps.keys.masterKey.id },
-    policySet: policySetVersion(deps.policies),
     breakGlass: breakGlassSettings(deps),
     ...stored,
     uncleanShutdown: deps.store.uncleanShutdown,

@@ -12,6 +12,7 @@ import {
   type SubjectFacts,
   type TrustedPublisher,
 } from '../model/index.ts'
+import type { PolicyInForce } from '../policy/index.ts'
 import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
@@ -32,6 +33,8 @@ export interface Situation {
   readonly move: MoveSituation | undefined
   /** `undefined` where the change touches no function. */
   readonly stage: Staged | undefined
+  /** The admission set that judges this. */
+  readonly policies: PolicyInForce
 }
 
 /** A subject with what its bytes are and what its seals say. */
@@ -75,6 +78,7 @@ export async function readSituation(
       revocationLists: await reads.revocationLists(reader, publishers),
       move: await readMove(reader, change, { input, principal, atMs }),
       stage: await readStage(reader, change, input, atMs),
+      policies: await deps.policies.inForce(reader, 'admission'),
     }
   })
 }

@@ -97,7 +97,7 @@ async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promi
   const judged = await judgeSubjects(deps, situation)
   const facts = toFacts(deps, caller, change, { situation, judged })
   const decideOn = (about: Facts): Judgement => {
-    const decision = decide(about, newId('dec', deps.clock, deps.random), deps.policies)
+    const decision = decide(about, newId('dec', deps.clock, deps.random), situation.policies)
     return { facts: about, judged, decision, atMs: situation.atMs }
   }
   const judgement = decideOn(facts)

@@ -99,6 +99,19 @@ export {
 export { readLive, readLiveHistory } from './live.ts'
 /** What works on this machine and what is in force. */
 export { readDoctor, type DoctorReport } from './doctor.ts'
+/** Policy sets: kept, put in force through the gate, compared. */
+export {
+  applyPolicySet,
+  describePolicySet,
+  diffPolicyVersions,
+  policyNote,
+  policySetHistory,
+  rollbackPolicySet,
+  type PolicySetDescription,
+} from './policy-sets.ts'
+export { Policies, type ShippedPolicies } from './policies-in-force.ts'
+/** What is in force when the service starts; throws CONFIGURATION. */
+export { recordPolicyOffline, settlePolicies } from './policy-start.ts'
 /** The ledger as auditors read it; throws RESOURCE_NOT_FOUND before the first checkpoint. */
 export { readCheckpoint, readLedgerEntries, type LedgerLine } from './ledger.ts'
 /** A change the service makes by itself, with its ledger entry and without a decision. */

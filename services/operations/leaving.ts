@@ -169,7 +169,7 @@ async function violationsOf(
   if (world !== undefined && situation.world !== world) return undefined
   const judged = await judgeSubjects(deps, situation)
   const facts = judgedAlone(toFacts(deps, by, change, { situation, judged }))
-  return violations(decide(facts, 'dec-none', deps.policies).checks)
+  return violations(decide(facts, 'dec-none', situation.policies).checks)
 }
 
 /** The floor is asked about also of what is wholly live already: it may have risen above it. */

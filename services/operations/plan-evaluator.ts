@@ -1,5 +1,5 @@
 import { compiledUrl, type Facts } from '../model/index.ts'
-import type { JudgedSide, PolicyFile, PolicyInForce } from '../policy/index.ts'
+import type { JudgedSide, PolicyFile } from '../policy/index.ts'
 import type { Deps } from './context.ts'
 import { Offload } from './offload.ts'
 
@@ -17,12 +17,12 @@ export class PlanEvaluator implements AsyncDisposable {
 
   /** The set in force: read in this one place. */
   async useInForce(deps: Deps): Promise<string> {
-    return await this.#version('use', inForce(deps))
+    return await this.#version('use', await deps.policies.inForce(deps.store.reader, 'admission'))
   }
 
   /** A candidate, held against the schema of the set in force. @throws PlatformError INVALID_PARAMETER with every fault */
   async useCandidate(deps: Deps, files: readonly PolicyFile[]): Promise<string> {
-    const { schema } = inForce(deps).set
+    const { schema } = deps.policies.shipped('admission')
     return await this.#version('compile', { name: 'candidate', files, schema })
   }
 
@@ -48,8 +48,4 @@ export class PlanEvaluator implements AsyncDisposable {
     )
     return versions[0] ?? ''
   }
-}
-
-function inForce({ policies }: Deps): PolicyInForce {
-  return policies
 }

@@ -87,7 +87,8 @@ async function judgeFunction(deps: Deps, functionName: string): Promise<readonly
   const judged: JudgedTarget[] = []
   for (const situation of situations) {
     const facts = await judgeLive(deps, situation, run)
-    const decision = decide(facts, newId('dec', deps.clock, deps.random), deps.policies)
+    const id = newId('dec', deps.clock, deps.random)
+    const decision = decide(facts, id, situation.situation.policies)
     const verdicts = facts.subjects.map(({ verdict }) => verdict.kind)
     judged.push({
       target: situation.target,
@@ -137,7 +138,7 @@ async function aliasDecision(
   const read = await readSituation(deps, caller, change)
   const situation = { ...read, signingConfig: made.facts.signingConfig }
   const facts = toFacts(deps, caller, change, { situation, judged })
-  return decide(facts, newId('dec', deps.clock, deps.random), deps.policies)
+  return decide(facts, newId('dec', deps.clock, deps.random), read.policies)
 }
 
 /** Numbers are given when a version is published. */

@@ -1,6 +1,7 @@
 import { PlatformError, type DecisionCheck, type Facts } from '../model/index.ts'
 import { isReturn } from './break-glass.ts'
 import { toAdmissionRequest } from './admission.ts'
+import { isUsable, type PolicyInForce, type UnusableSet } from './in-force.ts'
 import { authorize, type Evaluation, type Policy, type PolicySet, type Request } from './cedar.ts'
 import { WAIVED_MEMBERS, waivedContext } from './stage-context.ts'
 
@@ -12,7 +13,10 @@ const LEAVING =
   /^lambda:(?:Delete|Remove)(?!FunctionCodeSigningConfig$|CodeSigningConfig$|FunctionConcurrency$)/
 
 /** What the admission set says of a change: nothing where it permits, every policy that forbids, with its reason. */
-export function* admissionChecks(facts: Facts, set: PolicySet): Generator<DecisionCheck> {
+export function* admissionChecks(
+  facts: Facts,
+  set: PolicyInForce['set'],
+): Generator<DecisionCheck> {
   if (takesAway(facts)) return
   const told = new Set<string>()
   for (const asked of [facts, ...alsoAsked(facts)]) {
@@ -34,11 +38,12 @@ function alsoAsked(facts: Facts): Facts[] {
   return (facts.alsoAsked ?? []).map(({ action, resource }) => ({ ...facts, action, resource }))
 }
 
-function* checksOf(facts: Facts, set: PolicySet): Generator<DecisionCheck> {
-  const request = toAdmissionRequest(facts)
+function* checksOf(facts: Facts, set: PolicyInForce['set']): Generator<DecisionCheck> {
   // What the service moves back by itself at the end of an exception leaves, too.
   const leaving = (facts.stage?.leaving ?? null) !== null || isReturn(facts)
   const status = leaving ? 'skipped' : 'failed'
+  if (!isUsable(set)) return yield unusable(facts, set, status)
+  const request = toAdmissionRequest(facts)
   const evaluation = evaluateClosed(set, request)
   if (evaluation instanceof PlatformError) {
     yield check(facts, 'policy.request', {
@@ -58,6 +63,20 @@ function* checksOf(facts: Facts, set: PolicySet): Generator<DecisionCheck> {
   if (evaluation.decision === 'allow') return
   if (leaving) yield* refusalsOfLeaving(facts, set, { evaluation, request })
   else yield* refusals(facts, set, { evaluation, request })
+}
+
+/** Fails closed: who cannot read the policies admits nothing (RULES §5). */
+function unusable(
+  facts: Facts,
+  { fault }: UnusableSet,
+  status: 'failed' | 'skipped',
+): DecisionCheck {
+  return check(facts, 'policy.set', {
+    status,
+    expected: 'a policy set in force that can be used',
+    got: fault,
+    fix: 'stop the service and go back to an earlier set: `lacre policy rollback --data DIR`',
+  })
 }
 
 function evaluateClosed(set: PolicySet, request: Request): Evaluation | PlatformError {

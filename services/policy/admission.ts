@@ -49,6 +49,8 @@ export function toResource(arn: string): Resource {
     return named('CodeSigningConfig', name, {})
   const profile = service === 'signer' ? /^\/signing-profiles\/(\w{2,64})/.exec(kind ?? '') : null
   if (profile?.[1] !== undefined) return named('Publisher', profile[1], { name: profile[1] })
+  const policies = /^lacre:policy-set\/(\w+)$/.exec(arn)
+  if (policies?.[1] !== undefined) return named('PolicySet', policies[1], { kind: policies[1] })
   return named('Object', arn, {})
 }
 

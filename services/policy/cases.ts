@@ -137,9 +137,10 @@ function arnOf(value: Json | undefined, what: string): string {
   if (type === 'CodeSigningConfig') return `${lambda}:code-signing-config:${text(id)}`
   if (type === 'Publisher')
     return `arn:aws:signer:us-east-1:000000000000:/signing-profiles/${text(name)}`
+  if (type === 'PolicySet') return `lacre:policy-set/${text(name)}`
   if (type === 'Object') return text(id)
   throw refuse(
-    `${what}: a resource is a Function, Alias, Layer, CodeSigningConfig, Publisher or Object`,
+    `${what}: a resource is a Function, Alias, Layer, CodeSigningConfig, Publisher, PolicySet or Object`,
   )
 }
 
@@ -170,31 +171,38 @@ function compare(one: PolicyCase, { decision, determining, errors }: Evaluation)
 
 /** Required facts cannot be absent: the schema refuses such a request, which denies. */
 function absentAllows(set: PolicySet, { request }: PolicyCase): string[] {
-  return optionalAttributes(request.context).filter((path) => {
+  const allows = (path: Path): boolean => {
     try {
-      const context = without(request.context, path)
+      const context = toRecord(without(request.context, path)) ?? {}
       return authorize(set, { ...request, context }).decision === 'allow'
     } catch (error) {
       if (error instanceof PlatformError) return false
       throw error
     }
+  }
+  return attributePaths(request.context)
+    .filter(allows)
+    .map((path) => path.join('.'))
+}
+
+/** Where a fact stands: names of attributes, one inside the other. */
+type Path = readonly string[]
+
+/** Every attribute, however deep: whether it is optional says the schema, by refusing a request without it. */
+function attributePaths(value: unknown, above: Path = []): Path[] {
+  return Object.entries(toRecord(value) ?? {}).flatMap(([name, inner]) => {
+    const path = [...above, name]
+    return [path, ...attributePaths(inner, path)]
   })
 }
 
-function optionalAttributes(context: Request['context']): string[] {
-  return Object.entries(context).flatMap(([name, value]) => [
-    name,
-    ...Object.keys(toRecord(value) ?? {}).map((inner) => `${name}.${inner}`),
-  ])
-}
-
-function without(context: Request['context'], path: string): Request['context'] {
-  const [outer = '', inner] = path.split('.')
-  const { [outer]: value, ...rest } = context
+function without(value: CedarValueJson, [first, ...deeper]: Path): CedarValueJson {
   const record = toRecord(value)
-  if (inner === undefined || record === undefined) return rest
-  const { [inner]: _gone, ...left } = record
-  return { ...rest, [outer]: left }
+  if (record === undefined || first === undefined) return value
+  const { [first]: inner, ...rest } = record
+  return deeper.length === 0 || inner === undefined
+    ? rest
+    : { ...rest, [first]: without(inner, deeper) }
 }
 
 /** A Cedar record, not one of JSON's ways to write an entity or an extension value. */

@@ -71,18 +71,24 @@ const SET_SIZE_LIMIT_BYTES = 1_048_576
 const POLICIES_LIMIT = 2_000
 
 /**
- * Parses policies and, with a schema, validates them against it strictly.
+ * Parses policies and, with a schema, validates them against it strictly: not where the digest is `validated`, that of a
+ * set that was (strict validation takes a second for a thousand policies).
  * @throws PlatformError INVALID_PARAMETER with every fault in `detail.faults`
  */
-export function compilePolicySet(files: readonly PolicyFile[], schema?: string): PolicySet {
+export function compilePolicySet(
+  files: readonly PolicyFile[],
+  schema?: string,
+  validated?: string,
+): PolicySet {
   const size = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
   if (size > SET_SIZE_LIMIT_BYTES)
     throw refuse([fault('', undefined, `a policy set is at most ${SET_SIZE_LIMIT_BYTES} bytes`)])
   if (schema !== undefined) checkSchema(schema)
   const policies = collect(files)
-  const warnings = schema === undefined ? [] : checkAgainstSchema(policies, schema)
   const texts = [...policies.values()].map(({ id, text }) => [id, text])
   const digest = sha256('lacre policy set v1\0', JSON.stringify([schema ?? null, texts]))
+  const known = schema === undefined || digest === validated
+  const warnings = known ? [] : checkAgainstSchema(policies, schema)
   return { digest, policies, schema, warnings }
 }
 
@@ -151,25 +157,67 @@ function checkAgainstSchema(
   if (answer.type === 'failure')
     throw refuse(answer.errors.map((error) => toFault('', undefined, error)))
   const faultsOf = (found: readonly ValidationError[]): PolicyFault[] =>
-    found.map(({ policyId, error }) => toFault(policies.get(policyId)?.file ?? '', policyId, error))
+    mergeFaults(
+      found.map(({ policyId, error }) =>
+        toFault(policies.get(policyId)?.file ?? '', policyId, error),
+      ),
+    )
   if (answer.validationErrors.length > 0) throw refuse(faultsOf(answer.validationErrors))
   return faultsOf(answer.validationWarnings)
+}
+
+/** Cedar tells a fault once for every action that it is one under: here it is told once. */
+function mergeFaults(faults: readonly PolicyFault[]): PolicyFault[] {
+  const alike = new Map<string, PolicyFault[]>()
+  for (const fault of faults) {
+    const message = fault.message.replace(/ for (?:\S+::)?Action::"[^"]*"/, '')
+    const key = JSON.stringify([fault.file, fault.policy, message])
+    alike.set(key, [...(alike.get(key) ?? []), fault])
+  }
+  return [...alike.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return []
+    const more = others.length === 0 ? '' : `, and so for ${others.length} more`
+    return [{ ...first, message: `${first.message}${more}` }]
+  })
 }
 
 function toStatic(policies: ReadonlyMap<string, Policy>): Record<string, string> {
   return Object.fromEntries([...policies.values()].map(({ id, text }) => [id, text]))
 }
 
-/** Sets and schemas that the engine holds parsed; it cannot drop one, so each is handed over once, by its digest. */
-const prepared = new Set<string>()
+/** Sets with their schemas that the engine holds parsed at a time. */
+const PREPARED_LIMIT = 16
+/**
+ * Digest → the name under which the engine holds the set, most recently used last. The engine cannot drop what it was
+ * given, but what comes under the same name takes its place: that is how it holds no more than so many.
+ */
+const prepared = new Map<string, string>()
 
-function prepare({ digest, policies, schema }: PolicySet): void {
-  if (prepared.has(digest)) return
-  const set = preparsePolicySet(digest, { staticPolicies: toStatic(policies) })
-  const forms = schema === undefined ? undefined : preparseSchema(digest, schema)
+/** Answers the name under which the engine holds the set. */
+function prepare({ digest, policies, schema }: PolicySet): string {
+  const known = prepared.get(digest)
+  if (known !== undefined) {
+    prepared.delete(digest)
+    prepared.set(digest, known)
+    return known
+  }
+  const name = freeName()
+  const set = preparsePolicySet(name, { staticPolicies: toStatic(policies) })
+  const forms = schema === undefined ? undefined : preparseSchema(name, schema)
   if (set.type === 'failure' || forms?.type === 'failure')
     throw new PlatformError('INTERNAL', 'a policy set that compiled cannot be prepared')
-  prepared.add(digest)
+  prepared.set(digest, name)
+  return name
+}
+
+/** A name that no digest stands for any more: nothing is ever evaluated under a set that was put in its place. */
+function freeName(): string {
+  const [oldest] = prepared.keys()
+  if (prepared.size >= PREPARED_LIMIT && oldest !== undefined) prepared.delete(oldest)
+  const taken = new Set(prepared.values())
+  let index = 0
+  while (taken.has(`set-${index}`)) index += 1
+  return `set-${index}`
 }
 
 /**
@@ -177,7 +225,7 @@ function prepare({ digest, policies, schema }: PolicySet): void {
  * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
  */
 export function evaluate(set: PolicySet, request: Request): Evaluation {
-  prepare(set)
+  const name = prepare(set)
   const { principal, action, resource } = request
   const answer = statefulIsAuthorized({
     principal,
@@ -185,8 +233,8 @@ export function evaluate(set: PolicySet, request: Request): Evaluation {
     resource,
     context: { ...request.context },
     entities: [...request.entities],
-    preparsedPolicySetId: set.digest,
-    ...(set.schema !== undefined && { preparsedSchemaName: set.digest, validateRequest: true }),
+    preparsedPolicySetId: name,
+    ...(set.schema !== undefined && { preparsedSchemaName: name, validateRequest: true }),
   })
   if (answer.type === 'failure')
     throw refuse(answer.errors.map((error) => toFault('the request', undefined, error)))

@@ -39,7 +39,11 @@ export function decide(facts: Facts, id: string, policies: PolicyInForce): Decis
     outcome: refusal !== undefined ? 'deny' : hasWarning(checks) ? 'warn' : 'allow',
     ...(refusal === undefined ? {} : { refusal }),
     checks,
-    policySet: { version: policySetVersion(policies), determining },
+    policySet: {
+      version: policySetVersion(policies),
+      ...(policies.version !== undefined && { number: policies.version }),
+      determining,
+    },
     factsDigest: factsDigest(facts),
     world: facts.world,
   }

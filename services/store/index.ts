@@ -51,4 +51,5 @@ export type {
   WorldTable,
 } from './schema.ts'
 export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
+export type { PolicySetTable } from './policy-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -12,6 +12,7 @@ import { up as roleGrants } from '../../migrations/0008_role_grants.ts'
 import { up as approvals } from '../../migrations/0012_approvals.ts'
 import { up as plans } from '../../migrations/0014_plans.ts'
 import { up as stages } from '../../migrations/0013_stages.ts'
+import { up as policySets } from '../../migrations/0009_policy_sets.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 
 import type { Schema } from './schema.ts'
@@ -31,6 +32,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0012_approvals': { up: approvals },
   '0014_plans': { up: plans },
   '0013_stages': { up: stages },
+  '0009_policy_sets': { up: policySets },
 }
 
 const authorityMigrations: Readonly<Record<string, Migration>> = {

@@ -10,12 +10,13 @@ import type {
 } from './authority-schema.ts'
 import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
+import type { PolicySchema } from './policy-schema.ts'
 
 /**
  * The rows, as both dialects hold them: times are integer milliseconds, digests hex text, documents JSON text,
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
-export interface Schema extends ApprovalSchema, PlanSchema, StageSchema {
+export interface Schema extends ApprovalSchema, PlanSchema, StageSchema, PolicySchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable

@@ -24,7 +24,7 @@ import {
   type PolicyInForce,
   type PolicySet,
 } from '../../services/policy/index.ts'
-import { loadShippedPolicies } from '../../services/shipped-policies.ts'
+import { loadShippedPolicies, shippedPolicies } from '../../services/shipped-policies.ts'
 import { openStore, type Store, type Writer } from '../../services/store/index.ts'
 import type { Figure } from './run.ts'
 
@@ -39,6 +39,7 @@ const PLANS_TIMED = 3
 const place = { account: '000000000000', region: 'us-east-1' }
 const digest = sha256('bench')
 const shipped = loadShippedPolicies('default')
+const schema = shippedPolicies().admission?.schema
 
 /** A decision over 300 policies, and a plan of a set of 100 over 10,000 live aliases, each beside bare Cedar. */
 export async function gateBench(): Promise<readonly Figure[]> {
@@ -63,7 +64,7 @@ function policyFiles(count: number): PolicyFile[] {
 }
 
 function timeDecisions(): Figure[] {
-  const set = compilePolicySet(policyFiles(DECISION_POLICIES), shipped.set.schema)
+  const set = compilePolicySet(policyFiles(DECISION_POLICIES), schema)
   const inForce: PolicyInForce = { name: 'bench', set }
   const facts = aliasFacts('shop', 'prod')
   const ours = timed(() => {
@@ -157,7 +158,7 @@ async function timePlans(): Promise<Figure[]> {
       if (effects.affected.length > 0 || effects.notReevaluated > 0)
         throw new Error('the plan is not the one that was meant')
     }
-    const set = compilePolicySet(files, shipped.set.schema)
+    const set = compilePolicySet(files, schema)
     const call = bareCall(set, aliasFacts('shop', 'prod'))
     const bare = timed(() => {
       for (let i = 0; i < judged; i += 1) call()

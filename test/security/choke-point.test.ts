@@ -370,7 +370,9 @@ describe('under a set that forbids everything', () => {
 async function withPolicies<T>(text: string, work: () => Promise<T>): Promise<T> {
   const deps = app.deps as { policies: Deps['policies'] }
   const before = deps.policies
-  deps.policies = { name: 'some', set: compilePolicySet([{ name: 'some.cedar', text }]) }
+  const set = compilePolicySet([{ name: 'some.cedar', text }])
+  const inForce = () => Promise.resolve({ name: 'some', set })
+  deps.policies = Object.assign(Object.create(before) as Deps['policies'], { inForce })
   try {
     return await work()
   } finally {

@@ -116,6 +116,18 @@ const rows: Readonly<Record<string, Readonly<Record<string, string | number | nu
     min_publishers: 2,
     last_modified: 1,
   },
+  policy_set: {
+    kind: 'admission',
+    version: 1,
+    name: 'default',
+    digest: D('8'),
+    schema_sha256: D('9'),
+    how: 'rolled-back',
+    of_version: 1,
+    applied_at: 1,
+    principal_id: 'usr-1',
+    decision_id: 'dec-1',
+  },
   function_name: { name: 'hello', next_version: 2 },
   function: {
     id: 'fn-1',
@@ -249,7 +261,9 @@ async function insertAll(tx: Writer): Promise<RowRef[]> {
     .execute()
   const touched: RowRef[] = []
   for (const [table, some] of Object.entries(rows)) {
-    const row = table === 'decision' ? { ...some, document, facts } : some
+    const row: Record<string, string | number | null> = { ...some }
+    if (table === 'decision') Object.assign(row, { document, facts })
+    if (table === 'policy_set') Object.assign(row, { document })
     const columns = sql.join(Object.keys(row).map((name) => sql.ref(name)))
     await sql`insert into ${sql.table(table)} (${columns})
       values (${sql.join(Object.values(row))})`.execute(tx)

@@ -17,15 +17,17 @@ import {
 import {
   ACTIVATE,
   Examiner,
+  Policies,
   RefusalBudget,
   activationHandler,
   activationOptions,
   noMetrics,
+  settlePolicies,
   type Caller,
   type Deps,
 } from '../../services/operations/index.ts'
 import type { InvokeCall, InvokeOutcome, Runtime, WarmWish } from '../../services/runtime/index.ts'
-import { loadShippedPolicies } from '../../services/shipped-policies.ts'
+import { shippedPolicies } from '../../services/shipped-policies.ts'
 import { openState, tempDir, type FakeClock } from './state.ts'
 
 /** Stands in for the runtime: prepares at once, later, or not at all, and answers what it was asked to run. */
@@ -145,8 +147,9 @@ export async function startLambdaApi(): Promise<LambdaApi> {
   const deps: Deps = {
     place, clock, random: systemRandom, log, store, blobs, keys, jobs, live, runtime, examiner,
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
-    policies: loadShippedPolicies('default'),
+    policies: new Policies(shippedPolicies()),
   } // prettier-ignore
+  await settlePolicies(deps)
   const handlers = lambdaHandlers(deps)
   const activate = activationHandler(deps)
   return {
@@ -196,6 +199,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
     },
     [Symbol.asyncDispose]: async () => {
       await examiner[Symbol.asyncDispose]()
+      await deps.policies[Symbol.asyncDispose]()
       await state[Symbol.asyncDispose]()
       dir[Symbol.dispose]()
     },

@@ -10,6 +10,7 @@ import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
 import { managedRoutes } from './managed.ts'
 import { planRoutes } from './plans.ts'
+import { policySetRoutes } from './policy-sets.ts'
 import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
@@ -25,6 +26,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
   const routes = [
     ...publisherRoutes(deps),
     ...managedRoutes(deps),
+    ...policySetRoutes(deps),
     ...sealRoutes(deps),
     ...approvalRoutes(deps),
     ...breakGlassRoutes(deps),

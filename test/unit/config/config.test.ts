@@ -41,10 +41,10 @@ test('code storage and request rates are AWS’s and off unless they are set', (
     expect(() => readConfig({ data: 'd' }, { LACRE_CODE_STORAGE_BYTES: text })).toThrow(/bytes/)
 })
 
-test('the policy set is the default one unless an option, or else the environment, names another', () => {
+test('the policy set stays what it was unless an option, or else the environment, names one', () => {
   const env = { LACRE_POLICY_SET: 'strict-production' }
 
-  expect(readConfig({ data: 'd' }, {}).policySet).toBe('default')
+  expect(readConfig({ data: 'd' }, {}).policySet).toBeUndefined()
   expect(readConfig({ data: 'd' }, env).policySet).toBe('strict-production')
   expect(readConfig({ data: 'd', policySet: 'default' }, env).policySet).toBe('default')
   expect(() => readConfig({ data: 'd' }, { LACRE_POLICY_SET: 'mine' })).toThrow(/policy set/)

@@ -85,3 +85,56 @@ test.each([
 ] as [string, Json, string][])('refuses cases with %s', (_what, document, message) => {
   expect(() => parseCases(document)).toThrow(message)
 })
+
+const NESTED = `
+entity User; entity Role; entity Box;
+type Facts = {
+  now: datetime, weight?: decimal,
+  attested: { scan?: { critical: Long, age?: Long }, sbom?: Bool },
+};
+action open appliesTo { principal: [User], resource: [Box], context: Facts };`
+
+test('finds facts whose absence is better than a bad one however deep they lie', () => {
+  const text = `@id("all") permit(principal, action, resource);
+    @id("critical") forbid(principal, action, resource) when {
+      context.attested has scan && context.attested.scan.critical > 0 };
+    @id("old") forbid(principal, action, resource) when {
+      context.attested has scan && context.attested.scan has age && context.attested.scan.age > 7 };`
+  const set = compilePolicySet([{ name: 'x.cedar', text }], NESTED)
+  const of = (name: string, more: object) => ({
+    name,
+    expect: 'deny' as const,
+    determining: undefined,
+    request: {
+      principal: { type: 'User', id: 'alice' },
+      action: { type: 'Action', id: 'open' },
+      resource: { type: 'Box', id: 'b' },
+      entities: [],
+      context: {
+        now: { __extn: { fn: 'datetime', arg: '2026-06-01T00:00:00Z' } },
+        attested: {},
+        ...more,
+      },
+    },
+  })
+
+  const { absences } = runCases(set, [
+    of('critical', { attested: { scan: { critical: 1 }, sbom: true } }),
+    of('old', { attested: { scan: { critical: 0, age: 8 } } }),
+  ])
+
+  expect(absences).toEqual([
+    { case: 'critical', attribute: 'attested.scan' },
+    { case: 'old', attribute: 'attested.scan' },
+    { case: 'old', attribute: 'attested.scan.age' },
+  ])
+})
+
+test('finds nothing where policies are written as "forbid unless"', () => {
+  const text = `@id("all") permit(principal, action, resource);
+    @id("canary") forbid(principal, action, resource)
+      unless { context.change has weight && context.change.weight.lessThan(decimal("0.1")) };`
+  const cases = parseCases(one({ expect: 'deny', context: { change: { weight: 0.5 } } }))
+
+  expect(runCases(compile(text), cases).absences).toEqual([])
+})

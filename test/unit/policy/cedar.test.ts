@@ -144,3 +144,37 @@ test('gives one digest to the same text, and another to any other', () => {
 test('refuses a schema that does not parse', () => {
   expect(faultsOf('', 'entity ;')[0]?.file).toBe('the schema')
 })
+
+test('keeps sets apart although the engine holds a few at a time', () => {
+  const sets = Array.from({ length: 40 }, (_, index) =>
+    compile(
+      `@id("p${index}") ${index % 2 === 0 ? 'permit' : 'forbid'}(principal, action, resource);`,
+    ),
+  )
+  for (const order of [sets, sets.toReversed(), sets]) {
+    for (const set of order) {
+      const [id = ''] = set.policies.keys()
+      const expected = Number(id.slice(1)) % 2 === 0 ? 'allow' : 'deny'
+      expect(authorize(set, request())).toMatchObject({ decision: expected, determining: [id] })
+    }
+  }
+})
+
+test('tells a fault once that Cedar tells for every action', () => {
+  const schema = `${SCHEMA}
+    action shut appliesTo { principal: [User], resource: [Box], context: { weight: Long } };
+    action move appliesTo { principal: [User], resource: [Box], context: { weight: Long } };`
+
+  expect(
+    faultsOf('@id("x") forbid(principal, action, resource) when { context.wait };', schema),
+  ).toMatchObject([
+    { policy: 'x', message: expect.stringContaining('and so for 2 more') as string },
+  ])
+})
+
+test('does not validate again what was validated in these very words', () => {
+  const text = 'permit(principal, action, resource) when { context.wait };'
+  const { digest } = compilePolicySet([{ name: 'a.cedar', text }])
+
+  expect(() => compilePolicySet([{ name: 'a.cedar', text }], SCHEMA, digest)).toThrow('wait')
+})

@@ -268,6 +268,30 @@ describe('the admission policies', () => {
     })
   })
 
+  test.each([
+    ['lambda:UpdateAlias', 'deny'],
+    ['lacre:ApplyPolicySet', 'deny'],
+    ['lambda:DeleteFunctionCodeSigningConfig', 'deny'],
+    ['lambda:DeleteFunction', 'allow'],
+    ['lambda:DeleteAlias', 'allow'],
+    ['lambda:RemovePermission', 'allow'],
+  ] as const)('that cannot be used: %s is %s', (action, outcome) => {
+    const unusable = { name: 'own', version: 7, set: { digest, fault: 'its text is damaged' } }
+    const decision = under({ action, subjects: [] }, unusable)
+
+    expect(decision.outcome).toBe(outcome)
+    expect(decision.policySet).toMatchObject({ version: `own@${digest.slice(0, 12)}`, number: 7 })
+    if (outcome === 'deny')
+      expect(decision.checks).toContainEqual(
+        expect.objectContaining({
+          rule: 'policy.set',
+          status: 'failed',
+          got: 'its text is damaged',
+          fix: expect.stringContaining('lacre policy rollback') as string,
+        }),
+      )
+  })
+
   test('deny an action that the schema does not know', () => {
     expect(under({ action: 'lambda:Unheard' }, parity)).toMatchObject({
       outcome: 'deny',

@@ -1,0 +1,38 @@
+import { PlatformError } from '../model/index.ts'
+import { parseCases, runCases, type CaseReport } from './cases.ts'
+import { compilePolicySet, type PolicyFault } from './cedar.ts'
+import type { PolicySetSource } from './set-files.ts'
+
+/** What is known of a set before it is put in force. */
+export interface CheckedSet {
+  readonly digest: string
+  readonly policies: readonly string[]
+  readonly warnings: readonly PolicyFault[]
+  readonly report: CaseReport
+}
+
+/**
+ * Holds a set against the schema and runs its cases.
+ * @throws PlatformError INVALID_PARAMETER with every fault in `detail.faults`, or with every case that came out
+ * otherwise in `detail.failedCases`
+ */
+export function checkPolicySet(source: PolicySetSource, schema: string): CheckedSet {
+  const set = compilePolicySet(source.files, schema)
+  const report = runCases(set, source.cases === null ? [] : parseCases(source.cases))
+  const failed = report.results.filter(({ passed }) => !passed)
+  if (failed.length > 0) throw refuse(failed)
+  const { digest, policies, warnings } = set
+  return { digest, policies: [...policies.keys()], warnings, report }
+}
+
+function refuse(failed: CaseReport['results']): PlatformError {
+  const told = failed.map(
+    ({ name, expected, got }) => `\`${name}\`: expected ${expected}, got ${got}`,
+  )
+  const more = told.length > 1 ? `, and ${told.length - 1} more` : ''
+  return new PlatformError(
+    'INVALID_PARAMETER',
+    `a case of the policy set fails: ${told[0] ?? ''}${more}`,
+    { detail: { failedCases: failed } },
+  )
+}
