@@ -113,7 +113,8 @@ describe('an exception whose end the service does not live to see', () => {
     const glass = await glassOf(second, id)
     const version = await aliasOf(second, 'cut')
     await second.stop()
-    const verified = lacre(['ledger', 'verify', '--data', data])
+    const logKey = /ledger key: (\S+)/.exec(second.log)?.[1] ?? ''
+    const verified = lacre(['ledger', 'verify', '--data', data, '--log-key', logKey])
 
     expect(glass.ended).toBe('reverted')
     expect(version).toBe('1')
