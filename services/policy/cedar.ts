@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+
 import {
   checkParseSchema,
   policySetTextToParts,
@@ -14,6 +16,12 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, sha256 } from '../model/index.ts'
+
+/**
+ * Node 20's V8 (11.3) puts calls to WebAssembly into the code that makes them, and ends the process ("unreachable code", in
+ * its deoptimizer) when that code is thrown away during such a call. Some thousand decisions are enough.
+ */
+if (process.versions.v8.startsWith('11.')) setFlagsFromString('--no-turbo-inline-js-wasm-calls')
 
 /** A file of policies as it was written. */
 export interface PolicyFile {

@@ -2,7 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { preparsePolicySet, statefulIsAuthorized, type EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
+import {
+  preparsePolicySet,
+  statefulIsAuthorized,
+  type EntityJson,
+} from '@cedar-policy/cedar-wasm/nodejs'
 
 import {
   LATEST,
