@@ -14,19 +14,21 @@ const path = { FunctionName: NAME }
 export interface Staged extends AsyncDisposable {
   readonly api: LambdaApi
   /** Publishes a new version with a sealed counter; without one, unsigned. Answers its number. */
-  release(name: string, counter?: string, key?: KeyObject): Promise<string>
+  readonly release: (name: string, counter?: string, key?: KeyObject) => Promise<string>
   /** Points an alias, made where it is not there. */
-  point(
+  readonly point: (
     alias: string,
     version: string,
     second?: Readonly<Record<string, number>>,
-  ): Promise<Answered>
+  ) => Promise<Answered>
   /** A publisher with a key of its own; `ci` is there. */
-  publisher(name: string): Promise<KeyObject>
+  readonly publisher: (name: string) => Promise<KeyObject>
   readonly ci: KeyObject
-  hours(count: number): void
+  readonly hours: (count: number) => void
   /** The decision behind an answer, with its facts. */
-  decision(answer: Answered): Promise<{ readonly decision: Decision; readonly facts: Facts }>
+  readonly decision: (
+    answer: Answered,
+  ) => Promise<{ readonly decision: Decision; readonly facts: Facts }>
 }
 
 /** The service below its edge, on a clock that the test moves, with a function and a publisher `ci`. */
@@ -63,7 +65,9 @@ export async function startStaged(): Promise<Staged> {
       if (answer.status >= 300) throw new Error(JSON.stringify(answer.body))
       await api.settle()
       const published = await api.call('PublishVersion', { path })
-      return String(published.body['Version'])
+      const number = published.body['Version']
+      if (typeof number !== 'string') throw new Error(JSON.stringify(published.body))
+      return number
     },
     point: async (alias, version, second) => {
       const routing = { AdditionalVersionWeights: second ?? {} }
