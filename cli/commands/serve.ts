@@ -18,7 +18,10 @@ export const command: CommandModule = {
       .option('--require-isolation', 'refuse to run functions without full isolation')
       .option('--master-key-file <file>', 'the key that encrypts secrets at rest')
       .option('--max-environments <n>', 'sandboxes at a time')
-      .option('--policy-set <name>', 'put a shipped set in force at start; without it what was in force stays')
+      .option(
+        '--policy-set <name>',
+        'put a shipped set in force at start; without it what was in force stays',
+      )
       .option('--open-metrics', 'answer /metrics without a signature')
       .option(
         '--allow-source <network...>',
