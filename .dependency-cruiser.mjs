@@ -77,7 +77,10 @@ export default {
     {
       name: 'cli-shares-pure-folders-only',
       severity: 'error',
-      from: { path: '^cli/', pathNot: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$' },
+      from: {
+        path: '^cli/',
+        pathNot: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$',
+      },
       to: { path: '^services/', pathNot: '^services/(model|artifact|seal|trust|policy|ledger)/' },
     },
     {

@@ -226,7 +226,10 @@ function planDeps(store: Store): Deps {
     runtime,
     clock: systemClock,
     random: systemRandom,
-    policies: shipped,
+    policies: {
+      inForce: () => Promise.resolve(shipped),
+      shipped: () => ({ schema, sets: new Map() }),
+    },
   } as unknown as Deps
 }
 
