@@ -171,7 +171,13 @@ export {
   updateEventSourceMapping,
 } from './event-source-mappings.ts'
 /** The warm path: resolves once, runs exactly that. */
-export { invoke, type InvokeAnswer, type InvokeInput } from './invoke.ts'
+export {
+  invoke,
+  type AnswerReceiver,
+  type AnswerStart,
+  type InvokeAnswer,
+  type InvokeInput,
+} from './invoke.ts'
 /** The durable job that prepares what was admitted, for `app.ts` to register. */
 export { ACTIVATE, activationHandler, activationOptions } from './activate.ts'
 /** Access keys of this installation: made for the caller, listed, disabled. */
