@@ -17,6 +17,7 @@ export class AnswerPipe implements AnswerReceiver {
   readonly begun: Promise<AnswerStart>
   #begin: (start: AnswerStart) => void = () => undefined
   readonly #waiting: Waiting[] = []
+  #last: Waiting | undefined
   #state: 'open' | 'ended' | 'dropped' = 'open'
   #wake: (() => void) | undefined
 
@@ -45,23 +46,29 @@ export class AnswerPipe implements AnswerReceiver {
   /** Nobody reads any more. */
   drop(): void {
     this.#state = 'dropped'
+    this.#last?.taken()
     for (const { taken } of this.#waiting.splice(0)) taken()
     this.#wake?.()
+  }
+
+  /** The next piece, `undefined` at the end; asking for it says that the one before has gone out. */
+  async next(): Promise<Uint8Array | undefined> {
+    this.#last?.taken()
+    this.#last = undefined
+    for (;;) {
+      this.#last = this.#waiting.shift()
+      if (this.#last !== undefined) return this.#last.piece
+      if (this.#state !== 'open') return undefined
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+      this.#wake = undefined
+    }
   }
 
   /** Passes every piece on until the end; whatever `send` throws, the pieces that follow are dropped. */
   async pump(send: Send): Promise<void> {
     try {
-      for (;;) {
-        const next = this.#waiting.shift()
-        if (next !== undefined) {
-          await send(next.piece)
-          next.taken()
-        } else if (this.#state === 'open') {
-          await new Promise<void>((resolve) => (this.#wake = resolve))
-          this.#wake = undefined
-        } else return
-      }
+      for (let piece = await this.next(); piece !== undefined; piece = await this.next())
+        await send(piece)
     } catch (error) {
       this.drop()
       throw error
@@ -69,7 +76,10 @@ export class AnswerPipe implements AnswerReceiver {
   }
 }
 
-/** What comes first: the beginning of a streamed answer, or the end of one that is whole. @throws what `running` throws */
+/**
+ * What comes first: the beginning of a streamed answer, or the end of one that is whole. From here on the pipe ends with
+ * what runs; where that fails, what its function still writes is thrown away. @throws what `running` throws
+ */
 export async function firstOf<T>(
   pipe: AnswerPipe,
   running: Promise<T>,
@@ -77,6 +87,10 @@ export async function firstOf<T>(
   | { readonly kind: 'stream'; readonly start: AnswerStart }
   | { readonly kind: 'whole'; readonly answer: T }
 > {
+  running.then(
+    () => pipe.end(),
+    () => pipe.drop(),
+  )
   return await Promise.race([
     pipe.begun.then((start) => ({ kind: 'stream', start }) as const),
     running.then((answer) => ({ kind: 'whole', answer }) as const),

@@ -3,6 +3,7 @@
  * the warm path reads. It judges nothing and knows no HTTP.
  */
 export { LiveSet, type Resolution } from './live-set.ts'
+export type { LiveCors, LiveUrl } from './urls.ts'
 export type { LedgerPosition } from './intervals.ts'
 export type { LiveRow } from './table.ts'
 export { toReleaseSpec, type ReleaseRow } from './release-spec.ts'

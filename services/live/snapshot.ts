@@ -7,6 +7,7 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { toReleaseSpec } from './release-spec.ts'
+import { readUrls, type LiveUrl } from './urls.ts'
 
 /** A version as it can be reached: its spec, or why it cannot run. */
 export interface LiveVersion {
@@ -33,6 +34,7 @@ export interface LiveFunction {
   readonly aliases: ReadonlyMap<string, LiveAlias>
   /** `undefined` where nothing is reserved and nothing provisioned. */
   readonly concurrency: ConcurrencyCap | undefined
+  readonly urls: readonly LiveUrl[]
 }
 
 /**
@@ -52,6 +54,7 @@ export async function readLiveFunctions(
     const versions = await readVersions(reader, place, row, known?.get(row.name))
     const aliases = await readAliases(reader, row.id)
     const concurrency = await readConcurrency(reader, row.id, aliases)
+    const urls = await readUrls(reader, row)
     const latestId = row.serving ?? row.pending
     const latest = versions.find((candidate) => candidate.id === latestId)
     found.set(
@@ -67,6 +70,7 @@ export async function readLiveFunctions(
         ),
         aliases,
         concurrency,
+        urls,
       }),
     )
   }

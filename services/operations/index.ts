@@ -171,6 +171,8 @@ export {
   updateEventSourceMapping,
 } from './event-source-mappings.ts'
 /** The warm path: resolves once, runs exactly that. */
+/** What a resource policy says to a request of a function URL. */
+export { judgeUrlAccess, type UrlCaller } from './url-access.ts'
 export {
   invoke,
   type AnswerReceiver,

@@ -15,8 +15,6 @@ export async function invokeStreaming(
 ): Promise<LambdaInvokeAnswer> {
   const pipe = new AnswerPipe()
   const running = invoke(deps, request.caller, { ...input, receiver: pipe })
-  // Looked at again once the answer is under way.
-  running.catch(() => undefined).finally(() => pipe.end())
   const first = await firstOf(pipe, running)
   if (first.kind === 'whole' && first.answer.status === 204)
     return { status: 204, headers: {}, payload: first.answer.payload }
