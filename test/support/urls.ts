@@ -82,6 +82,8 @@ export async function askUrl(
   { method = 'GET', path = '/', headers = {}, body }: UrlAsk = {},
 ): Promise<UrlReply> {
   const { hostname, port } = new URL(listener)
+  // Node declares no body of a method that has none as a rule.
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
   return await new Promise((resolve, reject) => {
     const sent = httpRequest(
       {
@@ -90,7 +92,7 @@ export async function askUrl(
         method,
         path,
         agent: false,
-        headers: { host, ...(headers as Record<string, string | string[]>) },
+        headers: { host, ...length, ...(headers as Record<string, string | string[]>) },
       },
       (response) => {
         const chunks: Buffer[] = []

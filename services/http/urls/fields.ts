@@ -22,6 +22,18 @@ export function connectionNames(fields: readonly Field[]): ReadonlySet<string> {
   )
 }
 
+/**
+ * One host and at most one framing: what a proxy before us could read otherwise is refused (RFC 9112 §3.2, §6.1).
+ * Node itself takes the first of two hosts, and chunks under any coding.
+ */
+export function isFramedOnce(fields: readonly Field[]): boolean {
+  const values = (wanted: string): readonly string[] =>
+    fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
+  const coded = values('transfer-encoding')
+  const plain = coded.length === 0 || (coded.length === 1 && /^chunked$/i.test(coded[0] ?? ''))
+  return plain && values('host').length === 1
+}
+
 /** RFC 9110: a token, and a value without control characters; bytes above ASCII pass as they are. */
 export function isFieldName(name: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)

@@ -19,6 +19,7 @@ import { readAddress, type UrlAddress } from './address.ts'
 import { clientOf, hostOf, type Trust } from './client.ts'
 import { answerHeaders, preflightHeaders, readPreflight } from './cors.ts'
 import { toEvent, type UrlSigner } from './event.ts'
+import { isFramedOnce } from './fields.ts'
 import { UrlRefusal, toUrlAnswer } from './refusals.ts'
 import { sendResult, type Reply } from './send.ts'
 import { MalformedAnswer } from './answer.ts'
@@ -63,6 +64,8 @@ async function answer(edge: UrlEdge, reply: Reply, signal: AbortSignal): Promise
   const { deps } = edge
   const { req, requestId } = reply.exchange
   const request = readRequest(req)
+  if (!isFramedOnce(request.headers))
+    throw new PlatformError('INVALID_PARAMETER', 'the request can be read in more than one way')
   const address = readAddress({ host: hostOf(req, edge.trust), target: req.url ?? '' }, edge.served)
   if (address === undefined)
     throw new PlatformError('UNKNOWN_OPERATION', 'no function URL has this address')
