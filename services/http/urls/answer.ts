@@ -135,7 +135,8 @@ function membersOf(value: Json | undefined, name: string): Members {
 }
 
 function textOf(value: Json | undefined): string | undefined {
-  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
+  if (typeof value === 'string') return value
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
 }
 
 function isMembers(value: Json | undefined): value is Members {

@@ -1,4 +1,4 @@
-import { PlatformError } from '../../model/index.ts'
+import type { PlatformError } from '../../model/index.ts'
 import { awsErrorOf, toAwsAnswer } from '../error-answer.ts'
 import type { WireAnswer } from '../wire.ts'
 
