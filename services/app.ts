@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 
 import { openAudit, recordKey } from './audit/index.ts'
-import { openAuthenticator } from './auth/index.ts'
+import { openAuthenticator, type Authenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
 import { dataPaths, masterKeyOptions, type Config } from './config.ts'
@@ -17,6 +17,8 @@ import {
   invokeHandler,
   withApiRates,
   isLoopback,
+  openUrlListener,
+  type UrlListener,
 } from './http/index.ts'
 import { JobRunner } from './jobs/index.ts'
 import { accessKeyBox, loadMasterKey, openKeys } from './keys/index.ts'
@@ -62,6 +64,8 @@ export interface Surroundings {
 export interface App extends AsyncDisposable {
   /** Where it listens: `http://127.0.0.1:9771`. */
   readonly url: string
+  /** Where function URLs answer; `undefined` where they are off. */
+  readonly functionUrls: string | undefined
   readonly deps: Deps
   /** What people should know at start: the policy in force, what isolation lacks. */
   readonly notices: readonly string[]
@@ -84,13 +88,14 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     await deps.live.refresh()
     await endOverdueBreakGlass(deps)
     deps.runtime.keepWarm(deps.live.provisioned())
-    const url = await listen(config, deps, { closers, metrics })
+    const { url, functionUrls } = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
     await deps.jobs.start()
     deps.revocationLists?.start()
     deps.audit.wake()
     return {
       url,
+      functionUrls,
       deps,
       notices: await noticesOf(deps),
       [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
@@ -154,10 +159,12 @@ async function buildDeps(
  * nobody beyond this machine may then deploy one.
  */
 function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial' | 'none'): void {
-  if (isolation !== 'none' || process.getuid?.() === 0 || isLoopback(config.host)) return
+  if (isolation !== 'none' || process.getuid?.() === 0) return
+  const open = [config.host, config.urls?.host ?? config.host].find((host) => !isLoopback(host))
+  if (open === undefined) return
   throw new PlatformError(
     'CONFIGURATION',
-    `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${config.host}\``,
+    `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${open}\``,
   )
 }
 
@@ -194,13 +201,14 @@ async function listen(
   config: Config,
   deps: Deps,
   { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
-): Promise<string> {
+): Promise<{ readonly url: string; readonly functionUrls: string | undefined }> {
   const { host, port, tls, trustProxy, openMetrics } = config
   const box = accessKeyBox(deps.keys)
   const { store, clock, place } = deps
   const authenticator = openAuthenticator({ store, box, clock, place })
   const accessKeys = { box, forget: () => authenticator.forget() }
-  const handlers = lambdaHandlers(deps)
+  const urls = await listenForUrls(config, deps, { closers, metrics, authenticator })
+  const handlers = lambdaHandlers(deps, urls?.base ?? config.urls?.base)
   let ready = true
   const server = buildServer({
     deps,
@@ -222,7 +230,34 @@ async function listen(
   })
   // The router names the scheme of a listener that is not its own wrongly.
   const url = await server.listen({ host, port })
-  return tls === undefined ? url : url.replace(/^http:/, 'https:')
+  const secure = tls === undefined ? url : url.replace(/^http:/, 'https:')
+  return { url: secure, functionUrls: urls?.url }
+}
+
+/** RULES §10: functions answer on a listener of their own, where no session and no API is. */
+async function listenForUrls(
+  config: Config,
+  deps: Deps,
+  with_: {
+    readonly closers: Closers
+    readonly metrics: HttpMetrics
+    readonly authenticator: Authenticator
+  },
+): Promise<UrlListener | undefined> {
+  if (config.urls === undefined) return undefined
+  const { host, port, elsewhere, base } = config.urls
+  const { tls, trustProxy } = config
+  const { closers, metrics, authenticator } = with_
+  return closers.add(
+    await openUrlListener({
+      deps,
+      config: { host, port, tls, trustProxy },
+      elsewhere,
+      base,
+      authenticator,
+      metrics,
+    }),
+  )
 }
 
 /** `lacre doctor`, the console and `serve` say which policy set and which isolation are in force (DESIGN §5, §8). */

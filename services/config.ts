@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import { parseUrlBase } from './http/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings } from './operations/index.ts'
@@ -10,6 +11,8 @@ import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 export interface ServeOptions {
   readonly data: string
   readonly listen?: string
+  readonly urlListen?: string
+  readonly urlBase?: string
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly trustProxy?: string
@@ -33,6 +36,8 @@ export interface Config {
   readonly dataDir: string
   readonly host: string
   readonly port: number
+  /** Where function URLs answer, apart from everything else; `undefined` where they are off. */
+  readonly urls: UrlConfig | undefined
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   /** The proxy in front that ends TLS, by name: a listener beyond loopback then needs no certificate of ours. */
   readonly trustProxy: string | undefined
@@ -58,7 +63,17 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
 
+export interface UrlConfig {
+  readonly host: string
+  readonly port: number
+  /** The port is a default: any free one does where it is taken. */
+  readonly elsewhere: boolean
+  /** `https://functions.example.com`: what stands in `FunctionUrl`, where that is not where it listens. */
+  readonly base: string | undefined
+}
+
 const DEFAULT_PORT = 9_771
+const DEFAULT_URL_PORT = 9_773
 const DEFAULT_MAX_ENVIRONMENTS = 64
 
 /**
@@ -72,6 +87,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     dataDir: resolve(options.data),
     host,
     port,
+    urls: readUrls(options, env, port),
     tls: readTls(options),
     trustProxy: options.trustProxy,
     place: parsePlace(
@@ -216,6 +232,30 @@ function parseListen(text: string | undefined): { host: string; port: number } {
     throw new PlatformError('CONFIGURATION', `\`${text}\` is not HOST:PORT`)
   }
   return { host, port }
+}
+
+/** Without a word on this machine alone: on a port of its own beside the default one, any free one beside another. */
+function readUrls(
+  options: Pick<ServeOptions, 'urlListen' | 'urlBase'>,
+  env: NodeJS.ProcessEnv,
+  apiPort: number,
+): UrlConfig | undefined {
+  const listen = options.urlListen ?? env['LACRE_URL_LISTEN']
+  if (listen === 'off') return undefined
+  const base = options.urlBase ?? env['LACRE_URL_BASE']
+  if (base !== undefined) checkUrlBase(base)
+  if (listen !== undefined) return { ...parseListen(listen), elsewhere: false, base }
+  const port = apiPort === DEFAULT_PORT ? DEFAULT_URL_PORT : 0
+  return { host: '127.0.0.1', port, elsewhere: true, base }
+}
+
+function checkUrlBase(text: string): void {
+  try {
+    parseUrlBase(text)
+  } catch (cause) {
+    const message = `--url-base \`${text}\` is no http(s)://host[:port]`
+    throw new PlatformError('CONFIGURATION', message, { cause })
+  }
 }
 
 function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls'] {

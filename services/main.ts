@@ -34,8 +34,8 @@ export async function rollbackPolicies(
 }
 
 export interface ServeEvents {
-  /** Called once, when requests are answered. */
-  ready(url: string): void
+  /** Called once, when requests are answered; by `functionUrls` those of functions are, where they are on. */
+  ready(url: string, functionUrls?: string): void
   /** A line for people: what is in force, and what this machine lacks. */
   say(line: string): void
 }
@@ -51,7 +51,7 @@ export async function serve(options: ServeOptions, events: ServeEvents): Promise
   const stopped = stopSignal()
   await using app = await startApp(config, { clock: systemClock, random: systemRandom, log })
   for (const line of app.notices) events.say(line)
-  events.ready(app.url)
+  events.ready(app.url, app.functionUrls)
   const signal = await stopped
   log.info({ signal }, 'stopping')
 }

@@ -10,6 +10,11 @@ export const command: CommandModule = {
     command
       .requiredOption('--data <dir>', 'the data directory; made when it is not there')
       .option('--listen <host:port>', 'where to listen; port 0 takes any free one')
+      .option(
+        '--url-listen <host:port>',
+        'where function URLs answer, apart from everything else; off for not at all',
+      )
+      .option('--url-base <url>', 'what function URLs are below: https://functions.example.com')
       .option('--tls-cert <file>', 'certificate chain, PEM')
       .option('--tls-key <file>', 'private key, PEM')
       .option('--trust-proxy <name>', 'the proxy in front that ends TLS')
@@ -40,7 +45,10 @@ export const command: CommandModule = {
         await serve(
           { ...options, ...opened },
           {
-            ready: (url) => terminal.result({ listening: url }, `lacre listening on ${url}`),
+            ready: (url, functionUrls) => {
+              const urls = functionUrls === undefined ? '' : `\nfunction URLs on ${functionUrls}`
+              terminal.result({ listening: url, functionUrls }, `lacre listening on ${url}${urls}`)
+            },
             say: (line) => terminal.say(line),
           },
         )

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { PlatformError } from '../model/index.ts'
 import type { TempFile } from '../operations/index.ts'
 
+import { ClientGone } from './client-gone.ts'
 import { tooMany, type IntakeBudget } from './intake-budget.ts'
 
 /** Below this a body stays in memory and is worked on where it is (CONTRACTS "Artifact"). */
@@ -19,11 +20,6 @@ export interface IntakeOptions {
   /** A client that sends nothing for so long is told to go. */
   readonly idleMs: number
   readonly declaredBytes: number | undefined
-}
-
-/** The client went away while it was sending; nobody is left to be answered. */
-export class ClientGone extends Error {
-  override readonly name = 'ClientGone'
 }
 
 /**

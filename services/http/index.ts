@@ -29,6 +29,9 @@ export { lambdaHandlers } from './lambda/handlers.ts'
 export { invokeHandler } from './lambda/invoke.ts'
 /** The same operations behind AWS's request rates. */
 export { withApiRates } from './lambda/rates.ts'
+/** Function URLs on a listener of their own; what their host names are below. */
+export { openUrlListener, type UrlListener } from './urls/listener.ts'
+export { parseUrlBase } from './urls/address.ts'
 /** The routes of `/api/v1`. */
 export { governanceRoutes, type Route } from './governance/index.ts'
 /** The routes of access keys, to be handed to the server beside `governanceRoutes`. */

@@ -1,3 +1,5 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { isIP } from 'node:net'
 
 import { PlatformError } from '../model/index.ts'
@@ -44,4 +46,25 @@ export function isLoopback(address: string): boolean {
   const host = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
   if (isIP(host) === 4) return host.startsWith('127.')
   return host === '::1' || host === 'localhost'
+}
+
+const MAX_HEADER_BYTES = 65_536
+
+/** A server with every limit set, not listening yet. */
+export function createListener(config: HttpConfig, handler: RequestListener): Server {
+  const limits = { ...httpDefaults, ...config }
+  const options = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    // How often the two are looked at: a slow client is let go at most a second late.
+    connectionsCheckingInterval: 1_000,
+  }
+  const server =
+    config.tls === undefined
+      ? createServer(options, handler)
+      : createTlsServer({ ...options, ...config.tls, minVersion: 'TLSv1.2' }, handler)
+  server.maxConnections = limits.maxConnections
+  return server
 }

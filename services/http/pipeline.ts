@@ -2,12 +2,20 @@ import type { Admission, Authenticator, SignedRequest } from '../auth/index.ts'
 import { PlatformError, type Clock, type Random } from '../model/index.ts'
 import type { Caller, Deps, Log } from '../operations/index.ts'
 
-import { ClientGone, TakenBody, takeBody } from './body-intake.ts'
+import { TakenBody, takeBody } from './body-intake.ts'
+import { ClientGone } from './client-gone.ts'
 import { awsErrorOf, toPlatformError } from './error-answer.ts'
 import type { IntakeBudget } from './intake-budget.ts'
 import type { EdgeMetrics } from './metrics.ts'
 import { readPlanHeader } from './plan-header.ts'
-import { declaresBody, readRequest, sendAnswer, type Exchange, type WireAnswer } from './wire.ts'
+import {
+  declaresBody,
+  readRequest,
+  sendAnswer,
+  sendStream,
+  type Exchange,
+  type WireAnswer,
+} from './wire.ts'
 
 /** What the edge itself works with. */
 export interface Edge {
@@ -64,7 +72,7 @@ export async function serve(edge: Edge, exchange: Exchange, face: Face): Promise
   try {
     const answer = await answerTo(edge, exchange, { face, seen, signal: gone.signal })
     status = answer.status
-    sendAnswer(exchange, answer)
+    await send(edge, exchange, answer)
   } catch (error) {
     if (error instanceof ClientGone) {
       exchange.req.destroy()
@@ -77,6 +85,13 @@ export async function serve(edge: Edge, exchange: Exchange, face: Face): Promise
     const { requestId } = exchange
     edge.log.debug({ requestId, ...seen, status, durationMs }, 'request answered')
   }
+}
+
+async function send(edge: Edge, exchange: Exchange, answer: WireAnswer): Promise<void> {
+  if (answer.stream === undefined) return sendAnswer(exchange, answer)
+  const { res, requestId } = exchange
+  res.writeHead(answer.status, { 'x-amzn-RequestId': requestId, ...answer.headers })
+  await sendStream(res, answer.stream, edge.bodyIdleMs)
 }
 
 interface Seen {

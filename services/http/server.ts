@@ -1,7 +1,3 @@
-import { createServer, type RequestListener, type Server as HttpServer } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { Socket } from 'node:net'
-
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import type { Authenticator } from '../auth/index.ts'
@@ -9,17 +5,16 @@ import { PlatformError } from '../model/index.ts'
 import type { Deps } from '../operations/index.ts'
 
 import { serveDownload, type DownloadDeps } from './download.ts'
-import { toAwsAnswer } from './error-answer.ts'
 import { artifactFace, governanceFace, unknownRouteFace } from './governance-face.ts'
 import type { Route } from './governance/index.ts'
 import { IntakeBudget, defaultIntakeLimits, type IntakeLimits } from './intake-budget.ts'
 import type { InvokeHandler, LambdaHandlers } from './lambda/handler.ts'
 import { lambdaFace } from './lambda/service.ts'
-import { checkListener, httpDefaults, type HttpConfig } from './listener.ts'
+import { checkListener, createListener, httpDefaults, type HttpConfig } from './listener.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { serve, type Edge, type Face } from './pipeline.ts'
 import { isSignerPath, signerFace, type SignerHandlers } from './signer/index.ts'
-import type { WireAnswer } from './wire.ts'
+import { refuseUnreadable } from './unreadable.ts'
 
 export interface ServerParts {
   readonly deps: Pick<Deps, 'blobs' | 'clock' | 'random' | 'log'>
@@ -37,8 +32,6 @@ export interface ServerParts {
   readonly ready: () => boolean
   readonly intakeLimits?: IntakeLimits
 }
-
-const MAX_HEADER_BYTES = 65_536
 
 /**
  * The server, not listening yet. Fastify finds the route; from there every signed request takes the pipeline.
@@ -60,7 +53,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     routerOptions: { maxParamLength: 8_192 },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: (error, socket) => refuseUnreadable(parts, error, socket),
+    clientErrorHandler: (error, socket) => refuseUnreadable(parts.deps, error, socket),
     frameworkErrors: (_error, request, reply) => hijack(edge, { request, reply }, lambda),
   })
   openRoutes(app, parts)
@@ -94,24 +87,6 @@ function toEdge(parts: ServerParts): Edge {
     budget: new IntakeBudget(parts.intakeLimits ?? defaultIntakeLimits),
     bodyIdleMs: parts.config.bodyIdleMs ?? httpDefaults.bodyIdleMs,
   }
-}
-
-function createListener(config: HttpConfig, handler: RequestListener): HttpServer {
-  const limits = { ...httpDefaults, ...config }
-  const options = {
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    // How often the two are looked at: a slow client is let go at most a second late.
-    connectionsCheckingInterval: 1_000,
-  }
-  const server =
-    config.tls === undefined
-      ? createServer(options, handler)
-      : createTlsServer({ ...options, ...config.tls, minVersion: 'TLSv1.2' }, handler)
-  server.maxConnections = limits.maxConnections
-  return server
 }
 
 /** Unsigned and telling nothing but whether it works (RULES §7). */
@@ -195,37 +170,4 @@ function hijack(
 
 function unreachable(): never {
   throw new PlatformError('INTERNAL', 'a request that was taken over came back')
-}
-
-/** What Node could not read as HTTP, or not in time. */
-function refuseUnreadable(
-  parts: ServerParts,
-  error: Error & { code?: string },
-  socket: Socket,
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const answer = toAwsAnswer(unreadable(error.code))
-  const requestId = parts.deps.random.uuid()
-  parts.deps.log.debug({ requestId, code: error.code }, 'request could not be read')
-  socket.end(plainResponse(answer, requestId))
-}
-
-function unreadable(code: string | undefined): PlatformError {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new PlatformError('REQUEST_TIMEOUT', 'the request came too slowly')
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return new PlatformError('INVALID_PARAMETER', 'the request headers are too large')
-  return new PlatformError('INVALID_PARAMETER', 'the request is not HTTP/1.1')
-}
-
-function plainResponse(answer: WireAnswer, requestId: string): string {
-  const body = typeof answer.body === 'string' ? answer.body : ''
-  const headers = {
-    ...answer.headers,
-    'x-amzn-RequestId': requestId,
-    connection: 'close',
-    'content-length': String(Buffer.byteLength(body)),
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `HTTP/1.1 ${answer.status} Refused\r\n${lines.join('')}\r\n${body}`
 }

@@ -3,6 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SignedRequest } from '../auth/index.ts'
 import { PlatformError, sigv4 } from '../model/index.ts'
 
+import type { Send } from './answer-pipe.ts'
+import { ClientGone } from './client-gone.ts'
+
 /** One request and its answer, as Node has them. */
 export interface Exchange {
   readonly req: IncomingMessage
@@ -14,7 +17,12 @@ export interface WireAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
+  /** In place of the body. */
+  readonly stream?: WireStream
 }
+
+/** Sends a body piece by piece; where it throws, the connection is broken, so that the body is not taken for whole. */
+export type WireStream = (send: Send) => Promise<void>
 
 /** What a client still sends after it was answered is read away up to here, so that it gets to read the answer. */
 const DRAIN_LIMIT_BYTES = 150_000_000
@@ -81,6 +89,51 @@ export function sendAnswer(exchange: Exchange, answer: WireAnswer): void {
   res.write(body)
   const patience = answer.status === 408 ? 0 : DRAIN_TIMEOUT_MS
   drain(req, patience, () => res.end(() => req.socket.destroySoon()))
+}
+
+const SIP_BYTES = 65_536
+
+/**
+ * Status and headers at once, then what comes, as fast as the client takes it.
+ * @throws ClientGone where it went away, or took nothing for `idleMs`
+ */
+export async function sendStream(
+  res: ServerResponse,
+  stream: WireStream,
+  idleMs: number,
+): Promise<void> {
+  res.flushHeaders()
+  try {
+    await stream(async (bytes) => {
+      // In sips: only so is it seen that a slow client reads at all.
+      for (let at = 0; at < bytes.byteLength; at += SIP_BYTES) {
+        if (res.destroyed) throw new ClientGone('the client went away')
+        if (!res.write(bytes.subarray(at, at + SIP_BYTES))) await drained(res, idleMs)
+      }
+    })
+    res.end()
+  } catch (error) {
+    res.destroy()
+    throw error
+  }
+}
+
+/** A client that reads nothing for so long is let go: it would hold an environment for as long as it likes. */
+async function drained(res: ServerResponse, idleMs: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const settle = (finish: () => void): void => {
+      clearTimeout(timer)
+      res.off('drain', onDrain).off('close', onClose)
+      finish()
+    }
+    const onDrain = (): void => settle(resolve)
+    const onClose = (): void => settle(() => reject(new ClientGone('the client went away')))
+    const timer = setTimeout(
+      () => settle(() => reject(new ClientGone('the client reads nothing'))),
+      idleMs,
+    )
+    res.once('drain', onDrain).once('close', onClose)
+  })
 }
 
 function drain(req: IncomingMessage, timeoutMs: number, done: () => void): void {

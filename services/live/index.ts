@@ -3,6 +3,7 @@
  * the warm path reads. It judges nothing and knows no HTTP.
  */
 export { LiveSet, type Resolution } from './live-set.ts'
+export type { LiveCors, LiveUrl } from './urls.ts'
 export type { LedgerPosition } from './intervals.ts'
 /** What an alias held, with the seals of then: what floors and promotion are computed from. */
 export { aliasIntervals, type AliasInterval } from './alias-intervals.ts'

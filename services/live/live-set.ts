@@ -9,6 +9,7 @@ import {
 import type { Reader, Store, Writer } from '../store/index.ts'
 import { reconcileIntervals, type LedgerPosition } from './intervals.ts'
 import { isDirect, readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
+import type { LiveUrl } from './urls.ts'
 import { liveHistory, liveTable, type LiveRow } from './table.ts'
 
 export type Resolution =
@@ -30,6 +31,7 @@ export type Resolution =
 /** What can be invoked: a frozen snapshot in memory for the warm path, interval rows for everybody else. */
 export class LiveSet {
   #functions: ReadonlyMap<string, LiveFunction> = new Map()
+  #urls: ReadonlyMap<string, LiveUrl> = new Map()
   readonly #store: Store
   readonly #place: Place
 
@@ -50,8 +52,15 @@ export class LiveSet {
     )
     if (functionNames === undefined) {
       this.#functions = fresh
+      this.#urls = urlsOf(fresh.values())
       return
     }
+    const urls = new Map(this.#urls)
+    for (const name of functionNames) {
+      for (const { id } of this.#functions.get(name)?.urls ?? []) urls.delete(id)
+      for (const url of fresh.get(name)?.urls ?? []) urls.set(url.id, url)
+    }
+    this.#urls = urls
     const next = new Map(this.#functions)
     for (const name of functionNames) {
       const found = fresh.get(name)
@@ -84,6 +93,11 @@ export class LiveSet {
         : alias.version
     const target = version === LATEST ? owner.latest : owner.versions.get(version)
     return toResolution(owner, target, arn)
+  }
+
+  /** The function URL of an id, with what its requests are judged by; memory only. */
+  findUrl(id: string): LiveUrl | undefined {
+    return this.#urls.get(id)
   }
 
   /** What is to stand ready before it is asked for: active versions with provisioned concurrency. */
@@ -124,6 +138,11 @@ export class LiveSet {
 function directTarget(qualifier: string | undefined): string | undefined {
   if (qualifier === undefined) return LATEST
   return qualifier === LATEST || /^[0-9]+$/.test(qualifier) ? qualifier : undefined
+}
+
+function urlsOf(functions: Iterable<LiveFunction>): Map<string, LiveUrl> {
+  const urls = [...functions].flatMap((owner) => owner.urls)
+  return new Map(urls.map((url) => [url.id, url]))
 }
 
 function toResolution(

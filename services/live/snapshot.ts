@@ -8,6 +8,7 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { toReleaseSpec } from './release-spec.ts'
+import { readUrls, type LiveUrl } from './urls.ts'
 
 /** A version as it can be reached: its spec, or why it cannot run. */
 export interface LiveVersion {
@@ -36,6 +37,7 @@ export interface LiveFunction {
   readonly concurrency: ConcurrencyCap | undefined
   /** By the function's name: it was there before the function, and outlives it. */
   readonly reach: Reach
+  readonly urls: readonly LiveUrl[]
 }
 
 /** Whether a version, or `$LATEST`, can be invoked by its own name (RULES §6). */
@@ -61,6 +63,7 @@ export async function readLiveFunctions(
     const versions = await readVersions(reader, place, row, known?.get(row.name))
     const aliases = await readAliases(reader, row.id)
     const concurrency = await readConcurrency(reader, row.id, aliases)
+    const urls = await readUrls(reader, row)
     const latestId = row.serving ?? row.pending
     const latest = versions.find((candidate) => candidate.id === latestId)
     found.set(
@@ -77,6 +80,7 @@ export async function readLiveFunctions(
         aliases,
         concurrency,
         reach: reach.get(row.name) ?? OPEN,
+        urls,
       }),
     )
   }

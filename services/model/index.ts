@@ -13,7 +13,7 @@ export { canonicalJson, type Json } from './canonical-json.ts'
 export { parseStrictJson } from './strict-json.ts'
 export { compiledUrl } from './compiled.ts'
 export * as sigv4 from './sigv4.ts'
-export { systemPrincipal, type Principal } from './principal.ts'
+export { anonymousPrincipal, systemPrincipal, type Principal } from './principal.ts'
 export { POLICY_KINDS, policySetResource, type PolicyKind } from './policy-kind.ts'
 export type {
   AcceptedArtifact,

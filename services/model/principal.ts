@@ -7,6 +7,15 @@ export interface Principal {
   readonly claims: Readonly<Record<string, string>>
 }
 
+/** Whoever calls a function URL that asks for no signature; it has no role and can do nothing else. */
+export const anonymousPrincipal: Principal = {
+  id: 'anonymous',
+  kind: 'user',
+  name: 'anonymous',
+  roles: [],
+  claims: {},
+}
+
 /** The service itself: timers, activation, recovery. */
 export const systemPrincipal: Principal = {
   id: 'system',

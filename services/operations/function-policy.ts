@@ -96,7 +96,7 @@ export async function addPermission(
       const { owner, qualifier } = target
       const policy = { owner: owner.id, qualifier, document, revisionId }
       const row = await putResourcePolicyRow(tx, { ...policy, decisionId: admitted.decision.id })
-      return { result: undefined, touched: [touched, row] }
+      return { result: undefined, touched: [touched, row], functionNames: [asked.name] }
     },
     note: () => noteOf(statement),
   })
@@ -153,7 +153,7 @@ export async function removePermission(
                 decisionId: admitted.decision.id,
               }),
             ]
-      return { result: undefined, touched: [touched, ...rows] }
+      return { result: undefined, touched: [touched, ...rows], functionNames: [asked.name] }
     },
     note: () => ({ statement: input.statementId }),
   })

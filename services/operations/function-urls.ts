@@ -35,7 +35,7 @@ interface Answered {
 }
 
 /**
- * A URL is a way to the code: all that its qualifier reaches is judged (RULES P2). Stored; nothing listens on it yet.
+ * A URL is a way to the code: all that its qualifier reaches is judged (RULES P2).
  * @throws PlatformError FUNCTION_NOT_FOUND, RESOURCE_CONFLICT, and what the gate throws
  */
 export async function createFunctionUrl(
@@ -103,7 +103,8 @@ async function writeUrl(
       const before = await findSetting(tx, keyOf(owner, qualifier))
       const document = write.next(before, atMs, { name, qualifier })
       const touched = [await putSetting(tx, keyOf(owner, qualifier), { document, atMs })]
-      return { result: { functionName: name, qualifier, document, lastModifiedMs: atMs }, touched }
+      const result = { functionName: name, qualifier, document, lastModifiedMs: atMs }
+      return { result, touched, functionNames: [name] }
     },
   })
   return { url: result, decisionId: decision.id }
@@ -142,7 +143,8 @@ export async function deleteFunctionUrl(
     },
     commit: async (tx) => {
       const { owner } = await getNamedSetting(tx, URLS, { name, qualifier })
-      return { result: undefined, touched: await deleteSetting(tx, keyOf(owner, qualifier)) }
+      const touched = await deleteSetting(tx, keyOf(owner, qualifier))
+      return { result: undefined, touched, functionNames: [name] }
     },
   })
   return { decisionId: decision.id }

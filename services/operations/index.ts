@@ -231,7 +231,15 @@ export { endFloorException, grantFloorException, removeFloor, setFloor } from '.
 /** Where an alias may always return to: for what returns it by itself. */
 export { lastCompliant, type ComplianceTarget } from './leaving.ts'
 /** The warm path: resolves once, runs exactly that. */
-export { invoke, type InvokeAnswer, type InvokeInput } from './invoke.ts'
+/** What a resource policy says to a request of a function URL. */
+export { judgeUrlAccess, type UrlCaller } from './url-access.ts'
+export {
+  invoke,
+  type AnswerReceiver,
+  type AnswerStart,
+  type InvokeAnswer,
+  type InvokeInput,
+} from './invoke.ts'
 /** The durable job that prepares what was admitted, for `app.ts` to register. */
 export { ACTIVATE, activationHandler, activationOptions } from './activate.ts'
 /** Access keys of this installation: made for the caller, listed, disabled. */

@@ -1,5 +1,5 @@
 import { LATEST, PlatformError, limits } from '../model/index.ts'
-import { isSwitchedOff, reservedUsedUp } from '../runtime/index.ts'
+import { isSwitchedOff, reservedUsedUp, type AnswerSink } from '../runtime/index.ts'
 import type { Caller, Deps } from './context.ts'
 import { functionNotFound, locateFunction, type FunctionAsked } from './function-reference.ts'
 
@@ -12,14 +12,33 @@ export interface InvokeInput extends FunctionAsked {
   readonly traceId?: string | undefined
   /** The last 4 KB of the log are wanted. */
   readonly tail: boolean
+  /** Takes an answer that the function streams as it comes; without one it is gathered. */
+  readonly receiver?: AnswerReceiver | undefined
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal
+}
+
+/** Where a streamed answer goes, piece by piece. */
+export interface AnswerReceiver {
+  /** Called once, before the first piece. */
+  begin(start: AnswerStart): void
+  /** Resolves when the next piece may come: until then the function's own writes wait. */
+  write(piece: Uint8Array): Promise<void>
+}
+
+/** What is known when the first byte comes. */
+export interface AnswerStart {
+  readonly contentType: string | undefined
+  readonly executedVersion: string
+  readonly decisionId: string
 }
 
 export interface InvokeAnswer {
   readonly status: 200 | 202 | 204
   readonly payload: Uint8Array
   readonly functionError: boolean
+  /** Of an answer that the function streamed. */
+  readonly contentType?: string | undefined
   /** Where it was asked for. */
   readonly logTail?: Uint8Array | undefined
   readonly executedVersion?: string | undefined
@@ -73,15 +92,29 @@ export async function invoke(
     ...(input.traceId === undefined ? {} : { traceId: input.traceId }),
     tail: input.tail,
     concurrency,
+    answer: sinkFor(input.receiver, target),
     signal: input.signal,
   })
   return {
     status: 200,
     payload: outcome.payload,
     functionError: outcome.functionError,
+    contentType: outcome.contentType,
     logTail: input.tail ? outcome.logTail : undefined,
     executedVersion: target.executedVersion,
     decisionId: target.spec.decisionId,
+  }
+}
+
+/** What ran is known before its first byte. */
+function sinkFor(
+  receiver: AnswerReceiver | undefined,
+  { executedVersion, spec: { decisionId } }: Target,
+): AnswerSink | undefined {
+  if (receiver === undefined) return undefined
+  return {
+    begin: (contentType) => receiver.begin({ contentType, executedVersion, decisionId }),
+    write: (piece) => receiver.write(piece),
   }
 }
 

@@ -64,7 +64,7 @@ export async function putResourcePolicy(
         revisionId,
         decisionId: admitted.decision.id,
       })
-      return { result: revisionId, touched: [touched, row] }
+      return { result: revisionId, touched: [touched, row], functionNames: [asked.name] }
     },
     note: () => ({ policy: sha256(canonicalJson(JSON.parse(document) as Json)) }),
   })
@@ -106,6 +106,7 @@ export async function deleteResourcePolicy(
       return {
         result: undefined,
         touched: [touched, ...(await deleteResourcePolicyRow(tx, policy))],
+        functionNames: [asked.name],
       }
     },
   })

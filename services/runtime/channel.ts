@@ -17,9 +17,15 @@ import type { Invocation, RuntimeSession } from './session.ts'
  * |  3   | 36 bytes of request id, the error object                 | error         |
  * |  4   | the error object                                         | init/error    |
  * |  5   | 36 bytes of request id                                   | an answer over the limit |
+ * |  6   | 36 bytes of request id, a content type                   | an answer in pieces begins |
+ * |  7   | bytes                                                    | a piece       |
+ * |  8   | 36 bytes of request id, an error object or nothing       | its end       |
  */
-export const FROM_RUNTIME = { next: 1, response: 2, error: 3, initError: 4, oversize: 5 } as const
+export const FROM_RUNTIME = {
+  next: 1, response: 2, error: 3, initError: 4, oversize: 5, stream: 6, piece: 7, end: 8,
+} as const // prettier-ignore
 const REQUEST_ID_BYTES = 36
+const CONTENT_TYPE_LIMIT_CHARS = 256
 const KB_PER_MB = 1_024
 
 export interface ChannelListener {
@@ -37,7 +43,20 @@ export function serveChannel(
   const deliver = (invocation: Invocation): void => {
     channel.write(encodeInvocation(invocation))
   }
+  // Nothing more is read while the receiver of an answer is behind: the runtime's own writes wait then.
+  let waits = 0
   const take = (frame: Buffer): void => {
+    if (frame[0] === FROM_RUNTIME.piece && session.streaming) {
+      const room = session.piece(frame.subarray(1))
+      if (room === undefined) return
+      waits += 1
+      channel.pause()
+      void room.then(() => {
+        waits -= 1
+        if (waits === 0) channel.resume()
+      })
+      return
+    }
     const reason = takeFrame(frame, session, deliver, listener)
     if (reason !== undefined) listener.violated(reason)
   }
@@ -68,6 +87,17 @@ function takeFrame(
     return session.failInit(frame.subarray(1), undefined)?.errorMessage
   const requestId = frame.toString('latin1', 1, 1 + REQUEST_ID_BYTES)
   const payload = frame.subarray(1 + REQUEST_ID_BYTES)
+  if (kind === FROM_RUNTIME.stream) {
+    const contentType = payload.toString('latin1').slice(0, CONTENT_TYPE_LIMIT_CHARS)
+    return session.beginStream(requestId, contentType)?.errorMessage
+  }
+  if (kind === FROM_RUNTIME.end && session.streaming) {
+    session.complete({
+      kind: 'streamed',
+      error: payload.byteLength === 0 ? undefined : { payload },
+    })
+    return undefined
+  }
   const isError = kind === FROM_RUNTIME.error
   if (!isError && kind !== FROM_RUNTIME.response && kind !== FROM_RUNTIME.oversize)
     return 'unknown frame'

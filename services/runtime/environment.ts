@@ -9,7 +9,7 @@ import {
 
 import { FREEZE_DELAY_MS } from './constants.ts'
 import {
-  entrypointFailure, exitFailure, exitReason, failurePayload, OVERSIZE_PAYLOAD, recordedErrorType,
+  entrypointFailure, exitFailure, exitReason, failurePayload, oversizePayload, recordedErrorType,
   timeoutFailure, type Exit, type Failure,
 } from './failures.ts' // prettier-ignore
 import type { Isolation } from './handle.ts'
@@ -26,10 +26,13 @@ import {
 import type { InvokeCall, InvokeOutcome } from './options.ts'
 import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
 import type { Answer } from './session.ts'
+import { StreamedAnswer } from './streamed-answer.ts'
 
 export interface EnvironmentParts extends LaunchParts {
   readonly isolation: Isolation
   readonly clock: Clock
+  /** What a streamed answer may come to. */
+  readonly streamedLimitBytes: number
 }
 
 const EMPTY_EVENT = Buffer.from('{}')
@@ -113,7 +116,9 @@ export class Environment {
     const { clock } = this.#parts
     const startedAt = clock.monotonicMs()
     const deadline = startedAt + this.spec.timeoutSeconds * 1_000
-    const ending = await this.#run(call, deadline)
+    const streamed = new StreamedAnswer(call.answer, this.#parts.streamedLimitBytes)
+    const ending = await this.#run(call, deadline, streamed)
+    streamed.close()
     if (this.#stopped !== undefined) {
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped while the function ran', {
         detail: { reason: this.#stopped },
@@ -128,10 +133,9 @@ export class Environment {
     const times = { durationMs, billedMs, initMs, maxMemoryMb }
     this.#report(call.requestId, ending, times)
     const logTail = call.tail ? this.#capture.tail() : new Uint8Array()
-    return {
-      outcome: { payload: ending.payload, functionError: ending.functionError, logTail, ...times },
-      settled,
-    }
+    const { payload, functionError } = ending
+    const { contentType } = streamed
+    return { outcome: { payload, functionError, contentType, logTail, ...times }, settled }
   }
 
   /** It has a process, in INIT or past it. */
@@ -189,7 +193,7 @@ export class Environment {
     return undefined
   }
 
-  async #run(call: InvokeCall, deadline: number): Promise<Ending> {
+  async #run(call: InvokeCall, deadline: number, streamed: StreamedAnswer): Promise<Ending> {
     const { clock } = this.#parts
     const left = (): number => deadline - clock.monotonicMs()
     if (this.#process === undefined) {
@@ -202,7 +206,7 @@ export class Environment {
     }
     const process = this.#process
     if (process === undefined) return this.#unanswered(call.requestId, undefined)
-    process.invoke({
+    const invocation = {
       requestId: call.requestId,
       deadlineMs: Math.round(clock.nowMs() + left()),
       invokedArn: call.invokedArn,
@@ -210,9 +214,10 @@ export class Environment {
       clientContext: call.clientContext,
       // As on AWS, where no payload is an empty object.
       payload: call.payload.byteLength === 0 ? EMPTY_EVENT : call.payload,
-    })
+    }
+    process.invoke(invocation, streamed)
     const event = await process.next(left())
-    if (event?.kind === 'answered') return answered(event.answer)
+    if (event?.kind === 'answered') return answered(event.answer, streamed)
     return this.#unanswered(call.requestId, event)
   }
 
@@ -298,11 +303,17 @@ export class Environment {
   }
 }
 
-function answered(answer: Answer): Ending {
-  if (answer.kind === 'oversize') {
+function answered(answer: Answer, streamed: StreamedAnswer): Ending {
+  if (answer.kind === 'oversize' || (answer.kind === 'streamed' && streamed.over)) {
     const errorType = 'Function.ResponseSizeTooLarge'
-    const payload = Buffer.from(OVERSIZE_PAYLOAD)
-    return { payload, functionError: true, status: 'error', errorType, broken: false }
+    const payload = Buffer.from(oversizePayload(streamed.limitBytes))
+    // One that was cut may go on writing: it is ended.
+    return { payload, functionError: true, status: 'error', errorType, broken: streamed.cut }
+  }
+  if (answer.kind === 'streamed') {
+    const { error } = answer
+    const payload = error?.payload ?? streamed.gathered()
+    return { payload, functionError: error !== undefined, broken: false }
   }
   if (answer.kind === 'response')
     return { payload: answer.payload, functionError: false, broken: false }

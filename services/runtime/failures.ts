@@ -1,5 +1,3 @@
-import { limits } from '../model/index.ts'
-
 /** What ended a process. `oom`: the kernel, or our watch, killed it for its memory. */
 export interface Exit {
   readonly code: number | undefined
@@ -64,10 +62,12 @@ export function entrypointFailure(requestId: string): Failure {
 }
 
 /** Recorded from AWS, member order and all. */
-export const OVERSIZE_PAYLOAD = JSON.stringify({
-  errorMessage: `Response payload size exceeded maximum allowed payload size (${limits.INVOKE_PAYLOAD_LIMIT_BYTES} bytes).`,
-  errorType: 'Function.ResponseSizeTooLarge',
-})
+export function oversizePayload(limitBytes: number): string {
+  return JSON.stringify({
+    errorMessage: `Response payload size exceeded maximum allowed payload size (${limitBytes} bytes).`,
+    errorType: 'Function.ResponseSizeTooLarge',
+  })
+}
 
 export function failurePayload(failure: Failure): Uint8Array {
   const { errorType, errorMessage } = failure

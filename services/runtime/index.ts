@@ -9,6 +9,7 @@ export { openRuntime } from './runtime.ts'
 export { isSwitchedOff, reservedUsedUp } from './slots.ts'
 /** What the runtime is opened with, answers and promises. */
 export type {
+  AnswerSink,
   BlobReader,
   Capability,
   DriverName,

@@ -31,6 +31,8 @@ export interface RuntimeOptions {
   readonly place: Place
   readonly maxEnvironments: number
   readonly log: Log
+  /** What a streamed answer may come to; AWS's 200 MB unless told. */
+  readonly streamedAnswerLimitBytes?: number
   /** Every log line of every function, beside the files under `dataDir/logs`. */
   readonly onLog?: (functionName: string, line: string) => void
 }
@@ -60,16 +62,31 @@ export interface InvokeCall {
   readonly clientContext?: string
   readonly traceId?: string
   readonly tail: boolean
+  /** Takes an answer piece by piece as the function streams it; without one all of it is gathered. */
+  readonly answer?: AnswerSink | undefined
   /** Enforced where given: what of the function may be in flight at once. */
   readonly concurrency?: ConcurrencyCap | undefined
   /** The caller went away: `invoke` rejects, the function runs to its end, as on AWS. */
   readonly signal: AbortSignal
 }
 
+/** Where an answer goes that the function streams. Neither of the two may throw. */
+export interface AnswerSink {
+  /** Called once, before the first piece; the content type is the runtime's word for it. */
+  begin(contentType: string | undefined): void
+  /** Resolves when the next piece may come: until then the function's own writes wait. */
+  write(piece: Uint8Array): Promise<void>
+}
+
 export interface InvokeOutcome {
-  /** Byte-exact: what the function answered, or the error object of SPEC A6. */
+  /**
+   * Byte-exact: what the function answered, or the error object of SPEC A6. Of an answer that went to a sink, nothing,
+   * or the error that ended it.
+   */
   readonly payload: Uint8Array
   readonly functionError: boolean
+  /** Of an answer that the function streamed, whoever took it. */
+  readonly contentType?: string | undefined
   /** The last 4 KB of log; empty unless asked for. */
   readonly logTail: Uint8Array
   readonly durationMs: number

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { limits } from '../model/index.ts'
 
 import { ERROR_BODY_LIMIT_BYTES } from './constants.ts'
-import type { Invocation, Refusal, RuntimeSession } from './session.ts'
+import type { Invocation, Refusal, RuntimeSession, StreamedError } from './session.ts'
 
 const BASE = '/2018-06-01/runtime'
 const ERROR_TYPE_LIMIT_CHARS = 256
@@ -82,6 +82,7 @@ export class RuntimeApi {
       }
       return refuse(request, response, refusal ?? BAD_MODE)
     }
+    if (mode === 'streaming') return await this.#stream(request, response, id)
     const refusal = this.#session.begin(id, 'response')
     if (refusal !== undefined) return refuse(request, response, refusal)
     const body = await readBody(request, limits.INVOKE_PAYLOAD_LIMIT_BYTES)
@@ -89,8 +90,21 @@ export class RuntimeApi {
       this.#session.complete({ kind: 'oversize' })
       return answer(response, TOO_LARGE)
     }
-    const failure = streamedError(request)
-    this.#session.complete(failure ?? { kind: 'response', payload: body })
+    this.#session.complete({ kind: 'response', payload: body })
+    accept(response)
+  }
+
+  /** One piece at a time; while its receiver is behind, the runtime's own writes wait. */
+  async #stream(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
+    const refusal = this.#session.beginStream(id, request.headers['content-type'])
+    if (refusal !== undefined) return refuse(request, response, refusal)
+    try {
+      for await (const piece of request as AsyncIterable<Buffer>) await this.#session.piece(piece)
+    } catch {
+      this.#session.complete({ kind: 'streamed', error: TRUNCATED })
+      return void response.destroy()
+    }
+    this.#session.complete({ kind: 'streamed', error: streamedError(request) })
     accept(response)
   }
 
@@ -137,13 +151,25 @@ function headerText(text: string): string {
 }
 
 /** An error after the first byte of a stream comes in trailers (SPEC A7). */
-function streamedError(
-  request: IncomingMessage,
-): { kind: 'error'; payload: Uint8Array; errorType: string } | undefined {
+function streamedError(request: IncomingMessage): StreamedError | undefined {
   const errorType = request.trailers['lambda-runtime-function-error-type']
   if (errorType === undefined) return undefined
   const body = request.trailers['lambda-runtime-function-error-body'] ?? ''
-  return { kind: 'error', payload: Buffer.from(body, 'base64'), errorType }
+  return {
+    payload: Buffer.from(body, 'base64'),
+    errorType: errorType.slice(0, ERROR_TYPE_LIMIT_CHARS),
+  }
+}
+
+/** The runtime's connection broke in the middle of its answer. */
+const TRUNCATED: StreamedError = {
+  payload: Buffer.from(
+    JSON.stringify({
+      errorType: 'Runtime.TruncatedResponse',
+      errorMessage: 'the runtime ended its answer before it was whole',
+    }),
+  ),
+  errorType: 'Runtime.TruncatedResponse',
 }
 
 function errorTypeOf(request: IncomingMessage): string | undefined {

@@ -7,6 +7,7 @@ import type { EnvironmentHandle, Isolation, StartRequest } from './handle.ts'
 import type { LogCapture } from './log-capture.ts'
 import { RuntimeApi } from './runtime-api.ts'
 import { RuntimeSession, type Answer, type Invocation } from './session.ts'
+import type { StreamedAnswer } from './streamed-answer.ts'
 
 /** What a runtime process does next, in order. */
 export type ProcessEvent =
@@ -25,10 +26,14 @@ export class RuntimeProcess {
   #waiter: ((event: ProcessEvent) => void) | undefined
   #handle: EnvironmentHandle | undefined
   #reportedMb = 0
+  /** Where pieces of the invocation in hand go. */
+  #streamed: StreamedAnswer | undefined
   readonly #session = new RuntimeSession({
     ready: () => this.#emit({ kind: 'ready' }),
     answered: (answer) => this.#emit({ kind: 'answered', answer }),
     initFailed: (payload, errorType) => this.#emit({ kind: 'init-failed', payload, errorType }),
+    streamBegun: (contentType) => this.#streamed?.begin(contentType),
+    piece: (bytes) => this.#piece(bytes),
   })
 
   /** @throws PlatformError UNAVAILABLE */
@@ -76,8 +81,19 @@ export class RuntimeProcess {
     })
   }
 
-  invoke(invocation: Invocation): void {
+  invoke(invocation: Invocation, streamed: StreamedAnswer): void {
+    this.#streamed = streamed
     this.#session.invoke(invocation)
+  }
+
+  /** An answer over its limit is cut there: whoever waits for it waits no longer. */
+  #piece(bytes: Uint8Array): Promise<void> | undefined {
+    const streamed = this.#streamed
+    const wasCut = streamed?.cut
+    const room = streamed?.piece(bytes)
+    if (streamed?.cut === true && wasCut === false)
+      this.#emit({ kind: 'answered', answer: { kind: 'oversize' } })
+    return room
   }
 
   freeze(): void {

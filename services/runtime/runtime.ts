@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { PlatformError, toIsoTime, type ReleaseSpec, type Sha256 } from '../model/index.ts'
+import { PlatformError, limits, toIsoTime, type ReleaseSpec, type Sha256 } from '../model/index.ts'
 
 import { IDLE_ENVIRONMENT_MS, REAP_INTERVAL_MS, SETTLE_WAIT_MS } from './constants.ts'
 import { Environment, type EnvironmentParts } from './environment.ts'
@@ -94,6 +94,7 @@ class PooledRuntime implements Runtime {
       interpreters: opened.interpreters,
       prepared: opened.prepared,
       isolation: opened.isolation,
+      streamedLimitBytes: options.streamedAnswerLimitBytes ?? limits.STREAMED_ANSWER_LIMIT_BYTES,
     }
     const nowMs = (): number => options.clock.monotonicMs()
     this.#pool = new Pool(options.maxEnvironments, (spec) => this.#create(spec), nowMs)

@@ -17,6 +17,14 @@ export type Answer =
   | { readonly kind: 'error'; readonly payload: Uint8Array; readonly errorType?: string }
   /** Over AWS's 6,291,556 bytes. */
   | { readonly kind: 'oversize' }
+  /** All pieces have come, or the runtime says why there are no more. */
+  | { readonly kind: 'streamed'; readonly error?: StreamedError | undefined }
+
+/** What went wrong after an answer had begun. */
+export interface StreamedError {
+  readonly payload: Uint8Array
+  readonly errorType?: string | undefined
+}
 
 /** A call of the runtime that was refused, as the Runtime API answers it. */
 export interface Refusal {
@@ -29,6 +37,10 @@ export interface SessionListener {
   ready(): void
   answered(answer: Answer): void
   initFailed(payload: Uint8Array, errorType: string | undefined): void
+  /** An answer in pieces begins; the content type is the runtime's word. */
+  streamBegun(contentType: string | undefined): void
+  /** Its next piece; where a promise is returned, no more is to be read until it resolves. */
+  piece(bytes: Uint8Array): Promise<void> | undefined
 }
 
 /**
@@ -40,6 +52,7 @@ export class RuntimeSession {
   #state: RuntimeState = 'Started'
   #deliver: ((invocation: Invocation) => void) | undefined
   #requestId: string | undefined
+  #streaming = false
 
   constructor(listener: SessionListener) {
     this.#listener = listener
@@ -77,9 +90,29 @@ export class RuntimeSession {
     return this.#step(kind)
   }
 
+  /** The runtime begins to answer in pieces. */
+  beginStream(requestId: string, contentType: string | undefined): Refusal | undefined {
+    const refusal = this.begin(requestId, 'response')
+    if (refusal !== undefined) return refusal
+    this.#streaming = true
+    this.#listener.streamBegun(contentType)
+    return undefined
+  }
+
+  /** Whether pieces may come. */
+  get streaming(): boolean {
+    return this.#streaming
+  }
+
+  piece(bytes: Uint8Array): Promise<void> | undefined {
+    assert(this.#streaming, 'no answer in pieces was begun')
+    return this.#listener.piece(bytes)
+  }
+
   /** The whole answer is here. */
   complete(answer: Answer): void {
     assert(this.#step('sent') === undefined, 'no answer was begun')
+    this.#streaming = false
     this.#listener.answered(answer)
   }
 

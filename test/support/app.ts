@@ -14,6 +14,8 @@ export type { AdminFile } from './client.ts'
 
 export interface TestApp extends AsyncDisposable {
   readonly url: string
+  /** Where function URLs answer. */
+  readonly functionUrls: string
   readonly dataDir: string
   readonly admin: AdminFile
   readonly deps: Deps
@@ -42,6 +44,7 @@ export async function startTestApp(options: Partial<ServeOptions> = {}): Promise
     const client = lambdaClient(admin)
     return {
       url: app.url,
+      functionUrls: app.functionUrls ?? '',
       dataDir,
       admin,
       deps: app.deps,

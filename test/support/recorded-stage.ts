@@ -36,6 +36,8 @@ export interface Command {
 export interface Stage extends AsyncDisposable {
   readonly client: LambdaClient
   readonly admin: AdminFile
+  /** Where function URLs answer; empty where nothing runs. */
+  readonly functionUrls: string
   /** Sends with the SDK; errors come back as answers. */
   send(command: Command): Promise<WireAnswered>
   /** Lets what was changed become active. */
@@ -79,6 +81,7 @@ export async function stillStage(): Promise<Stage> {
   return {
     ...wire,
     admin,
+    functionUrls: '',
     settle: () => api.settle(),
     [Symbol.asyncDispose]: async () => {
       wire.client.destroy()
@@ -95,6 +98,7 @@ export async function runningStage(): Promise<Stage> {
   return {
     ...wire,
     admin: app.admin,
+    functionUrls: app.functionUrls,
     settle: async (FunctionName, Qualifier) => {
       const waiting = { client: wire.client, maxWaitTime: 20, minDelay: 0.05, maxDelay: 0.2 }
       if (Qualifier !== undefined)

@@ -9,6 +9,7 @@ import {
   type Deps,
   type FunctionUrl,
 } from '../../operations/index.ts'
+import { functionUrlOf } from '../urls/address.ts'
 import { decided } from './answers.ts'
 import { anchored, checkFunctionName } from './function-name.ts'
 import type { JsonObject, LambdaAnswer, LambdaHandlers, LambdaRequest } from './handler.ts'
@@ -26,20 +27,21 @@ import { ConstraintCheck } from './validation.ts'
 /** As AWS prints it (recorded: TestLambdaUrl). */
 const QUALIFIER = '((?!^\\d+$)^[0-9a-zA-Z-_]+$)'
 
-/** URLs of functions and aliases: stored; there is no listener behind them yet. */
-export function functionUrlHandlers(deps: Deps): LambdaHandlers {
+/** URLs of functions and aliases; `base` is what their host names are below. */
+export function functionUrlHandlers(deps: Deps, base: string): LambdaHandlers {
+  const body = (url: FunctionUrl): Answer => urlBody(deps.place, base, url)
   return {
-    CreateFunctionUrlConfig: (request) => create(deps, request),
+    CreateFunctionUrlConfig: (request) => create(deps, request, body),
     UpdateFunctionUrlConfig: async (request) => {
       const check = new ConstraintCheck()
       const settings = readSettings(check, request.json)
       const input = { ...readUrlAsked(check, request), settings }
       const { url, decisionId } = await updateFunctionUrl(deps, request.caller, input)
-      return { status: 200, body: urlBody(deps.place, url), ...decided(decisionId) }
+      return { status: 200, body: body(url), ...decided(decisionId) }
     },
     GetFunctionUrlConfig: async (request) => {
       const url = await getFunctionUrl(deps, readUrlAsked(new ConstraintCheck(), request))
-      return { status: 200, body: urlBody(deps.place, url) }
+      return { status: 200, body: body(url) }
     },
     ListFunctionUrlConfigs: async (request) => {
       const check = new ConstraintCheck()
@@ -48,9 +50,8 @@ export function functionUrlHandlers(deps: Deps): LambdaHandlers {
       checkFunctionName(check, functionName, 'strict')
       check.finish()
       const page = await listFunctionUrls(deps, { ...asked, functionName })
-      const configs = page.items.map((url) => urlBody(deps.place, url))
-      const body = { FunctionUrlConfigs: configs, ...nextMarker(page.nextMarker) }
-      return { status: 200, body }
+      const configs = { FunctionUrlConfigs: page.items.map(body) }
+      return { status: 200, body: { ...configs, ...nextMarker(page.nextMarker) } }
     },
     DeleteFunctionUrlConfig: async (request) => {
       const asked = readUrlAsked(new ConstraintCheck(), request)
@@ -60,16 +61,20 @@ export function functionUrlHandlers(deps: Deps): LambdaHandlers {
   }
 }
 
-async function create(deps: Deps, request: LambdaRequest): Promise<LambdaAnswer> {
+async function create(
+  deps: Deps,
+  request: LambdaRequest,
+  body: (url: FunctionUrl) => Answer,
+): Promise<LambdaAnswer> {
   const check = new ConstraintCheck()
   check.required('authType', request.json['AuthType'])
   const settings = readSettings(check, request.json)
   const input = { ...readUrlAsked(check, request), settings }
   const { url, decisionId } = await createFunctionUrl(deps, request.caller, input)
   // Recorded: the answer has no LastModifiedTime, and InvokeMode only where it was given.
-  const { LastModifiedTime: _, InvokeMode: mode, ...body } = urlBody(deps.place, url)
+  const { LastModifiedTime: _, InvokeMode: mode, ...members } = body(url)
   const given = settings['InvokeMode'] === undefined ? {} : { InvokeMode: mode }
-  return { status: 201, body: { ...body, ...given }, ...decided(decisionId) }
+  return { status: 201, body: { ...members, ...given }, ...decided(decisionId) }
 }
 
 function readUrlAsked(
@@ -127,12 +132,12 @@ function readCors(check: ConstraintCheck, cors: JsonObject): SettingDocument {
   return document
 }
 
-function urlBody(place: Place, url: FunctionUrl): Answer {
+function urlBody(place: Place, base: string, url: FunctionUrl): Answer {
   const { UrlId: id, ...document } = url.document
   const qualifier = url.qualifier === LATEST ? undefined : url.qualifier
   return {
     FunctionArn: functionArn(place, url.functionName, qualifier),
-    FunctionUrl: `https://${typeof id === 'string' ? id : ''}.lambda-url.${place.region}.on.aws/`,
+    FunctionUrl: functionUrlOf(base, place, typeof id === 'string' ? id : ''),
     LastModifiedTime: toIsoTime(url.lastModifiedMs),
     ...document,
   }

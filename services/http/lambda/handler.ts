@@ -1,5 +1,6 @@
 import type { Json } from '../../model/index.ts'
 import type { Caller, TempFile } from '../../operations/index.ts'
+import type { WireStream } from '../wire.ts'
 
 /** A JSON object as it came in: Lambda's own members, unknown ones tolerated as AWS does. */
 export type JsonObject = { readonly [name: string]: Json | undefined }
@@ -46,6 +47,8 @@ export interface InvokeRequest {
   /** UTF-8 JSON (or nothing) unless it is a DryRun; at most INVOKE_PAYLOAD_LIMIT_BYTES. */
   readonly payload: Uint8Array
   readonly caller: Caller
+  /** InvokeWithResponseStream. */
+  readonly streamed?: boolean
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal
 }
@@ -55,6 +58,8 @@ export interface InvokeAnswer {
   /** `X-Amz-Function-Error`, `X-Amz-Executed-Version`, `X-Amz-Log-Result` … */
   readonly headers: Readonly<Record<string, string>>
   readonly payload: Uint8Array
+  /** Instead of the payload: sends the answer piece by piece. */
+  readonly stream?: WireStream
 }
 
 export type InvokeHandler = (request: InvokeRequest) => Promise<InvokeAnswer>

@@ -1,4 +1,5 @@
 import type { Deps } from '../../operations/index.ts'
+import { AWS_URL_BASE } from '../urls/address.ts'
 import { accountHandlers } from './account.ts'
 import { aliasHandlers } from './aliases.ts'
 import { codeSigningHandlers } from './code-signing.ts'
@@ -15,8 +16,11 @@ import { resourcePolicyHandlers } from './resource-policies.ts'
 import { tagHandlers } from './tags.ts'
 import { versionHandlers } from './versions.ts'
 
-/** Every operation that is built, by AWS's name; Invoke takes a path of its own. */
-export function lambdaHandlers(deps: Deps): LambdaHandlers {
+/**
+ * Every operation that is built, by AWS's name; Invoke takes a path of its own. `urlBase` is what function URLs are named
+ * by: AWS's own form where nothing listens for them.
+ */
+export function lambdaHandlers(deps: Deps, urlBase: string = AWS_URL_BASE): LambdaHandlers {
   return {
     ...functionHandlers(deps),
     ...versionHandlers(deps),
@@ -27,7 +31,7 @@ export function lambdaHandlers(deps: Deps): LambdaHandlers {
     ...eventInvokeHandlers(deps),
     ...eventSourceHandlers(deps),
     ...functionOptionHandlers(deps),
-    ...functionUrlHandlers(deps),
+    ...functionUrlHandlers(deps, urlBase),
     ...permissionHandlers(deps),
     ...resourcePolicyHandlers(deps),
     ...tagHandlers(deps),

@@ -1,10 +1,12 @@
 import { PlatformError } from '../../model/index.ts'
-import { invoke, type Deps } from '../../operations/index.ts'
+import { invoke, type Deps, type InvokeInput } from '../../operations/index.ts'
 import { checkFunctionName, checkQualifier } from './function-name.ts'
 import type { InvokeHandler } from './handler.ts'
+import { invokeStreaming } from './invoke-stream.ts'
 import { ConstraintCheck } from './validation.ts'
 
 const TYPES = ['RequestResponse', 'Event', 'DryRun'] as const
+const STREAMING_TYPES = ['RequestResponse', 'DryRun'] as const
 
 /** Lambda's Invoke: headers in, one operation, headers out (SPEC A10). */
 export function invokeHandler(deps: Deps): InvokeHandler {
@@ -14,11 +16,11 @@ export function invokeHandler(deps: Deps): InvokeHandler {
     checkQualifier(check, qualifier)
     checkFunctionName(check, functionName, 'namespaced')
     const asked = headers['x-amz-invocation-type'] ?? 'RequestResponse'
-    check.oneOf('invocationType', asked, TYPES)
+    check.oneOf('invocationType', asked, request.streamed === true ? STREAMING_TYPES : TYPES)
     const logType = headers['x-amz-log-type'] ?? 'None'
     check.oneOf('logType', logType, ['None', 'Tail'])
     check.finish()
-    const answer = await invoke(deps, request.caller, {
+    const input: InvokeInput = {
       functionName,
       qualifier,
       invocationType: TYPES.find((type) => type === asked) ?? 'RequestResponse',
@@ -27,7 +29,9 @@ export function invokeHandler(deps: Deps): InvokeHandler {
       traceId: headers['x-amzn-trace-id'],
       tail: logType === 'Tail',
       signal: request.signal,
-    })
+    }
+    if (request.streamed === true) return await invokeStreaming(deps, request, input)
+    const answer = await invoke(deps, request.caller, input)
     return {
       status: answer.status,
       payload: answer.payload,

@@ -5,7 +5,6 @@ const MISSING: readonly (readonly [names: RegExp, missing: string])[] = [
     /Durable/,
     'there are no durable executions: an invocation runs once, from its start to its end',
   ],
-  [/^InvokeWithResponseStream$/, 'answers are not streamed: use Invoke'],
   [
     /^InvokeAsync$/,
     'there is no queue for asynchronous invocations: use Invoke with RequestResponse',

@@ -47,15 +47,15 @@ function toPlan(parts: LambdaServiceParts, request: SignedRequest, route: Route)
   return {
     operation: operation.name,
     services: ['lambda'],
-    // AWS authorizes Invoke as lambda:InvokeFunction.
-    action: `lambda:${operation.name === 'Invoke' ? 'InvokeFunction' : operation.name}`,
+    // AWS authorizes both as lambda:InvokeFunction.
+    action: `lambda:${INVOKING.has(operation.name) ? 'InvokeFunction' : operation.name}`,
     changing: operation.changing,
     limitBytes,
     tooLarge: () => tooLarge(operation, limitBytes),
     inMemory: operation.invocation,
     mediaTypes: MEDIA_TYPES,
     run: async (taken) => {
-      if (operation.name === 'Invoke' && parts.invoke !== undefined)
+      if (INVOKING.has(operation.name) && parts.invoke !== undefined)
         return await runInvoke(parts.invoke, { request, route, taken })
       const handler = parts.handlers[operation.name]
       if (handler === undefined) throw notBuilt(operation)
@@ -63,6 +63,8 @@ function toPlan(parts: LambdaServiceParts, request: SignedRequest, route: Route)
     },
   }
 }
+
+const INVOKING = new Set(['Invoke', 'InvokeWithResponseStream'])
 
 interface Call {
   readonly request: SignedRequest
@@ -118,9 +120,12 @@ async function runInvoke(
     headers,
     payload,
     caller: taken.caller,
+    streamed: route.operation.name === 'InvokeWithResponseStream',
     signal: taken.signal,
   })
-  return { status: answer.status, headers: answer.headers, body: answer.payload }
+  const { status, headers: answered, stream } = answer
+  if (stream !== undefined) return { status, headers: answered, stream }
+  return { status, headers: answered, body: answer.payload }
 }
 
 function toWire(answer: LambdaAnswer): WireAnswer {
@@ -146,7 +151,7 @@ function bodyLimit(operation: Operation): number {
 
 /** AWS calls the same thing by two types, and Invoke by its action's name. */
 function tooLarge(operation: Operation, limitBytes: number): PlatformError {
-  const name = operation.name === 'Invoke' ? 'InvokeFunction' : operation.name
+  const name = INVOKING.has(operation.name) ? 'InvokeFunction' : operation.name
   return new PlatformError(
     'REQUEST_TOO_LARGE',
     `Request must be smaller than ${limitBytes} bytes for the ${name} operation`,

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { existsSync, readFileSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
+import { Writable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { format, types } from 'node:util'
 
@@ -13,7 +14,18 @@ const RESPONSE = 2
 const ERROR = 3
 const INIT_ERROR = 4
 const OVERSIZE = 5
+const STREAM = 6
+const PIECE = 7
+const END = 8
 const ANSWER_LIMIT_BYTES = 6_291_556
+/** One frame of a streamed answer. */
+const PIECE_LIMIT_BYTES = 65_536
+const HTTP_RESPONSE_TYPE = 'application/vnd.awslambda.http-integration-response'
+/** What stands between the prelude of an HTTP response and its body. */
+const PRELUDE_END = Buffer.alloc(8)
+/** Names and values as AWS's own runtime has them, so that what marks handlers for it marks them for us. */
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming')
+const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')
 const EXIT_UNCAUGHT = 129
 const EXIT_UNHANDLED = 128
 
@@ -21,6 +33,8 @@ const taskRoot = process.env.LAMBDA_TASK_ROOT
 let requestId
 let handler
 let onEmptyLoop
+/** The streamed answer in hand. */
+let streaming
 const parked = new Int32Array(new SharedArrayBuffer(4))
 
 /** All of it, now: a process that exits next must have said what it had to. */
@@ -162,11 +176,136 @@ function contextOf(head, finish) {
   return context
 }
 
+/** What a streaming handler writes to; frames go out as the channel takes them, so that a slow reader slows the handler. */
+class ResponseStream extends Writable {
+  #channel
+  #id
+  #contentType = ''
+  #prelude
+  begun = false
+
+  constructor(channel, id, highWaterMark) {
+    super(highWaterMark === undefined ? {} : { highWaterMark })
+    this.#channel = channel
+    this.#id = id
+  }
+
+  setContentType(contentType) {
+    if (this.begun)
+      throw new RuntimeError(
+        'Runtime.InvalidStreamingOperation',
+        'Cannot set content-type, too late.',
+      )
+    this.#contentType = String(contentType)
+  }
+
+  /** Goes before the first byte. */
+  setPrelude(prelude) {
+    this.#prelude = prelude
+  }
+
+  _write(chunk, encoding, callback) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+    const frames = this.#first()
+    for (let at = 0; at < bytes.length; at += PIECE_LIMIT_BYTES)
+      frames.push(frame(PIECE, bytes.subarray(at, at + PIECE_LIMIT_BYTES)))
+    this.#send(frames, callback)
+  }
+
+  _final(callback) {
+    this.#send(this.#first(), callback)
+  }
+
+  #send(frames, callback) {
+    if (frames.length === 0) return callback()
+    this.#channel.write(Buffer.concat(frames), () => callback())
+  }
+
+  #first() {
+    if (this.begun) return []
+    this.begun = true
+    const head = frame(STREAM, Buffer.from(this.#id, 'latin1'), Buffer.from(this.#contentType))
+    if (this.#prelude === undefined) return [head]
+    const frames = [head]
+    for (let at = 0; at < this.#prelude.length; at += PIECE_LIMIT_BYTES)
+      frames.push(frame(PIECE, this.#prelude.subarray(at, at + PIECE_LIMIT_BYTES)))
+    return frames
+  }
+}
+
+class HttpResponseStream {
+  static from(stream, prelude) {
+    stream.setContentType(HTTP_RESPONSE_TYPE)
+    stream.setPrelude(Buffer.concat([Buffer.from(JSON.stringify(prelude ?? {})), PRELUDE_END]))
+    return stream
+  }
+}
+
+globalThis.awslambda = {
+  HttpResponseStream,
+  streamifyResponse(streamed, options) {
+    streamed[STREAMING] = 'response'
+    const highWaterMark = Number.parseInt(options?.highWaterMark, 10)
+    if (highWaterMark >= 0) streamed[HIGH_WATER_MARK] = highWaterMark
+    return streamed
+  },
+}
+
+/** A streaming handler: over when its promise has settled and its stream has ended, both. */
+function dispatchStreaming(channel, head, payload) {
+  const id = head.requestId
+  const stream = new ResponseStream(channel, id, handler[HIGH_WATER_MARK])
+  streaming = stream
+  let finished = false
+  const finish = (error) => {
+    if (finished) return
+    finished = true
+    onEmptyLoop = undefined
+    streaming = undefined
+    channel.ref()
+    if (error !== undefined) logError('Invoke Error', error)
+    stream.destroy()
+    if (error !== undefined && !stream.begun) return postError(id, error, [nextFrame()])
+    const told =
+      error === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(errorObject(error)))
+    // Behind whatever the channel still holds of the pieces.
+    channel.write(Buffer.concat([frame(END, Buffer.from(id, 'latin1'), told), nextFrame()]))
+  }
+  onEmptyLoop = () =>
+    finish(
+      new RuntimeError(
+        'Runtime.NodeJsExit',
+        'The response stream can never end: nothing is left to wait for',
+      ),
+    )
+  stream.on('error', (error) => finish(error ?? 'handled'))
+  const written = new Promise((resolve) => stream.once('finish', resolve))
+  try {
+    const context = contextOf(head, (error) => finish(error ?? undefined))
+    const result = handler(JSON.parse(payload.toString('utf8')), stream, context)
+    if (typeof result?.then !== 'function')
+      throw new RuntimeError(
+        'Runtime.InvalidStreamingOperation',
+        'Streaming does not support non-async handlers.',
+      )
+    result.then(
+      () => written.then(() => finish()),
+      (error) => finish(error ?? 'handled'),
+    )
+  } catch (error) {
+    finish(error ?? 'handled')
+  }
+}
+
 function dispatch(channel, head, payload) {
   const id = head.requestId
   requestId = id
   if (head.traceId) process.env._X_AMZN_TRACE_ID = head.traceId
   else delete process.env._X_AMZN_TRACE_ID
+  if (handler[STREAMING] === 'response') {
+    channel.unref()
+    return dispatchStreaming(channel, head, payload)
+  }
   let finished = false
   // The channel alone must not keep an empty loop alive: that is how "waits for empty event loop" is seen.
   channel.unref()
@@ -301,10 +440,20 @@ function packageType(dir) {
   return undefined
 }
 
+let channelInUse
+
+/** Only where nothing of the pieces waits in this process: what is written now must not stand in the middle of them. */
+function endStreaming(error) {
+  if (channelInUse.writableLength > 0) return
+  const told = Buffer.from(JSON.stringify(errorObject(error)))
+  writeAll(CHANNEL, frame(END, Buffer.from(requestId, 'latin1'), told))
+}
+
 function die(title, error, status) {
   logError(title, error)
   if (handler === undefined)
     writeAll(CHANNEL, frame(INIT_ERROR, Buffer.from(JSON.stringify(errorObject(error)))))
+  else if (streaming?.begun) endStreaming(error)
   else if (requestId !== undefined) postError(requestId, error)
   process.exit(status)
 }
@@ -324,4 +473,5 @@ try {
 } catch (error) {
   die('Uncaught Exception', error, EXIT_UNCAUGHT)
 }
-serve(new Socket({ fd: CHANNEL, readable: true, writable: true }))
+channelInUse = new Socket({ fd: CHANNEL, readable: true, writable: true })
+serve(channelInUse)

@@ -55,7 +55,7 @@ const INPUT: Readonly<Record<string, unknown>> = {
 /** What this version answers with a sentence that says what is missing. */
 const NOT_BUILT = new Set(
   OPERATIONS.map(([name]) => name).filter((name) =>
-    /CapacityProvider|Durable|^InvokeAsync$|^InvokeWithResponseStream$/.test(name),
+    /CapacityProvider|Durable|^InvokeAsync$/.test(name),
   ),
 )
 /** Errors of Lambda's model, and those that every AWS service has. */

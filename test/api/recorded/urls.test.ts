@@ -12,11 +12,12 @@ import {
   UpdateFunctionUrlConfigCommand,
   type InvokeMode,
 } from '@aws-sdk/client-lambda'
-import { describe } from 'vitest'
+import { describe, expect } from 'vitest'
 
-import { nodePackage } from '../../support/packages.ts'
+import { nodePackage, zipOf } from '../../support/packages.ts'
 import { recordedClass, type Run } from '../../support/recorded-scenario.ts'
-import type { Command } from '../../support/recorded-stage.ts'
+import type { Command, WireAnswered } from '../../support/recorded-stage.ts'
+import { askUrl, permitUrl, toOpened, type UrlReply } from '../../support/urls.ts'
 
 const FunctionName = 'fn'
 const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:'
@@ -46,7 +47,7 @@ const open = (more: Partial<Asked> & { readonly InvokeMode?: InvokeMode } = {}) 
 const get = new GetFunctionUrlConfigCommand({ FunctionName })
 
 describe('calls of URLs', () => {
-  const { still, rest } = recordedClass('TestLambdaURL')
+  const { still, running, rest } = recordedClass('TestLambdaURL')
   const permit = new AddPermissionCommand({
     FunctionName,
     StatementId: 'urlPermission',
@@ -54,6 +55,12 @@ describe('calls of URLs', () => {
     Principal: '*',
     FunctionUrlAuthType: 'NONE',
   })
+
+  /** One request to the URL that was made. */
+  async function called(run: Run, created: WireAnswered): Promise<UrlReply> {
+    const { host } = toOpened(String(created.body['FunctionUrl']))
+    return await askUrl(run.stage.functionUrls, host, { method: 'POST', body: '{}' })
+  }
 
   /** The recorder kept the statement parsed. */
   async function permitted(run: Run): Promise<void> {
@@ -83,34 +90,72 @@ describe('calls of URLs', () => {
     })
   }
 
-  for (const answer of ['boolean', 'http-response-json', 'integer', 'string']) {
-    still(`test_lambda_url_invocation[${answer}]`, async (run) => {
-      await make(run, 'index.handler', 'nodejs20.x')
-      await run.step('create_lambda_url_config', open())
+  /** What the recorder's function returned, in Python as it was. */
+  const returned = {
+    boolean: 'True',
+    'http-response-json': String.raw`{"statusCode": 200, "body": "{\"hello\": \"world\"}"}`,
+    integer: '3',
+    string: '"hello"',
+  }
+  for (const [answer, value] of Object.entries(returned)) {
+    running(`test_lambda_url_invocation[${answer}]`, async (run) => {
+      await run.stage.send(
+        new CreateFunctionCommand({
+          FunctionName,
+          Role: 'arn:aws:iam::000000000000:role/lambda-role',
+          Runtime: 'python3.12',
+          Handler: 'handler.handler',
+          Code: {
+            ZipFile: zipOf({ 'handler.py': `def handler(event, ctx):\n    return ${value}\n` }),
+          },
+        }),
+      )
+      await run.settle(FunctionName)
+      const created = await run.step('create_lambda_url_config', open())
       await permitted(run)
-      // Nothing listens on a URL yet.
+      const reply = await called(run, created)
+      const { statuscode, content, headers } = run.theirs('lambda_url_invocation')
       run.leaveOut('lambda_url_invocation')
+      const body: unknown = typeof content === 'string' ? reply.text : reply.json()
+      expect({ status: reply.status, body }).toEqual({ status: statuscode, body: content })
+      for (const [name, text] of Object.entries(headers as Record<string, string>))
+        expect(reply.headers[name.toLowerCase()]).toBe(text)
     })
   }
 
-  still('test_lambda_url_invocation_exception', async (run) => {
+  running('test_lambda_url_invocation_exception', async (run) => {
+    // There is no such handler: a function that fails, as the recorder's did.
     await make(run, 'handler.handler', 'python3.12')
     await run.step('get_fn_result', new GetFunctionCommand({ FunctionName }))
-    await run.step('create_lambda_url_config', open())
+    const created = await run.step('create_lambda_url_config', open())
     await permitted(run)
+    const reply = await called(run, created)
+    expect([reply.status, reply.text]).toEqual([502, 'Internal Server Error'])
   })
 
-  still('test_lambda_url_persists_after_alias_delete', async (run) => {
+  running('test_lambda_url_persists_after_alias_delete', async (run) => {
     await make(run, 'index.handler', 'nodejs20.x')
     await run.stage.send(new PublishVersionCommand({ FunctionName }))
+    await run.settle(FunctionName, '1')
     const Name = 'urlalias'
     await run.stage.send(new CreateAliasCommand({ FunctionName, Name, FunctionVersion: '1' }))
     // The recorder took the alias in the ARN for a part of the name.
     const created = await run.stage.send(open({ Qualifier: Name, InvokeMode: 'BUFFERED' }))
     run.same('create_lambda_url_config', created)
+    await run.stage.send(permitUrl(FunctionName, Name))
+    const before = await called(run, created)
     await run.step('delete_alias_resp', new DeleteAliasCommand({ FunctionName, Name }))
+    // AWS took some minutes to come to this.
+    const after = await called(run, created)
+    const gone = run.theirs('invoke_deleted_alias_url_response_delayed')
     run.leaveOut('invoke_aliased_url_response')
     run.leaveOut('invoke_deleted_alias_url_response_delayed')
+    expect(before.status).toBe(run.theirs('invoke_aliased_url_response')['status_code'])
+    expect({ status: after.status, body: after.json() }).toEqual({
+      status: gone['status_code'],
+      body: gone['content'],
+    })
+    expect(after.headers['x-amzn-errortype']).toBe('AccessDeniedException')
   })
 
   rest()

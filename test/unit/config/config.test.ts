@@ -49,3 +49,18 @@ test('the policy set stays what it was unless an option, or else the environment
   expect(readConfig({ data: 'd', policySet: 'default' }, env).policySet).toBe('default')
   expect(() => readConfig({ data: 'd' }, { LACRE_POLICY_SET: 'mine' })).toThrow(/policy set/)
 })
+
+test('function URLs answer on this machine beside the API unless they are told where, or off', () => {
+  const urls = (options: object = {}, env: Record<string, string> = {}) =>
+    readConfig({ data: 'd', ...options }, env).urls
+
+  expect(urls()).toMatchObject({ host: '127.0.0.1', port: 9_773, elsewhere: true })
+  expect(urls({ listen: '127.0.0.1:0' })).toMatchObject({ port: 0 })
+  expect(urls({ listen: '127.0.0.1:8000' })).toMatchObject({ host: '127.0.0.1', port: 0 })
+  expect(urls({ urlListen: '[::1]:81' })).toMatchObject({ host: '::1', port: 81, elsewhere: false })
+  expect(urls({}, { LACRE_URL_LISTEN: 'off' })).toBeUndefined()
+  expect(urls({ urlBase: 'https://on.aws' })).toMatchObject({ base: 'https://on.aws' })
+  expect(() => urls({ urlListen: 'nonsense' })).toThrow(/not HOST:PORT/)
+  for (const urlBase of ['on.aws', 'https://on.aws/x', 'ftp://on.aws'])
+    expect(() => urls({ urlBase })).toThrow(/url-base/)
+})

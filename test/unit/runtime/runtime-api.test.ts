@@ -10,6 +10,8 @@ import { RuntimeSession, type Answer } from '../../../services/runtime/session.t
 const ID = '8476a536-e9f4-11e8-9739-2dfe598c3fcd'
 let answers: Answer[]
 let initErrors: string[]
+let pieces: string[]
+let room: Promise<void> | undefined
 let session: RuntimeSession
 let port: number
 let close: () => void
@@ -17,10 +19,17 @@ let close: () => void
 beforeEach(async () => {
   answers = []
   initErrors = []
+  pieces = []
+  room = undefined
   session = new RuntimeSession({
     ready: () => undefined,
     answered: (answer) => answers.push(answer),
     initFailed: (payload, type) => initErrors.push(`${type} ${Buffer.from(payload).toString()}`),
+    streamBegun: (contentType) => pieces.push(`begun ${contentType}`),
+    piece: (bytes) => {
+      pieces.push(Buffer.from(bytes).toString())
+      return room
+    },
   })
   const api = new RuntimeApi(session)
   const server = createServer((socket: Socket) => api.serve(socket)).listen(0, '127.0.0.1')
@@ -187,13 +196,14 @@ test('an unknown response mode is 400 and fails the invocation', async () => {
   expect(answers).toMatchObject([{ kind: 'error', errorType: 'Runtime.InvalidResponseModeHeader' }])
 })
 
-test('a streamed answer is put together, and an error in its trailers is an error', async () => {
+test('a streamed answer passes on in pieces, and an error in its trailers ends it', async () => {
   await running()
   const headers = {
     'Lambda-Runtime-Function-Response-Mode': 'streaming',
     'Transfer-Encoding': 'chunked',
   }
-  await call(`/invocation/${ID}/response`, { body: 'whole', headers })
+  const typed = { ...headers, 'Content-Type': 'text/event-stream' }
+  await call(`/invocation/${ID}/response`, { body: 'whole', headers: typed })
   await running()
   const trailers = {
     'Lambda-Runtime-Function-Error-Type': 'Runtime.Broken',
@@ -206,9 +216,58 @@ test('a streamed answer is put together, and an error in its trailers is an erro
   })
 
   expect(answers).toEqual([
-    { kind: 'response', payload: Buffer.from('whole') },
-    { kind: 'error', payload: Buffer.from('{"errorType":"B"}'), errorType: 'Runtime.Broken' },
+    { kind: 'streamed', error: undefined },
+    {
+      kind: 'streamed',
+      error: { payload: Buffer.from('{"errorType":"B"}'), errorType: 'Runtime.Broken' },
+    },
   ])
+  expect(pieces).toEqual(['begun text/event-stream', 'whole', 'begun undefined', 'half'])
+})
+
+test('a streaming runtime is read no further while the receiver of its answer is behind', async () => {
+  await running()
+  let free = (): void => undefined
+  room = new Promise((resolve) => (free = resolve))
+  const sent = httpRequest({
+    port,
+    method: 'POST',
+    path: `/2018-06-01/runtime/invocation/${ID}/response`,
+    headers: { 'Lambda-Runtime-Function-Response-Mode': 'streaming' },
+    agent: false,
+  })
+  const answered = once(sent, 'response')
+  sent.write('1')
+  await expect.poll(() => pieces).toContain('1')
+  sent.end('2')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const heldBack = [...pieces]
+  room = undefined
+  free()
+  await answered
+
+  expect(heldBack).toEqual(['begun undefined', '1'])
+  expect(pieces).toEqual(['begun undefined', '1', '2'])
+})
+
+test('a stream whose connection breaks ends with an error', async () => {
+  await running()
+  const sent = httpRequest({
+    port,
+    method: 'POST',
+    path: `/2018-06-01/runtime/invocation/${ID}/response`,
+    headers: { 'Lambda-Runtime-Function-Response-Mode': 'streaming' },
+    agent: false,
+  })
+  sent.on('error', () => undefined)
+  sent.write('half')
+  await expect.poll(() => pieces).toContain('half')
+
+  sent.destroy()
+
+  await expect
+    .poll(() => answers)
+    .toMatchObject([{ kind: 'streamed', error: { errorType: 'Runtime.TruncatedResponse' } }])
 })
 
 test('init/error is taken once, before the first next', async () => {

@@ -54,6 +54,8 @@ function session() {
     ready: () => seen.push('ready'),
     answered: (answer) => answers.push(answer),
     initFailed: () => seen.push('initFailed'),
+    streamBegun: (contentType) => seen.push(`stream ${contentType}`),
+    piece: () => undefined,
   })
   return { made, seen, answers }
 }
