@@ -110,6 +110,7 @@ export async function record<T>(
     readonly action: string
     readonly resource: string
     readonly principal?: Principal
+    readonly note?: Json
   },
   work: (tx: Writer, atMs: number) => Promise<Committed<T> | undefined>,
 ): Promise<T | undefined> {

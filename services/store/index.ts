@@ -51,3 +51,4 @@ export type {
   WorldTable,
 } from './schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'
+export type { EventTable, QueueMessageTable } from './events-schema.ts'

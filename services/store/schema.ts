@@ -7,12 +7,13 @@ import type {
   LogHeadTable,
   LogNodeTable,
 } from './authority-schema.ts'
+import type { EventsSchema } from './events-schema.ts'
 
 /**
  * The rows, as both dialects hold them: times are integer milliseconds, digests hex text, documents JSON text,
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
-export interface Schema {
+export interface Schema extends EventsSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable
