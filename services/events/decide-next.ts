@@ -16,6 +16,7 @@ export type Next =
       readonly kind: 'dead'
       readonly condition: Condition
       readonly attempts: number
+      readonly failures: number
       readonly message: string
     }
 
@@ -35,7 +36,8 @@ export function decideNext(after: AfterTry): Next {
   switch (attempt.kind) {
     case 'given-up': {
       const { condition, message } = attempt
-      return { kind: 'dead', condition, attempts: event.attempts - 1, message }
+      const { failures } = event
+      return { kind: 'dead', condition, attempts: event.attempts - 1, failures, message }
     }
     case 'ran': {
       const { attempts } = event
@@ -43,7 +45,7 @@ export function decideNext(after: AfterTry): Next {
       const failures = event.failures + 1
       const message = errorMessageOf(attempt.ran.payload)
       if (failures > after.terms.maxRetries)
-        return { kind: 'dead', condition: 'RetriesExhausted', attempts, message }
+        return { kind: 'dead', condition: 'RetriesExhausted', attempts, failures, message }
       const waitMs = delays.retryMs * failures
       return again(after, { waitMs, attempts, failures, deferrals: 0, message })
     }
@@ -81,8 +83,8 @@ function again(
   const { waitMs, ...rest } = wish
   const runAtMs = nowMs + waitMs
   if (isTooOld(event, terms, runAtMs)) {
-    const { attempts, message } = wish
-    return { kind: 'dead', condition: 'EventAgeExceeded', attempts, message }
+    const { attempts, failures, message } = wish
+    return { kind: 'dead', condition: 'EventAgeExceeded', attempts, failures, message }
   }
   return { kind: 'again', runAtMs, ...rest }
 }

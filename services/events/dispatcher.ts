@@ -89,6 +89,7 @@ export class EventDispatcher {
   readonly #options: DispatcherOptions
   readonly #running = new Map<string, Running>()
   readonly #stop = new AbortController()
+  #abandoned = false
   #runner: EventRunner | undefined
   #stopping = false
   #timer = new AbortController()
@@ -131,7 +132,9 @@ export class EventDispatcher {
       this.#options.clock.sleep(STOP_GRACE_MS, grace.signal).catch(() => undefined),
     ])
     grace.abort()
-    this.#stop.abort(new Error('the service is stopping'))
+    this.#abandoned = true
+    this.#stop.abort()
+    for (const { lost } of this.#running.values()) lost.abort(new Error('the service is stopping'))
     await ended
   }
 
@@ -172,7 +175,7 @@ export class EventDispatcher {
 
   #begin(event: LeasedEvent): void {
     const lost = new AbortController()
-    const done = this.#work(event, AbortSignal.any([this.#stop.signal, lost.signal]))
+    const done = this.#work(event, lost.signal)
       .catch((error: unknown) => {
         // It stays leased until its lease ends, and then runs again.
         this.#options.log.error({ err: error, requestId: event.id }, 'an event was not settled')
@@ -202,7 +205,7 @@ export class EventDispatcher {
       if (mine) for (const delivery of deliveries) this.#countDelivery(event, delivery)
       if (mine && next.kind === 'dead') metrics.eventDropped(event.functionName, next.condition)
     } catch (error) {
-      if (!this.#stop.signal.aborted) throw error
+      if (!this.#abandoned) throw error
       await commits.run((tx) => giveBack(tx, event, clock.nowMs()))
     }
   }

@@ -148,13 +148,12 @@ export async function settleEvent(
       ? {
           state: 'ready' as const,
           run_at: next.runAtMs,
-          failures: next.failures,
           deferrals: next.deferrals,
         }
       : { state: 'dead' as const, run_at: nowMs, condition: next.condition }
   const { numUpdatedRows } = await tx
     .updateTable('event')
-    .set({ ...set, attempts: next.attempts, last_error: next.message })
+    .set({ ...set, attempts: next.attempts, failures: next.failures, last_error: next.message })
     .where('id', '=', held.id)
     .where('fence', '=', held.fence)
     .where('state', '=', 'leased')

@@ -34,7 +34,7 @@ export interface PosterOptions {
 /** Posts messages of queues that have a webhook, at least once each; what was taken leaves its queue. */
 export class WebhookPoster {
   readonly #options: PosterOptions
-  readonly #stop = new AbortController()
+  #stopping = false
   #post: Post | undefined
   #wake = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -53,13 +53,14 @@ export class WebhookPoster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort()
+    this.#stopping = true
+    this.#wake.abort()
     await this.#running
   }
 
   async #loop(): Promise<void> {
     const { clock, log, store, urls } = this.#options
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stopping) {
       this.#wake = new AbortController()
       let waitMs = LOOK_MS
       try {
@@ -69,15 +70,14 @@ export class WebhookPoster {
       } catch (error) {
         log.error({ err: error }, 'messages could not be posted')
       }
-      const either = AbortSignal.any([this.#stop.signal, this.#wake.signal])
-      await clock.sleep(waitMs, either).catch(() => undefined)
+      if (!this.#stopping) await clock.sleep(waitMs, this.#wake.signal).catch(() => undefined)
     }
   }
 
   async #postAll(queue: string, url: string): Promise<void> {
     const { commits, clock } = this.#options
     for (;;) {
-      if (this.#stop.signal.aborted) return
+      if (this.#stopping) return
       const nowMs = clock.nowMs()
       const of = { queue, nowMs, untilMs: nowMs + HELD_MS, limit: AT_ONCE }
       const messages = await commits.run((tx) => takePostings(tx, of))
