@@ -21,11 +21,15 @@ import {
 const LEASE_MS = 60_000
 /** Looks at the table this often even when nobody woke it. */
 const LOOK_MS = 30_000
+/** After the database could not be written. */
+const FAILED_WAIT_MS = 1_000
 /** A stop waits this long for what runs; what has not ended then runs again after the next start. */
 const STOP_GRACE_MS = 5_000
 /** AWS SQS: a message is kept 14 days at most. */
 const KEPT_MS = 14 * 24 * 3_600_000
 const SWEEP_INTERVAL_MS = 3_600_000
+/** Rows that one commit forgets. */
+const SWEPT_AT_ONCE = 500
 /** SPEC A12: two retries, six hours. */
 export const DEFAULT_RETRIES = 2
 export const DEFAULT_AGE_MS = 21_600_000
@@ -104,7 +108,7 @@ export class EventDispatcher {
 
   async start(runner: EventRunner): Promise<void> {
     const { commits, clock, soleOwner } = this.#options
-    const which = soleOwner ? 'all' : 'expired'
+    const which = soleOwner ? 'all' : { expiredExcept: [] }
     await commits.run((tx) => releaseLeased(tx, clock.nowMs(), which))
     this.#runner = runner
     void this.#renewAll()
@@ -140,6 +144,7 @@ export class EventDispatcher {
 
   async #pumpAll(): Promise<void> {
     const { commits, clock, concurrency, log } = this.#options
+    let leastMs = 0
     try {
       while (this.#wanted && !this.#stopping) {
         this.#wanted = false
@@ -154,12 +159,13 @@ export class EventDispatcher {
       await this.#sweep()
     } catch (error) {
       log.error({ err: error }, 'events could not be looked at')
+      leastMs = FAILED_WAIT_MS
     }
-    await this.#setTimer()
+    await this.#setTimer(leastMs)
   }
 
   async #lease(tx: Writer, nowMs: number, limit: number): Promise<LeasedEvent[]> {
-    await releaseLeased(tx, nowMs, 'expired')
+    await releaseLeased(tx, nowMs, { expiredExcept: [...this.#running.keys()] })
     const room = (functionId: string, functionName: string): number => {
       const most = Math.max(1, Math.floor(this.#options.concurrency / 2))
       const running = [...this.#running.values()].filter(
@@ -188,7 +194,7 @@ export class EventDispatcher {
   }
 
   async #work(event: LeasedEvent, signal: AbortSignal): Promise<void> {
-    const { clock, random, delays, commits, metrics } = this.#options
+    const { clock, random, delays, metrics } = this.#options
     try {
       const { terms, attempt } = await this.#attempt(event, signal)
       const nowMs = clock.nowMs()
@@ -196,7 +202,7 @@ export class EventDispatcher {
       const next = decideNext({ event, attempt, terms, nowMs, delays, fraction })
       const ended = endOf({ event, attempt, terms, next, atMs: nowMs })
       const deliveries = ended === undefined ? [] : deliveriesOf(ended, this.#options)
-      const mine = await commits.run(async (tx) => {
+      const mine = await this.#write(async (tx) => {
         if (!(await settleEvent(tx, event, next, nowMs))) return false
         for (const delivery of deliveries) await this.#deliver(tx, event, delivery, nowMs)
         return true
@@ -206,7 +212,21 @@ export class EventDispatcher {
       if (mine && next.kind === 'dead') metrics.eventDropped(event.functionName, next.condition)
     } catch (error) {
       if (!this.#abandoned) throw error
-      await commits.run((tx) => giveBack(tx, event, clock.nowMs()))
+      await this.#options.commits.run((tx) => giveBack(tx, event, clock.nowMs()))
+    }
+  }
+
+  /** Tried until it is written: what has run must not run again because the disk was full for a while. */
+  async #write<T>(work: (tx: Writer) => Promise<T>): Promise<T> {
+    const { commits, clock, log } = this.#options
+    for (;;) {
+      try {
+        return await commits.run(work)
+      } catch (error) {
+        if (this.#abandoned) throw error
+        log.error({ err: error }, 'the end of an event could not be written and is tried again')
+        await clock.sleep(FAILED_WAIT_MS, this.#stop.signal)
+      }
     }
   }
 
@@ -337,13 +357,15 @@ export class EventDispatcher {
     const nowMs = clock.nowMs()
     if (nowMs - this.#sweptAtMs < SWEEP_INTERVAL_MS) return
     this.#sweptAtMs = nowMs
-    await commits.run(async (tx) => {
-      await forgetDead(tx, nowMs - KEPT_MS)
-      await forgetMessages(tx, nowMs - KEPT_MS)
-    })
+    const beforeMs = nowMs - KEPT_MS
+    for (const forget of [forgetDead, forgetMessages]) {
+      let gone = SWEPT_AT_ONCE
+      while (gone === SWEPT_AT_ONCE && !this.#stopping)
+        gone = await commits.run((tx) => forget(tx, beforeMs, SWEPT_AT_ONCE))
+    }
   }
 
-  async #setTimer(): Promise<void> {
+  async #setTimer(leastMs: number): Promise<void> {
     const { store, clock, log } = this.#options
     this.#timer.abort()
     this.#timer = new AbortController()
@@ -358,7 +380,7 @@ export class EventDispatcher {
     // What is due and was not taken waits for one of those that run.
     if (waitMs === 0 && this.#running.size > 0) waitMs = LOOK_MS
     if (this.#stopping) return
-    clock.sleep(waitMs, signal).then(
+    clock.sleep(Math.max(waitMs, leastMs), signal).then(
       () => this.wake(),
       () => undefined,
     )

@@ -1,5 +1,5 @@
 import { PlatformError, type Clock, type Place, type Random } from '../model/index.ts'
-import { openStore, type Store } from '../store/index.ts'
+import { openStore, type Store, type Writer } from '../store/index.ts'
 import { delaysOf } from './delays.ts'
 import { EventDispatcher, type EventMetrics, type EventRunner } from './dispatcher.ts'
 import type { NewEvent } from './event.ts'
@@ -93,7 +93,8 @@ export class Events implements AsyncDisposable {
   async replay(asked: inspect.DeadAsked): Promise<number> {
     const nowMs = this.#options.clock.nowMs()
     await this.checkDead(asked)
-    const count = await this.#commits.run((tx) => inspect.replayDead(tx, asked, nowMs))
+    const dead = { ...asked, deadBeforeMs: nowMs }
+    const count = await this.#inChunks((tx) => inspect.replayDead(tx, dead, nowMs))
     this.#dispatcher.wake()
     return count
   }
@@ -101,7 +102,8 @@ export class Events implements AsyncDisposable {
   /** Dead ones are forgotten. @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (not dead) */
   async purge(asked: inspect.DeadAsked): Promise<number> {
     await this.checkDead(asked)
-    return await this.#commits.run((tx) => inspect.purgeDead(tx, asked))
+    const dead = { ...asked, deadBeforeMs: this.#options.clock.nowMs() }
+    return await this.#inChunks((tx) => inspect.purgeDead(tx, dead))
   }
 
   queues(): Promise<inspect.QueueSummary[]> {
@@ -114,6 +116,15 @@ export class Events implements AsyncDisposable {
 
   deleteMessages(of: Parameters<typeof inspect.deleteMessages>[1]): Promise<number> {
     return this.#commits.run((tx) => inspect.deleteMessages(tx, of))
+  }
+
+  async #inChunks(work: (tx: Writer) => Promise<number>): Promise<number> {
+    let count = 0
+    for (;;) {
+      const done = await this.#commits.run(work)
+      count += done
+      if (done < inspect.CHUNK_ROWS) return count
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -106,11 +106,15 @@ function toSummary(
 export interface DeadAsked {
   readonly id?: string | undefined
   readonly functionName?: string | undefined
+  readonly deadBeforeMs?: number | undefined
 }
 
-/** Dead events are ready again, with their age and retries from the start; how many were. Request ids stay. */
+/** Rows that one statement changes: more would be felt by everybody else. */
+export const CHUNK_ROWS = 500
+
+/** Some dead events are ready again, with their age and retries from the start; how many. Request ids stay. */
 export async function replayDead(tx: Writer, asked: DeadAsked, nowMs: number): Promise<number> {
-  let query = tx
+  const { numUpdatedRows } = await tx
     .updateTable('event')
     .set({
       state: 'ready',
@@ -123,19 +127,33 @@ export async function replayDead(tx: Writer, asked: DeadAsked, nowMs: number): P
       condition: null,
       last_error: null,
     })
-    .where('state', '=', 'dead')
-  if (asked.id !== undefined) query = query.where('id', '=', asked.id)
-  if (asked.functionName !== undefined)
-    query = query.where('function_name', '=', asked.functionName)
-  return Number((await query.executeTakeFirst()).numUpdatedRows)
+    .where('id', 'in', someDead(tx, asked))
+    .executeTakeFirst()
+  return Number(numUpdatedRows)
 }
 
+/** Forgets some; how many. */
 export async function purgeDead(tx: Writer, asked: DeadAsked): Promise<number> {
-  let query = tx.deleteFrom('event').where('state', '=', 'dead')
+  const { numDeletedRows } = await tx
+    .deleteFrom('event')
+    .where('id', 'in', someDead(tx, asked))
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+function someDead(tx: Writer, asked: DeadAsked) {
+  let query = tx
+    .selectFrom('event')
+    .select('id')
+    .where('state', '=', 'dead')
+    .orderBy('run_at')
+    .limit(CHUNK_ROWS)
   if (asked.id !== undefined) query = query.where('id', '=', asked.id)
   if (asked.functionName !== undefined)
     query = query.where('function_name', '=', asked.functionName)
-  return Number((await query.executeTakeFirst()).numDeletedRows)
+  // Those that die while this goes on are not meant.
+  if (asked.deadBeforeMs !== undefined) query = query.where('run_at', '<=', asked.deadBeforeMs)
+  return query
 }
 
 export interface QueueSummary {

@@ -103,6 +103,16 @@ export async function nextPostingMs(
   return next
 }
 
-export async function forgetMessages(tx: Writer, beforeMs: number): Promise<void> {
-  await tx.deleteFrom('queue_message').where('sent_at', '<', beforeMs).execute()
+/** At most `limit`; how many. */
+export async function forgetMessages(tx: Writer, beforeMs: number, limit: number): Promise<number> {
+  const old = tx
+    .selectFrom('queue_message')
+    .select('id')
+    .where('sent_at', '<', beforeMs)
+    .limit(limit)
+  const { numDeletedRows } = await tx
+    .deleteFrom('queue_message')
+    .where('id', 'in', old)
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

@@ -196,17 +196,22 @@ export async function renewLeases(
   return renewed
 }
 
-/** What was leased by somebody who is gone is due: all of it at the start of a sole owner, else what has run out. */
+/**
+ * What was leased by somebody who is gone is due: all of it at the start of a sole owner, else what has run out and is
+ * none of ours.
+ */
 export async function releaseLeased(
   tx: Writer,
   nowMs: number,
-  which: 'all' | 'expired',
+  which: 'all' | { readonly expiredExcept: readonly string[] },
 ): Promise<void> {
   let query = tx
     .updateTable('event')
     .set({ state: 'ready', run_at: nowMs })
     .where('state', '=', 'leased')
-  if (which === 'expired') query = query.where('run_at', '<=', nowMs)
+  if (which !== 'all') query = query.where('run_at', '<=', nowMs)
+  if (which !== 'all' && which.expiredExcept.length > 0)
+    query = query.where('id', 'not in', [...which.expiredExcept])
   await query.execute()
 }
 
@@ -226,6 +231,14 @@ export async function nextDueMs(reader: Reader): Promise<number | undefined> {
   return times.length === 0 ? undefined : Math.min(...times)
 }
 
-export async function forgetDead(tx: Writer, beforeMs: number): Promise<void> {
-  await tx.deleteFrom('event').where('state', '=', 'dead').where('run_at', '<', beforeMs).execute()
+/** At most `limit`; how many. */
+export async function forgetDead(tx: Writer, beforeMs: number, limit: number): Promise<number> {
+  const old = tx
+    .selectFrom('event')
+    .select('id')
+    .where('state', '=', 'dead')
+    .where('run_at', '<', beforeMs)
+    .limit(limit)
+  const { numDeletedRows } = await tx.deleteFrom('event').where('id', 'in', old).executeTakeFirst()
+  return Number(numDeletedRows)
 }

@@ -32,7 +32,7 @@ const KIND = 'event-invoke'
 /** AWS: where results of asynchronous invocations may go. */
 const DESTINATION_SERVICES = new Set(['lambda', 'sns', 'sqs', 'events', 's3'])
 
-/** Put writes the whole config anew; update needs one and lays over it what is given. Stored; it admits no code. */
+/** Put writes the whole config anew; update needs one and lays over it what is given. It admits no code. */
 export async function setEventInvokeConfig(
   deps: Deps,
   caller: Caller,
@@ -101,6 +101,8 @@ async function checkDestinations(
   for (const arn of arns) {
     const service = arn?.split(':')[2] ?? ''
     served &&= DESTINATION_SERVICES.has(service) || arn?.startsWith('kafka://') === true
+    // AWS: a bucket takes failures alone.
+    served &&= service !== 's3' || arn !== input.onSuccess
     if (service !== 'lambda') continue
     const other = parseFunctionReference(arn ?? '')
     const here = other?.account === deps.place.account && other.region === deps.place.region

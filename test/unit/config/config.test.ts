@@ -49,3 +49,21 @@ test('the policy set is the default one unless an option, or else the environmen
   expect(readConfig({ data: 'd', policySet: 'default' }, env).policySet).toBe('default')
   expect(() => readConfig({ data: 'd' }, { LACRE_POLICY_SET: 'mine' })).toThrow(/policy set/)
 })
+
+test('webhooks stand by the queue whose messages they take', () => {
+  const arn = 'arn:aws:sqs:us-east-1:000000000000:q'
+  const { eventWebhooks } = readConfig({ data: 'd', eventWebhook: [`${arn}=https://h/x?a=b`] }, {})
+
+  expect([...eventWebhooks]).toEqual([[arn, 'https://h/x?a=b']])
+})
+
+test.each([['q'], ['q=ftp://h'], ['=https://h'], ['q=https://'], ['q=https://h', 'q=https://i']])(
+  '%j are no webhooks',
+  (...eventWebhook) => {
+    expect(() => readConfig({ data: 'd', eventWebhook }, {})).toThrow(/is not ARN=URL/)
+  },
+)
+
+test.each(['', '0', '-1', '1.5', 'x'])('%j is no scale of delays', (eventDelayScale) => {
+  expect(() => readConfig({ data: 'd', eventDelayScale }, {})).toThrow(/above 0 and at most 1/)
+})

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 
 import {
@@ -331,6 +332,31 @@ describe('leases', () => {
   })
 })
 
+describe('a database that cannot be written for a while', () => {
+  it('costs no event a second run', async () => {
+    using dir = tempDir()
+    await using bench = await openBench(dir.path)
+    const hand = new Database(bench.path)
+    hand.exec(`create trigger stuck before delete on event begin select raise(abort, 'full'); end`)
+    await bench.start()
+    const id = await bench.add()
+    await eventually(() => bench.log.lines.map((line) => line.message)).toContain(
+      'the end of an event could not be written and is tried again',
+    )
+    // Longer than its lease, which cannot be held meanwhile either.
+    bench.clock.set(bench.clock.nowMs() + 120_000)
+    await bench.add({ functionId: 'fn-b', functionName: 'b' })
+    hand.exec('drop trigger stuck')
+    hand.close()
+
+    await eventually(async () => {
+      bench.clock.advance(1_000)
+      return (await bench.events.list({ limit: 9 })).length
+    }).toBe(0)
+    expect(bench.runner.ran.filter((event) => event.id === id)).toHaveLength(1)
+  })
+})
+
 describe('destinations', () => {
   it('hold one message for an event that ended, and functions get an event of their own', async () => {
     using dir = tempDir()
@@ -461,6 +487,17 @@ describe('dead events', () => {
     expect(await bench.events.purge({})).toBe(1)
     await expect(bench.events.show(id)).rejects.toMatchObject({ code: 'RESOURCE_NOT_FOUND' })
     expect(await bench.events.list({ limit: 9 })).toMatchObject([{ id: waiting, state: 'ready' }])
+  })
+
+  it('are replayed and purged by the thousand', async () => {
+    using dir = tempDir()
+    await using bench = await openBench(dir.path)
+    await Promise.all(Array.from({ length: 1_200 }, () => bench.add()))
+    damage(bench.path, `update event set state = 'dead', condition = 'RetriesExhausted'`)
+
+    expect(await bench.events.replay({})).toBe(1_200)
+    damage(bench.path, `update event set state = 'dead', condition = 'RetriesExhausted'`)
+    expect(await bench.events.purge({})).toBe(1_200)
   })
 
   it('are listed by state and function, page by page', async () => {
