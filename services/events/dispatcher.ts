@@ -1,15 +1,13 @@
-import { newId, type Clock, type Place, type Random } from '../model/index.ts'
-import type { Store, Writer } from '../store/index.ts'
+import type { Writer } from '../store/index.ts'
 import { decideNext, isTooOld, type Next } from './decide-next.ts'
-import type { Delays } from './delays.ts'
+import { countDelivery, defaultTerms, endOf, writeDelivery } from './ending.ts'
 import type { Attempt, LeasedEvent, Terms } from './event.ts'
-import type { GroupCommit } from './group-commit.ts'
-import { forgetMessages, insertMessage } from './messages.ts'
-import { deliveriesOf, type Delivery, type Ended } from './records.ts'
+import { forgetMessages } from './messages.ts'
+import type { DispatcherOptions, EventRunner, Prepared } from './ports.ts'
+import { deliveriesOf } from './records.ts'
 import {
   forgetDead,
   giveBack,
-  insertEvent,
   leaseEvents,
   nextDueMs,
   releaseLeased,
@@ -30,58 +28,6 @@ const KEPT_MS = 14 * 24 * 3_600_000
 const SWEEP_INTERVAL_MS = 3_600_000
 /** Rows that one commit forgets. */
 const SWEPT_AT_ONCE = 500
-/** SPEC A12: two retries, six hours. */
-export const DEFAULT_RETRIES = 2
-export const DEFAULT_AGE_MS = 21_600_000
-
-/** What is to be run for an event, found anew at each try. */
-export interface Prepared {
-  readonly terms: Terms
-  /** Rejects only where `signal` was aborted. */
-  run(signal: AbortSignal): Promise<Attempt>
-}
-
-/** Who knows functions: resolves an event and runs it. */
-export interface EventRunner {
-  prepare(event: LeasedEvent): Promise<Prepared>
-  /** How many events of a function may run at once, at least one. */
-  room(functionName: string): number
-}
-
-/** AWS's metrics of asynchronous invocation (SPEC A12). */
-export interface EventMetrics {
-  eventReceived(functionName: string): void
-  eventAge(functionName: string, ageMs: number): void
-  eventDropped(functionName: string, condition: string): void
-  destinationFailure(functionName: string): void
-  deadLetterError(functionName: string): void
-  recursionDropped(functionName: string): void
-}
-
-interface Log {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
-export interface DispatcherOptions {
-  readonly store: Store
-  readonly commits: GroupCommit
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly place: Place
-  readonly metrics: EventMetrics
-  readonly delays: Delays
-  /** Events that run at once; half of it at most are one function's. */
-  readonly concurrency: number
-  /** This process alone has the directory: what is leased at start was leased by a dead one. */
-  readonly soleOwner: boolean
-  /** Whether messages of a queue are posted to a webhook, whose poster is told of new ones. */
-  readonly isPosted: (queue: string) => boolean
-  readonly onMessage: () => void
-}
-
 interface Running {
   readonly event: LeasedEvent
   readonly lost: AbortController
@@ -201,14 +147,15 @@ export class EventDispatcher {
       const fraction = random.fraction()
       const next = decideNext({ event, attempt, terms, nowMs, delays, fraction })
       const ended = endOf({ event, attempt, terms, next, atMs: nowMs })
+      const around = { ...this.#options, nowMs }
       const deliveries = ended === undefined ? [] : deliveriesOf(ended, this.#options)
       const mine = await this.#write(async (tx) => {
         if (!(await settleEvent(tx, event, next, nowMs))) return false
-        for (const delivery of deliveries) await this.#deliver(tx, event, delivery, nowMs)
+        for (const delivery of deliveries) await writeDelivery(tx, event, delivery, around)
         return true
       })
       this.#tell(event, { attempt, next, mine })
-      if (mine) for (const delivery of deliveries) this.#countDelivery(event, delivery)
+      if (mine) for (const delivery of deliveries) countDelivery(this.#options, event, delivery)
       if (mine && next.kind === 'dead') metrics.eventDropped(event.functionName, next.condition)
     } catch (error) {
       if (!this.#abandoned) throw error
@@ -267,49 +214,6 @@ export class EventDispatcher {
     }
     metrics.eventAge(event.functionName, nowMs - event.acceptedAtMs)
     return { terms, attempt: await prepared.run(signal) }
-  }
-
-  async #deliver(
-    tx: Writer,
-    event: LeasedEvent,
-    { target, kind, body, attributes }: Delivery,
-    nowMs: number,
-  ): Promise<void> {
-    const { clock, random, isPosted } = this.#options
-    if (target.kind === 'function') {
-      const { functionId, functionName, qualifier } = target
-      await insertEvent(tx, {
-        id: random.uuid(),
-        functionId,
-        functionName,
-        qualifier,
-        payload: body,
-        traceId: event.traceId,
-        acceptedAtMs: nowMs,
-        hops: event.hops + 1,
-      })
-      return
-    }
-    await insertMessage(tx, {
-      id: newId('msg', clock, random),
-      queue: target.arn,
-      kind,
-      requestId: event.id,
-      functionName: event.functionName,
-      body,
-      attributes,
-      sentAtMs: nowMs,
-      posted: isPosted(target.arn),
-    })
-  }
-
-  #countDelivery(event: LeasedEvent, { target, kind }: Delivery): void {
-    const { metrics, onMessage } = this.#options
-    if (target.kind === 'function') return metrics.eventReceived(target.functionName)
-    onMessage()
-    if (target.unreachable !== true) return
-    if (kind === 'dead-letter') metrics.deadLetterError(event.functionName)
-    else metrics.destinationFailure(event.functionName)
   }
 
   /** One line for each try. */
@@ -386,28 +290,3 @@ export class EventDispatcher {
     )
   }
 }
-
-function defaultTerms(event: LeasedEvent): Terms {
-  return { functionArn: event.functionName, maxRetries: DEFAULT_RETRIES, maxAgeMs: DEFAULT_AGE_MS }
-}
-
-/** What records tell of, where the event has ended. */
-function endOf(after: {
-  readonly event: LeasedEvent
-  readonly attempt: Attempt
-  readonly terms: Terms
-  readonly next: Next
-  readonly atMs: number
-}): Ended | undefined {
-  const { event, attempt, terms, next, atMs } = after
-  if (next.kind === 'again') return undefined
-  const ran = attempt.kind === 'ran' ? attempt.ran : undefined
-  const status = attempt.kind === 'ran' ? FUNCTION_STATUS : attempt.status
-  const { attempts } = next
-  const done = next.kind === 'done'
-  const condition = done ? 'Success' : next.condition
-  return { event, terms, condition, attempts, ran, message: done ? '' : next.message, status, atMs }
-}
-
-/** AWS answers a function that ran with 200, whatever it answered itself. */
-const FUNCTION_STATUS = 200

@@ -1,10 +1,11 @@
 import { PlatformError, type Clock, type Place, type Random } from '../model/index.ts'
 import { openStore, type Store, type Writer } from '../store/index.ts'
 import { delaysOf } from './delays.ts'
-import { EventDispatcher, type EventMetrics, type EventRunner } from './dispatcher.ts'
+import { EventDispatcher } from './dispatcher.ts'
 import type { NewEvent } from './event.ts'
 import { GroupCommit } from './group-commit.ts'
 import * as inspect from './inspect.ts'
+import type { EventMetrics, EventRunner } from './ports.ts'
 import { insertEvent } from './rows.ts'
 import { WebhookPoster, type Post } from './webhooks.ts'
 

@@ -5,9 +5,9 @@
 /** Opens the queue; `start` begins to run what is in it. */
 export { openEvents, type Events, type EventsOptions, type EventWork } from './events.ts'
 /** AWS's defaults: two retries, six hours. */
-export { DEFAULT_AGE_MS, DEFAULT_RETRIES } from './dispatcher.ts'
+export { DEFAULT_AGE_MS, DEFAULT_RETRIES } from './ports.ts'
 /** What the queue asks of whoever runs functions. */
-export type { EventMetrics, EventRunner, Prepared } from './dispatcher.ts'
+export type { EventMetrics, EventRunner, Prepared } from './ports.ts'
 export type { Attempt, LeasedEvent, NewEvent, Target, Terms } from './event.ts'
 /** What may be seen of the queue. */
 export type { EventDetail, EventSummary, QueueMessage, QueueSummary } from './inspect.ts'

@@ -292,14 +292,17 @@ describe('leases', () => {
     ])
   })
 
-  it('settles nothing once somebody else has taken over', async () => {
+  it.each([
+    ['success', ok],
+    ['failure', failing],
+  ])('settles no %s once somebody else has taken over', async (_what, answer) => {
     using dir = tempDir()
     await using bench = await openBench(dir.path)
     const slow = gate()
     bench.runner.terms = { onSuccess: { kind: 'queue', arn: QUEUE } }
     bench.runner.answer = async () => {
       await slow.opened
-      return ok
+      return answer
     }
     await bench.start()
     const id = await bench.add()
@@ -346,6 +349,7 @@ describe('a database that cannot be written for a while', () => {
     // Longer than its lease, which cannot be held meanwhile either.
     bench.clock.set(bench.clock.nowMs() + 120_000)
     await bench.add({ functionId: 'fn-b', functionName: 'b' })
+    await eventually(() => bench.runner.names).toContain('b')
     hand.exec('drop trigger stuck')
     hand.close()
 
