@@ -62,6 +62,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/invoke.ts'),
   },
   {
+    name: 'events',
+    summary: 'asynchronous events: list, show, replay, purge; queues and their messages',
+    load: () => import('./commands/events.ts'),
+  },
+  {
     name: 'rollback',
     summary: 'point an alias back at the version that was live in it before',
     load: () => import('./commands/rollback.ts'),

@@ -20,6 +20,7 @@ import {
   openUrlListener,
   type UrlListener,
 } from './http/index.ts'
+import { openEvents } from './events/index.ts'
 import { JobRunner } from './jobs/index.ts'
 import { accessKeyBox, loadMasterKey, openKeys } from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
@@ -39,6 +40,7 @@ import {
   endOverdueBreakGlass,
   describePolicySet,
   settlePolicies,
+  eventWork,
   type Deps,
   type Log,
 } from './operations/index.ts'
@@ -91,6 +93,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     const { url, functionUrls } = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
     await deps.jobs.start()
+    await deps.events.start(eventWork(deps, addressRules(config.allowedSources)))
     deps.revocationLists?.start()
     deps.audit.wake()
     return {
@@ -140,8 +143,22 @@ async function buildDeps(
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
+  const events = closers.add(
+    await openEvents({
+      path: dataPaths(dataDir).events,
+      clock,
+      random,
+      log,
+      place,
+      metrics,
+      // Whoever waits for his answer has the other half.
+      concurrency: Math.max(1, Math.floor(config.maxEnvironments / 2)),
+      delayScale: config.eventDelayScale,
+      webhooks: config.eventWebhooks,
+    }),
+  )
   const base: Deps = {
-    place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
+    place, clock, random, log, store, blobs, keys, jobs, events, live, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies,
     breakGlass: config.breakGlass,
   } // prettier-ignore

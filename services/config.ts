@@ -29,6 +29,8 @@ export interface ServeOptions {
   readonly breakGlassMaxTtl?: string
   readonly breakGlassQuorum?: string
   readonly allowSource?: readonly string[]
+  readonly eventWebhook?: readonly string[]
+  readonly eventDelayScale?: string
 }
 
 /** Everything that can be set, checked once; nobody else reads the environment. */
@@ -57,6 +59,10 @@ export interface Config {
   readonly breakGlass: BreakGlassSettings
   /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
   readonly allowedSources: readonly string[]
+  /** URLs that messages of a queue are posted to, by its ARN. */
+  readonly eventWebhooks: ReadonlyMap<string, string>
+  /** What AWS's delays of asynchronous events are multiplied by: 1 but where a test cannot wait. */
+  readonly eventDelayScale: number
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
   readonly apiRates: boolean
@@ -102,6 +108,8 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
     breakGlass: readBreakGlass(options, env),
     allowedSources: options.allowSource ?? [],
+    eventWebhooks: parseWebhooks(options.eventWebhook ?? []),
+    eventDelayScale: parseScale(options.eventDelayScale ?? env['LACRE_EVENT_DELAY_SCALE']),
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
     logLevel: readLogLevel(env),
@@ -300,6 +308,33 @@ function parseCount(text: string | undefined): number {
   throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
 }
 
+/** `ARN=URL`, a queue each. */
+function parseWebhooks(texts: readonly string[]): ReadonlyMap<string, string> {
+  const urls = new Map<string, string>()
+  for (const text of texts) {
+    const at = text.search(/=https?:\/\//)
+    const [queue, url] = [text.slice(0, at), text.slice(at + 1)]
+    if (at < 1 || !URL.canParse(url) || urls.has(queue)) {
+      throw new PlatformError(
+        'CONFIGURATION',
+        `--event-webhook \`${text}\` is not ARN=URL, or its ARN came before`,
+      )
+    }
+    urls.set(queue, url)
+  }
+  return urls
+}
+
+function parseScale(text: string | undefined): number {
+  if (text === undefined) return 1
+  const scale = Number(text)
+  if (text !== '' && scale > 0 && scale <= 1) return scale
+  throw new PlatformError(
+    'CONFIGURATION',
+    `--event-delay-scale \`${text}\` is not above 0 and at most 1`,
+  )
+}
+
 function parseBytes(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const bytes = Number(text)
@@ -320,6 +355,7 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
 export function dataPaths(dataDir: string) {
   return {
     database: join(dataDir, 'lacre.db'),
+    events: join(dataDir, 'events.db'),
     admin: join(dataDir, 'admin.json'),
     checkpoints: join(dataDir, 'checkpoints'),
   } as const

@@ -17,6 +17,7 @@ import type { Terminal } from '../terminal.ts'
 interface InvokeOptions extends ConnectionOptions {
   readonly payload?: string
   readonly tail?: boolean
+  readonly event?: boolean
 }
 
 export const command: CommandModule = {
@@ -27,6 +28,7 @@ export const command: CommandModule = {
       .argument('<name[:qualifier]>', 'the function, with an alias or a version')
       .option('--payload <json|@file>', 'the event; @- reads standard input')
       .option('--tail', 'show the last 4 KB of its log')
+      .option('--event', 'queue it and do not wait: `lacre events` tells what becomes of it')
       .action(async (target: string, options: InvokeOptions) => {
         await invoke(target, options, { terminal, environment })
       })
@@ -44,9 +46,17 @@ async function invoke(
     method: 'POST',
     path: paths.invocations(name),
     query: { Qualifier: qualifier },
-    headers: options.tail === true ? { 'x-amz-log-type': 'Tail' } : {},
+    headers: {
+      ...(options.tail === true ? { 'x-amz-log-type': 'Tail' } : {}),
+      ...(options.event === true ? { 'x-amz-invocation-type': 'Event' } : {}),
+    },
     body: readPayload(options.payload),
   })
+  if (options.event === true) {
+    const requestId = headers['x-amzn-requestid'] ?? ''
+    terminal.result({ status, requestId }, requestId)
+    return
+  }
   const answer = Buffer.from(body).toString('utf8')
   const log = Buffer.from(headers['x-amz-log-result'] ?? '', 'base64').toString('utf8')
   const functionError = headers['x-amz-function-error']

@@ -38,6 +38,11 @@ export const command: CommandModule = {
         '--allow-source <network...>',
         'a network inside that URLs of publishers (revocation lists) may lead to: 10.0.0.0/8',
       )
+      .option(
+        '--event-webhook <arn=url...>',
+        'post what lies in the queue of a destination or dead letter ARN to a URL',
+      )
+      .option('--event-delay-scale <x>', "shorten AWS's delays of events, for tests: 1 to 0.0001")
       .action(async (options: ServeOptions) => {
         // Imported here: no other command pays for the service.
         const { serve } = await import('../../services/main.ts')

@@ -1,7 +1,7 @@
 import { Counter, Histogram, Registry } from 'prom-client'
 
 import type { ErrorCode } from '../model/index.ts'
-import type { Metrics } from '../operations/index.ts'
+import type { EventMetrics, Metrics } from '../operations/index.ts'
 
 /** What the edge counts, beside what operations count. */
 export interface EdgeMetrics {
@@ -16,15 +16,63 @@ export interface HttpMetrics extends Metrics, EdgeMetrics {
   readonly contentType: string
 }
 
+type MakeCounter = <L extends string>(name: string, help: string, labels: L[]) => Counter<L>
+type MakeHistogram = <L extends string>(
+  name: string,
+  help: string,
+  labels: L[],
+  buckets?: readonly number[],
+) => Histogram<L>
+
+/** Up to the six hours that AWS keeps an event for. */
+const AGE_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 120, 300, 900, 3_600, 10_800, 21_600]
+
+function eventMetrics(counter: MakeCounter, histogram: MakeHistogram): EventMetrics {
+  const received = counter('lacre_async_events_received_total', 'AWS: AsyncEventsReceived', [
+    'function',
+  ])
+  const ages = histogram(
+    'lacre_async_event_age_seconds',
+    'AWS: AsyncEventAge, when a try begins',
+    ['function'],
+    AGE_SECONDS,
+  )
+  const dropped = counter('lacre_async_events_dropped_total', 'AWS: AsyncEventsDropped', [
+    'function',
+    'condition',
+  ])
+  const destinations = counter(
+    'lacre_destination_delivery_failures_total',
+    'AWS: DestinationDeliveryFailures',
+    ['function'],
+  )
+  const deadLetters = counter('lacre_dead_letter_errors_total', 'AWS: DeadLetterErrors', [
+    'function',
+  ])
+  const loops = counter(
+    'lacre_recursive_invocations_dropped_total',
+    'AWS: RecursiveInvocationsDropped',
+    ['function'],
+  )
+  return {
+    eventReceived: (name) => received.inc({ function: name }),
+    eventAge: (name, ageMs) => ages.observe({ function: name }, ageMs / 1000),
+    eventDropped: (name, condition) => dropped.inc({ function: name, condition }),
+    destinationFailure: (name) => destinations.inc({ function: name }),
+    deadLetterError: (name) => deadLetters.inc({ function: name }),
+    recursionDropped: (name) => loops.inc({ function: name }),
+  }
+}
+
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** A registry of its own: nothing global, so that two services in one process do not meet. */
 export function createMetrics(): HttpMetrics {
   const registry = new Registry()
-  const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
+  const counter: MakeCounter = (name, help, labelNames) =>
     new Counter({ name, help, labelNames, registers: [registry] })
-  const histogram = <L extends string>(name: string, help: string, labelNames: L[]): Histogram<L> =>
-    new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [registry] })
+  const histogram: MakeHistogram = (name, help, labelNames, buckets = SECONDS) =>
+    new Histogram({ name, help, labelNames, buckets: [...buckets], registers: [registry] })
   const requests = counter('lacre_requests_total', 'Requests answered', [
     'api',
     'operation',
@@ -46,6 +94,7 @@ export function createMetrics(): HttpMetrics {
   ])
   const invocationSeconds = histogram('lacre_invocation_seconds', 'AWS: Duration', ['function'])
   return {
+    ...eventMetrics(counter, histogram),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     request: (api, { operation, status, durationMs }) => {

@@ -27,6 +27,7 @@ interface ConfigurationMembers {
   readonly MemorySize?: number
   readonly Timeout?: number
   readonly EphemeralStorage?: { readonly Size?: number }
+  readonly DeadLetterConfig?: { readonly TargetArn?: string }
   readonly Environment?: { readonly Variables?: Readonly<Record<string, string>> }
 }
 
@@ -34,6 +35,7 @@ interface ConfigurationMembers {
 export function toReleaseSpec(place: Place, row: ReleaseRow): ReleaseSpec {
   const configuration = JSON.parse(row.configuration) as ConfigurationMembers
   const layers = JSON.parse(row.layers) as ReleaseLayer[]
+  const deadLetterArn = configuration.DeadLetterConfig?.TargetArn ?? ''
   return Object.freeze({
     functionId: row.functionId,
     functionName: row.functionName,
@@ -49,5 +51,6 @@ export function toReleaseSpec(place: Place, row: ReleaseRow): ReleaseSpec {
     timeoutSeconds: configuration.Timeout ?? 3,
     ephemeralMb: configuration.EphemeralStorage?.Size ?? 512,
     environment: Object.freeze({ ...configuration.Environment?.Variables }),
+    ...(deadLetterArn === '' ? {} : { deadLetterArn }),
   })
 }

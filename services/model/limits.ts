@@ -33,6 +33,8 @@ export const JSON_BODY_LIMIT_BYTES = 1_048_576
 export const INVOKE_PAYLOAD_LIMIT_BYTES = 6_291_556
 /** AWS: an answer that is streamed (200 MB since 2025). */
 export const STREAMED_ANSWER_LIMIT_BYTES = 209_715_200
+/** AWS: request payload of an asynchronous invocation (1 MB since October 2025). */
+export const EVENT_PAYLOAD_LIMIT_BYTES = 1_048_576
 /** AWS: X-Amz-Log-Result holds the last 4 KB. */
 export const LOG_TAIL_LIMIT_BYTES = 4_096
 /** AWS: INIT phase on demand. */

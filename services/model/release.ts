@@ -47,6 +47,8 @@ export interface ReleaseSpec {
   readonly timeoutSeconds: number
   readonly ephemeralMb: number
   readonly environment: Readonly<Record<string, string>>
+  /** Where events go that it fails for good; published with a version, and no part of the release. */
+  readonly deadLetterArn?: string
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { AuditTrail } from '../audit/index.ts'
 import type { BlobStore } from '../blobs/index.ts'
+import type { Events } from '../events/index.ts'
 import type { JobRunner } from '../jobs/index.ts'
 import type { Keys } from '../keys/index.ts'
 import type { LiveSet } from '../live/index.ts'
@@ -48,6 +49,8 @@ export interface Deps {
   readonly blobs: BlobStore
   readonly keys: Keys
   readonly jobs: JobRunner
+  /** Asynchronous invocations. */
+  readonly events: Events
   readonly live: LiveSet
   readonly runtime: Runtime
   readonly examiner: Examiner

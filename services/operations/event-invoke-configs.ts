@@ -105,6 +105,8 @@ async function checkDestinations(
   for (const arn of arns) {
     const service = arn?.split(':')[2] ?? ''
     served &&= DESTINATION_SERVICES.has(service) || arn?.startsWith('kafka://') === true
+    // AWS: a bucket takes failures alone.
+    served &&= service !== 's3' || arn !== input.onSuccess
     if (service !== 'lambda') continue
     const other = parseFunctionReference(arn ?? '')
     const here = other?.account === deps.place.account && other.region === deps.place.region

@@ -4,6 +4,19 @@
  */
 export type { BreakGlassSettings, Caller, Deps, Log, Quotas } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
+export type { EventMetrics } from '../events/index.ts'
+/** Runs events, and looks at what became of them. */
+export { eventWork } from './event-runner.ts'
+export {
+  deleteQueueMessages,
+  listEvents,
+  listQueueMessages,
+  listQueues,
+  purgeEvents,
+  replayEvents,
+  showEvent,
+  type EventsChosen,
+} from './event-queues.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
 /** Slows down whoever is refused again and again; check throws TOO_MANY_REQUESTS. */

@@ -47,14 +47,18 @@ export interface InvokeAnswer {
 }
 
 const EMPTY = new Uint8Array()
-/** AWS documents 6 MB; its hard limit is 6 MiB + 100 (SPEC A4). */
-const PAYLOAD_LIMIT_BYTES = limits.INVOKE_PAYLOAD_LIMIT_BYTES
+/** AWS documents 6 MB; its hard limit is 6 MiB + 100, and 1 MiB for what is queued (SPEC A4). */
+const PAYLOAD_LIMIT_BYTES = {
+  RequestResponse: limits.INVOKE_PAYLOAD_LIMIT_BYTES,
+  DryRun: limits.INVOKE_PAYLOAD_LIMIT_BYTES,
+  Event: limits.EVENT_PAYLOAD_LIMIT_BYTES,
+} as const
 
 /**
  * Resolves the qualifier once, stamps what it found on the call and runs exactly that. Memory only up to the runtime:
  * no database, no signature, no policy (DESIGN §8).
- * @throws PlatformError FUNCTION_NOT_FOUND, FUNCTION_NOT_READY, REQUEST_TOO_LARGE, INVALID_PARAMETER
- * (asynchronous), TOO_MANY_REQUESTS
+ * @throws PlatformError FUNCTION_NOT_FOUND, FUNCTION_NOT_READY, REQUEST_TOO_LARGE, TOO_MANY_REQUESTS; for an
+ * event OUT_OF_SPACE, UNAVAILABLE
  */
 export async function invoke(
   deps: Deps,
@@ -62,20 +66,17 @@ export async function invoke(
   input: InvokeInput,
 ): Promise<InvokeAnswer> {
   const { name, qualifier } = locateFunction(deps.place, input)
-  if (input.payload.byteLength > PAYLOAD_LIMIT_BYTES) {
+  const limit = PAYLOAD_LIMIT_BYTES[input.invocationType]
+  if (input.payload.byteLength > limit) {
     throw new PlatformError(
       'REQUEST_TOO_LARGE',
-      `${input.payload.byteLength} byte payload is too large for the ${input.invocationType} invocation type (limit ${PAYLOAD_LIMIT_BYTES} bytes)`,
+      `${input.payload.byteLength} byte payload is too large for the ${input.invocationType} invocation type (limit ${limit} bytes)`,
       { detail: { awsType: 'RequestTooLargeException' } },
     )
   }
-  if (input.invocationType === 'Event') {
-    throw new PlatformError(
-      'INVALID_PARAMETER',
-      'InvocationType `Event` is not built in this version; invoke with `RequestResponse`',
-    )
-  }
   const target = resolve(deps, name, qualifier)
+  if (input.invocationType === 'Event')
+    return await accept(deps, caller, { target, qualifier, input })
   if (input.invocationType === 'DryRun')
     return { status: 204, payload: EMPTY, functionError: false, decisionId: target.spec.decisionId }
   const { concurrency } = target
@@ -84,7 +85,7 @@ export async function invoke(
     throw reservedUsedUp()
   }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
-  const outcome = await run(deps, target, {
+  const outcome = await runTarget(deps, target, {
     requestId: caller.requestId,
     payload,
     invokedArn: target.invokedArn,
@@ -109,7 +110,7 @@ export async function invoke(
 /** What ran is known before its first byte. */
 function sinkFor(
   receiver: AnswerReceiver | undefined,
-  { executedVersion, spec: { decisionId } }: Target,
+  { executedVersion, spec: { decisionId } }: InvokeTarget,
 ): AnswerSink | undefined {
   if (receiver === undefined) return undefined
   return {
@@ -121,9 +122,36 @@ function sinkFor(
 /** AWS hands a function that was called without a payload an empty object. */
 const EMPTY_EVENT = new TextEncoder().encode('{}')
 
-type Target = Extract<ReturnType<Deps['live']['resolve']>, { kind: 'found' }>
+/** What is on the disk is acknowledged, and nothing else (promise P3). It is resolved again when it is run. */
+async function accept(
+  deps: Deps,
+  caller: Caller,
+  asked: {
+    readonly target: InvokeTarget
+    readonly qualifier: string | undefined
+    readonly input: InvokeInput
+  },
+): Promise<InvokeAnswer> {
+  const { target, qualifier, input } = asked
+  const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
+  await deps.events.accept({
+    id: caller.requestId,
+    functionId: target.spec.functionId,
+    functionName: target.spec.functionName,
+    qualifier,
+    payload: Buffer.from(payload).toString('utf8'),
+    clientContext: input.clientContext,
+    traceId: input.traceId,
+    acceptedAtMs: deps.clock.nowMs(),
+    hops: 0,
+  })
+  return { status: 202, payload: EMPTY, functionError: false }
+}
 
-function resolve(deps: Deps, name: string, qualifier: string | undefined): Target {
+/** What a call is to run. */
+export type InvokeTarget = Extract<ReturnType<Deps['live']['resolve']>, { kind: 'found' }>
+
+function resolve(deps: Deps, name: string, qualifier: string | undefined): InvokeTarget {
   const found = deps.live.resolve(name, qualifier, deps.random.fraction())
   switch (found.kind) {
     case 'found':
@@ -160,9 +188,10 @@ function notReady(state: string, arn: string, reason?: string): PlatformError {
   )
 }
 
-async function run(
+/** Runs what was resolved, and counts it. @throws PlatformError what the runtime throws */
+export async function runTarget(
   deps: Deps,
-  target: Target,
+  target: InvokeTarget,
   call: Parameters<Deps['runtime']['invoke']>[1],
 ): Promise<Awaited<ReturnType<Deps['runtime']['invoke']>>> {
   const { functionName } = target.spec

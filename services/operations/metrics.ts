@@ -1,5 +1,7 @@
+import type { EventMetrics } from '../events/index.ts'
+
 /** What operations count; `http` exposes it at /metrics, by AWS's names where AWS has one (SPEC A17). */
-export interface Metrics {
+export interface Metrics extends EventMetrics {
   /** Decisions by outcome. */
   decision(outcome: 'allow' | 'warn' | 'deny', action: string): void
   /** AWS: SignatureValidationErrors, a deployment under Warn whose signature checks failed. */
@@ -15,4 +17,10 @@ export const noMetrics: Metrics = {
   decision: () => undefined,
   signatureValidationError: () => undefined,
   invocation: () => undefined,
+  eventReceived: () => undefined,
+  eventAge: () => undefined,
+  eventDropped: () => undefined,
+  destinationFailure: () => undefined,
+  deadLetterError: () => undefined,
+  recursionDropped: () => undefined,
 }

@@ -34,12 +34,12 @@ export async function fetchDocument(fetch: FetchRequest, rules: AddressRules): P
   }
 }
 
-function unreachable(url: string, why: string, cause?: unknown): PlatformError {
+export function unreachable(url: string, why: string, cause?: unknown): PlatformError {
   const message = `\`${url.slice(0, 200)}\` cannot be fetched: ${why.slice(0, 200)}`
   return new PlatformError('UNAVAILABLE', message, { cause })
 }
 
-function forbidden(address: string): string {
+export function forbidden(address: string): string {
   return `the address ${address} is not one that the configuration allows`
 }
 
@@ -89,7 +89,7 @@ async function collect(response: IncomingMessage, fetch: FetchRequest): Promise<
 }
 
 /** Every address of a name must be allowed: one that is not makes the name somebody else's. */
-function checkedLookup(rules: AddressRules): LookupFunction {
+export function checkedLookup(rules: AddressRules): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, '')

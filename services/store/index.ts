@@ -53,3 +53,4 @@ export type {
 export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'
+export type { EventTable, QueueMessageTable } from './events-schema.ts'

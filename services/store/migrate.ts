@@ -14,11 +14,12 @@ import { up as plans } from '../../migrations/0014_plans.ts'
 import { up as stages } from '../../migrations/0013_stages.ts'
 import { up as policySets } from '../../migrations/0009_policy_sets.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
+import { up as events } from '../../migrations/events/0001_events.ts'
 
 import type { Schema } from './schema.ts'
 
-/** Whose database it is: the service's, or that of the private authority, which shares no table with it. */
-export type StoreKind = 'service' | 'authority'
+/** Whose database it is: the service's, its events', or the private authority's. They share no table. */
+export type StoreKind = 'service' | 'events' | 'authority'
 
 const migrations: Readonly<Record<string, Migration>> = {
   '0001_catalog': { up: catalog },
@@ -35,8 +36,18 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0009_policy_sets': { up: policySets },
 }
 
+const eventsMigrations: Readonly<Record<string, Migration>> = {
+  events_0001: { up: events },
+}
+
 const authorityMigrations: Readonly<Record<string, Migration>> = {
   authority_0001: { up: authority },
+}
+
+const migrationsOf: Readonly<Record<StoreKind, Readonly<Record<string, Migration>>>> = {
+  service: migrations,
+  events: eventsMigrations,
+  authority: authorityMigrations,
 }
 
 /**
@@ -44,7 +55,7 @@ const authorityMigrations: Readonly<Record<string, Migration>> = {
  * @throws PlatformError CONFIGURATION
  */
 export async function migrate(db: Kysely<Schema>, kind: StoreKind = 'service'): Promise<void> {
-  const known = kind === 'service' ? migrations : authorityMigrations
+  const known = migrationsOf[kind]
   const unknown = (await applied(db)).filter((name) => known[name] === undefined)
   if (unknown.length > 0) {
     throw new PlatformError(

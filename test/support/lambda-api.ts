@@ -4,6 +4,7 @@ import { openBlobs } from '../../services/blobs/index.ts'
 import { toAwsAnswer } from '../../services/http/error-answer.ts'
 import { lambdaHandlers } from '../../services/http/lambda/handlers.ts'
 import type { JsonObject } from '../../services/http/lambda/handler.ts'
+import { openEvents } from '../../services/events/index.ts'
 import { JobRunner } from '../../services/jobs/index.ts'
 import { LiveSet } from '../../services/live/index.ts'
 import {
@@ -144,8 +145,17 @@ export async function startLambdaApi(): Promise<LambdaApi> {
   const live = new LiveSet({ store, place })
   const jobs = new JobRunner({ store, clock: systemClock, random: systemRandom, log })
   const runtime = new FakeRuntime()
+  const events = await openEvents({
+    path: join(dir.path, 'events.db'),
+    clock,
+    random: systemRandom,
+    log,
+    place,
+    metrics: noMetrics,
+    concurrency: 4,
+  })
   const deps: Deps = {
-    place, clock, random: systemRandom, log, store, blobs, keys, jobs, live, runtime, examiner,
+    place, clock, random: systemRandom, log, store, blobs, keys, jobs, events, live, runtime, examiner,
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
     policies: new Policies(shippedPolicies()),
   } // prettier-ignore
@@ -200,6 +210,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
     [Symbol.asyncDispose]: async () => {
       await examiner[Symbol.asyncDispose]()
       await deps.policies[Symbol.asyncDispose]()
+      await events[Symbol.asyncDispose]()
       await state[Symbol.asyncDispose]()
       dir[Symbol.dispose]()
     },

@@ -5,6 +5,7 @@
 import type { Deps } from '../../operations/index.ts'
 import { approvalRoutes } from './approvals.ts'
 import { breakGlassRoutes } from './break-glass.ts'
+import { eventRoutes } from './events.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
@@ -32,6 +33,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...breakGlassRoutes(deps),
     ...planRoutes(deps),
     ...stageRoutes(deps),
+    ...eventRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,

@@ -18,7 +18,7 @@ import { ConstraintCheck } from './validation.ts'
 const DESTINATION =
   '$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)'
 
-/** What becomes of asynchronous invocations: stored until there are any. */
+/** What becomes of asynchronous invocations. */
 export function eventInvokeHandlers(deps: Deps): LambdaHandlers {
   return {
     PutFunctionEventInvokeConfig: (request) => set(deps, request, 'put'),

@@ -1,7 +1,16 @@
 import { CreateFunctionCommand } from '@aws-sdk/client-lambda'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
-import { startLambdaApi, type Answered, type LambdaApi } from '../../support/lambda-api.ts'
+import { eventWork, invoke } from '../../../services/operations/index.ts'
+import { addressRules } from '../../../services/sources/index.ts'
+import { eventually } from '../../support/eventually.ts'
+import {
+  CALLER,
+  FakeRuntime,
+  startLambdaApi,
+  type Answered,
+  type LambdaApi,
+} from '../../support/lambda-api.ts'
 import { lambdaWire } from '../../support/lambda-wire.ts'
 import { nodePackage, zipOf } from '../../support/packages.ts'
 import { stillStage } from '../../support/recorded-stage.ts'
@@ -56,7 +65,7 @@ it('(6) runs the code before while an update is in progress', async () => {
   expect(release()).not.toBe(before)
 })
 
-it('(7) answers a dry run with an empty body; an event is refused as long as nothing would keep it', async () => {
+it('(7) answers an event by 202 with an empty body, and a dry run by an empty 204', async () => {
   await using stage = await stillStage()
   const made = { ...path, Role, Runtime: 'nodejs20.x', Handler: 'index.handler' } as const
   await stage.send(new CreateFunctionCommand({ ...made, Code: { ZipFile: nodePackage(1) } }))
@@ -72,10 +81,9 @@ it('(7) answers a dry run with an empty body; an event is refused as long as not
   const event = await call('Event')
 
   expect([dry.status, dry.body]).toEqual([204, undefined])
-  expect([event.status, event.headers.get('x-amzn-errortype')]).toEqual([
-    400,
-    'InvalidParameterValueException',
-  ])
+  expect([event.status, event.body]).toEqual([202, undefined])
+  expect(event.headers.get('content-length')).toBe('0')
+  expect(event.headers.get('x-amzn-requestid')).toMatch(/^[0-9a-f-]{36}$/)
 })
 
 it('(8) writes `Message` or `message` as the error has it', async () => {
@@ -111,14 +119,64 @@ it('(10) shows a function the ARN it was called by', async () => {
   })
 })
 
-it('(11) keeps the age and the retries that a look-ahead will go by, to the second', async () => {
-  await create()
-  await api.settle()
-  const json = { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 2 }
-  await api.call('PutFunctionEventInvokeConfig', { path, json })
+it.each([
+  ['at once', 60, 1],
+  ['after one', 70, 2],
+])(
+  '(11) EventAgeExceeded looks ahead: retries end %s with an age of %i s',
+  async (_when, age, count) => {
+    await create()
+    await api.settle()
+    await api.deps.live.refresh()
+    const json = {
+      MaximumEventAgeInSeconds: age,
+      MaximumRetryAttempts: 2,
+      DestinationConfig: {
+        OnFailure: { Destination: 'arn:aws:sqs:us-east-1:000000000000:failed' },
+      },
+    }
+    await api.call('PutFunctionEventInvokeConfig', { path, json })
+    api.runtime.invoke = (spec, call) => {
+      api.clock.set(api.clock.nowMs() + 5)
+      return FakeRuntime.prototype.invoke
+        .call(api.runtime, spec, call)
+        .then((outcome) => ({ ...outcome, functionError: true }))
+    }
+    await api.deps.events.start(eventWork(api.deps, addressRules([])))
+    const { id } = await eventOf('fn')
+    const messages = () =>
+      api.deps.events.messages({ queue: json.DestinationConfig.OnFailure.Destination, limit: 9 })
+    await eventually(async () => {
+      api.clock.advance(5_000)
+      return (await messages()).length
+    }).toBe(1)
 
-  expect((await api.call('GetFunctionEventInvokeConfig', { path })).body).toMatchObject(json)
-})
+    const [message] = await messages()
+    expect(JSON.parse(message?.body ?? '')).toMatchObject({
+      requestContext: {
+        requestId: id,
+        condition: 'EventAgeExceeded',
+        approximateInvokeCount: count,
+      },
+      responseContext: { statusCode: 200, functionError: 'Unhandled' },
+    })
+  },
+)
+
+/** An event as the edge would hand it on. */
+async function eventOf(functionName: string): Promise<{ id: string }> {
+  const requestId = api.deps.random.uuid()
+  const { signal } = new AbortController()
+  const input = {
+    functionName,
+    invocationType: 'Event',
+    payload: Buffer.from('{}'),
+    tail: false,
+    signal,
+  } as const
+  await invoke(api.deps, { ...CALLER, requestId }, input)
+  return { id: requestId }
+}
 
 it('(12) takes %2F in a path for a part of a name, not for an end of it', async () => {
   await using stage = await stillStage()

@@ -109,13 +109,6 @@ describe('other invocations', () => {
     expect(answer.json).toBeUndefined()
   })
 
-  it('says that asynchronous invocation is not built', async () => {
-    await expect(invoke({ InvocationType: 'Event' })).rejects.toMatchObject({
-      name: 'InvalidParameterValueException',
-      message: 'InvocationType `Event` is not built in this version; invoke with `RequestResponse`',
-    })
-  })
-
   const refusals: readonly (readonly [string, Partial<InvokeCommandInput>, string, RegExp])[] = [
     ['no function', { FunctionName: 'doesnotexist' }, 'ResourceNotFoundException', /Function not found: arn:aws:lambda:us-east-1:000000000000:function:doesnotexist:\$LATEST$/],
     ['no alias', { Qualifier: 'nope' }, 'ResourceNotFoundException', /function:echo:nope$/],

@@ -64,3 +64,21 @@ test('function URLs answer on this machine beside the API unless they are told w
   for (const urlBase of ['on.aws', 'https://on.aws/x', 'ftp://on.aws'])
     expect(() => urls({ urlBase })).toThrow(/url-base/)
 })
+
+test('webhooks stand by the queue whose messages they take', () => {
+  const arn = 'arn:aws:sqs:us-east-1:000000000000:q'
+  const { eventWebhooks } = readConfig({ data: 'd', eventWebhook: [`${arn}=https://h/x?a=b`] }, {})
+
+  expect([...eventWebhooks]).toEqual([[arn, 'https://h/x?a=b']])
+})
+
+test.each([['q'], ['q=ftp://h'], ['=https://h'], ['q=https://'], ['q=https://h', 'q=https://i']])(
+  '%j are no webhooks',
+  (...eventWebhook) => {
+    expect(() => readConfig({ data: 'd', eventWebhook }, {})).toThrow(/is not ARN=URL/)
+  },
+)
+
+test.each(['', '0', '-1', '1.5', 'x'])('%j is no scale of delays', (eventDelayScale) => {
+  expect(() => readConfig({ data: 'd', eventDelayScale }, {})).toThrow(/above 0 and at most 1/)
+})
