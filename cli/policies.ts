@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { parse } from 'yaml'
@@ -7,6 +7,7 @@ import { parse } from 'yaml'
 import { PlatformError, type Json } from '../services/model/index.ts'
 import {
   compilePolicySet,
+  parseAccessCases,
   parseCases,
   type PolicyCase,
   type PolicyFile,
@@ -37,7 +38,13 @@ export function loadPolicySet(path: string): PolicySet {
   const files = policyFiles(path)
   if (files.length === 0)
     throw new PlatformError('INVALID_PARAMETER', `\`${path}\` holds no \`.cedar\` file`)
-  return compilePolicySet(files, readSmallFile(shippedPath('schema.cedarschema')).toString('utf8'))
+  return compilePolicySet(files, readSmallFile(schemaOf(path)).toString('utf8'))
+}
+
+/** A set that answers another question than admission has its own schema beside it. */
+function schemaOf(path: string): string {
+  const own = join(statSync(path).isDirectory() ? path : dirname(path), 'schema.cedarschema')
+  return existsSync(own) ? own : shippedPath('schema.cedarschema')
 }
 
 function policyFiles(path: string): PolicyFile[] {
@@ -61,5 +68,6 @@ export function loadCases(path: string): readonly PolicyCase[] {
     const [line] = (cause as Error).message.split('\n')
     throw new PlatformError('INVALID_PARAMETER', `\`${basename(file)}\`: ${line ?? ''}`, { cause })
   }
-  return parseCases(document as Json)
+  const ownSchema = schemaOf(path) !== shippedPath('schema.cedarschema')
+  return ownSchema ? parseAccessCases(document as Json) : parseCases(document as Json)
 }

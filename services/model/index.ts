@@ -14,6 +14,18 @@ export { parseStrictJson } from './strict-json.ts'
 export { compiledUrl } from './compiled.ts'
 export * as sigv4 from './sigv4.ts'
 export { systemPrincipal, type Principal } from './principal.ts'
+export {
+  API_ACTIONS,
+  EVERYTHING,
+  GOVERN_GROUPS,
+  READ_ACTION,
+  functionRef,
+  refOfArn,
+  type ActionGroup,
+  type ApiAction,
+  type ResourceKind,
+  type ResourceRef,
+} from './api-actions.ts'
 export type {
   AcceptedArtifact,
   Artifact,
