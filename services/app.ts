@@ -24,6 +24,7 @@ import { LiveSet } from './live/index.ts'
 import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
   ACTIVATE,
+  AccessControl,
   Examiner,
   RefusalBudget,
   RevocationListRefresher,
@@ -35,6 +36,7 @@ import {
 import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
 import { loadShippedPolicies } from './shipped-policies.ts'
+import { authorizationInForce, authorizationNotice } from './authorization.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
@@ -123,12 +125,13 @@ async function buildDeps(
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   refuseStrictWithoutGround(config, runtime.capability.isolation, masterKey.source)
   const policies = loadShippedPolicies(config.policySet)
+  const access = new AccessControl({ store, place, policies: authorizationInForce(log) })
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
   const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, live, runtime, examiner, metrics, audit,
-    quotas: config.quotas, refusals: new RefusalBudget(clock), policies,
+    quotas: config.quotas, refusals: new RefusalBudget(clock), policies, access,
   } // prettier-ignore
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
@@ -206,7 +209,7 @@ async function listen(
   const { host, port, tls, trustProxy, openMetrics } = config
   const box = accessKeyBox(deps.keys)
   const { store, clock, place } = deps
-  const authenticator = openAuthenticator({ store, box, clock, place })
+  const authenticator = openAuthenticator({ store, box, clock, place, authorizer: deps.access })
   const accessKeys = { box, forget: () => authenticator.forget() }
   const handlers = lambdaHandlers(deps)
   let ready = true
@@ -250,7 +253,7 @@ function policyNotice({ policies }: Deps): string {
 
 function noticesOf(deps: Deps): string[] {
   const { isolation, driver, missing } = deps.runtime.capability
-  const notices = [policyNotice(deps)]
+  const notices = [policyNotice(deps), authorizationNotice(deps.access.policies())]
   notices.push(
     isolation === 'full'
       ? `isolation: full (${driver})`

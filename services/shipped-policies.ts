@@ -15,12 +15,24 @@ export type PolicySetName = (typeof POLICY_SETS)[number]
  */
 export function loadShippedPolicies(name: PolicySetName): PolicyInForce {
   const root = policiesDir()
-  const dir = join(root, name)
+  return compileFolder(join(root, name), join(root, 'schema.cedarschema'), name)
+}
+
+/**
+ * The authorization set that comes with Lacre, against its own schema.
+ * @throws PlatformError CONFIGURATION, INVALID_PARAMETER
+ */
+export function loadShippedAuthorization(): PolicyInForce {
+  const dir = join(policiesDir(), 'authorization')
+  return compileFolder(dir, join(dir, 'schema.cedarschema'), 'authorization')
+}
+
+function compileFolder(dir: string, schemaPath: string, name: string): PolicyInForce {
   const files = readdirSync(dir)
     .filter((file) => file.endsWith('.cedar'))
     .toSorted()
     .map((file) => ({ name: file, text: readFileSync(join(dir, file), 'utf8') }))
-  const schema = readFileSync(join(root, 'schema.cedarschema'), 'utf8')
+  const schema = readFileSync(schemaPath, 'utf8')
   return { name, set: compilePolicySet(files, schema) }
 }
 

@@ -1,9 +1,9 @@
-import type { Clock, Place, Principal } from '../model/index.ts'
+import type { Clock, Place, Principal, ResourceRef } from '../model/index.ts'
 import type { Store } from '../store/index.ts'
 
 import type { SecretBox } from './access-keys.ts'
+import type { Authorizer } from './authorizer.ts'
 import { Credentials } from './credentials.ts'
-import { authorize } from './principals.ts'
 import { ReplayGuard } from './replay.ts'
 import { beginVerification, type SignedRequest } from './verifier.ts'
 
@@ -12,6 +12,7 @@ export interface AuthenticatorOptions {
   readonly box: SecretBox
   readonly clock: Clock
   readonly place: Place
+  readonly authorizer: Authorizer
 }
 
 export interface Expectation {
@@ -19,6 +20,8 @@ export interface Expectation {
   readonly services: readonly string[]
   /** `lambda:UpdateAlias`: authorized before the body is read. */
   readonly action: string
+  /** What it is done to; `undefined` where only the body names it: `Admission.authorize` must follow. */
+  readonly resource: ResourceRef | undefined
   /** Whether a repeated signature is refused: every change, but neither reads nor Invoke (RULES §7). */
   readonly changing: boolean
 }
@@ -29,6 +32,8 @@ export interface Admission {
   readonly accessKeyId: string
   /** @throws PlatformError INVALID_SIGNATURE, REPLAYED_REQUEST */
   finish(bodySha256: string): Promise<Principal>
+  /** The same action on what the body names. @throws PlatformError ACCESS_DENIED */
+  authorize(resource: ResourceRef): Promise<void>
 }
 
 export interface Authenticator {
@@ -39,18 +44,20 @@ export interface Authenticator {
 }
 
 export function openAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { store, box, clock, place } = options
+  const { store, box, clock, place, authorizer } = options
   const credentials = new Credentials(store, box)
   const replays = new ReplayGuard(store, clock)
+  authorizer.onForget(() => credentials.forget())
   return {
     begin: async (request, expectation) => {
-      const { services, action, changing } = expectation
+      const { services, action, resource, changing } = expectation
       const rules = { place, services, nowMs: clock.nowMs() }
       const begun = await beginVerification(request, rules, (id) => credentials.get(id))
-      authorize(begun.principal, action, place)
+      await authorizer.authorize(begun.principal, action, resource)
       return {
         principal: begun.principal,
         accessKeyId: begun.accessKeyId,
+        authorize: (named) => authorizer.authorize(begun.principal, action, named),
         finish: async (bodySha256) => {
           begun.finish(bodySha256)
           if (changing) await replays.admit(begun.signature)

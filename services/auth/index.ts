@@ -1,6 +1,6 @@
 /**
- * Who asks: AWS Signature Version 4 by access keys of our own, replay protection, and the table of what a role may.
- * It knows nothing of HTTP servers or of what is asked for; secrets reach it sealed.
+ * Who asks: AWS Signature Version 4 by access keys of our own, replay protection, OIDC tokens. What he may is asked of
+ * an authorizer that is handed in. It knows nothing of HTTP servers or of policies; secrets reach it sealed.
  */
 /** Builds the one authenticator of a service: access keys from the store, derived signing keys in memory. */
 export {
@@ -10,6 +10,8 @@ export {
   type AuthenticatorOptions,
   type Expectation,
 } from './authenticator.ts'
+/** Who may do what: handed in. */
+export type { Authorizer } from './authorizer.ts'
 /** SigV4 in header form, in two steps; throws INVALID_SIGNATURE, SIGNATURE_EXPIRED, MISSING_AUTHENTICATION. */
 export {
   beginVerification,

@@ -51,7 +51,7 @@ const ROWS: readonly Row[] = [
     group: 'read',
     on: OBJECT,
     names: `lambda:GetAccountSettings lambda:GetCapacityProvider lambda:GetDurableExecution
-      lambda:GetDurableExecutionHistory lambda:GetDurableExecutionState lambda:GetEventSourceMapping
+      lambda:GetDurableExecutionHistory lambda:GetDurableExecutionState
       lambda:ListCapacityProviders lambda:ListCodeSigningConfigs lambda:ListEventSourceMappings
       lambda:ListFunctionVersionsByCapacityProvider lambda:ListFunctions lambda:ListLayers
       signer:DescribeSigningJob signer:GetRevocationStatus signer:GetSigningPlatform signer:ListSigningJobs
@@ -59,6 +59,11 @@ const ROWS: readonly Row[] = [
       lacre:ListDecisions lacre:GetDecision lacre:ReadLive lacre:ReadDoctor lacre:ReadLedger
       lacre:ReadApiDescription lacre:ListAccessKeys lacre:ListPrincipals lacre:GetPrincipal lacre:ListRoles
       lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets`,
+  },
+  {
+    group: 'read',
+    on: ['Function', 'Alias', 'Object'],
+    names: 'lambda:GetEventSourceMapping',
   },
   {
     group: 'read',

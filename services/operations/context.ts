@@ -7,6 +7,7 @@ import type { Clock, Place, Principal, Random } from '../model/index.ts'
 import type { PolicyInForce } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
+import type { AccessControl } from './access/access-control.ts'
 import type { Examiner } from './examine.ts'
 import type { Metrics } from './metrics.ts'
 import type { RefusalBudget } from './refusal-budget.ts'
@@ -46,6 +47,8 @@ export interface Deps {
   readonly metrics: Metrics
   readonly audit: AuditTrail
   readonly refusals: RefusalBudget
+  /** Who may do what; forgets what it remembers after every governed commit. */
+  readonly access: AccessControl
   /** The admission set that the gate asks. */
   readonly policies: PolicyInForce
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */

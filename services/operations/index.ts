@@ -4,6 +4,8 @@
  */
 export type { Caller, Deps, Log, Quotas } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
+/** Who may do what: the authorization set asked, and answers kept for Invoke. */
+export { AccessControl } from './access/access-control.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
 /** Slows down whoever is refused again and again; check throws TOO_MANY_REQUESTS. */

@@ -16,6 +16,7 @@ import {
 } from '../../services/model/index.ts'
 import {
   ACTIVATE,
+  AccessControl,
   Examiner,
   RefusalBudget,
   activationHandler,
@@ -146,6 +147,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
     place, clock, random: systemRandom, log, store, blobs, keys, jobs, live, runtime, examiner,
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
     policies: loadShippedPolicies('default'),
+    access: new AccessControl({ store, place, policies: () => undefined }),
   } // prettier-ignore
   const handlers = lambdaHandlers(deps)
   const activate = activationHandler(deps)
