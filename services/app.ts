@@ -13,6 +13,7 @@ import {
   governanceRoutes,
   type HttpMetrics,
   lambdaHandlers,
+  principalRoutes,
   signerHandlers,
   invokeHandler,
   withApiRates,
@@ -37,6 +38,7 @@ import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
 import { loadShippedPolicies } from './shipped-policies.ts'
 import { authorizationInForce, authorizationNotice } from './authorization.ts'
+import { bearerTokens } from './bearer-tokens.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
@@ -125,7 +127,12 @@ async function buildDeps(
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   refuseStrictWithoutGround(config, runtime.capability.isolation, masterKey.source)
   const policies = loadShippedPolicies(config.policySet)
-  const access = new AccessControl({ store, place, policies: authorizationInForce(log) })
+  const access = new AccessControl({
+    store,
+    place,
+    policies: authorizationInForce(log),
+    issuers: config.tokens?.issuers.map(({ url }) => url) ?? [],
+  })
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
@@ -209,7 +216,15 @@ async function listen(
   const { host, port, tls, trustProxy, openMetrics } = config
   const box = accessKeyBox(deps.keys)
   const { store, clock, place } = deps
-  const authenticator = openAuthenticator({ store, box, clock, place, authorizer: deps.access })
+  const authenticator = openAuthenticator({
+    store,
+    box,
+    clock,
+    place,
+    authorizer: deps.access,
+    tokens: bearerTokens(config, deps),
+    secureListener: tls !== undefined || trustProxy !== undefined || isLoopback(host),
+  })
   const accessKeys = { box, forget: () => authenticator.forget() }
   const handlers = lambdaHandlers(deps)
   let ready = true
@@ -220,7 +235,10 @@ async function listen(
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     signerHandlers: signerHandlers(deps),
     invoke: invokeHandler(deps),
-    governanceRoutes: governanceRoutes(deps, accessKeyRoutes(deps, accessKeys)),
+    governanceRoutes: governanceRoutes(deps, [
+      ...accessKeyRoutes(deps, accessKeys),
+      ...principalRoutes(deps),
+    ]),
     downloads: deps,
     metrics,
     ready: () => ready,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { PlatformError, parsePlace, type Place } from './model/index.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
@@ -20,6 +21,10 @@ export interface ServeOptions {
   readonly openMetrics?: boolean
   readonly policySet?: string
   readonly allowSource?: readonly string[]
+  readonly oidcIssuer?: readonly string[]
+  readonly oidcAudience?: string
+  readonly oidcJwks?: readonly string[]
+  readonly oidcInsecure?: readonly string[]
 }
 
 /** Everything that can be set, checked once; nobody else reads the environment. */
@@ -44,6 +49,8 @@ export interface Config {
   readonly policySet: PolicySetName
   /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
   readonly allowedSources: readonly string[]
+  /** Whose tokens are taken, and for which audience; nobody's where undefined. */
+  readonly tokens: TokenSettings | undefined
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
   readonly apiRates: boolean
@@ -81,6 +88,12 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       POLICY_SETS,
     ),
     allowedSources: options.allowSource ?? [],
+    tokens: parseTokenSettings({
+      issuers: options.oidcIssuer ?? [],
+      audience: options.oidcAudience,
+      jwks: options.oidcJwks ?? [],
+      insecure: options.oidcInsecure ?? [],
+    }),
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
     logLevel: readLogLevel(env),

@@ -24,6 +24,13 @@ export const command: CommandModule = {
         '--allow-source <network...>',
         'a network inside that URLs of publishers (revocation lists) may lead to: 10.0.0.0/8',
       )
+      .option('--oidc-issuer <url...>', 'an issuer whose tokens are taken (Authorization: Bearer)')
+      .option('--oidc-audience <name>', 'the audience of such tokens: this service, and no other')
+      .option(
+        '--oidc-jwks <url=jwks...>',
+        'where the keys of an issuer are, if not on its own host',
+      )
+      .option('--oidc-insecure <url...>', 'an issuer that may be asked without TLS')
       .action(async (options: ServeOptions) => {
         // Imported here: no other command pays for the service.
         const { serve } = await import('../../services/main.ts')

@@ -1,10 +1,17 @@
-import type { Clock, Place, Principal, ResourceRef } from '../model/index.ts'
+import {
+  PlatformError,
+  type Clock,
+  type Place,
+  type Principal,
+  type ResourceRef,
+} from '../model/index.ts'
 import type { Store } from '../store/index.ts'
 
 import type { SecretBox } from './access-keys.ts'
 import type { Authorizer } from './authorizer.ts'
 import { Credentials } from './credentials.ts'
 import { ReplayGuard } from './replay.ts'
+import { bearerToken, type BearerTokens } from './tokens/bearer.ts'
 import { beginVerification, type SignedRequest } from './verifier.ts'
 
 export interface AuthenticatorOptions {
@@ -13,6 +20,10 @@ export interface AuthenticatorOptions {
   readonly clock: Clock
   readonly place: Place
   readonly authorizer: Authorizer
+  /** Tokens of OIDC issuers; left out, none is taken. */
+  readonly tokens?: BearerTokens | undefined
+  /** TLS, a named proxy that ends it, or loopback: whoever reads a token off the wire is its owner (RULES §7). */
+  readonly secureListener?: boolean
 }
 
 export interface Expectation {
@@ -29,7 +40,8 @@ export interface Expectation {
 /** Authenticated as far as that goes without the body, and authorized. */
 export interface Admission {
   readonly principal: Principal
-  readonly accessKeyId: string
+  /** `undefined` where a token came. */
+  readonly accessKeyId: string | undefined
   /** @throws PlatformError INVALID_SIGNATURE, REPLAYED_REQUEST */
   finish(bodySha256: string): Promise<Principal>
   /** The same action on what the body names. @throws PlatformError ACCESS_DENIED */
@@ -37,7 +49,7 @@ export interface Admission {
 }
 
 export interface Authenticator {
-  /** @throws PlatformError MISSING_AUTHENTICATION, INVALID_SIGNATURE, SIGNATURE_EXPIRED, UNKNOWN_ACCESS_KEY, ACCESS_DENIED */
+  /** @throws PlatformError MISSING_AUTHENTICATION, INVALID_SIGNATURE, SIGNATURE_EXPIRED, UNKNOWN_ACCESS_KEY, INVALID_TOKEN, TOKEN_EXPIRED, ACCESS_DENIED */
   begin(request: SignedRequest, expectation: Expectation): Promise<Admission>
   /** To be called after every commit that touched an access key or a principal. */
   forget(): void
@@ -47,10 +59,26 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
   const { store, box, clock, place, authorizer } = options
   const credentials = new Credentials(store, box)
   const replays = new ReplayGuard(store, clock)
-  authorizer.onForget(() => credentials.forget())
+  const forget = (): void => {
+    credentials.forget()
+    options.tokens?.forget()
+  }
+  authorizer.onForget(forget)
   return {
     begin: async (request, expectation) => {
       const { services, action, resource, changing } = expectation
+      const token = tokenOf(request)
+      if (token !== undefined) {
+        const principal = await bearers(options).principalOf(token)
+        await authorizer.authorize(principal, action, resource)
+        return {
+          principal,
+          accessKeyId: undefined,
+          authorize: (named) => authorizer.authorize(principal, action, named),
+          // A token says nothing of the body, and may come again while it lives.
+          finish: () => Promise.resolve(principal),
+        }
+      }
       const rules = { place, services, nowMs: clock.nowMs() }
       const begun = await beginVerification(request, rules, (id) => credentials.get(id))
       await authorizer.authorize(begun.principal, action, resource)
@@ -65,6 +93,22 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
         },
       }
     },
-    forget: () => credentials.forget(),
+    forget,
   }
+}
+
+/** One header and no other: two readers could each believe another one. */
+function tokenOf({ headers }: SignedRequest): string | undefined {
+  const values = headers.filter(([name]) => name.toLowerCase() === 'authorization')
+  const [only] = values
+  return values.length === 1 ? bearerToken(only?.[1]) : undefined
+}
+
+/** @throws PlatformError INVALID_TOKEN where none is taken */
+function bearers({ tokens, secureListener }: AuthenticatorOptions): BearerTokens {
+  if (secureListener === false)
+    throw new PlatformError('INVALID_TOKEN', 'bearer tokens are taken over TLS or loopback alone')
+  if (tokens === undefined)
+    throw new PlatformError('INVALID_TOKEN', 'no issuer is configured whose tokens are taken')
+  return tokens
 }

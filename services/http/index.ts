@@ -33,3 +33,5 @@ export { withApiRates } from './lambda/rates.ts'
 export { governanceRoutes, type Route } from './governance/index.ts'
 /** The routes of access keys, to be handed to the server beside `governanceRoutes`. */
 export { accessKeyRoutes } from './access-key-routes.ts'
+/** The same of people, workloads and roles. */
+export { principalRoutes } from './principal-routes.ts'

@@ -16,7 +16,7 @@ export function ulid(clock: Clock, random: Random): string {
   return text
 }
 
-export type IdPrefix = 'dec' | 'env' | 'fn' | 'fv' | 'job' | 'pub' | 'usr' | 'rev' | 'liv'
+export type IdPrefix = 'dec' | 'env' | 'fn' | 'fv' | 'job' | 'pub' | 'usr' | 'wkl' | 'rev' | 'liv'
 
 /** `dec-01J…`: ids of decisions, environments, functions and the like. Decision ids carry 80 random bits beside the time. */
 export function newId(prefix: IdPrefix, clock: Clock, random: Random): string {

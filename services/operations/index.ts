@@ -6,6 +6,17 @@ export type { Caller, Deps, Log, Quotas } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
 /** Who may do what: the authorization set asked, and answers kept for Invoke. */
 export { AccessControl } from './access/access-control.ts'
+/** People and workloads, and their roles: governed; no one grants more than he has. */
+export {
+  createPrincipal,
+  disablePrincipal,
+  enablePrincipal,
+  getPrincipal,
+  grantRole,
+  listPrincipals,
+  revokeRole,
+  type NewPrincipal,
+} from './access/principals.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
 /** Slows down whoever is refused again and again; check throws TOO_MANY_REQUESTS. */

@@ -50,4 +50,5 @@ export type {
   SettingTable,
   WorldTable,
 } from './schema.ts'
+export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

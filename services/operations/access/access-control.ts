@@ -22,6 +22,8 @@ export interface AccessControlOptions {
   readonly place: Place
   /** The authorization set in force; `undefined` where none loads: the built-in table then answers. */
   readonly policies: () => PolicySet | undefined
+  /** OIDC issuers whose tokens are taken; none where left out. */
+  readonly issuers?: readonly string[]
 }
 
 /** Answers kept for one principal, so that asking for names that are not there cannot fill the memory. */
@@ -43,6 +45,10 @@ export class AccessControl implements Authorizer {
 
   constructor(options: AccessControlOptions) {
     this.#options = options
+  }
+
+  get issuers(): readonly string[] {
+    return this.#options.issuers ?? []
   }
 
   /** The set in force; `undefined` where the built-in table answers. */
