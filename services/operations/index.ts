@@ -70,12 +70,9 @@ export {
 /** Seals beside an artifact, verified before they are kept. */
 export { attachDetachedSeals, type AttachedSeals } from './detached-seals.ts'
 /** Decisions as kept, with their facts. */
-export {
-  listDecisions,
-  readDecision,
-  type DecisionDocument,
-  type DecisionSummary,
-} from './decisions.ts'
+export { type DecisionDocument, type DecisionSummary } from './decisions.ts'
+/** Of them, those that name nothing which the caller may not read; the one form throws ACCESS_DENIED. */
+export { listDecisionsFor, mayReadAll, readDecisionFor } from './access/readable.ts'
 /** What can be invoked, now or then. */
 export { readLive, readLiveHistory } from './live.ts'
 /** What works on this machine and what is in force. */
