@@ -20,5 +20,7 @@ export { paths, pointAlias, settled, splitQualifier } from './functions.ts'
 export { explained, narrate } from './refusals.ts'
 /** A publisher as options describe it; throws INVALID_PARAMETER. */
 export { publisherInput, type PublisherOptions } from './publisher-input.ts'
+/** People and workloads; identityInput throws INVALID_PARAMETER. */
+export { Principals, identityInput } from './principals.ts'
 /** Columns of text. */
 export { textTable } from './text-table.ts'
