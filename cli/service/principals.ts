@@ -81,7 +81,9 @@ function pathOf(name: string): string {
 function toCells(one: JsonObject): string[] {
   const { roles, identity } = one
   const claims = isObject(identity) && isObject(identity['claims']) ? identity['claims'] : {}
-  const demanded = Object.entries(claims).map(([name, value]) => `, ${name}=${String(value)}`)
+  const demanded = Object.entries(claims).map(
+    ([name, value]) => `, ${name}=${JSON.stringify(value)}`,
+  )
   return [
     text(one, 'id'),
     text(one, 'name'),

@@ -72,7 +72,7 @@ export { attachDetachedSeals, type AttachedSeals } from './detached-seals.ts'
 /** Decisions as kept, with their facts. */
 export { type DecisionDocument, type DecisionSummary } from './decisions.ts'
 /** Of them, those that name nothing which the caller may not read; the one form throws ACCESS_DENIED. */
-export { listDecisionsFor, mayReadAll, readDecisionFor } from './access/readable.ts'
+export { listDecisionsFor, readDecisionFor } from './access/readable.ts'
 /** What can be invoked, now or then. */
 export { readLive, readLiveHistory } from './live.ts'
 /** What works on this machine and what is in force. */

@@ -38,10 +38,9 @@ it('shows a decision to whoever may read all that it names, and to nobody else',
   const shown = await listDecisionsFor(deps, team, { limit: 50 })
   const [hidden] = all.filter(({ resource }) => resource.endsWith(':vault'))
 
-  expect(all.map(({ resource }) => resource.split(':').at(-1)).toSorted()).toEqual([
-    'shop',
-    'vault',
-  ])
+  expect(new Set(all.map(({ resource }) => resource.split(':').at(-1)))).toEqual(
+    new Set(['shop', 'vault']),
+  )
   expect(shown.map(({ resource }) => resource.split(':').at(-1))).toEqual(['shop'])
   await expect(readDecisionFor(deps, team, hidden?.id ?? '')).rejects.toMatchObject({
     code: 'ACCESS_DENIED',

@@ -58,16 +58,17 @@ beforeAll(async () => {
     allowSource: ['127.0.0.1'],
   })
   const made = await lacre(
-    ...[
-      'workload',
-      'create',
-      'ci',
-      '--issuer',
-      issuer.url,
-      '--subject',
-      'repo:acme/*:ref:refs/heads/main',
-    ],
-    ...['--claim', 'repository=acme/shop', '--role', 'deployer'],
+    'workload',
+    'create',
+    'ci',
+    '--issuer',
+    issuer.url,
+    '--subject',
+    'repo:acme/*:ref:refs/heads/main',
+    '--claim',
+    'repository=acme/shop',
+    '--role',
+    'deployer',
   )
   expect(made).toMatchObject({ exit: 0 })
 }, 60_000)
@@ -131,18 +132,16 @@ it.each<[string, Record<string, unknown>, string]>([
 
 it('a person who comes by tokens is the same as by key: one row, one id', async () => {
   const made = await lacre(
-    ...[
-      'user',
-      'create',
-      'ada',
-      '--issuer',
-      issuer.url,
-      '--subject',
-      'ada-7',
-      '--role',
-      'auditor',
-      '--json',
-    ],
+    'user',
+    'create',
+    'ada',
+    '--issuer',
+    issuer.url,
+    '--subject',
+    'ada-7',
+    '--role',
+    'auditor',
+    '--json',
   )
   const { principal } = JSON.parse(made.out) as { principal: { id: string } }
 
