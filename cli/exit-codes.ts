@@ -32,6 +32,8 @@ const exitCodes: Partial<Record<ErrorCode, ExitCode>> = {
   INVALID_SIGNATURE: EXIT.refused,
   SIGNATURE_EXPIRED: EXIT.refused,
   REPLAYED_REQUEST: EXIT.refused,
+  INVALID_TOKEN: EXIT.refused,
+  TOKEN_EXPIRED: EXIT.refused,
   LEDGER_BROKEN: EXIT.refused,
   INVALID_PARAMETER: EXIT.usage,
   VALIDATION_FAILED: EXIT.usage,

@@ -127,6 +127,21 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/policy.ts'),
   },
   {
+    name: 'user',
+    summary: 'people who may come: create, list, show, disable, enable',
+    load: () => import('./commands/user.ts'),
+  },
+  {
+    name: 'workload',
+    summary: 'CI jobs that come with a token: create, list, show, disable, enable',
+    load: () => import('./commands/workload.ts'),
+  },
+  {
+    name: 'role',
+    summary: 'what roles there are and who has them: list, show, grant, revoke',
+    load: () => import('./commands/role.ts'),
+  },
+  {
     name: 'access-key',
     summary: 'create, list and disable access keys',
     load: () => import('./commands/access-key.ts'),

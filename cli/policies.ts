@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { PlatformError } from '../services/model/index.ts'
 import {
   CASES_FILE,
   compilePolicySet,
+  parseAccessCases,
   parseCases,
   parseYaml,
   readSetFiles,
@@ -39,6 +40,12 @@ export function shippedSchema(): string {
   return readSmallFile(shippedPath('schema.cedarschema')).toString('utf8')
 }
 
+/** A set that answers another question than admission has its own schema beside it. */
+function schemaOf(path: string): string {
+  const own = join(statSync(path).isDirectory() ? path : dirname(path), 'schema.cedarschema')
+  return existsSync(own) ? own : shippedPath('schema.cedarschema')
+}
+
 /** Every `.cedar` file of a folder with the cases beside them, or the one file. @throws PlatformError INVALID_PARAMETER */
 export function loadSource(path: string): PolicySetSource {
   if (!statSync(path).isDirectory()) return readSetFiles([readFile(path)])
@@ -46,9 +53,9 @@ export function loadSource(path: string): PolicySetSource {
   return readSetFiles(names.map((name) => readFile(join(path, name))))
 }
 
-/** The same, held against the shipped schema. @throws PlatformError INVALID_PARAMETER */
+/** The same, held against its schema. @throws PlatformError INVALID_PARAMETER */
 export function loadPolicySet(path: string): PolicySet {
-  return compilePolicySet(loadSource(path).files, shippedSchema())
+  return compilePolicySet(loadSource(path).files, readSmallFile(schemaOf(path)).toString('utf8'))
 }
 
 /** The files of a set as they are written; the service holds them against its schema. @throws PlatformError INVALID_PARAMETER */
@@ -60,9 +67,9 @@ export function readPolicyFiles(name: string): readonly PolicyFile[] {
 
 /** `cases.yaml` in the set's folder, or the file named. @throws PlatformError INVALID_PARAMETER */
 export function loadCases(path: string): readonly PolicyCase[] {
-  return parseCases(
-    parseYaml(readFile(statSync(path).isDirectory() ? join(path, CASES_FILE) : path)),
-  )
+  const document = parseYaml(readFile(statSync(path).isDirectory() ? join(path, CASES_FILE) : path))
+  const ownSchema = schemaOf(path) !== shippedPath('schema.cedarschema')
+  return ownSchema ? parseAccessCases(document) : parseCases(document)
 }
 
 function readFile(path: string): PolicyFile {

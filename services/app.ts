@@ -13,6 +13,7 @@ import {
   governanceRoutes,
   type HttpMetrics,
   lambdaHandlers,
+  principalRoutes,
   signerHandlers,
   invokeHandler,
   withApiRates,
@@ -28,6 +29,7 @@ import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
   ACTIVATE,
   BREAK_GLASS_END,
+  AccessControl,
   Examiner,
   Policies,
   RefusalBudget,
@@ -47,6 +49,8 @@ import {
 import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
 import { shippedPolicies } from './shipped-policies.ts'
+import { authorizationInForce, authorizationNotice } from './authorization.ts'
+import { bearerTokens } from './bearer-tokens.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 
@@ -140,6 +144,12 @@ async function buildDeps(
   )
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   const policies = closers.add(new Policies(shippedPolicies(), config.policySet))
+  const access = new AccessControl({
+    store,
+    place,
+    policies: authorizationInForce(log),
+    issuers: config.tokens?.issuers.map(({ url }) => url) ?? [],
+  })
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
@@ -159,7 +169,7 @@ async function buildDeps(
   )
   const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, events, live, runtime, examiner, metrics, audit,
-    quotas: config.quotas, refusals: new RefusalBudget(clock), policies,
+    quotas: config.quotas, refusals: new RefusalBudget(clock), policies, access,
     breakGlass: config.breakGlass,
   } // prettier-ignore
   const revocationLists = closers.add(
@@ -222,7 +232,15 @@ async function listen(
   const { host, port, tls, trustProxy, openMetrics } = config
   const box = accessKeyBox(deps.keys)
   const { store, clock, place } = deps
-  const authenticator = openAuthenticator({ store, box, clock, place })
+  const authenticator = openAuthenticator({
+    store,
+    box,
+    clock,
+    place,
+    authorizer: deps.access,
+    tokens: bearerTokens(config, deps),
+    secureListener: tls !== undefined || trustProxy !== undefined || isLoopback(host),
+  })
   const accessKeys = { box, forget: () => authenticator.forget() }
   const urls = await listenForUrls(config, deps, { closers, metrics, authenticator })
   const handlers = lambdaHandlers(deps, urls?.base ?? config.urls?.base)
@@ -234,7 +252,10 @@ async function listen(
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     signerHandlers: signerHandlers(deps),
     invoke: invokeHandler(deps),
-    governanceRoutes: governanceRoutes(deps, accessKeyRoutes(deps, accessKeys)),
+    governanceRoutes: governanceRoutes(deps, [
+      ...accessKeyRoutes(deps, accessKeys),
+      ...principalRoutes(deps),
+    ]),
     downloads: deps,
     metrics,
     ready: () => ready,
@@ -273,6 +294,7 @@ async function listenForUrls(
       base,
       authenticator,
       metrics,
+      audiences: config.tokens === undefined ? [] : [config.tokens.audience],
     }),
   )
 }
@@ -292,7 +314,7 @@ async function policyNotices(deps: Deps): Promise<string[]> {
 
 async function noticesOf(deps: Deps): Promise<string[]> {
   const { isolation, driver, missing } = deps.runtime.capability
-  const notices = await policyNotices(deps)
+  const notices = [...(await policyNotices(deps)), authorizationNotice(deps.access.policies())]
   notices.push(
     isolation === 'full'
       ? `isolation: full (${driver})`

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
@@ -31,6 +32,10 @@ export interface ServeOptions {
   readonly allowSource?: readonly string[]
   readonly eventWebhook?: readonly string[]
   readonly eventDelayScale?: string
+  readonly oidcIssuer?: readonly string[]
+  readonly oidcAudience?: string
+  readonly oidcJwks?: readonly string[]
+  readonly oidcInsecure?: readonly string[]
 }
 
 /** Everything that can be set, checked once; nobody else reads the environment. */
@@ -63,6 +68,8 @@ export interface Config {
   readonly eventWebhooks: ReadonlyMap<string, string>
   /** What AWS's delays of asynchronous events are multiplied by: 1 but where a test cannot wait. */
   readonly eventDelayScale: number
+  /** Whose tokens are taken, and for which audience; nobody's where undefined. */
+  readonly tokens: TokenSettings | undefined
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
   readonly apiRates: boolean
@@ -110,6 +117,12 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     allowedSources: options.allowSource ?? [],
     eventWebhooks: parseWebhooks(options.eventWebhook ?? []),
     eventDelayScale: parseScale(options.eventDelayScale ?? env['LACRE_EVENT_DELAY_SCALE']),
+    tokens: parseTokenSettings({
+      issuers: options.oidcIssuer ?? [],
+      audience: options.oidcAudience,
+      jwks: options.oidcJwks ?? [],
+      insecure: options.oidcInsecure ?? [],
+    }),
     quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
     logLevel: readLogLevel(env),

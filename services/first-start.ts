@@ -35,18 +35,20 @@ export async function checkPlace(store: Store, place: Place): Promise<void> {
 }
 
 /**
- * The admin's access key: made at the first start, with its ledger entry; found again later. `undefined` once it was
- * disabled: a key that somebody took away is not handed out again.
+ * The admin's access key: made at the first start, with its ledger entry; found again later. `undefined` once it or
+ * he was disabled: a key that somebody took away is not handed out again.
  */
 export async function ensureAdmin(deps: Deps): Promise<AdminKey | undefined> {
   const { store, keys } = deps
   const known = await store.reader
     .selectFrom('setting')
     .innerJoin('access_key', 'access_key.id', 'setting.value')
+    .innerJoin('principal', 'principal.id', 'access_key.principal_id')
     .select(['access_key.id', 'access_key.secret_sealed', 'access_key.status'])
+    .select('principal.disabled_at')
     .where('setting.name', '=', ADMIN_KEY_SETTING)
     .executeTakeFirst()
-  if (known?.status === 'Inactive') return undefined
+  if (known?.status === 'Inactive' || (known?.disabled_at ?? null) !== null) return undefined
   if (known !== undefined) {
     const secretAccessKey = accessKeyBox(keys).open(known.secret_sealed, known.id)
     return { accessKeyId: known.id, secretAccessKey }

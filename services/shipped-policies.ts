@@ -4,7 +4,12 @@ import { fileURLToPath } from 'node:url'
 
 import { PlatformError, type PolicyKind } from './model/index.ts'
 import type { ShippedPolicies } from './operations/index.ts'
-import { compilePolicySet, readSetFiles, type PolicyInForce } from './policy/index.ts'
+import {
+  compilePolicySet,
+  readSetFiles,
+  type PolicyInForce,
+  type PolicySet,
+} from './policy/index.ts'
 
 /** The admission sets that come with Lacre; the first is in force unless another is named. */
 export const POLICY_SETS = ['default', 'strict-production', 'separation-of-duties'] as const
@@ -30,6 +35,16 @@ function readSet(dir: string) {
     text: readFileSync(join(dir, name), 'utf8'),
   }))
   return readSetFiles(files)
+}
+
+/**
+ * The authorization set that comes with Lacre, against its own schema.
+ * @throws PlatformError CONFIGURATION, INVALID_PARAMETER
+ */
+export function loadShippedAuthorization(): PolicySet {
+  const dir = join(policiesDir(), 'authorization')
+  const schema = readFileSync(join(dir, 'schema.cedarschema'), 'utf8')
+  return compilePolicySet(readSet(dir).files, schema)
 }
 
 /** Beside the sources, or one folder up from the compiled files. */

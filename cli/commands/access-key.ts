@@ -21,9 +21,11 @@ export const command: CommandModule = {
     const client = (options: ConnectionSource): Client =>
       openClient(readConnection(options, environment), systemClock)
     connected(command.command('create'))
+      .option('--for <principal>', 'name or id of a user; yourself where left out')
       .description('make a key; its secret is shown once')
-      .action(async (options: ConnectionSource) => {
-        const answer = await call(client(options), 'POST', PATH)
+      .action(async (options: ConnectionSource & { readonly for?: string }) => {
+        const body = options.for === undefined ? undefined : { principal: options.for }
+        const answer = await call(client(options), 'POST', PATH, body)
         const key = keyOf(answer['accessKey'])
         terminal.result(
           answer as Json,
@@ -59,8 +61,11 @@ async function call(
   client: Client,
   method: 'GET' | 'POST',
   path: string,
+  body?: Json,
 ): Promise<Record<string, unknown>> {
-  const reply = await client.send({ method, path })
+  const json = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+  const headers = { 'content-type': 'application/json' }
+  const reply = await client.send({ method, path, ...(json && { headers, body: json }) })
   const answer: unknown = JSON.parse(Buffer.from(reply.body).toString('utf8'))
   if (typeof answer !== 'object' || answer === null) throw notOurs()
   return answer as Record<string, unknown>

@@ -43,6 +43,13 @@ export const command: CommandModule = {
         'post what lies in the queue of a destination or dead letter ARN to a URL',
       )
       .option('--event-delay-scale <x>', "shorten AWS's delays of events, for tests: 1 to 0.0001")
+      .option('--oidc-issuer <url...>', 'an issuer whose tokens are taken (Authorization: Bearer)')
+      .option('--oidc-audience <name>', 'the audience of such tokens: this service, and no other')
+      .option(
+        '--oidc-jwks <url=jwks...>',
+        'where the keys of an issuer are, if not on its own host',
+      )
+      .option('--oidc-insecure <url...>', 'an issuer that may be asked without TLS')
       .action(async (options: ServeOptions) => {
         // Imported here: no other command pays for the service.
         const { serve } = await import('../../services/main.ts')

@@ -31,5 +31,7 @@ export {
 export { planHeaders, withPlan, type PlanOption } from './plan-option.ts'
 /** A decision in plain sentences. */
 export { decisionInWords } from './decision-words.ts'
+/** People and workloads; identityInput throws INVALID_PARAMETER. */
+export { Principals, identityInput } from './principals.ts'
 /** Columns of text. */
 export { textTable } from './text-table.ts'

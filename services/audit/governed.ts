@@ -11,6 +11,7 @@ export const governedTables = {
   setting: ['name'],
   principal: ['id'],
   role_grant: ['principal_id', 'role'],
+  oidc_identity: ['principal_id'],
   access_key: ['id'],
   sealed_key: ['purpose'],
   artifact: ['code_sha256'],

@@ -1,5 +1,9 @@
+import assert from 'node:assert/strict'
+
 import { PlatformError, type Random } from '../model/index.ts'
 import type { AccessKeyTable, Reader, Writer } from '../store/index.ts'
+import { checkAdministered } from './administrators.ts'
+import { listPrincipals } from './principals.ts'
 
 /** Encrypts and decrypts secrets under the master key; `app.ts` makes it of `keys`. */
 export interface SecretBox {
@@ -66,23 +70,23 @@ export async function listAccessKeys(reader: Reader): Promise<AccessKey[]> {
 }
 
 /**
- * The last active key stays: without one nobody could sign a request again.
- * @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT
+ * The keys as they would be without this one.
+ * @throws PlatformError RESOURCE_NOT_FOUND
  */
-export function checkDisabling(keys: readonly AccessKey[], id: string): AccessKey {
-  const key = keys.find((candidate) => candidate.id === id)
-  if (key === undefined)
+export function withDisabled(keys: readonly AccessKey[], id: string): readonly AccessKey[] {
+  if (!keys.some((key) => key.id === id))
     throw new PlatformError('RESOURCE_NOT_FOUND', `there is no access key \`${id.slice(0, 128)}\``)
-  if (!keys.some((other) => other.id !== id && other.status === 'Active'))
-    throw new PlatformError('RESOURCE_CONFLICT', 'the last active access key cannot be disabled')
-  return key
+  return keys.map((key) => (key.id === id ? { ...key, status: 'Inactive' } : key))
 }
 
-/** @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (the last active key) */
+/** @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (nobody could administer any more) */
 export async function disableAccessKey(tx: Writer, id: string): Promise<AccessKey> {
-  const key = checkDisabling(await listAccessKeys(tx), id)
+  const keys = withDisabled(await listAccessKeys(tx), id)
+  checkAdministered(await listPrincipals(tx), keys)
   await tx.updateTable('access_key').set({ status: 'Inactive' }).where('id', '=', id).execute()
-  return { ...key, status: 'Inactive' }
+  const key = keys.find((one) => one.id === id)
+  assert(key, 'a key that was found is gone')
+  return key
 }
 
 function toAccessKey(row: Omit<AccessKeyTable, 'secret_sealed'>): AccessKey {

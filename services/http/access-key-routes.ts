@@ -29,14 +29,21 @@ function createRoute(deps: Deps, parts: AccessKeyParts): Route {
   return route({
     method: 'POST',
     path: '/access-keys',
-    summary: 'A new access key for the caller; its secret is shown in this answer alone',
+    summary:
+      'A new access key, for the caller or a person named; its secret is in this answer alone',
     params: Nothing,
     query: Nothing,
-    body: Nothing,
+    body: Type.Object(
+      { principal: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })) },
+      { additionalProperties: false },
+    ),
     status: 201,
     answer: Type.Object({ accessKey: KeyAnswer, secretAccessKey: Type.String() }),
-    handle: async ({ caller }) => {
-      const { key, pair, decision } = await createAccessKey(deps, caller, parts)
+    handle: async ({ caller, body }) => {
+      const { key, pair, decision } = await createAccessKey(deps, caller, {
+        ...parts,
+        owner: body.principal,
+      })
       return { body: { accessKey: keyBody(key), secretAccessKey: pair.secret }, decision }
     },
   })

@@ -28,6 +28,8 @@ export const errorTable = {
   SIGNATURE_EXPIRED: message(403, 'InvalidSignatureException'),
   // Not InvalidSignature: an SDK would sign anew and so do twice what was wanted once.
   REPLAYED_REQUEST: capital(403, 'AccessDeniedException'),
+  INVALID_TOKEN: message(403, 'UnrecognizedClientException'),
+  TOKEN_EXPIRED: message(403, 'ExpiredTokenException'),
   ACCESS_DENIED: capital(403, 'AccessDeniedException'),
   FUNCTION_NOT_FOUND: capital(404, 'ResourceNotFoundException'),
   RESOURCE_NOT_FOUND: capital(404, 'ResourceNotFoundException'),

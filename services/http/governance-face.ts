@@ -2,7 +2,7 @@ import type { SignedRequest } from '../auth/index.ts'
 import { PlatformError, limits, parseSha256, parseStrictJson, type Json } from '../model/index.ts'
 
 import { toGovernanceAnswer } from './error-answer.ts'
-import type { Route } from './governance/index.ts'
+import { routeAction, routeBodyResource, type Route } from './governance/index.ts'
 import type { Edge, Face, Plan, TakenRequest } from './pipeline.ts'
 import { readQuery, type WireAnswer } from './wire.ts'
 
@@ -14,15 +14,18 @@ const BINARY_TYPE = /^application\/(?:octet-stream|zip)$/i
 /** One route of `/api/v1` as a face: the path was matched by the server, all else is the same way in. */
 export function governanceFace(route: Route, params: unknown): Face {
   return ownFace((request) => ({
-    ...ownPlan(`${route.method} ${route.path}`, request.method),
+    ...ownPlan(operationOf(route), request.method, params),
     limitBytes: route.bodyLimitBytes ?? limits.JSON_BODY_LIMIT_BYTES,
     mediaTypes: JSON_TYPE,
     run: async (taken) => {
+      const body = readJson(taken)
+      const named = routeBodyResource(operationOf(route), body)
+      if (named !== undefined) await taken.authorize(named)
       const answer = await route.handle({
         caller: taken.caller,
         params,
         query: readQuery(request.query),
-        body: readJson(taken),
+        body,
       })
       const decision = answer.decision?.id
       return {
@@ -43,7 +46,7 @@ export function governanceFace(route: Route, params: unknown): Face {
  */
 export function artifactFace(edge: Pick<Edge, 'blobs'>, sha256: string): Face {
   return ownFace((request) => ({
-    ...ownPlan('PUT /artifacts/:sha256', request.method),
+    ...ownPlan('PUT /artifacts/:sha256', request.method, { sha256 }),
     limitBytes: limits.ARTIFACT_LIMIT_BYTES,
     mediaTypes: BINARY_TYPE,
     run: (taken) => stageArtifact(edge, taken, sha256),
@@ -72,14 +75,19 @@ function ownFace(plan: (request: SignedRequest) => Plan): Face {
   }
 }
 
+function operationOf(route: Route): string {
+  return `${route.method} ${route.path}`
+}
+
 function ownPlan(
   operation: string,
   method: string,
+  params: unknown,
 ): Omit<Plan, 'limitBytes' | 'mediaTypes' | 'run'> {
   return {
     operation,
     services: SERVICES,
-    action: `lacre:${operation}`,
+    ...routeAction(operation, params),
     changing: method !== 'GET',
     tooLarge: () => new PlatformError('REQUEST_TOO_LARGE', 'the request body is too large'),
     inMemory: false,

@@ -36,3 +36,5 @@ export { parseUrlBase } from './urls/address.ts'
 export { governanceRoutes, type Route } from './governance/index.ts'
 /** The routes of access keys, to be handed to the server beside `governanceRoutes`. */
 export { accessKeyRoutes } from './access-key-routes.ts'
+/** The same of people, workloads and roles. */
+export { principalRoutes } from './principal-routes.ts'

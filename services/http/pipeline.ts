@@ -1,5 +1,5 @@
 import type { Admission, Authenticator, SignedRequest } from '../auth/index.ts'
-import { PlatformError, type Clock, type Random } from '../model/index.ts'
+import { PlatformError, type Clock, type Random, type ResourceRef } from '../model/index.ts'
 import type { Caller, Deps, Log } from '../operations/index.ts'
 
 import { TakenBody, takeBody } from './body-intake.ts'
@@ -35,6 +35,8 @@ export interface TakenRequest {
   readonly body: TakenBody
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal
+  /** The action on what the body names, where the plan could not say. @throws PlatformError ACCESS_DENIED */
+  authorize(resource: ResourceRef): Promise<void>
 }
 
 /** How one kind of request is taken in: found from its method and path, before anything else is believed. */
@@ -43,6 +45,8 @@ export interface Plan {
   readonly operation: string
   readonly services: readonly string[]
   readonly action: string
+  /** What it is done to; `undefined` where only the body says: `run` then authorizes once more. */
+  readonly resource: ResourceRef | undefined
   readonly changing: boolean
   readonly limitBytes: number
   readonly tooLarge: () => PlatformError
@@ -113,7 +117,8 @@ async function answerTo(
   await using body = await intake(edge, exchange, plan)
   const principal = await finish(admission, body)
   const caller = { principal, requestId: exchange.requestId, ...readPlanHeader(request.headers) }
-  return await plan.run({ caller, body, signal: with_.signal })
+  const authorize = (resource: ResourceRef): Promise<void> => admission.authorize(resource)
+  return await plan.run({ caller, body, signal: with_.signal, authorize })
 }
 
 async function finish(admission: Admission, body: TakenBody): ReturnType<Admission['finish']> {

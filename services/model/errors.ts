@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'INVALID_SIGNATURE'
   | 'SIGNATURE_EXPIRED'
   | 'REPLAYED_REQUEST'
+  | 'INVALID_TOKEN'
+  | 'TOKEN_EXPIRED'
   | 'ACCESS_DENIED'
   // what is asked for
   | 'FUNCTION_NOT_FOUND'

@@ -15,6 +15,18 @@ export { compiledUrl } from './compiled.ts'
 export * as sigv4 from './sigv4.ts'
 export { anonymousPrincipal, systemPrincipal, type Principal } from './principal.ts'
 export { POLICY_KINDS, policySetResource, type PolicyKind } from './policy-kind.ts'
+export {
+  API_ACTIONS,
+  EVERYTHING,
+  GOVERN_GROUPS,
+  READ_ACTION,
+  functionRef,
+  refOfArn,
+  type ActionGroup,
+  type ApiAction,
+  type ResourceKind,
+  type ResourceRef,
+} from './api-actions.ts'
 export type {
   AcceptedArtifact,
   Artifact,

@@ -138,6 +138,7 @@ export async function record<T>(
 
 /** The warm path's snapshot follows the rows; the queue looks at once instead of at its next tick. */
 export async function afterCommit(deps: Deps, committed: Committed<unknown>): Promise<void> {
+  deps.access.forget()
   if (committed.functionNames !== undefined && committed.functionNames.length > 0) {
     await deps.live.refresh(committed.functionNames)
     deps.runtime.keepWarm(deps.live.provisioned())

@@ -7,6 +7,7 @@ import type { LiveSet } from '../live/index.ts'
 import type { Clock, Place, Principal, Random } from '../model/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
+import type { AccessControl } from './access/access-control.ts'
 import type { Examiner } from './examine.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
@@ -57,6 +58,8 @@ export interface Deps {
   readonly metrics: Metrics
   readonly audit: AuditTrail
   readonly refusals: RefusalBudget
+  /** Who may do what; forgets what it remembers after every governed commit. */
+  readonly access: AccessControl
   /** What reads the policy set in force, in the snapshot that a decision is made in. */
   readonly policies: Policies
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */

@@ -17,6 +17,19 @@ export {
   showEvent,
   type EventsChosen,
 } from './event-queues.ts'
+/** Who may do what: the authorization set asked, and answers kept for Invoke. */
+export { AccessControl } from './access/access-control.ts'
+/** People and workloads, and their roles: governed; no one grants more than he has. */
+export {
+  createPrincipal,
+  disablePrincipal,
+  enablePrincipal,
+  getPrincipal,
+  grantRole,
+  listPrincipals,
+  revokeRole,
+  type NewPrincipal,
+} from './access/principals.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
 /** Slows down whoever is refused again and again; check throws TOO_MANY_REQUESTS. */
@@ -102,12 +115,9 @@ export { makePlan, type Plan, type PlanAsked } from './plans.ts'
 /** Facts of what is live, as if it were made so now: what the gate would be asked. */
 export { liveFacts } from './live-facts.ts'
 /** Decisions as kept, with their facts. */
-export {
-  listDecisions,
-  readDecision,
-  type DecisionDocument,
-  type DecisionSummary,
-} from './decisions.ts'
+export { type DecisionDocument, type DecisionSummary } from './decisions.ts'
+/** Of them, those that name nothing which the caller may not read; the one form throws ACCESS_DENIED. */
+export { listDecisionsFor, readDecisionFor } from './access/readable.ts'
 /** What can be invoked, now or then. */
 export { readLive, readLiveHistory } from './live.ts'
 /** What works on this machine and what is in force. */

@@ -57,7 +57,7 @@ const GOOD_CONTEXT: Request['context'] = {
   freeze: { active: false, names: [] },
   promotion: { required: true, met: true, from: 'staging', soakedHours: 24 },
 }
-const CASES_LIMIT = 5_000
+export const CASES_LIMIT = 5_000
 
 /** @param document `{cases: [{name, action, resource, principal?, context?, expect, determining?}]}` @throws PlatformError INVALID_PARAMETER */
 export function parseCases(document: Json): readonly PolicyCase[] {
@@ -213,7 +213,7 @@ function toRecord(value: unknown): Readonly<Record<string, CedarValueJson>> | un
 
 type Members = Readonly<Record<string, Json | undefined>>
 
-function toMembers(
+export function toMembers(
   value: Json | undefined,
   known: readonly string[] | undefined,
   what: string,
@@ -225,16 +225,16 @@ function toMembers(
   return value as Members
 }
 
-function toText(value: unknown, what: string): string {
+export function toText(value: unknown, what: string): string {
   if (typeof value !== 'string' || value === '') throw refuse(`${what} is not a text`)
   return value
 }
 
-function toTexts(value: unknown, what: string): string[] {
+export function toTexts(value: unknown, what: string): string[] {
   if (!Array.isArray(value)) throw refuse(`${what}: \`determining\` is not a list`)
   return value.map((item) => toText(item, `${what}: an id in \`determining\``))
 }
 
-function refuse(message: string): PlatformError {
+export function refuse(message: string): PlatformError {
   return new PlatformError('INVALID_PARAMETER', message)
 }

@@ -16,6 +16,7 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, sha256 } from '../model/index.ts'
+import { toScope, type PolicyScope } from './policy-scope.ts'
 
 /**
  * Node 20's V8 (11.3) puts calls to WebAssembly into the code that makes them, and ends the process ("unreachable code", in
@@ -38,6 +39,8 @@ export interface Policy {
   readonly annotations: Readonly<Record<string, string>>
   /** Members of the context that it looks at: what a refusal shows the values of. */
   readonly reads: readonly string[]
+  /** Whom and what its head is about. */
+  readonly scope: PolicyScope
 }
 
 /** One thing that is wrong with a policy set, for people: where, what, and what was probably meant. */
@@ -135,7 +138,8 @@ function readPolicy(text: string, file: PolicyFile, index: number): Policy {
     throw refuse(parsed.errors.map((error) => toFault(file.name, undefined, error)))
   const { effect, annotations = {}, conditions } = parsed.json
   const id = annotations['id'] ?? `policy${index}`
-  return { id, file: file.name, text, effect, annotations, reads: contextReads(conditions) }
+  const reads = contextReads(conditions)
+  return { id, file: file.name, text, effect, annotations, reads, scope: toScope(parsed.json) }
 }
 
 /** `context.NAME` and `context has NAME`, wherever they stand in Cedar's JSON form of a condition. */

@@ -39,7 +39,12 @@ export {
   type PolicySet,
   type Request,
 } from './cedar.ts'
+/** Authorization: may this principal do this to that; without a set the built-in table of shipped roles answers. */
+export { mayDo, type AccessAnswer, type AccessFacts } from './authorization.ts'
+/** What roles there are and what each gives; `exceeding` keeps anybody from granting more than he has. */
+export { actionsOfRole, exceeding, knownRoles, mightDo } from './grants.ts'
 /** Cases beside a policy set; throw INVALID_PARAMETER. */
+export { parseAccessCases } from './authorization-cases.ts'
 export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'
 /** Freeze windows by the wall clock of their zone. */
 export { freezeAt, type Freezing } from './freeze.ts'

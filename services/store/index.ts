@@ -52,5 +52,6 @@ export type {
 } from './schema.ts'
 export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
+export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'
 export type { EventTable, QueueMessageTable } from './events-schema.ts'

@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely'
 
 import type { ApprovalSchema } from './approvals-schema.ts'
+import type { OidcIdentityTable } from './access-schema.ts'
 import type {
   AuthorityKeyTable,
   IssuedCertificateTable,
@@ -23,6 +24,7 @@ export interface Schema
   world: WorldTable
   principal: PrincipalTable
   role_grant: RoleGrantTable
+  oidc_identity: OidcIdentityTable
   access_key: AccessKeyTable
   seen_signature: SeenSignatureTable
   sealed_key: SealedKeyTable
@@ -77,6 +79,8 @@ export interface PrincipalTable {
   /** JSON array of role names. */
   roles: string
   created_at: number
+  /** Where it was switched off: nothing that comes in its name is believed. */
+  disabled_at?: number | null
 }
 
 /** When a principal got a role; a role without a row is as old as its principal. */

@@ -245,7 +245,13 @@ describe('a listener with settings of its own', () => {
       config: { host: '127.0.0.1', port: 0, ...config },
       elsewhere: false,
       base: undefined,
-      authenticator: openAuthenticator({ store, box: plainBox, clock, place }),
+      authenticator: openAuthenticator({
+        store,
+        box: plainBox,
+        clock,
+        place,
+        authorizer: deps.access,
+      }),
       metrics: createMetrics(),
       ...more,
     })

@@ -20,6 +20,7 @@ import {
   type ServerParts,
 } from '../../services/http/index.ts'
 import { systemClock, systemRandom, type Clock } from '../../services/model/index.ts'
+import { AccessControl } from '../../services/operations/index.ts'
 import { openStore, type Store } from '../../services/store/index.ts'
 import { signWithSmithy, type Ask, type Keys } from './signers.ts'
 
@@ -75,7 +76,9 @@ export async function openEdge(options: EdgeOptions = {}): Promise<TestEdge> {
   await seedAdmin(store)
   const blobs = openBlobs(dataDir)
   const place = { account: '000000000000', region: 'us-east-1' }
-  const authenticator = openAuthenticator({ store, box: plainBox, clock, place })
+  // The built-in table of roles: which set is in force is not the edge's affair.
+  const authorizer = new AccessControl({ store, place, policies: () => undefined })
+  const authenticator = openAuthenticator({ store, box: plainBox, clock, place, authorizer })
   const log: LogLine[] = []
   const at = (level: string) => (fields: object, message: string) =>
     void log.push({ level, fields: { ...fields }, message })

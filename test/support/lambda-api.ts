@@ -17,6 +17,7 @@ import {
 } from '../../services/model/index.ts'
 import {
   ACTIVATE,
+  AccessControl,
   Examiner,
   Policies,
   RefusalBudget,
@@ -158,6 +159,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
     place, clock, random: systemRandom, log, store, blobs, keys, jobs, events, live, runtime, examiner,
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
     policies: new Policies(shippedPolicies()),
+    access: new AccessControl({ store, place, policies: () => undefined }),
   } // prettier-ignore
   await settlePolicies(deps)
   const handlers = lambdaHandlers(deps)

@@ -63,11 +63,11 @@ export async function stillStage(): Promise<Stage> {
       createdAtMs: 1,
     })
   })
-  const { store, place } = deps
+  const { store, place, access } = deps
   const server = buildServer({
     deps,
     config: { host: '127.0.0.1', port: 0 },
-    authenticator: openAuthenticator({ store, box: plainBox, clock, place }),
+    authenticator: openAuthenticator({ store, box: plainBox, clock, place, authorizer: access }),
     lambdaHandlers: lambdaHandlers(deps),
     invoke: invokeHandler(deps),
     governanceRoutes: [],

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 
 import type { Decision, Facts, Json } from '../../services/model/index.ts'
-import { createPublisher, readDecision } from '../../services/operations/index.ts'
+import { readDecision } from '../../services/operations/decisions.ts'
+import { createPublisher } from '../../services/operations/index.ts'
 import { CALLER, startLambdaApi, type Answered, type LambdaApi } from './lambda-api.ts'
 import { nodePackage } from './packages.ts'
 import { keyPair } from './publisher-keys.ts'

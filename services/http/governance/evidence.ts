@@ -3,8 +3,8 @@ import { Type } from 'typebox'
 import { PlatformError, toIsoTime, type Json } from '../../model/index.ts'
 import type { LiveRow } from '../../live/index.ts'
 import {
-  listDecisions,
-  readDecision,
+  listDecisionsFor,
+  readDecisionFor,
   readDoctor,
   readLive,
   readUnreviewed,
@@ -42,10 +42,10 @@ function decisionRoutes(deps: Deps): Route[] {
       body: Nothing,
       status: 200,
       answer: Type.Object({ decisions: Type.Array(Type.Unknown()) }),
-      handle: async ({ query }) => {
+      handle: async ({ caller, query }) => {
         const limit = parseCount('limit', query.limit, DECISIONS_PAGE)
         const { resource, outcome } = query
-        const decisions = await listDecisions(deps, { limit, resource, outcome })
+        const decisions = await listDecisionsFor(deps, caller, { limit, resource, outcome })
         return { body: { decisions: decisions.map((one) => ({ ...one })) } }
       },
     }),
@@ -58,8 +58,8 @@ function decisionRoutes(deps: Deps): Route[] {
       body: Nothing,
       status: 200,
       answer: Type.Object({ decision: Type.Unknown(), facts: Type.Unknown() }),
-      handle: async ({ params }) => {
-        const { decision, facts } = await readDecision(deps, params.id)
+      handle: async ({ caller, params }) => {
+        const { decision, facts } = await readDecisionFor(deps, caller, params.id)
         // Both were stored as canonical JSON and only parsed since.
         return { body: { decision, facts } as unknown as Json }
       },

@@ -17,6 +17,7 @@ import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
 import { stageRoutes } from './stages.ts'
 
+export { routeAction, routeBodyResource } from './route-actions.ts'
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
 
 /**

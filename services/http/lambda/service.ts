@@ -9,6 +9,7 @@ import { checkInvokePayload } from './invoke-payload.ts'
 import { readJsonBody } from './json-body.ts'
 import { notBuiltSentence } from './not-built.ts'
 import type { Operation } from './operations-table.ts'
+import { lambdaBodyResource, lambdaResource } from './resource.ts'
 import { resolveRoute, type Route } from './router.ts'
 
 export interface LambdaServiceParts {
@@ -47,8 +48,8 @@ function toPlan(parts: LambdaServiceParts, request: SignedRequest, route: Route)
   return {
     operation: operation.name,
     services: ['lambda'],
-    // AWS authorizes both as lambda:InvokeFunction.
-    action: `lambda:${INVOKING.has(operation.name) ? 'InvokeFunction' : operation.name}`,
+    action: actionOf(operation),
+    resource: lambdaResource(questionOf(request, route)),
     changing: operation.changing,
     limitBytes,
     tooLarge: () => tooLarge(operation, limitBytes),
@@ -65,6 +66,14 @@ function toPlan(parts: LambdaServiceParts, request: SignedRequest, route: Route)
 }
 
 const INVOKING = new Set(['Invoke', 'InvokeWithResponseStream'])
+/** AWS authorizes both as lambda:InvokeFunction. */
+function actionOf({ name }: Operation): string {
+  return `lambda:${INVOKING.has(name) ? 'InvokeFunction' : name}`
+}
+
+function questionOf({ query }: SignedRequest, { operation, path }: Route) {
+  return { action: actionOf(operation), operation: operation.name, path, query }
+}
 
 interface Call {
   readonly request: SignedRequest
@@ -80,6 +89,8 @@ async function runHandler(
   const createTemp = (): ReturnType<Edge['blobs']['createTemp']> => parts.edge.blobs.createTemp()
   const { json, zip } = await readJsonBody(taken.body, route.operation.zipMember, createTemp)
   try {
+    const named = lambdaBodyResource(questionOf(request, route), json)
+    if (named !== undefined) await taken.authorize(named)
     const answer = await handler({
       caller: taken.caller,
       path: route.path,

@@ -5,6 +5,7 @@ import type { Face, TakenRequest } from '../pipeline.ts'
 import { readQuery, type WireAnswer } from '../wire.ts'
 import { toSignerAnswer } from './error-answer.ts'
 import type { SignerHandlers } from './handler.ts'
+import { signerBodyResource, signerResource } from './resource.ts'
 import { resolveSignerRoute, type SignerRoute } from './operations-table.ts'
 
 const MEDIA_TYPES =
@@ -25,6 +26,7 @@ export function signerFace(handlers: SignerHandlers): Face {
         operation,
         services: ['signer'],
         action: `signer:${operation}`,
+        resource: signerResource(operation, route.path),
         changing: route.changing,
         limitBytes: limits.JSON_BODY_LIMIT_BYTES,
         tooLarge: () => new PlatformError('REQUEST_TOO_LARGE', 'the request body is too large'),
@@ -44,11 +46,14 @@ async function run(
   const handler = handlers[route.operation]
   if (handler === undefined)
     throw new PlatformError('NOT_BUILT', `${route.operation} is not built in this version`)
+  const json = toObject(readJson(taken))
+  const named = signerBodyResource(route.operation, json)
+  if (named !== undefined) await taken.authorize(named)
   const { body = {}, decision } = await handler({
     caller: taken.caller,
     path: route.path,
     query: readQuery(query),
-    json: toObject(readJson(taken)),
+    json,
   })
   return {
     status: 200,

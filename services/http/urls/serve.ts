@@ -1,6 +1,6 @@
 import type { Admission, Authenticator, SignedRequest } from '../../auth/index.ts'
 import type { LiveUrl } from '../../live/index.ts'
-import { LATEST, PlatformError, anonymousPrincipal, limits } from '../../model/index.ts'
+import { LATEST, PlatformError, anonymousPrincipal, functionRef, limits } from '../../model/index.ts'
 import {
   invoke,
   judgeUrlAccess,
@@ -116,7 +116,8 @@ async function admit(
     return undefined
   }
   const action = 'lambda:InvokeFunctionUrl'
-  const expectation = { services: ['lambda'], action, changing: false }
+  const resource = functionRef(url.functionName, url.qualifier)
+  const expectation = { services: ['lambda'], action, resource, changing: false }
   const admission = await edge.authenticator.begin(request, expectation)
   const caller = { kind: 'user', name: admission.principal.name } as const
   if (judgeUrlAccess({ place, authType, caller, statements }) === 'deny')
@@ -130,7 +131,8 @@ async function finish(
 ): Promise<UrlSigner | undefined> {
   if (admission === undefined) return undefined
   const { id, name } = await admission.finish(bodySha256)
-  return { accessKeyId: admission.accessKeyId, principalId: id, name }
+  // Who came with a token has no access key.
+  return { accessKeyId: admission.accessKeyId ?? id, principalId: id, name }
 }
 
 interface EventParts {

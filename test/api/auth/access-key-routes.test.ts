@@ -17,7 +17,7 @@ beforeAll(async () => {
   app = await startTestApp()
   const { deps } = app
   const box = accessKeyBox(deps.keys)
-  const authenticator = openAuthenticator({ ...deps, box })
+  const authenticator = openAuthenticator({ ...deps, box, authorizer: deps.access })
   const server = buildServer({
     deps,
     config: { host: '127.0.0.1', port: 0 },

@@ -5,6 +5,7 @@ import { corpus as attestations } from './attestations.ts'
 import { corpus as cms } from './cms.ts'
 import { corpus as jsonInput } from './json-input.ts'
 import { corpus as lambdaEvents } from './lambda-events.ts'
+import { corpus as jose } from './jose.ts'
 import { corpus as merkle } from './merkle.ts'
 import { corpus as sigstoreBundles } from './sigstore-bundles.ts'
 import { corpus as sigv4 } from './sigv4.ts'
@@ -17,6 +18,7 @@ import { corpus as zip } from './zip-service.ts'
 export const corpora: readonly Corpus[] = [
   zip,
   sigv4,
+  jose,
   jsonInput,
   lambdaEvents,
   merkle,

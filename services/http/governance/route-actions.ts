@@ -1,0 +1,105 @@
+import {
+  EVERYTHING,
+  functionRef,
+  type Json,
+  type ResourceKind,
+  type ResourceRef,
+} from '../../model/index.ts'
+
+/** What a route of `/api/v1` is to authorization. */
+interface RouteAction {
+  readonly action: string
+  /** Kind, and the parameter of the path or member of the body that names it; all there is where left out. */
+  readonly on?: readonly [kind: ResourceKind, from: 'path' | 'body', name: string]
+}
+
+/** A route that this table does not know is governed as the rules themselves are: for administrators. */
+const UNLISTED: RouteAction = { action: 'lacre:Unlisted' }
+
+const publisher = ['Publisher', 'path', 'name'] as const
+const config = ['CodeSigningConfig', 'path', 'id'] as const
+const object = (name: string): RouteAction['on'] => ['Object', 'path', name]
+
+/** By method and path below `/api/v1`. */
+export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
+  'GET /openapi.json': { action: 'lacre:ReadApiDescription' },
+  'GET /doctor': { action: 'lacre:ReadDoctor' },
+  'GET /whoami': { action: 'lacre:WhoAmI' },
+  // decisions, the live set, the ledger
+  'GET /decisions': { action: 'lacre:ListDecisions' },
+  'GET /decisions/:id': { action: 'lacre:GetDecision' },
+  'GET /live': { action: 'lacre:ReadLive' },
+  'GET /live/:functionName/:alias': {
+    action: 'lacre:ReadLiveHistory',
+    on: ['Alias', 'path', 'functionName'],
+  },
+  'GET /ledger/checkpoint': { action: 'lacre:ReadLedger' },
+  'GET /ledger/entries': { action: 'lacre:ReadLedger' },
+  // publishers and what they seal
+  'GET /publishers': { action: 'lacre:ListPublishers' },
+  'GET /publishers/:name': { action: 'lacre:GetPublisher', on: publisher },
+  'POST /publishers': { action: 'lacre:CreatePublisher', on: ['Publisher', 'body', 'name'] },
+  'POST /publishers/:name/versions': { action: 'lacre:PutPublisherVersion', on: publisher },
+  'POST /publishers/:name/versions/:version/cancel': {
+    action: 'lacre:CancelPublisherVersion',
+    on: publisher,
+  },
+  'POST /publishers/:name/seals': { action: 'lacre:SealArtifact', on: publisher },
+  'GET /revocations': { action: 'lacre:ListRevocations' },
+  'POST /revocations': { action: 'lacre:Revoke' },
+  'GET /code-signing-configs/:id/requirements': {
+    action: 'lacre:GetSigningRequirements',
+    on: config,
+  },
+  'PUT /code-signing-configs/:id/requirements': {
+    action: 'lacre:PutSigningRequirements',
+    on: config,
+  },
+  'PUT /artifacts/:sha256': { action: 'lacre:PutArtifact', on: object('sha256') },
+  'PUT /artifacts/:sha256/seals': { action: 'lacre:AttachSeals', on: object('sha256') },
+  'POST /artifacts/:sha256/seals': { action: 'lacre:AttachSeals', on: object('sha256') },
+  // who may do what
+  'GET /access-keys': { action: 'lacre:ListAccessKeys' },
+  'POST /access-keys': { action: 'lacre:CreateAccessKey' },
+  'POST /access-keys/:id/disable': { action: 'lacre:DisableAccessKey', on: object('id') },
+  'GET /principals': { action: 'lacre:ListPrincipals' },
+  'POST /principals': { action: 'lacre:CreatePrincipal' },
+  'GET /principals/:id': { action: 'lacre:GetPrincipal', on: object('id') },
+  'POST /principals/:id/disable': { action: 'lacre:DisablePrincipal', on: object('id') },
+  'POST /principals/:id/enable': { action: 'lacre:EnablePrincipal', on: object('id') },
+  'POST /principals/:id/roles': { action: 'lacre:GrantRole', on: object('id') },
+  'POST /principals/:id/roles/:role/revoke': { action: 'lacre:RevokeRole', on: object('id') },
+  'GET /roles': { action: 'lacre:ListRoles' },
+  'GET /roles/:name': { action: 'lacre:GetRole', on: object('name') },
+}
+
+/** The question that a request of this route is, before its body is read; no resource where only the body has it. */
+export function routeAction(
+  route: string,
+  params: unknown,
+): { readonly action: string; readonly resource: ResourceRef | undefined } {
+  const { action, on } = Object.hasOwn(ROUTE_ACTIONS, route)
+    ? (ROUTE_ACTIONS[route] ?? UNLISTED)
+    : UNLISTED
+  if (on === undefined) return { action, resource: EVERYTHING }
+  const [kind, from, name] = on
+  if (from === 'body') return { action, resource: undefined }
+  const text = textOf(params, name)
+  return {
+    action,
+    resource: kind === 'Alias' ? functionRef(text, textOf(params, 'alias')) : { kind, name: text },
+  }
+}
+
+/** What the body names, where `routeAction` could not say. */
+export function routeBodyResource(route: string, body: Json | undefined): ResourceRef | undefined {
+  const [kind, from, name] = ROUTE_ACTIONS[route]?.on ?? []
+  if (kind === undefined || from !== 'body') return undefined
+  return { kind, name: textOf(body, name ?? '') }
+}
+
+function textOf(value: unknown, name: string): string {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return ''
+  const text: unknown = (value as Record<string, unknown>)[name]
+  return typeof text === 'string' ? text : ''
+}

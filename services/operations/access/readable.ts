@@ -1,0 +1,91 @@
+import {
+  PlatformError,
+  READ_ACTION,
+  refOfArn,
+  type Facts,
+  type ResourceRef,
+} from '../../model/index.ts'
+import type { Caller, Deps } from '../context.ts'
+import {
+  listDecisions,
+  readDecision,
+  type DecisionDocument,
+  type DecisionSummary,
+} from '../decisions.ts'
+
+/** Everything that facts name: what is changed, what would run, whose seals it bears, what they are held against. */
+export function objectsNamed(
+  facts: Pick<Facts, 'resource' | 'subjects' | 'signingConfig'>,
+): ResourceRef[] {
+  const arns = [
+    facts.resource,
+    ...facts.subjects.flatMap(({ arn, verdict }) => [
+      arn,
+      ...verdict.seals.flatMap(({ publisher }) => (publisher === undefined ? [] : [publisher.arn])),
+    ]),
+    ...(facts.signingConfig === null
+      ? []
+      : [facts.signingConfig.arn, ...facts.signingConfig.allowedPublishers]),
+  ]
+  return [...new Set(arns)].map(refOfArn)
+}
+
+/** Whether the caller has `read` on every one of them (RULES §10): what names one that he has not is not for him. */
+export async function mayReadAll(
+  deps: Deps,
+  { principal }: Caller,
+  objects: readonly ResourceRef[],
+): Promise<boolean> {
+  for (const object of objects) {
+    if (!(await deps.access.allows(principal, READ_ACTION[object.kind], object))) return false
+  }
+  return true
+}
+
+/** @throws PlatformError RESOURCE_NOT_FOUND, ACCESS_DENIED */
+export async function readDecisionFor(
+  deps: Deps,
+  caller: Caller,
+  id: string,
+): Promise<DecisionDocument> {
+  const found = await readDecision(deps, id)
+  if (await mayReadAll(deps, caller, objectsNamed(found.facts))) return found
+  throw new PlatformError(
+    'ACCESS_DENIED',
+    'the decision names something that you may not read: a decision wants `read` on all of it',
+  )
+}
+
+/** As `listDecisions`, without those that name what the caller may not read: a page may hold fewer than were asked for. */
+export async function listDecisionsFor(
+  deps: Deps,
+  caller: Caller,
+  query: Parameters<typeof listDecisions>[1],
+): Promise<DecisionSummary[]> {
+  const listed = await listDecisions(deps, query)
+  if (listed.length === 0) return listed
+  const rows = await deps.store.reader
+    .selectFrom('decision')
+    .innerJoin('document', 'document.sha256', 'decision.facts')
+    .select(['decision.id', 'document.body'])
+    .where(
+      'decision.id',
+      'in',
+      listed.map(({ id }) => id),
+    )
+    .execute()
+  const readable = new Map<string, boolean>()
+  const answer = async (object: ResourceRef): Promise<boolean> => {
+    const key = JSON.stringify(object)
+    const known = readable.get(key) ?? (await mayReadAll(deps, caller, [object]))
+    readable.set(key, known)
+    return known
+  }
+  const shown = new Set<string>()
+  for (const { id, body } of rows) {
+    const objects = objectsNamed(JSON.parse(body) as Facts)
+    const answers = await Promise.all(objects.map(answer))
+    if (answers.every(Boolean)) shown.add(id)
+  }
+  return listed.filter(({ id }) => shown.has(id))
+}

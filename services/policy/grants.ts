@@ -1,0 +1,102 @@
+import { API_ACTIONS, GOVERN_GROUPS, type Principal } from '../model/index.ts'
+import type { Policy, PolicySet } from './cedar.ts'
+import { SHIPPED_ROLES } from './shipped-roles.ts'
+
+type Holder = Pick<Principal, 'kind' | 'roles'>
+
+/** Every role that a policy names, or of the built-in table: no other can be granted. */
+export function knownRoles(set: PolicySet | undefined): readonly string[] {
+  if (set === undefined) return [...SHIPPED_ROLES.keys()].toSorted()
+  const found = [...set.policies.values()].flatMap(({ scope }) => [...scope.roles])
+  return [...new Set(found)].toSorted()
+}
+
+/**
+ * The actions that permits of this role speak of, whatever the thing. What policies give to everybody is not among them.
+ */
+export function actionsOfRole(set: PolicySet | undefined, role: string): readonly string[] {
+  if (set === undefined) {
+    const groups = SHIPPED_ROLES.get(role)
+    return allActions((name) => groups?.has(API_ACTIONS.get(name)?.group ?? 'rules') === true)
+  }
+  const permits = [...set.policies.values()].filter(
+    ({ effect, scope }) => effect === 'permit' && scope.roles.includes(role),
+  )
+  return allActions((name) => permits.some((policy) => speaksOf(policy, name)))
+}
+
+/**
+ * Actions that a role may give and that whoever grants it lacks (RULES §5: no one grants more than he has); empty where
+ * he may grant it. Told from the text of the policies, on the safe side: he holds the role himself, or has for every one of its
+ * actions a permit without any condition on thing or circumstance, which no policy forbids him.
+ */
+export function exceeding(
+  set: PolicySet | undefined,
+  granter: Holder,
+  role: string,
+): readonly string[] {
+  if (granter.roles.includes(role)) return []
+  if (set === undefined) {
+    const has = new Set(granter.roles.flatMap((own) => [...actionsOfRole(set, own)]))
+    return actionsOfRole(set, role).filter((name) => !has.has(name))
+  }
+  const policies = [...set.policies.values()]
+  // A forbid that names the role may be lifted by it, and so gives something too.
+  const given = policies.filter(({ scope }) => scope.roles.includes(role))
+  return allActions((name) => {
+    if (!given.some((policy) => speaksOf(policy, name))) return false
+    const about = policies.filter((policy) => speaksOf(policy, name))
+    const free = about.some((policy) => policy.effect === 'permit' && isFreeFor(policy, granter))
+    return !free || about.some((policy) => forbidsOnly(policy, granter, role))
+  })
+}
+
+/**
+ * Whether some permit might let this principal do this to something: asked where the thing is only named in the body,
+ * which is read after it; the whole question follows then.
+ */
+export function mightDo(set: PolicySet | undefined, who: Holder, action: string): boolean {
+  const known = API_ACTIONS.get(action)
+  if (known === undefined || who.kind === 'system') return false
+  if (known.group === 'approve' && who.kind !== 'user') return false
+  if (set === undefined) {
+    return who.roles.some((role) => SHIPPED_ROLES.get(role)?.has(known.group) === true)
+  }
+  return [...set.policies.values()].some(
+    (policy) =>
+      policy.effect === 'permit' && speaksOf(policy, action) && mayMean(policy, who.roles),
+  )
+}
+
+function allActions(wanted: (name: string) => boolean): string[] {
+  return [...API_ACTIONS.keys()].filter(wanted).toSorted()
+}
+
+function speaksOf({ scope }: Policy, name: string): boolean {
+  if (scope.actions === 'all') return true
+  const group = API_ACTIONS.get(name)?.group
+  const names = [name, group, group === undefined ? undefined : parentOf(group)]
+  return scope.actions.some((one) => names.includes(one))
+}
+
+function parentOf(group: string): string | undefined {
+  return GOVERN_GROUPS.some((one) => one === group) ? 'govern' : undefined
+}
+
+/** A permit that is this one's for certain and wants nothing else: by a role of his, no condition, every thing. */
+function isFreeFor({ scope }: Policy, { roles }: Holder): boolean {
+  if (scope.conditional || scope.resource !== 'all') return false
+  return scope.principal === 'role' && scope.roles.every((role) => roles.includes(role))
+}
+
+/** May this policy be about one with these roles? Only one whose head names another role is surely not. */
+function mayMean({ scope }: Policy, roles: readonly string[]): boolean {
+  return scope.principal !== 'role' || scope.roles.some((role) => roles.includes(role))
+}
+
+/** A forbid that may stop the granter, and that holders of the role alone escape. */
+function forbidsOnly(policy: Policy, granter: Holder, role: string): boolean {
+  if (policy.effect !== 'forbid' || !mayMean(policy, granter.roles)) return false
+  const everybody = policy.scope.principal === 'all' && policy.scope.roles.length === 0
+  return !everybody && !(policy.scope.principal === 'role' && policy.scope.roles.includes(role))
+}

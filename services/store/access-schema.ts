@@ -1,0 +1,10 @@
+/** By what a token of an OIDC issuer is known to be a principal's. */
+export interface OidcIdentityTable {
+  principal_id: string
+  /** Exactly the `iss` of the token. */
+  issuer: string
+  /** A person's exactly; a workload's may hold `*`, which stays within one segment. */
+  subject: string
+  /** JSON object: claims that must be there, with their texts. */
+  claims: string
+}
