@@ -6,7 +6,7 @@ import { PlatformError } from './model/index.ts'
 import { compilePolicySet, type PolicyInForce } from './policy/index.ts'
 
 /** The sets that come with Lacre; the first is in force unless another is named. */
-export const POLICY_SETS = ['default', 'strict-production'] as const
+export const POLICY_SETS = ['default', 'strict-production', 'supply-chain'] as const
 export type PolicySetName = (typeof POLICY_SETS)[number]
 
 /**

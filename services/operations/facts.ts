@@ -12,6 +12,7 @@ import {
   type SubjectFacts,
   type TrustedPublisher,
 } from '../model/index.ts'
+import { judgeAttestations } from './subject-attestations.ts'
 import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
@@ -117,10 +118,12 @@ export async function judgeSubjects(deps: Deps, situation: Situation): Promise<J
       atMs: situation.atMs,
     })
     const { codeSha256, sha256, tree } = examined.identity
+    const attested = await judgeAttestations(deps, examined.identity, situation)
+    const { kind, arn } = subject
     judged.push({
       subject,
       examined,
-      facts: { kind: subject.kind, arn: subject.arn, codeSha256, sha256, tree, verdict },
+      facts: { kind, arn, codeSha256, sha256, tree, verdict, ...attested },
     })
   }
   return judged
@@ -148,7 +151,9 @@ export function toFacts(
   state: { readonly situation: Situation; readonly judged: readonly JudgedSubject[] },
 ): Facts {
   const { situation, judged } = state
-  const validUntil = earliest(judged.map((subject) => subject.facts.verdict.validUntilMs))
+  const validUntil = earliest(
+    judged.flatMap(({ facts }) => [facts.verdict.validUntilMs, facts.attestations?.validUntilMs]),
+  )
   return {
     v: 1,
     at: toIsoTime(situation.atMs),

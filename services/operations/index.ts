@@ -56,6 +56,13 @@ export {
 } from './function-code-signing.ts'
 /** Seals beside an artifact, verified before they are kept. */
 export { attachDetachedSeals, type AttachedSeals } from './detached-seals.ts'
+/** Attestations beside an artifact: verified before they are kept, judged again whenever they matter. */
+export {
+  attachAttestation,
+  listAttestations,
+  readAttestationBundle,
+  type ListedAttestation,
+} from './attestations.ts'
 /** Decisions as kept, with their facts. */
 export {
   listDecisions,

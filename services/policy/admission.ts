@@ -1,6 +1,7 @@
 import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 import type { Facts, SubjectFacts } from '../model/index.ts'
+import { attestedContext } from './attested.ts'
 import type { Request } from './cedar.ts'
 
 type EntityId = Request['principal']
@@ -94,6 +95,7 @@ function toContext(facts: Facts): Record<string, CedarValueJson> {
         weight: { __extn: { fn: 'decimal', arg: change.weight.toFixed(4) } },
       }),
     },
+    attested: attestedContext(subjects),
     isolation: facts.isolation,
     loaderVariables: [...facts.loaderVariables],
     noteworthyPaths: [...facts.noteworthyPaths],

@@ -3,6 +3,7 @@ import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { PlatformError, type Json } from '../model/index.ts'
 import { authorize, type Evaluation, type PolicySet, type Request } from './cedar.ts'
 import { toResource } from './admission.ts'
+import { attestedOfCase, GOOD_ATTESTED } from './attested-case.ts'
 
 /** One case beside a set: facts, and what the set is to say of them. */
 export interface PolicyCase {
@@ -38,6 +39,7 @@ const GOOD_CONTEXT: Request['context'] = {
   signers: 1,
   signing: { attached: true, enforced: true },
   change: {},
+  attested: GOOD_ATTESTED,
   isolation: 'full',
   loaderVariables: [],
   noteworthyPaths: [],
@@ -82,13 +84,14 @@ function parseCase(value: Json, index: number): PolicyCase {
 
 /** JSON has neither Cedar's times nor its decimals: `now` is an RFC 3339 text, a weight a number. */
 function toContext(members: Members): Request['context'] {
-  const { now, change } = members
+  const { now, change, attested } = members
   const moved = toRecord(change)
   const weight = moved?.['weight']
   return {
     // What does not fit the schema is refused when the case is run.
     ...(members as Request['context']),
     ...(typeof now === 'string' && { now: { __extn: { fn: 'datetime', arg: now } } }),
+    ...(attested !== undefined && { attested: attestedOfCase(attested) }),
     ...(typeof weight === 'number' && {
       change: { ...moved, weight: { __extn: { fn: 'decimal', arg: weight.toFixed(4) } } },
     }),
@@ -139,7 +142,9 @@ function compare(one: PolicyCase, { decision, determining, errors }: Evaluation)
 
 /** Required facts cannot be absent: the schema refuses such a request, which denies. */
 function absentAllows(set: PolicySet, { request }: PolicyCase): string[] {
+  const looked = readsOf(set)
   return optionalAttributes(request.context).filter((path) => {
+    if (!looked(path)) return false
     try {
       const context = without(request.context, path)
       return authorize(set, { ...request, context }).decision === 'allow'
@@ -150,20 +155,31 @@ function absentAllows(set: PolicySet, { request }: PolicyCase): string[] {
   })
 }
 
+/** Whether any policy reads this member, one of its own or one around it: what nobody reads changes no answer. */
+function readsOf({ policies }: PolicySet): (path: string) => boolean {
+  const all = [...policies.values()]
+  // `context` as a whole, in whatever way: then everything is read.
+  if (all.some(({ text }) => /\bcontext\b(?!\s*\.|\s+has\b)/.test(text))) return () => true
+  const reads = all.flatMap((policy) => policy.reads)
+  const isAround = (outer: string, inner: string): boolean =>
+    outer === inner || inner.startsWith(`${outer}.`)
+  return (path) => reads.some((read) => isAround(read, path) || isAround(path, read))
+}
+
+/** At every depth: `attested.own.scan.at` as well as `attested`. */
 function optionalAttributes(context: Request['context']): string[] {
   return Object.entries(context).flatMap(([name, value]) => [
     name,
-    ...Object.keys(toRecord(value) ?? {}).map((inner) => `${name}.${inner}`),
+    ...optionalAttributes(toRecord(value) ?? {}).map((inner) => `${name}.${inner}`),
   ])
 }
 
 function without(context: Request['context'], path: string): Request['context'] {
-  const [outer = '', inner] = path.split('.')
+  const [outer = '', ...inner] = path.split('.')
   const { [outer]: value, ...rest } = context
   const record = toRecord(value)
-  if (inner === undefined || record === undefined) return rest
-  const { [inner]: _gone, ...left } = record
-  return { ...rest, [outer]: left }
+  if (inner.length === 0 || record === undefined) return rest
+  return { ...rest, [outer]: without(record, inner.join('.')) }
 }
 
 /** A Cedar record, not one of JSON's ways to write an entity or an extension value. */

@@ -9,6 +9,7 @@ import { up as revocationLists } from '../../migrations/0005_revocation_lists.ts
 import { up as publisherKinds } from '../../migrations/0006_publisher_kinds.ts'
 import { up as signingRequirements } from '../../migrations/0007_signing_requirements.ts'
 import { up as roleGrants } from '../../migrations/0008_role_grants.ts'
+import { up as attestations } from '../../migrations/0011_attestations.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 
 import type { Schema } from './schema.ts'
@@ -25,6 +26,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0006_publisher_kinds': { up: publisherKinds },
   '0007_signing_requirements': { up: signingRequirements },
   '0008_role_grants': { up: roleGrants },
+  '0011_attestations': { up: attestations },
 }
 
 const authorityMigrations: Readonly<Record<string, Migration>> = {

@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely'
 
+import type { AttestationTable } from './attestation-schema.ts'
 import type {
   AuthorityKeyTable,
   IssuedCertificateTable,
@@ -23,6 +24,7 @@ export interface Schema {
   document: DocumentTable
   artifact: ArtifactTable
   detached_seal: DetachedSealTable
+  attestation: AttestationTable
   publisher: PublisherTable
   publisher_version: PublisherVersionTable
   revocation: RevocationTable

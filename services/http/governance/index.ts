@@ -3,6 +3,7 @@
  * routes that the server registers; it must not know how a request was authenticated or its body taken in.
  */
 import type { Deps } from '../../operations/index.ts'
+import { attestationRoutes } from './attestations.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
@@ -22,6 +23,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...publisherRoutes(deps),
     ...managedRoutes(deps),
     ...sealRoutes(deps),
+    ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,
