@@ -6,3 +6,5 @@
 export { configurePublisherSign } from './publisher-sign.ts'
 /** Deploys and answers what became live; throws what the service refuses, INVALID_PARAMETER for options that do not fit. */
 export { deploy, type Deployed, type DeployOptions } from './deploy.ts'
+/** Attaches an attestation, and fetches the service's own; throw what the service answers. */
+export { attachBundle, saveSummary } from './attach.ts'

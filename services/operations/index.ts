@@ -63,6 +63,8 @@ export {
   readAttestationBundle,
   type ListedAttestation,
 } from './attestations.ts'
+/** A decision of ours as an attestation for others. */
+export { summarizeDecision } from './decision-summary.ts'
 /** Decisions as kept, with their facts. */
 export {
   listDecisions,
