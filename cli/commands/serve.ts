@@ -18,7 +18,10 @@ export const command: CommandModule = {
       .option('--require-isolation', 'refuse to run functions without full isolation')
       .option('--master-key-file <file>', 'the key that encrypts secrets at rest')
       .option('--max-environments <n>', 'sandboxes at a time')
-      .option('--policy-set <name>', 'what the gate asks: default or strict-production')
+      .option(
+        '--policy-set <name>',
+        'what the gate asks: default, strict-production or supply-chain',
+      )
       .option('--open-metrics', 'answer /metrics without a signature')
       .option(
         '--allow-source <network...>',

@@ -68,7 +68,9 @@ function sourceOfV1(parameters: Members, dependencies: readonly Members[]): Sour
   if (typeof source === 'string') return sourceOfDescriptor({ uri: source })
   const descriptor = objectOrNothing(source)
   if (descriptor?.['uri'] !== undefined) return sourceOfDescriptor(descriptor)
-  const repositories = dependencies.filter(({ uri }) => String(uri).startsWith('git+'))
+  const repositories = dependencies.filter(
+    ({ uri }) => typeof uri === 'string' && uri.startsWith('git+'),
+  )
   const [only] = repositories
   return only === undefined || repositories.length > 1 ? {} : sourceOfDescriptor(only)
 }
