@@ -77,8 +77,17 @@ test('attest keyless, and verify by name and type offline: the log and its time 
 
     const made = await lacreAsync(
       [
-        ...['attest', at('f.zip'), '--type', 'test-result', '--predicate', at('result.json')],
-        ...['--detached', at('a.json'), '--signing-config', at('signing_config.json'), ...trusted],
+        'attest',
+        at('f.zip'),
+        '--type',
+        'test-result',
+        '--predicate',
+        at('result.json'),
+        '--detached',
+        at('a.json'),
+        '--signing-config',
+        at('signing_config.json'),
+        ...trusted,
       ],
       { SIGSTORE_ID_TOKEN: await issuer.token() },
     )
@@ -87,8 +96,18 @@ test('attest keyless, and verify by name and type offline: the log and its time 
     expect(made).toMatchObject({ status: 0, stderr: 'identity token: SIGSTORE_ID_TOKEN\n' })
     const verify = (identity: string, type: string) =>
       lacre([
-        ...['verify', at('f.zip'), '--type', type, '--signature', at('a.json'), ...trusted],
-        ...['--certificate-identity', identity, '--certificate-oidc-issuer', issuer.url, '--json'],
+        'verify',
+        at('f.zip'),
+        '--type',
+        type,
+        '--signature',
+        at('a.json'),
+        ...trusted,
+        '--certificate-identity',
+        identity,
+        '--certificate-oidc-issuer',
+        issuer.url,
+        '--json',
       ])
     const good = verify('ada@example.org', 'test-result')
     expect(good.status).toBe(0)

@@ -55,8 +55,18 @@ const zip = file('f.zip', nodePackage('attested'))
 const other = file('other.zip', nodePackage('another'))
 await json('key', 'create', '--out', at('ci.pem'))
 await json(
-  ...['publisher', 'create', 'ci', '--key', at('ci.pem.pub'), '--builder', BUILDER],
-  ...['--purpose', `attest:${TYPE.provenance}`, '--purpose', `attest:${TYPE.cyclonedx}`, ...on],
+  'publisher',
+  'create',
+  'ci',
+  '--key',
+  at('ci.pem.pub'),
+  '--builder',
+  BUILDER,
+  '--purpose',
+  `attest:${TYPE.provenance}`,
+  '--purpose',
+  `attest:${TYPE.cyclonedx}`,
+  ...on,
 )
 
 interface Made {
@@ -82,14 +92,29 @@ it.each<[string, string, object]>([
     const out = at('made.sigstore.json')
 
     const made = await json<Made>(
-      ...['attest', zip, '--predicate', predicate, '--type', type, '--detached', out, ...signed],
+      'attest',
+      zip,
+      '--predicate',
+      predicate,
+      '--type',
+      type,
+      '--detached',
+      out,
+      ...signed,
     )
     const verify = ['verify', zip, '--type', type, '--signature', out, '--builder', BUILDER]
     const good = await lacre(...verify, '--key', at('ci.pem.pub'))
     await json('key', 'create', '--out', at(`${encodeURIComponent(type)}.pem`))
     const stranger = await lacre(...verify, '--key', at(`${encodeURIComponent(type)}.pem.pub`))
     const elsewhere = await lacre(
-      ...['verify', other, '--type', type, '--signature', out, '--key', at('ci.pem.pub')],
+      'verify',
+      other,
+      '--type',
+      type,
+      '--signature',
+      out,
+      '--key',
+      at('ci.pem.pub'),
     )
 
     expect(made.predicateType).toBe(uri)
@@ -105,8 +130,15 @@ it('`verify --type` refuses a sound attestation of another type, and a builder t
   const predicate = file('predicate.json', provenanceBy(BUILDER) as object)
   const out = at('typed.sigstore.json')
   await json(
-    ...['attest', zip, '--predicate', predicate, '--type', 'slsaprovenance1'],
-    ...['--detached', out, ...signed],
+    'attest',
+    zip,
+    '--predicate',
+    predicate,
+    '--type',
+    'slsaprovenance1',
+    '--detached',
+    out,
+    ...signed,
   )
   const verify = ['verify', zip, '--signature', out, '--key', at('ci.pem.pub')]
 
@@ -124,8 +156,15 @@ describe('at the service', () => {
     const predicate = file('predicate.json', provenanceBy(BUILDER) as object)
 
     const made = await json<Made>(
-      ...['attest', zip, '--predicate', predicate, '--type', 'slsaprovenance1'],
-      ...['--upload', ...signed, ...on],
+      'attest',
+      zip,
+      '--predicate',
+      predicate,
+      '--type',
+      'slsaprovenance1',
+      '--upload',
+      ...signed,
+      ...on,
     )
 
     expect(made.bundle).toBe(`${zip}.slsaprovenance1.sigstore.json`)
@@ -136,8 +175,15 @@ describe('at the service', () => {
     const predicate = file('predicate.json', { result: 'PASSED' })
 
     const { exit, err } = await lacre(
-      ...['attest', zip, '--predicate', predicate, '--type', 'test-result'],
-      ...['--upload', ...signed, ...on],
+      'attest',
+      zip,
+      '--predicate',
+      predicate,
+      '--type',
+      'test-result',
+      '--upload',
+      ...signed,
+      ...on,
     )
 
     expect(exit).toBe(0)
@@ -148,12 +194,23 @@ describe('at the service', () => {
     const predicate = file('predicate.json', cycloneDx() as object)
     const bundle = at('elsewhere.sigstore.json')
     await json(
-      ...['attest', zip, '--predicate', predicate, '--type', 'cyclonedx'],
-      ...['--detached', bundle, ...signed],
+      'attest',
+      zip,
+      '--predicate',
+      predicate,
+      '--type',
+      'cyclonedx',
+      '--detached',
+      bundle,
+      ...signed,
     )
 
     const attached = await json<{ attached: { attestation: object }[] }>(
-      ...['attest', zip, '--attach', bundle, ...on],
+      'attest',
+      zip,
+      '--attach',
+      bundle,
+      ...on,
     )
     const before = await stored(app.deps)
     const wrong = await lacre('attest', other, '--attach', bundle, ...on)
@@ -166,13 +223,25 @@ describe('at the service', () => {
 
   it("`--decision` saves the service's summary, which `verify --type vsa` verifies", async () => {
     const deployed = await json<{ decisions: readonly string[] }>(
-      ...['deploy', zip, '--function', 'shop', '--runtime', 'nodejs20.x'],
-      ...['--handler', 'index.handler', ...on],
+      'deploy',
+      zip,
+      '--function',
+      'shop',
+      '--runtime',
+      'nodejs20.x',
+      '--handler',
+      'index.handler',
+      ...on,
     )
     const out = at('own.vsa.json')
 
     const made = await json<{ publicKeyPem: string; sha256: string }>(
-      ...['attest', '--decision', deployed.decisions[0] ?? '', '--detached', out, ...on],
+      'attest',
+      '--decision',
+      deployed.decisions[0] ?? '',
+      '--detached',
+      out,
+      ...on,
     )
     const pem = file('vsa.pub', Buffer.from(made.publicKeyPem))
     const verify = ['verify', zip, '--type', 'vsa', '--signature', out]
