@@ -37,6 +37,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/vouch.ts'),
   },
   {
+    name: 'attest',
+    summary: 'say something about a zip under a signature: provenance, SBOM, scan, VEX, tests',
+    load: () => import('./commands/attest.ts'),
+  },
+  {
     name: 'verify',
     summary: "judge a zip's seals: exit 0 only if it is trusted",
     load: () => import('./commands/verify.ts'),

@@ -12,7 +12,12 @@ import {
 } from './policy/index.ts'
 
 /** The admission sets that come with Lacre; the first is in force unless another is named. */
-export const POLICY_SETS = ['default', 'strict-production', 'separation-of-duties'] as const
+export const POLICY_SETS = [
+  'default',
+  'strict-production',
+  'separation-of-duties',
+  'supply-chain',
+] as const
 export type PolicySetName = (typeof POLICY_SETS)[number]
 
 /** Schema and sets of each kind, as they lie in `policies`. @throws PlatformError CONFIGURATION, INVALID_PARAMETER */

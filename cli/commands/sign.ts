@@ -3,22 +3,16 @@ import { Option, type Command } from 'commander'
 import {
   parseIsoTime,
   PlatformError,
-  systemClock,
   toIsoTime,
-  type PublisherDocument,
   type SealFormat,
 } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
-import { secretPrompt } from '../prompt.ts'
+import { openMaker, type Maker, type SigningTools } from '../maker.ts'
 import {
-  asksServices,
-  isKeyless,
-  loadIdentity,
   sealFile,
   withOnlineOptions,
   type IdentityFiles,
   type OnlineOptions,
-  type SealMaker,
   type SigningIdentity,
 } from '../signing/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
@@ -70,58 +64,15 @@ export const command: CommandModule = {
   },
 }
 
-/** What an action works with. */
-interface Tools {
-  readonly terminal: Terminal
-  readonly environment: Environment
-}
-
-/** Who signs and who vouches for it; for a keyless seal, in whose name. */
-interface Maker extends SealMaker {
-  readonly keyless?: { readonly identity: string; readonly issuer: string }
-  /** Whom the seal has to satisfy at once. */
-  readonly expected?: PublisherDocument
-}
-
-async function sign(file: string, options: SignOptions, tools: Tools): Promise<void> {
+async function sign(file: string, options: SignOptions, tools: SigningTools): Promise<void> {
   const { terminal } = tools
   const predicate = toPredicate(options)
-  const maker = await openMaker(options, tools)
+  const maker = await openMaker(options, tools, options.format)
   try {
     await seal(file, options, maker, { terminal, predicate })
   } finally {
     await maker.identity.signer.close?.()
   }
-}
-
-/** What asks services is loaded only where something of it is wanted. */
-async function openMaker(options: SignOptions, tools: Tools): Promise<Maker> {
-  const keyless = isKeyless(options)
-  if (!keyless && !asksServices(options)) return { identity: await ownIdentity(options, tools) }
-  const online = await import('../signing/keyless/index.ts')
-  online.checkTrustedRoot(options)
-  const services = online.chooseServices(options, systemClock.nowMs())
-  const witness = online.witnessOf(services)
-  const withWitness = witness === undefined ? {} : { witness }
-  if (!keyless) {
-    const identity = await ownIdentity(options, tools)
-    return { identity, ...withWitness, ...online.expectKey(options, services, identity) }
-  }
-  if (options.format === 'cms')
-    throw new PlatformError('INVALID_PARAMETER', 'a keyless seal is a bundle: leave --format away')
-  const { terminal, environment } = tools
-  const identity = await online.keylessIdentity(services, options, {
-    environment,
-    say: (line) => terminal.say(inline(line)),
-    prompt: (line) => terminal.prompt(inline(line)),
-  })
-  const { name, issuer } = identity
-  const names = { identity: name.value, issuer }
-  return { identity, ...withWitness, keyless: names, ...online.expectKeyless(options, identity) }
-}
-
-async function ownIdentity(options: SignOptions, { environment }: Tools): Promise<SigningIdentity> {
-  return await loadIdentity(options, { environment, prompt: secretPrompt(environment) })
 }
 
 interface SealingTools {

@@ -36,12 +36,12 @@ import { openFileSource } from '../files.ts'
 import { readSmallFile } from '../signing/index.ts'
 import { isKeyless, keylessDocument, readTrustedRoot, type KeylessOptions } from '../keyless.ts'
 import { inline, type Terminal } from '../terminal.ts'
+import { verifyAttested, type AttestedOptions } from '../verify-attested.ts'
 
-interface VerifyOptions extends KeylessOptions {
+interface VerifyOptions extends KeylessOptions, AttestedOptions {
   readonly key: readonly string[]
   readonly root: readonly string[]
   readonly form: readonly SealForm[]
-  readonly signature: readonly string[]
   readonly timestampAuthority: readonly string[]
   readonly at?: string
   readonly kind: 'function' | 'layer'
@@ -108,6 +108,8 @@ export const command: CommandModule = {
         many,
         [],
       )
+      .option('--type <type>', 'judge attestations of this type, given by --signature, instead')
+      .option('--builder <id>', 'whose provenance counts; may be repeated', many, [])
       .option('--blob', 'judge the bytes of the file as they are, not as a zip')
       .action((file: string, options: VerifyOptions) => verify(file, options, terminal))
   },
@@ -117,6 +119,10 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
   const atMs = toTime(options.at)
   const publishers = toPublishers(options, atMs)
   using source = openFileSource(file)
+  if (options.type !== undefined) {
+    const artifact = await openArtifact(source)
+    return verifyAttested(file, options, { artifact, publishers, atMs }, terminal)
+  }
   const subject = options.blob === true ? openBlob(source, options) : await openZip(source, options)
   const { artifact } = subject
   const judged = judge({

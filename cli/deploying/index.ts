@@ -8,3 +8,5 @@ export { configurePublisherSign } from './publisher-sign.ts'
 export { deploy, newFunction, type Deployed, type DeployOptions } from './deploy.ts'
 /** Bytes to the service, by their digest. */
 export { uploadZip } from './upload.ts'
+/** Attaches an attestation, and fetches the service's own; throw what the service answers. */
+export { attachBundle, saveSummary } from './attach.ts'

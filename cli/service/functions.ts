@@ -16,6 +16,8 @@ export const paths = {
   invocations: (name: string) => `${paths.function(name)}/invocations`,
   artifact: (sha256: string) => `/api/v1/artifacts/${sha256}`,
   seals: (sha256: string) => `/api/v1/artifacts/${sha256}/seals`,
+  attestations: (sha256: string) => `/api/v1/artifacts/${sha256}/attestations`,
+  summary: (decision: string) => `/api/v1/decisions/${encodeURIComponent(decision)}/vsa`,
 } as const
 
 const FIRST_WAIT_MS = 50

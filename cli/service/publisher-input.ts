@@ -15,6 +15,7 @@ export interface PublisherOptions extends KeylessOptions {
   readonly cert?: readonly string[]
   readonly form?: readonly string[]
   readonly purpose?: readonly string[]
+  readonly builder?: readonly string[]
   readonly validityDays?: string
   readonly subject?: readonly string[]
   readonly san?: readonly string[]
@@ -77,6 +78,7 @@ function settings(options: PublisherOptions): { readonly [name: string]: Json } 
   return {
     ...(form === undefined ? {} : { forms: form }),
     ...(purpose === undefined ? {} : { purposes: purpose }),
+    ...(options.builder === undefined ? {} : { builders: options.builder }),
     ...(validityDays === undefined ? {} : { signatureValidityMs: days(validityDays) }),
     ...(subject === undefined ? {} : { subjects: subject }),
     ...(timestampAuthority === undefined

@@ -15,7 +15,15 @@ export type { KeyAccess } from './open-key.ts'
 /** Signs a zip in place or beside it; throws INVALID_ARTIFACT, INVALID_SEAL, INVALID_PARAMETER. */
 export { placeSeal, sealFile, type SealRequest, type SealResult } from './seal-file.ts'
 /** A seal as bytes; throws INVALID_PARAMETER, SIGNER_FAILED. */
-export { makeSeal, makeVouch, type SealMaker, type SealSubject } from './make-seal.ts'
+export {
+  makeAttestation,
+  makeSeal,
+  makeVouch,
+  type SealMaker,
+  type SealSubject,
+} from './make-seal.ts'
+/** Judges an attestation just made as whoever verifies will; throws INVALID_SEAL. */
+export { confirmAttestation } from './confirm-attestation.ts'
 /** A key declared another's successor, or signed so with its private half; throws INVALID_PARAMETER. */
 export { makeSuccession } from './succession.ts'
 /** Holders of keys, and those who vouch for a signature. */

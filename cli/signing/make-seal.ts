@@ -9,6 +9,7 @@ import {
   type Sha256,
 } from '../../services/model/index.ts'
 import {
+  encodeAttestation,
   encodeBundle,
   encodeCms,
   encodeSealStatement,
@@ -56,9 +57,9 @@ async function signBytes(
  */
 export async function makeStatementBundle(
   maker: SealMaker,
-  subject: SealSubject,
+  subject: Pick<SealSubject, 'name' | 'sha256'>,
   predicate: Readonly<Record<string, Json | undefined>>,
-  encode = encodeSealStatement,
+  encode: typeof encodeSealStatement = encodeSealStatement,
 ): Promise<Uint8Array> {
   const { identity } = maker
   const payload = toPayload(() => encode(subject, predicate))
@@ -136,6 +137,17 @@ export async function makeVouch(
   predicate: Readonly<Record<string, Json | undefined>>,
 ): Promise<Uint8Array> {
   return await makeStatementBundle(maker, subject, predicate, encodeVouchStatement)
+}
+
+/** What somebody says of an artifact, as a statement of the type given. @throws PlatformError INVALID_PARAMETER */
+export async function makeAttestation(
+  maker: SealMaker,
+  subject: Pick<SealSubject, 'name' | 'sha256'>,
+  said: { readonly predicateType: string; readonly predicate: Json },
+): Promise<Uint8Array> {
+  const encode = (about: { readonly name: string; readonly sha256: string }): Uint8Array =>
+    encodeAttestation(about, said.predicateType, said.predicate)
+  return await makeStatementBundle(maker, subject, {}, encode)
 }
 
 /** The seal in this format; a form that cannot bind a predicate refuses one. */

@@ -16,6 +16,7 @@ export const governedTables = {
   sealed_key: ['purpose'],
   artifact: ['code_sha256'],
   detached_seal: ['artifact_sha256', 'seal_digest'],
+  attestation: ['artifact_sha256', 'digest'],
   publisher: ['id'],
   publisher_version: ['publisher_id', 'version'],
   revocation: ['id'],

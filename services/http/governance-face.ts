@@ -16,10 +16,11 @@ export function governanceFace(route: Route, params: unknown): Face {
   return ownFace((request) => ({
     ...ownPlan(operationOf(route), request.method, params),
     limitBytes: route.bodyLimitBytes ?? limits.JSON_BODY_LIMIT_BYTES,
-    mediaTypes: JSON_TYPE,
+    mediaTypes: route.rawBody === undefined ? JSON_TYPE : rawType(route.rawBody),
     run: async (taken) => {
-      const body = readJson(taken)
-      const named = routeBodyResource(operationOf(route), body)
+      const json = route.rawBody === undefined ? readJson(taken) : undefined
+      const body = route.rawBody === undefined ? json : readBytes(taken)
+      const named = json === undefined ? undefined : routeBodyResource(operationOf(route), json)
       if (named !== undefined) await taken.authorize(named)
       const answer = await route.handle({
         caller: taken.caller,
@@ -94,6 +95,16 @@ function ownPlan(
   }
 }
 
+/** Its own media type, JSON, or bytes that say nothing of what they are. */
+function rawType(type: string): RegExp {
+  const own = type.replaceAll(/[.+]/g, String.raw`\$&`)
+  return new RegExp(`^(?:${own}|application/json|application/octet-stream)(?:;.*)?$`, 'i')
+}
+
+function readBytes(taken: Pick<TakenRequest, 'body'>): Uint8Array {
+  return taken.body.sizeBytes === 0 ? new Uint8Array() : readAll(taken.body)
+}
+
 /** @throws PlatformError INVALID_REQUEST_CONTENT */
 export function readJson(taken: Pick<TakenRequest, 'body'>): Json | undefined {
   const { body } = taken
@@ -104,7 +115,7 @@ export function readJson(taken: Pick<TakenRequest, 'body'>): Json | undefined {
 function readAll(body: TakenRequest['body']): Uint8Array {
   if (body.file === undefined) return body.bytes()
   using source = body.file.source()
-  // At most a megabyte: the routes' limit.
+  // A megabyte, or the route's own limit.
   return source.read(0, source.sizeBytes)
 }
 

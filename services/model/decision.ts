@@ -4,6 +4,7 @@ import type { ErrorCode } from './errors.ts'
 import type { Sha256 } from './digest.ts'
 import type { SigningRequirements } from './publisher.ts'
 import type { StageFacts } from './stage.ts'
+import type { SubjectAttestations } from './attestation.ts'
 import type { Verdict } from './verdict.ts'
 
 /** One rule looked at. All are looked at; a refusal tells all of them (promise P6). */
@@ -53,6 +54,8 @@ export interface SubjectFacts {
   readonly sha256: Sha256
   readonly tree: Sha256
   readonly verdict: Verdict
+  /** Absent where nothing is attested of it. */
+  readonly attestations?: SubjectAttestations
 }
 
 export interface SigningConfigFacts {

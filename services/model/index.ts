@@ -46,6 +46,13 @@ export type {
   SignerIdentity,
   Verdict,
 } from './verdict.ts'
+export {
+  NOT_NAMED,
+  type AttestationKind,
+  type AttestationReport,
+  type AttestedFacts,
+  type SubjectAttestations,
+} from './attestation.ts'
 export type {
   KeyPublisherDocument,
   KeySuccession,

@@ -24,6 +24,12 @@ export const SEAL_BLOCK_LIMIT_BYTES = 1_048_576
 /** Detached seals looked at beside an artifact. */
 export const DETACHED_SEALS_LIMIT = 16
 
+/** One attestation (a bundle with its statement): SBOMs of a few MB, in base64. */
+export const ATTESTATION_LIMIT_BYTES = 12_582_912
+/** Attestations kept beside an artifact, and their bytes together. */
+export const ATTESTATIONS_LIMIT = 64
+export const ATTESTATIONS_LIMIT_BYTES = 50_331_648
+
 /** JSON bodies: nesting beyond this is refused before anything walks them. */
 export const JSON_DEPTH_LIMIT = 64
 /** A JSON body without a zip in it. */

@@ -40,6 +40,8 @@ interface PublisherCommon {
   readonly forms: readonly SealForm[]
   /** `seal`, `vouch`, `attest:<predicateType>`. */
   readonly purposes: readonly string[]
+  /** `builder.id`s whose provenance counts, exactly as written there; none where absent (RULES §5). */
+  readonly builders?: readonly string[]
   /** How long a signature stays good, counted from its trusted time or else from the version's creation. */
   readonly signatureValidityMs?: number
   readonly timestampAuthorities?: readonly TimestampAuthority[]

@@ -10,10 +10,12 @@ import {
 } from '../model/index.ts'
 import {
   VerificationCache,
+  attested,
   collectSeals,
   describeAwsSignature,
   judge,
   readAwsSignature,
+  type AttestedInput,
 } from '../trust/index.ts'
 import type { Examination } from './change.ts'
 import type { ExamineTask, JudgeTask } from './examine.ts'
@@ -22,7 +24,11 @@ import { serveTasks } from './serve-tasks.ts'
 /** Signature mathematics by artifact, seal and key, for the life of this thread; never verdicts. */
 const cache = new VerificationCache()
 
-serveTasks({ examine, judge: judgeArtifact })
+serveTasks({
+  examine,
+  judge: judgeArtifact,
+  attested: (task: AttestedInput) => attested(task, cache),
+})
 
 async function examine(task: ExamineTask): Promise<Examination> {
   using source = openSource(task.path)

@@ -1,14 +1,17 @@
 import type { BlobSource, BlobStore } from '../blobs/index.ts'
 import {
   compiledUrl,
+  type ArtifactIdentity,
   type FetchedRevocationList,
   type Revocation,
   type SealInput,
   type SigningRequirements,
+  type SubjectAttestations,
   type Sha256,
   type TrustedPublisher,
   type Verdict,
 } from '../model/index.ts'
+import type { AttestedInput } from '../trust/index.ts'
 import type { Examination, ExaminedArtifact, StoredArtifact } from './change.ts'
 import { Offload } from './offload.ts'
 
@@ -77,6 +80,15 @@ export class Examiner {
     } // prettier-ignore
     const task: JudgeTask = { ...by, path, examined }
     return (await this.#offload.run('judge', task)) as Verdict
+  }
+
+  /** What bundles attest of an artifact, by the publishers and revocations given. */
+  async attested(
+    artifact: ArtifactIdentity,
+    by: Omit<AttestedInput, 'artifact'>,
+  ): Promise<SubjectAttestations> {
+    const task: AttestedInput = { ...by, artifact }
+    return (await this.#offload.run('attested', task)) as SubjectAttestations
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

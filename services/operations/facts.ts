@@ -13,6 +13,7 @@ import {
   type TrustedPublisher,
 } from '../model/index.ts'
 import type { PolicyInForce } from '../policy/index.ts'
+import { judgeAttestations } from './subject-attestations.ts'
 import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
@@ -157,10 +158,12 @@ export async function judgeSubjects(deps: Deps, situation: Situation): Promise<J
       atMs: situation.atMs,
     })
     const { codeSha256, sha256, tree } = examined.identity
+    const attested = await judgeAttestations(deps, examined.identity, situation)
+    const { kind, arn } = subject
     judged.push({
       subject,
       examined,
-      facts: { kind: subject.kind, arn: subject.arn, codeSha256, sha256, tree, verdict },
+      facts: { kind, arn, codeSha256, sha256, tree, verdict, ...attested },
     })
   }
   return judged
@@ -189,7 +192,10 @@ export function toFacts(
 ): Facts {
   const { situation, judged } = state
   const validUntil = earliest([
-    ...judged.map((subject) => subject.facts.verdict.validUntilMs),
+    ...judged.flatMap(({ facts }) => [
+      facts.verdict.validUntilMs,
+      facts.attestations?.validUntilMs,
+    ]),
     ...moveValidUntil(situation.move, situation.atMs),
     situation.stage?.validUntilMs,
   ])

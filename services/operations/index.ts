@@ -114,6 +114,15 @@ export { attachDetachedSeals, type AttachedSeals } from './detached-seals.ts'
 export { makePlan, type Plan, type PlanAsked } from './plans.ts'
 /** Facts of what is live, as if it were made so now: what the gate would be asked. */
 export { liveFacts } from './live-facts.ts'
+/** Attestations beside an artifact: verified before they are kept, judged again whenever they matter. */
+export {
+  attachAttestation,
+  listAttestations,
+  readAttestationBundle,
+  type ListedAttestation,
+} from './attestations.ts'
+/** A decision of ours as an attestation for others. */
+export { summarizeDecision } from './decision-summary.ts'
 /** Decisions as kept, with their facts. */
 export { type DecisionDocument, type DecisionSummary } from './decisions.ts'
 /** Of them, those that name nothing which the caller may not read; the one form throws ACCESS_DENIED. */

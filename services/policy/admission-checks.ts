@@ -162,7 +162,22 @@ function noPermit(facts: Facts): DecisionCheck {
 /** The values that the policy looked at. */
 function describeReads({ reads, id }: Policy, { context }: Request): string {
   if (reads.length === 0) return `the policy \`${id}\` forbids it`
-  return reads.map((name) => `${name}: ${JSON.stringify(context[name] ?? null)}`).join(', ')
+  return reads
+    .filter((name) => !reads.some((other) => other.startsWith(`${name}.`)))
+    .map((name) => `${name}: ${JSON.stringify(valueAt(context, name) ?? null)}`)
+    .join(', ')
+}
+
+function valueAt(context: Request['context'], path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (value, name) =>
+        typeof value === 'object' && value !== null
+          ? Object.entries(value).find(([key]) => key === name)?.[1]
+          : undefined,
+      context,
+    )
 }
 
 function check(

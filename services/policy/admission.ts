@@ -2,6 +2,7 @@ import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs
 
 import type { Facts, SubjectFacts } from '../model/index.ts'
 import { approvalContext } from './approvals.ts'
+import { attestedContext } from './attested.ts'
 import type { Request } from './cedar.ts'
 import { stageContext } from './stage-context.ts'
 
@@ -100,6 +101,7 @@ function toContext(facts: Facts): Record<string, CedarValueJson> {
       exposes: { __extn: { fn: 'decimal', arg: (facts.stage?.exposes ?? 0).toFixed(4) } },
     },
     ...approvalContext(facts),
+    attested: attestedContext(subjects),
     isolation: facts.isolation,
     loaderVariables: [...facts.loaderVariables],
     noteworthyPaths: [...facts.noteworthyPaths],

@@ -3,6 +3,7 @@ import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { PlatformError, type Json } from '../model/index.ts'
 import { authorize, type Evaluation, type PolicySet, type Request } from './cedar.ts'
 import { toResource } from './admission.ts'
+import { attestedOfCase, GOOD_ATTESTED } from './attested-case.ts'
 
 /** One case beside a set: facts, and what the set is to say of them. */
 export interface PolicyCase {
@@ -47,6 +48,7 @@ const GOOD_CONTEXT: Request['context'] = {
   principalIsSigner: false,
   breakGlass: false,
   change: { exposes: { __extn: { fn: 'decimal', arg: '0.0' } } },
+  attested: GOOD_ATTESTED,
   isolation: 'full',
   loaderVariables: [],
   noteworthyPaths: [],
@@ -97,7 +99,7 @@ function parseCase(value: Json, index: number): PolicyCase {
 
 /** JSON has neither Cedar's times nor its decimals: `now` is an RFC 3339 text, weight and `exposes` are numbers. */
 function toContext(members: Members): Request['context'] {
-  const { now, change, approvals } = members
+  const { now, change, approvals, attested } = members
   const moved = toRecord(change)
   const approved = toRecord(approvals)
   const share = approved?.['share']
@@ -105,6 +107,7 @@ function toContext(members: Members): Request['context'] {
     // What does not fit the schema is refused when the case is run.
     ...(members as Request['context']),
     ...(typeof now === 'string' && { now: { __extn: { fn: 'datetime', arg: now } } }),
+    ...(attested !== undefined && { attested: attestedOfCase(attested) }),
     ...(moved !== undefined && {
       change: {
         ...toRecord(GOOD_CONTEXT['change']),
@@ -171,7 +174,9 @@ function compare(one: PolicyCase, { decision, determining, errors }: Evaluation)
 
 /** Required facts cannot be absent: the schema refuses such a request, which denies. */
 function absentAllows(set: PolicySet, { request }: PolicyCase): string[] {
+  const looked = readsOf(set)
   const allows = (path: Path): boolean => {
+    if (!looked(path.join('.'))) return false
     try {
       const context = toRecord(without(request.context, path)) ?? {}
       return authorize(set, { ...request, context }).decision === 'allow'
@@ -203,6 +208,17 @@ function without(value: CedarValueJson, [first, ...deeper]: Path): CedarValueJso
   return deeper.length === 0 || inner === undefined
     ? rest
     : { ...rest, [first]: without(inner, deeper) }
+}
+
+/** Whether any policy reads this member, one of its own or one around it: what nobody reads changes no answer. */
+function readsOf({ policies }: PolicySet): (path: string) => boolean {
+  const all = [...policies.values()]
+  // `context` as a whole, in whatever way: then everything is read.
+  if (all.some(({ text }) => /\bcontext\b(?!\s*\.|\s+has\b)/.test(text))) return () => true
+  const reads = all.flatMap((policy) => policy.reads)
+  const isAround = (outer: string, inner: string): boolean =>
+    outer === inner || inner.startsWith(`${outer}.`)
+  return (path) => reads.some((read) => isAround(read, path) || isAround(path, read))
 }
 
 /** A Cedar record, not one of JSON's ways to write an entity or an extension value. */

@@ -142,6 +142,12 @@ function readPolicy(text: string, file: PolicyFile, index: number): Policy {
   return { id, file: file.name, text, effect, annotations, reads, scope: toScope(parsed.json) }
 }
 
+/** `attested` is large: of it the member is named that is read. */
+const CONTEXTS: ReadonlyMap<string, string> = new Map([
+  ['{"Var":"context"}', ''],
+  ['{".":{"left":{"Var":"context"},"attr":"attested"}}', 'attested.'],
+])
+
 /** `context.NAME` and `context has NAME`, wherever they stand in Cedar's JSON form of a condition. */
 function contextReads(node: unknown): string[] {
   if (typeof node !== 'object' || node === null) return []
@@ -149,8 +155,9 @@ function contextReads(node: unknown): string[] {
   const [access] = Object.entries(node).filter(([name]) => name === '.' || name === 'has')
   const operand: unknown = access?.[1]
   if (typeof operand === 'object' && operand !== null && 'attr' in operand && 'left' in operand) {
-    const isContext = JSON.stringify(operand.left) === '{"Var":"context"}'
-    if (isContext && typeof operand.attr === 'string') found.push(operand.attr)
+    const within = CONTEXTS.get(JSON.stringify(operand.left))
+    if (within !== undefined && typeof operand.attr === 'string')
+      found.push(`${within}${operand.attr}`)
   }
   return [...new Set(found)]
 }

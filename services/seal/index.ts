@@ -42,6 +42,14 @@ export {
   type Statement,
   type VouchPredicate,
 } from './statement.ts'
+/** Attestations of others, and ours: statements with what their predicate says; throw INVALID_SEAL. */
+export {
+  encodeAttestation,
+  isVexType,
+  parseAttestationStatement,
+  type AttestationStatement,
+} from './attestation.ts'
+export type { Claim, ScanClaim, VexStatement, Vulnerability } from './predicates/claim.ts'
 /** Members of JSON documents of a fixed form, and canonical base64; throw INVALID_SEAL. */
 export {
   toBytes,

@@ -1,4 +1,5 @@
 import { canonicalJson, parseIsoTime, parseStrictJson, type Json } from '../model/index.ts'
+import type { Claim } from './predicates/claim.ts'
 import { malformed } from './refusal.ts'
 import { toList, toMembers, toObject, toText, type Members } from './members.ts'
 
@@ -6,7 +7,7 @@ import { toList, toMembers, toObject, toText, type Members } from './members.ts'
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json'
 export const SEAL_PREDICATE_TYPE = 'urn:lacre:seal:v1'
 export const VOUCH_PREDICATE_TYPE = 'urn:lacre:vouch:v1'
-const STATEMENT_V1 = 'https://in-toto.io/Statement/v1'
+export const STATEMENT_V1 = 'https://in-toto.io/Statement/v1'
 const STATEMENT_V01 = 'https://in-toto.io/Statement/v0.1'
 const STATEMENT_SIZE_LIMIT_BYTES = 131_072
 const NAMES_LIMIT = 64
@@ -41,6 +42,8 @@ export type Statement =
       readonly kind: 'attestation'
       readonly subjects: readonly string[]
       readonly predicateType: string
+      /** Read where attestations are asked for, and only there. */
+      readonly claim?: Claim
     }
 
 /**
@@ -96,7 +99,11 @@ function parseOwn(
   }
 }
 
-function parseAttestation(document: Members, predicateType: string): Statement {
+/** @throws PlatformError INVALID_SEAL */
+export function parseAttestation(
+  document: Members,
+  predicateType: string,
+): Extract<Statement, { kind: 'attestation' }> {
   // in-toto's TypeURI (RFC 3986): without a scheme anybody's type could be anybody else's
   if (!/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(predicateType))
     throw malformed('predicate-type', 'the predicate type of the attestation is not a URI')

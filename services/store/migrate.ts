@@ -14,6 +14,7 @@ import { up as plans } from '../../migrations/0014_plans.ts'
 import { up as stages } from '../../migrations/0013_stages.ts'
 import { up as policySets } from '../../migrations/0009_policy_sets.ts'
 import { up as access } from '../../migrations/0010_access.ts'
+import { up as attestations } from '../../migrations/0011_attestations.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 import { up as events } from '../../migrations/events/0001_events.ts'
 
@@ -36,6 +37,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0013_stages': { up: stages },
   '0009_policy_sets': { up: policySets },
   '0010_access': { up: access },
+  '0011_attestations': { up: attestations },
 }
 
 const eventsMigrations: Readonly<Record<string, Migration>> = {

@@ -2,6 +2,7 @@ import type { Generated } from 'kysely'
 
 import type { ApprovalSchema } from './approvals-schema.ts'
 import type { OidcIdentityTable } from './access-schema.ts'
+import type { AttestationTable } from './attestation-schema.ts'
 import type {
   AuthorityKeyTable,
   IssuedCertificateTable,
@@ -31,6 +32,7 @@ export interface Schema
   document: DocumentTable
   artifact: ArtifactTable
   detached_seal: DetachedSealTable
+  attestation: AttestationTable
   publisher: PublisherTable
   publisher_version: PublisherVersionTable
   revocation: RevocationTable

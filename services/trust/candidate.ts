@@ -1,4 +1,6 @@
 import type { PublisherKey, SealFinding } from '../model/index.ts'
+import type { AttestationStatement, Statement } from '../seal/index.ts'
+import { checkAttestation, purposeOf } from './attestation-checks.ts'
 import { checkBinding } from './binding.ts'
 import { applyChecks } from './checks.ts'
 import { checkStatus, type StatusResult } from './certificate-status.ts'
@@ -81,7 +83,8 @@ export function weighCandidate(
           ...expiry.findings,
           ...status.findings.filter(({ status: outcome }) => outcome === 'failed'),
         ],
-        publisher.document.checks,
+        // What an attestation says is a fact or none: nothing of it is logged alone.
+        input.asks === 'attestation' ? undefined : publisher.document.checks,
       ),
       // What was revoked here is final: no publisher has it logged alone (RULES §4).
       ...revocation.findings.filter(
@@ -177,11 +180,9 @@ function checkMismatch(
   const { document } = publisher
   const { signer, statement } = evidence
   const purpose = statement?.kind === 'vouch' ? 'vouch' : 'seal'
-  const findings = [
-    ...own,
-    ...checkMeaning(evidence, document.forms),
-    ...checkPurpose(publisher, purpose),
-  ]
+  const findings = isAttested(statement)
+    ? [...own, ...checkAttestation(statement, publisher)]
+    : [...own, ...checkMeaning(evidence, document.forms), ...checkPurpose(publisher, purpose)]
   if (document.kind === 'x509' && signer.kind === 'x509' && !fitsSubjects(document, signer.leaf))
     findings.push(
       failed('mismatch', 'subject', {
@@ -207,10 +208,15 @@ function checkMismatch(
     )
   }
   if (findings.some(({ status }) => status === 'failed')) return findings
-  return [
-    ...findings,
-    passed('mismatch', `a seal by an allowed publisher for \`${input.name}\``, publisher.arn),
-  ]
+  const what = isAttested(statement)
+    ? `an attestation by a publisher for \`${purposeOf(statement.predicateType)}\``
+    : `a seal by an allowed publisher for \`${input.name}\``
+  return [...findings, passed('mismatch', what, publisher.arn)]
+}
+
+/** Its predicate was read: an attestation was asked for, and is one. */
+function isAttested(statement: Statement | undefined): statement is AttestationStatement {
+  return statement?.kind === 'attestation' && statement.claim !== undefined
 }
 
 /** RULES §4: an attestation is never a seal, and a bare form counts only where the publisher allows it. */

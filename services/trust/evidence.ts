@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { sha256, type Json, type SealForm, type SealInput, type Sha256 } from '../model/index.ts'
 import {
   encodeSeal,
+  malformed,
   parseStatement,
   preAuthEncoding,
   STATEMENT_PAYLOAD_TYPE,
@@ -16,6 +17,7 @@ import { wrongSeal } from './findings.ts'
 import type { JudgeInput } from './judge-input.ts'
 import { findKeySigner } from './key-signer.ts'
 import type { EvidenceContext, Signer } from './signer.ts'
+import { readAttestation } from './read-attestation.ts'
 import { stableSignature } from './signature.ts'
 import type { Logged } from './sigstore/log-body.ts'
 import { bundleCertificateSigner, cmsSigner } from './x509-signer.ts'
@@ -46,7 +48,7 @@ export function gatherEvidence(
   decoded: DecodedSeal,
   context: EvidenceContext,
 ): Evidence {
-  const statement = checkSubject(decoded, context.input)
+  const statement = checkSubject(decoded, context)
   const signed = signedBytes(decoded)
   const { signer, unchecked } = findSigner(seal, decoded, signed, context)
   const signature = decoded.format === 'cms' ? decoded.signature : decoded.content.signature
@@ -125,10 +127,27 @@ function findSigner(
     : bundleCertificateSigner({ ...decoded, signer }, seal.place, signed, context)
 }
 
-function checkSubject(decoded: DecodedSeal, input: JudgeInput): Statement | undefined {
+function checkSubject(decoded: DecodedSeal, context: EvidenceContext): Statement | undefined {
+  const { input } = context
+  if (input.asks === 'attestation') return checkAttestationDigest(decoded, context)
   if (decoded.format === 'bundle') return checkBundleDigest(decoded, input)
   checkCmsDigest(decoded, input)
   return undefined
+}
+
+/** Only a statement attests: a bare signature says nothing but itself. */
+function checkAttestationDigest(
+  decoded: DecodedSeal,
+  { input, cache }: EvidenceContext,
+): Statement {
+  if (decoded.format !== 'bundle' || decoded.content.kind !== 'statement')
+    throw malformed(
+      'not-an-attestation',
+      'the signature is over no statement, so it attests nothing',
+    )
+  const statement = readAttestation(decoded.content.payload, cache)
+  checkDigest(statement.subjects, 'sha256', input)
+  return statement
 }
 
 function checkBundleDigest(bundle: Bundle, input: JudgeInput): Statement | undefined {

@@ -6,6 +6,10 @@
 /** The verdict over all seals of an artifact; a no is in it, with every reason. Throws nothing for a bad seal. */
 export { judge } from './judge.ts'
 export type { JudgeInput } from './judge-input.ts'
+/** What is attested of an artifact, and by whom it counts; throws nothing for a bad attestation. */
+export { attested, type AttestedInput } from './attested.ts'
+/** The purpose that a publisher needs for attestations of a type. */
+export { purposeOf } from './attestation-checks.ts'
 /** Block and detached seals together; throws INVALID_SEAL where the block is malformed, which means tampered. */
 export { collectSeals } from './collect-seals.ts'
 /** Remembers mathematics between judgements, never verdicts. */

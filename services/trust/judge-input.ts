@@ -32,4 +32,6 @@ export interface JudgeInput {
   /** Whether the zip carries AWS Signer's own, unframed signature: reported, trusted by nobody (RULES §4). */
   readonly awsSigned?: boolean
   readonly requirements?: SigningRequirements | undefined
+  /** What is asked: whether it is sealed, or what is attested of it; one is never the other (RULES §4). */
+  readonly asks?: 'seal' | 'attestation'
 }

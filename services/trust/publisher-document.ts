@@ -23,6 +23,7 @@ const COMMON = [
   'kind',
   'forms',
   'purposes',
+  'builders',
   'signatureValidityMs',
   'checks',
   'timestampAuthorities',
@@ -61,13 +62,14 @@ export function parsePublisherDocument(value: unknown): PublisherDocument {
 }
 
 function parseCommon(document: Members, kind: PublisherDocument['kind']) {
-  const { signatureValidityMs, timestampAuthorities } = document
+  const { signatureValidityMs, timestampAuthorities, builders } = document
   const purposes = toTexts(document['purposes'] ?? ['seal'], '`purposes`')
   if (!purposes.every((purpose) => /^(?:seal|vouch|attest:[\x21-\x7e]{1,500})$/.test(purpose)))
     throw refuse('`purposes` holds `seal`, `vouch` or `attest:` with a predicate type')
   return {
     forms: parseForms(document['forms'], kind),
     purposes,
+    ...(builders !== undefined && { builders: toTexts(builders, '`builders`') }),
     ...parseChecks(document['checks']),
     ...(signatureValidityMs !== undefined && {
       signatureValidityMs: toPositive(signatureValidityMs, '`signatureValidityMs`'),

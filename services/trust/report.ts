@@ -8,7 +8,7 @@ import {
   type SealReport,
   type TrustedPublisher,
 } from '../model/index.ts'
-import { decodeSeal } from '../seal/index.ts'
+import { decodeSeal, type Statement } from '../seal/index.ts'
 import { weighCandidate, type Candidate } from './candidate.ts'
 import { formOf, gatherEvidence, type Evidence } from './evidence.ts'
 import type { EvidenceContext } from './signer.ts'
@@ -23,6 +23,10 @@ import { unlessRefused, unlessRefusedEach } from './refusals.ts'
 export interface JudgedSeal {
   readonly report: SealReport
   readonly changesAtMs: readonly number[]
+  /** What it says, where it could be read. */
+  readonly statement?: Statement | undefined
+  /** The publisher whose it is, with its document. */
+  readonly by?: TrustedPublisher | undefined
 }
 
 /** One seal: tampered, or weighed beside every publisher. */
@@ -122,6 +126,8 @@ function weigh(evidence: Evidence, context: EvidenceContext): JudgedSeal {
       unchecked: [...unchecked, ...witnessed.unchecked, ...(best?.unchecked ?? [])],
     },
     changesAtMs: identified.flatMap(({ changesAtMs }) => changesAtMs),
+    statement,
+    by: best?.known.publisher,
   }
 }
 

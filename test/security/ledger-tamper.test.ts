@@ -38,6 +38,15 @@ const rows: Readonly<Record<string, Readonly<Record<string, string | number | nu
     body: 'AA==',
     created_at: 1,
   },
+  attestation: {
+    artifact_sha256: D('b'),
+    digest: D('8'),
+    predicate_type: 'https://example.com/review/v1',
+    // of `{"d":1}`
+    document: '99e6326a5a58748fb618850ce96523d192332126fbaeafd073b004f75148fdd3',
+    size_bytes: 7,
+    created_at: 1,
+  },
   publisher: { id: 'pub-1', kind: 'key', name: 'acme', created_at: 1 },
   publisher_version: {
     publisher_id: 'pub-1',

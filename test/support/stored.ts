@@ -4,6 +4,7 @@ import type { Schema } from '../../services/store/index.ts'
 const TABLES = [
   'artifact',
   'detached_seal',
+  'attestation',
   'publisher',
   'publisher_version',
   'revocation',

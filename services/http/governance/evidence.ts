@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 
-import { PlatformError, toIsoTime, type Json } from '../../model/index.ts'
+import { PlatformError, parseStrictJson, toIsoTime, type Json } from '../../model/index.ts'
 import type { LiveRow } from '../../live/index.ts'
 import {
   listDecisionsFor,
@@ -9,6 +9,7 @@ import {
   readLive,
   readUnreviewed,
   readLiveHistory,
+  summarizeDecision,
   type Deps,
 } from '../../operations/index.ts'
 import { redBy } from './break-glass.ts'
@@ -21,7 +22,7 @@ const DECISIONS_PAGE = { min: 1, max: 500, otherwise: 50 }
 
 /** What was decided, what is live, and what is in force. */
 export function evidenceRoutes(deps: Deps): Route[] {
-  return [...decisionRoutes(deps), ...liveRoutes(deps), doctorRoute(deps)]
+  return [...decisionRoutes(deps), summaryRoute(deps), ...liveRoutes(deps), doctorRoute(deps)]
 }
 
 function decisionRoutes(deps: Deps): Route[] {
@@ -65,6 +66,27 @@ function decisionRoutes(deps: Deps): Route[] {
       },
     }),
   ]
+}
+
+function summaryRoute(deps: Deps): Route {
+  return route({
+    method: 'GET',
+    path: '/decisions/:id/vsa',
+    summary: 'An `allow` as a signed verification summary (SLSA VSA) about the artifact it judged',
+    params: Type.Object({ id: Type.String({ pattern: '^dec-[0-9A-Z]{26}$' }) }, strict),
+    query: Nothing,
+    body: Nothing,
+    status: 200,
+    answer: Type.Object({
+      sha256: Type.String(),
+      publicKeyPem: Type.String(),
+      bundle: Type.Unknown(),
+    }),
+    handle: async ({ params }) => {
+      const { sha256, publicKeyPem, bundle } = await summarizeDecision(deps, params.id)
+      return { body: { sha256, publicKeyPem, bundle: parseStrictJson(bundle) } }
+    },
+  })
 }
 
 function liveRoutes(deps: Deps): Route[] {

@@ -6,6 +6,7 @@ import type { Deps } from '../../operations/index.ts'
 import { approvalRoutes } from './approvals.ts'
 import { breakGlassRoutes } from './break-glass.ts'
 import { eventRoutes } from './events.ts'
+import { attestationRoutes } from './attestations.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
@@ -35,6 +36,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...planRoutes(deps),
     ...stageRoutes(deps),
     ...eventRoutes(deps),
+    ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,

@@ -86,6 +86,9 @@ function operation(one: Route): Record<string, unknown> {
   return {
     summary: one.summary,
     ...(parameters.length === 0 ? {} : { parameters }),
+    ...(one.rawBody !== undefined && {
+      requestBody: { required: true, content: { [one.rawBody]: {} } },
+    }),
     ...(hasBody
       ? { requestBody: { required: true, content: { 'application/json': { schema: one.body } } } }
       : {}),

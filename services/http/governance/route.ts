@@ -33,6 +33,8 @@ interface Shapes<P extends TSchema, Q extends TSchema, B extends TSchema> {
   readonly status: number
   readonly answer: TSchema
   readonly bodyLimitBytes?: number
+  /** The body is handed over as bytes (Uint8Array, empty where there is none), of this media type or JSON. */
+  readonly rawBody?: string
   handle(input: {
     readonly caller: Caller
     readonly params: Static<P>
@@ -62,7 +64,9 @@ export function route<P extends TSchema, Q extends TSchema, B extends TSchema>(
         caller: request.caller,
         params: readParams(request.params ?? {}),
         query: readQuery(request.query ?? {}),
-        body: readBody(request.body ?? {}),
+        // Bytes are read by whoever knows their format, off the event loop.
+        body:
+          shapes.rawBody === undefined ? readBody(request.body ?? {}) : (request.body as Static<B>),
       })
       return { status: shapes.status, ...answer }
     },

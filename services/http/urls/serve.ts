@@ -1,6 +1,12 @@
 import type { Admission, Authenticator, SignedRequest } from '../../auth/index.ts'
 import type { LiveUrl } from '../../live/index.ts'
-import { LATEST, PlatformError, anonymousPrincipal, functionRef, limits } from '../../model/index.ts'
+import {
+  LATEST,
+  PlatformError,
+  anonymousPrincipal,
+  functionRef,
+  limits,
+} from '../../model/index.ts'
 import {
   invoke,
   judgeUrlAccess,
