@@ -20,7 +20,8 @@ export function governanceFace(route: Route, params: unknown): Face {
     run: async (taken) => {
       const json = route.rawBody === undefined ? readJson(taken) : undefined
       const body = route.rawBody === undefined ? json : readBytes(taken)
-      const named = json === undefined ? undefined : routeBodyResource(operationOf(route), json)
+      const named =
+        route.rawBody === undefined ? routeBodyResource(operationOf(route), json) : undefined
       if (named !== undefined) await taken.authorize(named)
       const answer = await route.handle({
         caller: taken.caller,

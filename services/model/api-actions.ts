@@ -9,6 +9,8 @@ export type ActionGroup =
   | 'activate'
   | 'invoke'
   | 'approve'
+  // takes back what one asked for, approved or was granted
+  | 'withdraw'
   // what is governed, in three parts: whom to trust, who may do what, and the rules themselves
   | 'trust'
   | 'access'
@@ -45,7 +47,8 @@ const ROWS: readonly Row[] = [
       lambda:GetFunctionScalingConfig lambda:GetFunctionUrlConfig lambda:GetPolicy
       lambda:GetProvisionedConcurrencyConfig lambda:GetRuntimeManagementConfig lambda:ListAliases
       lambda:ListDurableExecutionsByFunction lambda:ListFunctionEventInvokeConfigs lambda:ListFunctionUrlConfigs
-      lambda:ListProvisionedConcurrencyConfigs lambda:ListVersionsByFunction lacre:ReadLiveHistory`,
+      lambda:ListProvisionedConcurrencyConfigs lambda:ListVersionsByFunction lacre:ReadLiveHistory
+      lacre:GetReach`,
   },
   {
     group: 'read',
@@ -58,7 +61,9 @@ const ROWS: readonly Row[] = [
       signer:ListSigningPlatforms signer:ListSigningProfiles lacre:ListPublishers lacre:ListRevocations
       lacre:ListDecisions lacre:GetDecision lacre:ReadLive lacre:ReadDoctor lacre:ReadLedger
       lacre:ReadApiDescription lacre:ListAccessKeys lacre:ListPrincipals lacre:GetPrincipal lacre:ListRoles
-      lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets`,
+      lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets
+      lacre:MakePlan lacre:ListApprovals lacre:ListSignerOwners lacre:ListBreakGlass lacre:ReadStages
+      lacre:ListAttestations lacre:SummarizeDecision`,
   },
   {
     group: 'read',
@@ -115,7 +120,8 @@ const ROWS: readonly Row[] = [
     names: `lambda:CreateCapacityProvider lambda:DeleteCapacityProvider lambda:UpdateCapacityProvider
       lambda:CheckpointDurableExecution lambda:StopDurableExecution lambda:SendDurableExecutionCallbackFailure
       lambda:SendDurableExecutionCallbackHeartbeat lambda:SendDurableExecutionCallbackSuccess
-      lacre:PutArtifact lacre:AttachSeals`,
+      lacre:PutArtifact lacre:AttachSeals lacre:AttachAttestation lacre:ReadEvents lacre:ReplayEvents
+      lacre:PurgeEvents lacre:ReadEventQueues lacre:DeleteQueueMessages`,
   },
   // activate: what of it can be reached
   {
@@ -146,8 +152,23 @@ const ROWS: readonly Row[] = [
     on: FUNCTION,
     names: `lambda:InvokeFunction lambda:InvokeAsync lambda:InvokeWithResponseStream lambda:InvokeFunctionUrl`,
   },
+  {
+    group: 'activate',
+    on: [...FUNCTION, 'Object'],
+    names: 'lacre:RequestApproval lacre:RequestBreakGlass',
+  },
   // approve: people alone
-  { group: 'approve', on: [...FUNCTION, 'Object'], names: 'lacre:Approve' },
+  {
+    group: 'approve',
+    on: [...FUNCTION, 'Object'],
+    names: 'lacre:Approve lacre:GrantBreakGlass lacre:ReviewBreakGlass',
+  },
+  // withdraw: what was one's own, which the operation looks at
+  {
+    group: 'withdraw',
+    on: [...FUNCTION, 'Object'],
+    names: 'lacre:WithdrawApproval lacre:EndBreakGlass',
+  },
   // trust: whose code, and under which checks
   {
     group: 'trust',
@@ -178,13 +199,15 @@ const ROWS: readonly Row[] = [
     group: 'access',
     on: OBJECT,
     names: `lacre:CreateAccessKey lacre:DisableAccessKey lacre:CreatePrincipal lacre:DisablePrincipal
-      lacre:EnablePrincipal lacre:GrantRole lacre:RevokeRole`,
+      lacre:EnablePrincipal lacre:GrantRole lacre:RevokeRole lacre:MapSigner`,
   },
   // rules: policy sets and what else decides; routes that no table knows are among these
   {
     group: 'rules',
-    on: ['PolicySet', 'Object'],
-    names: 'lacre:PutPolicySet lacre:Unlisted',
+    on: ['Function', 'Alias', 'PolicySet', 'Object'],
+    names: `lacre:ApplyPolicySet lacre:PutFreeze lacre:LiftFreeze lacre:PutFreezeWindow lacre:RemoveFreezeWindow
+      lacre:PutPromotionRule lacre:RemovePromotionRule lacre:PutFloor lacre:RemoveFloor lacre:GrantFloorException
+      lacre:EndFloorException lacre:PutReach lacre:Unlisted`,
   },
 ]
 

@@ -8,9 +8,12 @@ export const SHIPPED_ROLES: ReadonlyMap<string, ReadonlySet<ActionGroup>> = new 
   string,
   ReadonlySet<ActionGroup>
 >([
-  ['admin', new Set(['read', 'deploy', 'activate', 'invoke', 'approve', ...GOVERN_GROUPS])],
-  ['deployer', new Set(['read', 'deploy', 'activate'])],
-  ['approver', new Set(['read', 'approve'])],
+  [
+    'admin',
+    new Set(['read', 'deploy', 'activate', 'invoke', 'approve', 'withdraw', ...GOVERN_GROUPS]),
+  ],
+  ['deployer', new Set(['read', 'deploy', 'activate', 'withdraw'])],
+  ['approver', new Set(['read', 'approve', 'withdraw'])],
   ['publisher-admin', new Set(['read', 'trust'])],
   ['auditor', new Set(['read'])],
   ['invoker', new Set(['invoke'])],

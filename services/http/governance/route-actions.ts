@@ -17,6 +17,8 @@ interface RouteAction {
 const UNLISTED: RouteAction = { action: 'lacre:Unlisted' }
 
 const publisher = ['Publisher', 'path', 'name'] as const
+const policySet = ['PolicySet', 'path', 'kind'] as const
+const alias = ['Alias', 'path', 'functionName'] as const
 const config = ['CodeSigningConfig', 'path', 'id'] as const
 const object = (name: string): RouteAction['on'] => ['Object', 'path', name]
 
@@ -58,6 +60,81 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   'PUT /artifacts/:sha256': { action: 'lacre:PutArtifact', on: object('sha256') },
   'PUT /artifacts/:sha256/seals': { action: 'lacre:AttachSeals', on: object('sha256') },
   'POST /artifacts/:sha256/seals': { action: 'lacre:AttachSeals', on: object('sha256') },
+  'PUT /artifacts/:sha256/attestations': {
+    action: 'lacre:AttachAttestation',
+    on: object('sha256'),
+  },
+  'POST /artifacts/:sha256/attestations': {
+    action: 'lacre:AttachAttestation',
+    on: object('sha256'),
+  },
+  'GET /artifacts/:sha256/attestations': { action: 'lacre:ListAttestations' },
+  'GET /artifacts/:sha256/attestations/:digest': { action: 'lacre:ListAttestations' },
+  'GET /decisions/:id/vsa': { action: 'lacre:SummarizeDecision' },
+  // policies and plans
+  'POST /plans': { action: 'lacre:MakePlan' },
+  'GET /policy-sets/:kind': { action: 'lacre:ListPolicySets' },
+  'GET /policy-sets/:kind/in-force': { action: 'lacre:GetPolicySet', on: policySet },
+  'GET /policy-sets/:kind/diff': { action: 'lacre:GetPolicySet', on: policySet },
+  'GET /policy-sets/:kind/:version': { action: 'lacre:GetPolicySet', on: policySet },
+  'POST /policy-sets/:kind': { action: 'lacre:ApplyPolicySet', on: policySet },
+  'POST /policy-sets/:kind/rollback': { action: 'lacre:ApplyPolicySet', on: policySet },
+  // approvals and break-glass
+  'GET /approvals': { action: 'lacre:ListApprovals' },
+  'GET /approvals/:id': { action: 'lacre:ListApprovals' },
+  'POST /approvals': { action: 'lacre:RequestApproval', on: ['Function', 'body', 'functionName'] },
+  'POST /approvals/:id/approve': { action: 'lacre:Approve', on: object('id') },
+  'POST /approvals/:id/withdraw': { action: 'lacre:WithdrawApproval', on: object('id') },
+  'GET /signer-owners': { action: 'lacre:ListSignerOwners' },
+  'PUT /signer-owners': { action: 'lacre:MapSigner' },
+  'GET /break-glass': { action: 'lacre:ListBreakGlass' },
+  'GET /break-glass/:id': { action: 'lacre:ListBreakGlass' },
+  'POST /break-glass': {
+    action: 'lacre:RequestBreakGlass',
+    on: ['Function', 'body', 'functionName'],
+  },
+  'POST /break-glass/:id/grant': { action: 'lacre:GrantBreakGlass', on: object('id') },
+  'POST /break-glass/:id/end': { action: 'lacre:EndBreakGlass', on: object('id') },
+  'POST /break-glass/:id/review': { action: 'lacre:ReviewBreakGlass', on: object('id') },
+  // stages: freezes, promotion, floors, reach
+  'GET /stages': { action: 'lacre:ReadStages' },
+  'PUT /freezes/:scope': { action: 'lacre:PutFreeze', on: object('scope') },
+  'POST /freezes/:scope/lift': { action: 'lacre:LiftFreeze', on: object('scope') },
+  'PUT /freeze-windows/:name': { action: 'lacre:PutFreezeWindow', on: object('name') },
+  'POST /freeze-windows/:name/remove': { action: 'lacre:RemoveFreezeWindow', on: object('name') },
+  'PUT /promotion-rules/:scope': { action: 'lacre:PutPromotionRule', on: object('scope') },
+  'POST /promotion-rules/:scope/remove': {
+    action: 'lacre:RemovePromotionRule',
+    on: object('scope'),
+  },
+  'PUT /floors/:functionName/:alias': { action: 'lacre:PutFloor', on: alias },
+  'POST /floors/:functionName/:alias/remove': { action: 'lacre:RemoveFloor', on: alias },
+  'POST /floors/:functionName/:alias/exceptions': {
+    action: 'lacre:GrantFloorException',
+    on: alias,
+  },
+  'POST /floors/:functionName/:alias/exceptions/:id/end': {
+    action: 'lacre:EndFloorException',
+    on: alias,
+  },
+  'GET /functions/:functionName/reach': {
+    action: 'lacre:GetReach',
+    on: ['Function', 'path', 'functionName'],
+  },
+  'PUT /functions/:functionName/reach': {
+    action: 'lacre:PutReach',
+    on: ['Function', 'path', 'functionName'],
+  },
+  // asynchronous events, whose payloads these show
+  'GET /events': { action: 'lacre:ReadEvents' },
+  'GET /events/:id': { action: 'lacre:ReadEvents' },
+  'POST /events/replay': { action: 'lacre:ReplayEvents' },
+  'POST /events/purge': { action: 'lacre:PurgeEvents' },
+  'POST /events/:id/replay': { action: 'lacre:ReplayEvents' },
+  'POST /events/:id/purge': { action: 'lacre:PurgeEvents' },
+  'GET /event-queues': { action: 'lacre:ReadEventQueues' },
+  'GET /event-queues/messages': { action: 'lacre:ReadEventQueues' },
+  'POST /event-queues/messages/delete': { action: 'lacre:DeleteQueueMessages' },
   // who may do what
   'GET /access-keys': { action: 'lacre:ListAccessKeys' },
   'POST /access-keys': { action: 'lacre:CreateAccessKey' },
