@@ -58,13 +58,6 @@ export function loadPolicySet(path: string): PolicySet {
   return compilePolicySet(loadSource(path).files, readSmallFile(schemaOf(path)).toString('utf8'))
 }
 
-/** The files of a set as they are written; the service holds them against its schema. @throws PlatformError INVALID_PARAMETER */
-export function readPolicyFiles(name: string): readonly PolicyFile[] {
-  const { files } = loadSource(findPolicySet(name))
-  if (files.length > 0) return files
-  throw new PlatformError('INVALID_PARAMETER', `\`${name}\` holds no \`.cedar\` file`)
-}
-
 /** `cases.yaml` in the set's folder, or the file named. @throws PlatformError INVALID_PARAMETER */
 export function loadCases(path: string): readonly PolicyCase[] {
   const document = parseYaml(readFile(statSync(path).isDirectory() ? join(path, CASES_FILE) : path))

@@ -15,9 +15,11 @@ import {
   isObject,
   narrate,
   objects,
+  planHeaders,
   text,
   textTable,
   type JsonObject,
+  type PlanOption,
   type Service,
 } from './service/index.ts'
 import { inline, type Terminal } from './terminal.ts'
@@ -40,24 +42,29 @@ interface Guard {
 export async function applySet(
   { service, terminal }: Speaking,
   set: string,
-  options: Guard & { readonly name?: string },
+  options: Guard & PlanOption & { readonly name?: string },
 ): Promise<void> {
-  const path = findPolicySet(set)
-  const { files, cases } = loadSource(path)
-  const name = options.name ?? basename(resolve(path)).replace(/\.cedar$/, '')
-  const body = {
-    name,
-    files: files.map((file) => ({ ...file })),
-    ...(cases !== null && { cases }),
-    ...guard(options),
-  }
+  const body = { ...setContent(set, options.name), ...guard(options) }
   await faultsTold(terminal, async () => {
     await explained(service, terminal, async () => {
-      const { body: applied, decisionId } = await service.change('POST', PATH, body)
+      const { body: applied, decisionId } = await service
+        .withHeaders(planHeaders(options))
+        .change('POST', PATH, body)
       await narrate(service, terminal, { what: 'policy set', id: decisionId })
       terminal.result(applied as Json, appliedText(applied))
     })
   })
+}
+
+/** A set as it is sent: its name, files and cases. @throws PlatformError INVALID_PARAMETER */
+export function setContent(set: string, named: string | undefined): JsonObject {
+  const path = findPolicySet(set)
+  const { files, cases } = loadSource(path)
+  return {
+    name: named ?? basename(resolve(path)).replace(/\.cedar$/, ''),
+    files: files.map((file) => ({ ...file })),
+    ...(cases !== null && { cases }),
+  }
 }
 
 /** All that keeps a set from being put in force. */

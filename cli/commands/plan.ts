@@ -5,7 +5,7 @@ import type { CommandModule, Environment } from '../command.ts'
 import type { DeployOptions } from '../deploying/index.ts'
 import { EXIT } from '../exit-codes.ts'
 import { aliasChange, codeChange, planText } from '../planning/index.ts'
-import { readPolicyFiles } from '../policies.ts'
+import { setContent } from '../policy-sets.ts'
 import {
   connect,
   objects,
@@ -126,9 +126,10 @@ function configurePolicies(command: Command, tools: Tools): void {
   withConnection(command.command('policy'))
     .argument('<set>', 'a folder of .cedar files, one file, or the name of a shipped set')
     .summary('another set of policies: what of all that is live it would refuse')
-    .action(async (set: string, options: ConnectionOptions) => {
-      const files = readPolicyFiles(set).map((file) => ({ ...file }))
-      await show(tools, options, () => ({ kind: 'policy', files }))
+    .option('--name <name>', "how it is called; the folder's name where not given")
+    .action(async (set: string, options: ConnectionOptions & { readonly name?: string }) => {
+      const content = setContent(set, options.name)
+      await show(tools, options, () => ({ kind: 'policy', ...content }))
     })
   withConnection(command.command('expiry'))
     .summary('what ends by itself, and what that does to what is live')

@@ -15,7 +15,13 @@ import {
   showSet,
   toVersion,
 } from '../policy-sets.ts'
-import { connect, withConnection, type ConnectionOptions } from '../service/index.ts'
+import {
+  connect,
+  withConnection,
+  withPlan,
+  type ConnectionOptions,
+  type PlanOption,
+} from '../service/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
 import { rollbackStopped } from './policy-offline.ts'
 
@@ -51,14 +57,16 @@ function configureKept(command: Command, terminal: Terminal, environment: Enviro
     service: connect(options, environment),
     terminal,
   })
-  withConnection(command.command('apply'))
+  withPlan(withConnection(command.command('apply')))
     .argument('<set>', SET)
     .option('--name <name>', "how it is called; the folder's name where not given")
     .option('--if-version <n>', 'only if this version is in force')
     .description('put a set in force: validated, its cases run, judged by the set before it')
     .action(
-      (set: string, options: ConnectionOptions & { readonly ifVersion?: string; name?: string }) =>
-        applySet(speaking(options), set, options),
+      (
+        set: string,
+        options: ConnectionOptions & PlanOption & { readonly ifVersion?: string; name?: string },
+      ) => applySet(speaking(options), set, options),
     )
   withConnection(command.command('history'))
     .description('every set that was in force, newest first')

@@ -185,6 +185,7 @@ function putInForce(deps: Deps, caller: Caller, next: Next): Change<PolicySetRec
       }
       return { result: record, touched: [await insertPolicySet(tx, record)] }
     },
+    planned: () => ({ content: { kind, name, digest }, wholeLiveSet: true }),
     note: () => policyNote(next),
   }
 }

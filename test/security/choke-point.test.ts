@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { OPERATIONS } from '../../services/http/lambda/operations-table.ts'
 import { SIGNER_OPERATIONS } from '../../services/http/signer/operations-table.ts'
-import type { Deps } from '../../services/operations/index.ts'
+import { askInstead } from '../support/policies.ts'
 import { compilePolicySet } from '../../services/policy/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { createActive, refusalOf, updateAndWait } from '../support/functions.ts'
@@ -133,6 +133,29 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'PUT /artifacts/{sha256}': 'a file that nobody believes: deploying it is judged',
   'PUT /artifacts/{sha256}/seals': 'seals are judged with what they are attached to',
   'POST /artifacts/{sha256}/seals': 'seals are judged with what they are attached to',
+  'PUT /artifacts/{sha256}/attestations': 'attestations are judged with what they are attached to',
+  'POST /artifacts/{sha256}/attestations': 'attestations are judged with what they are attached to',
+  'POST /policy-sets/{kind}': body({ path: '/policy-sets/admission', body: { name: 'open', files: [{ name: 'open.cedar', text: '@id("all") permit (principal, action, resource);' }], cases: null } }),
+  'POST /policy-sets/{kind}/rollback': 'the same action as applying one; tested in test/api/policy-sets',
+  'POST /approvals': body({ body: { functionName: FunctionName, alias: 'live', version: '2', reason: 'r' } }),
+  'POST /approvals/{id}/approve': 'wants a request: tested in test/api/approvals',
+  'POST /approvals/{id}/withdraw': 'wants a request: tested in test/api/approvals',
+  'PUT /signer-owners': body({ body: { signer: { kind: 'publisher', name: 'kept' }, owner: 'usr-admin' } }),
+  'POST /break-glass': body({ body: { functionName: FunctionName, alias: 'live', version: '2', reason: 'r', ticket: 't', ttlMs: 60_000 } }),
+  'POST /break-glass/{id}/grant': 'wants a request: tested in test/api/break-glass',
+  'POST /break-glass/{id}/end': 'wants an exception: ending one takes it away',
+  'POST /break-glass/{id}/review': 'wants an exception: a review admits nothing',
+  'POST /plans': 'a plan changes nothing',
+  'POST /events/replay': 'an event runs what is live when it is dispatched',
+  'POST /events/purge': 'takes events away',
+  'POST /events/{id}/replay': 'an event runs what is live when it is dispatched',
+  'POST /events/{id}/purge': 'takes an event away',
+  'POST /event-queues/messages/delete': 'takes messages away',
+  'POST /principals': body({ body: { kind: 'user', name: 'another', roles: ['auditor'] } }),
+  'POST /principals/{id}/disable': 'takes a principal away',
+  'POST /principals/{id}/enable': 'the same check as creating one: tested in test/api/access',
+  'POST /principals/{id}/roles': body({ path: '/principals/usr-admin/roles', body: { role: 'auditor' } }),
+  'POST /principals/{id}/roles/{role}/revoke': 'takes a role away',
   'POST /access-keys': body({}),
   'POST /access-keys/{id}/disable': 'takes a key away',
   'PUT /freezes/{scope}': body({ path: '/freezes/other', body: { reason: 'r' } }),
@@ -214,7 +237,7 @@ beforeAll(async () => {
   await set('PUT', '/floors/held/prod', { soakMs: 1 })
   await set('PUT', '/functions/held/reach', { mode: 'aliases', direct: [] })
   const forbid = compilePolicySet([{ name: 'none.cedar', text: 'forbid (principal, action, resource);' }])
-  Object.assign(app.deps as { policies: Deps['policies'] }, { policies: { name: 'none', set: forbid } })
+  askInstead(app, { name: 'none', set: forbid })
 }) // prettier-ignore
 afterAll(() => app[Symbol.asyncDispose]())
 
@@ -368,14 +391,11 @@ describe('under a set that forbids everything', () => {
 })
 
 async function withPolicies<T>(text: string, work: () => Promise<T>): Promise<T> {
-  const deps = app.deps as { policies: Deps['policies'] }
-  const before = deps.policies
   const set = compilePolicySet([{ name: 'some.cedar', text }])
-  const inForce = () => Promise.resolve({ name: 'some', set })
-  deps.policies = Object.assign(Object.create(before) as Deps['policies'], { inForce })
+  const giveBack = askInstead(app, { name: 'some', set })
   try {
     return await work()
   } finally {
-    deps.policies = before
+    giveBack()
   }
 }

@@ -1,7 +1,13 @@
 import { Type, type Static } from 'typebox'
 
 import { PlatformError, type Json } from '../../model/index.ts'
-import { makePlan, type Caller, type Deps, type PlanAsked } from '../../operations/index.ts'
+import {
+  applyPolicySet,
+  makePlan,
+  type Caller,
+  type Deps,
+  type PlanAsked,
+} from '../../operations/index.ts'
 import type { JsonObject } from '../lambda/handler.ts'
 import { lambdaHandlers } from '../lambda/handlers.ts'
 import { parseInstant } from './instants.ts'
@@ -86,6 +92,9 @@ const PlanBody = Type.Object(
             ),
             { minItems: 1, maxItems: 256 },
           ),
+          // As it would be put in force: without a name there is nothing to commit.
+          name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+          cases: Type.Optional(Type.Unknown()),
         },
         strict,
       ),
@@ -122,7 +131,7 @@ export function planRoutes(deps: Deps): Route[] {
       answer: PlanAnswer,
       bodyLimitBytes: PLAN_BODY_LIMIT_BYTES,
       handle: async ({ caller, body: { change } }) => {
-        const plan = await makePlan(deps, caller, toAsked(handlers, change))
+        const plan = await makePlan(deps, caller, toAsked(deps, handlers, change))
         return { body: plan as unknown as Json }
       },
     }),
@@ -133,7 +142,7 @@ type Handlers = ReturnType<typeof lambdaHandlers>
 type ChangeBody = Static<typeof PlanBody>['change']
 type LambdaAsked = Extract<ChangeBody, { kind: 'lambda' }>
 
-function toAsked(handlers: Handlers, change: ChangeBody): PlanAsked {
+function toAsked(deps: Deps, handlers: Handlers, change: ChangeBody): PlanAsked {
   switch (change.kind) {
     case 'lambda':
       return lambdaAsked(handlers, change)
@@ -149,10 +158,22 @@ function toAsked(handlers: Handlers, change: ChangeBody): PlanAsked {
     case 'publisher':
     case 'publisher-version':
       return { ...change, publisher: toPublisherInput(change.publisher) }
-    case 'publisher-cancel':
     case 'policy':
+      return policyAsked(deps, change)
+    case 'publisher-cancel':
     case 'expiry':
       return change
+  }
+}
+
+function policyAsked(deps: Deps, change: Extract<ChangeBody, { kind: 'policy' }>): PlanAsked {
+  const { files, name, cases = null } = change
+  if (name === undefined) return { kind: 'policy', files }
+  const source = { files, cases: cases as Json }
+  return {
+    kind: 'policy',
+    files,
+    run: (planning) => applyPolicySet(deps, planning, { kind: 'admission', name, source }),
   }
 }
 

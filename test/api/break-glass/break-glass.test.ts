@@ -8,6 +8,7 @@ import {
 import { afterAll, describe, expect, it } from 'vitest'
 
 import { endOverdueBreakGlass } from '../../../services/operations/index.ts'
+import { askInstead } from '../../support/policies.ts'
 import { loadShippedPolicies } from '../../../services/shipped-policies.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { AdminFile } from '../../support/client.ts'
@@ -114,12 +115,11 @@ async function versions(name: string, config?: string): Promise<void> {
 
 /** As it was done before the set was in force. */
 async function underParity(work: () => Promise<unknown>): Promise<void> {
-  const { policies } = app.deps
-  Object.assign(app.deps, { policies: loadShippedPolicies('default') })
+  const giveBack = askInstead(app, loadShippedPolicies('default'))
   try {
     await work()
   } finally {
-    Object.assign(app.deps, { policies })
+    giveBack()
   }
 }
 
