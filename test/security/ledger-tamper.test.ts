@@ -15,6 +15,13 @@ const D = (digit: string): string => digit.repeat(64)
 
 const rows: Readonly<Record<string, Readonly<Record<string, string | number | null>>>> = {
   principal: { id: 'usr-1', kind: 'user', name: 'admin', roles: '["admin"]', created_at: 1 },
+  oidc_identity: {
+    principal_id: 'usr-1',
+    issuer: 'https://issuer',
+    subject: 'ci',
+    claims: '{}',
+  },
+  role_grant: { principal_id: 'usr-1', role: 'admin', granted_at: 1, granted_by: 'usr-1' },
   access_key: {
     id: 'AKIA1',
     principal_id: 'usr-1',
