@@ -221,10 +221,12 @@ describe('the admission policies', () => {
         expected: 'environment variables that load code run what nobody sealed',
         got: 'loaderVariables: ["NODE_OPTIONS"]',
       },
+      { rule: 'policy.reached-by-alias', got: 'reach: "all"' },
     ])
     expect(decision.policySet.determining).toEqual([
       'policy.isolated',
       'policy.no-loader-variables',
+      'policy.reached-by-alias',
     ])
   })
 
@@ -232,7 +234,11 @@ describe('the admission policies', () => {
     const decision = under({ subjects: [subject(FUNCTION, ['mismatch'])], isolation: 'none' })
 
     expect(decision.refusal).toBe('CODE_VERIFICATION_FAILED')
-    expect(decision.policySet.determining).toEqual(['policy.isolated', 'signature.mismatch'])
+    expect(decision.policySet.determining).toEqual([
+      'policy.isolated',
+      'policy.reached-by-alias',
+      'signature.mismatch',
+    ])
   })
 
   test.each(['lambda:DeleteFunction', 'lambda:DeleteAlias', 'lambda:RemovePermission'])(

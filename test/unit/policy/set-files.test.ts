@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 import { expect, test } from 'vitest'
 
 import type { Json } from '../../../services/model/index.ts'
@@ -9,19 +11,13 @@ import {
   toSetDocument,
 } from '../../../services/policy/index.ts'
 
-const SCHEMA = `
-namespace Lacre {
-  entity Role; entity User in [Role] = { name: String };
-  entity Alias in [Function] = { name: String, functionName: String };
-  entity Function = { name: String };
-  type Facts = { now: datetime, verdict: String, untrusted: Set<String>, publishers: Set<String>,
-    publisherVersions: Set<String>, signers: Long, signing: { attached: Bool, enforced: Bool },
-    change: { to?: String }, isolation: String, loaderVariables: Set<String>, noteworthyPaths: Set<String> };
-  action "go" appliesTo { principal: [User], resource: [Alias], context: Facts };
-}`
+const SCHEMA = readFileSync(
+  new URL('../../../policies/schema.cedarschema', import.meta.url),
+  'utf8',
+)
 const OPEN = '@id("all") permit (principal, action, resource);'
 const casesYaml = (expect: string): string => `cases:
-  - { name: one, action: go, resource: { type: Alias, function: f, name: prod }, expect: ${expect} }
+  - { name: one, action: 'lambda:UpdateAlias', resource: { type: Alias, function: f, name: prod }, expect: ${expect} }
 `
 const setOf = (policies: string, expect?: string) =>
   readSetFiles([

@@ -54,14 +54,20 @@ test('the schema knows every action that the gate may be asked about', () => {
   const others = [
     'lambda:EventSourceToken',
     'lambda:FunctionUrlAuthType',
+    'lambda:InvokeFunction',
+    'lambda:InvokeFunctionUrl',
     'lambda:InvokedViaFunctionUrl',
     'lambda:GetLayerVersion',
   ]
   // What the service does by itself asks nobody.
   const own = ['lacre:Activate', 'lacre:Install', 'lacre:CreateKey', 'lacre:RenewRevocationList']
+  // An event admits nothing: what it runs is looked up when it is dispatched.
+  const events = ['lacre:ReplayEvents', 'lacre:PurgeEvents']
 
   expect(names.length).toBeGreaterThan(15)
   expect(
-    names.filter((name) => ![...own, ...others].includes(name) && !schema.includes(`"${name}"`)),
+    names.filter(
+      (name) => ![...own, ...events, ...others].includes(name) && !schema.includes(`"${name}"`),
+    ),
   ).toEqual([])
 })
