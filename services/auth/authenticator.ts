@@ -76,7 +76,12 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
           accessKeyId: undefined,
           authorize: (named) => authorizer.authorize(principal, action, named),
           // A token says nothing of the body, and may come again while it lives.
-          finish: () => Promise.resolve(principal),
+          finish: async () => {
+            // The body may have taken minutes: whoever was disabled or lost a role meanwhile does nothing more.
+            const now = await bearers(options).principalOf(token)
+            await authorizer.authorize(now, action, resource)
+            return now
+          },
         }
       }
       const rules = { place, services, nowMs: clock.nowMs() }
@@ -88,8 +93,10 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
         authorize: (named) => authorizer.authorize(begun.principal, action, named),
         finish: async (bodySha256) => {
           begun.finish(bodySha256)
+          const { principal } = await credentials.get(begun.accessKeyId)
+          await authorizer.authorize(principal, action, resource)
           if (changing) await replays.admit(begun.signature)
-          return begun.principal
+          return principal
         },
       }
     },

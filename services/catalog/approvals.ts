@@ -129,6 +129,8 @@ async function approversOf(reader: Reader, requestId: string): Promise<ApproverF
     .select('approval.approved_at')
     .where('approval.request_id', '=', requestId)
     .where('approval.revoked_at', 'is', null)
+    // Nothing is believed any more that came in the name of whoever is disabled.
+    .where('principal.disabled_at', 'is', null)
     .orderBy('principal.id')
     .execute()
   const approvers: ApproverFacts[] = []

@@ -92,8 +92,8 @@ interface Judgement {
 
 async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promise<Judgement> {
   const situation = await readSituation(deps, caller, change)
-  // Leaving has nothing to judge, and is not slowed down either (promise P5).
-  if (situation.input.subjects.length > 0) deps.refusals.check(caller.principal.id)
+  // Leaving is not slowed down (promise P5); whatever else may be refused is.
+  if (situation.input.takesAway !== true) deps.refusals.check(caller.principal.id)
   const judged = await judgeSubjects(deps, situation)
   const facts = toFacts(deps, caller, change, { situation, judged })
   const decideOn = (about: Facts): Judgement => {

@@ -16,7 +16,7 @@ import type { ChangeFactsInput } from './change.ts'
 import type { Caller, Deps } from './context.ts'
 import { leaving } from './delete-function.ts'
 import { functionNotFound, getFunctionRecord, locateWhole } from './function-reference.ts'
-import { govern, type Committed } from './gate.ts'
+import { RowsMoved, govern, type Committed } from './gate.ts'
 import { findReach, numberIn } from './reach.ts'
 import { settingChange } from './setting-change.ts'
 
@@ -66,6 +66,7 @@ export async function putFunctionConcurrency(
     await checkReserved(reader, owner, input.reserved)
     return owner
   }
+  let judged: number | undefined
   const { decision } = await govern(deps, caller, {
     action: 'lambda:PutFunctionConcurrency',
     resource: functionArn(deps.place, name),
@@ -73,6 +74,7 @@ export async function putFunctionConcurrency(
     read: async (reader) => {
       const owner = await look(reader)
       const before = await readReserved(reader, owner.id)
+      judged = before
       if (input.reserved === 0) return leaving(`${before ?? 'no'} reserved`)
       if (before === undefined || before >= input.reserved)
         return settingChange(`${input.reserved} reserved`)
@@ -83,6 +85,8 @@ export async function putFunctionConcurrency(
     },
     commit: async (tx, _admitted, atMs): Promise<Committed<undefined>> => {
       const owner = await look(tx)
+      // A cap that somebody set meanwhile is not raised by what was judged before it.
+      if ((await readReserved(tx, owner.id)) !== judged) throw new RowsMoved()
       const document = { [MEMBER]: input.reserved }
       const touched = [await putSetting(tx, keyOf(owner), { document, atMs })]
       return { result: undefined, touched, functionNames: [name] }
@@ -175,18 +179,21 @@ export async function deleteFunctionConcurrency(
     return { owner, before: await readReserved(reader, owner.id) }
   }
   if ((await deps.store.snapshot(look)).before === undefined) return { decisionId: undefined }
+  let judged: number | undefined
   const { decision } = await govern(deps, caller, {
     action: 'lambda:DeleteFunctionConcurrency',
     resource: functionArn(deps.place, name),
     raisesWorld: false,
     read: async (reader) => {
       const { owner, before } = await look(reader)
+      judged = before
       const change = { from: `${before ?? 'no'} reserved`, to: 'no cap' }
       if (before === 0) return await openedFacts(deps, reader, owner, change)
       return settingChange(change.to)
     },
     commit: async (tx): Promise<Committed<undefined>> => {
-      const { owner } = await look(tx)
+      const { owner, before } = await look(tx)
+      if (before !== judged) throw new RowsMoved()
       const touched = await deleteSetting(tx, keyOf(owner))
       return { result: undefined, touched, functionNames: [name] }
     },

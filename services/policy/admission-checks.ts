@@ -94,8 +94,8 @@ interface Evaluated {
 }
 
 /**
- * A move away from a violation is asked about as if nothing were frozen and all had soaked; what forbids it still, for want
- * of approvals alone, is waived too. Nothing else is (promise P5).
+ * A move away from a violation is asked about as if nothing were frozen, all had soaked and everybody had approved; what
+ * forbids it still is not waived (promise P5).
  */
 function* refusalsOfLeaving(
   facts: Facts,
@@ -108,8 +108,7 @@ function* refusalsOfLeaving(
   const still = new Set(again.determining)
   for (const policy of forbidding(evaluation, set)) {
     const holds = again.decision === 'deny' && still.has(policy.id)
-    const isWaived = !holds || policy.reads.includes('approvals')
-    yield refusal(facts, policy, request, isWaived ? 'skipped' : 'failed')
+    yield refusal(facts, policy, request, holds ? 'failed' : 'skipped')
   }
   const others = forbidding(again, set).length + again.errors.length
   if (again.decision === 'deny' && others === 0) yield noPermit(facts)

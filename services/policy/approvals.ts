@@ -76,7 +76,12 @@ function approversOf(facts: Facts, release: string): string[] {
 /** What the schema calls `approvals`, `breakGlass` and `principalIsSigner`. */
 export function approvalContext(facts: Facts): Record<string, CedarValueJson> {
   const signers = signerOwners(facts)
-  const share = Math.max(0, ...(facts.move?.raises ?? []).map(({ weight }) => weight))
+  // An upload under an alias on $LATEST is no move of its own: what rises there counts as one would.
+  const gains =
+    facts.move?.raises.map(({ weight }) => weight) ??
+    facts.stage?.rising.map((one) => one.share) ??
+    []
+  const share = Math.max(0, ...gains)
   return {
     approvals: { ...approvalCounts(facts), share: decimal(share) },
     breakGlass: exceptionsInForce(facts) !== undefined,

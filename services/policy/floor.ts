@@ -158,8 +158,8 @@ export interface FloorJudgement {
 }
 
 /**
- * A release against the floors of one alias. Compared within one publisher; code that no publisher with a floor has sealed
- * counts 0, so that taking a seal off is never better than an old one.
+ * A release against the floors of one alias, each compared within its publisher; code that a publisher with a floor has not
+ * sealed counts 0 for it, so that taking a seal off is never better than an old one.
  */
 export function judgeFloor(
   floors: readonly FloorFact[],
@@ -168,11 +168,9 @@ export function judgeFloor(
 ): FloorJudgement | undefined {
   const [first] = floors
   if (first === undefined) return undefined
-  const sealed = floors.filter(({ publisher }) => about.counters.has(publisher))
-  const held = sealed.length > 0 ? sealed : floors
   const counterFor = ({ publisher }: FloorFact): string => about.counters.get(publisher) ?? '0'
-  const below = held.find((floor) => isLower(counterFor(floor), floor.counter))
-  const floor = below ?? held[0] ?? first
+  const below = floors.find((floor) => isLower(counterFor(floor), floor.counter))
+  const floor = below ?? first
   const counter = counterFor(floor)
   if (below === undefined) return { outcome: 'above', floor, counter, exception: undefined }
   const exception = exceptions.find(({ release }) => release === about.release)

@@ -82,7 +82,9 @@ function summaryRoute(deps: Deps): Route {
       publicKeyPem: Type.String(),
       bundle: Type.Unknown(),
     }),
-    handle: async ({ params }) => {
+    handle: async ({ caller, params }) => {
+      // Whoever may not see the decision may not see it signed either.
+      await readDecisionFor(deps, caller, params.id)
       const { sha256, publicKeyPem, bundle } = await summarizeDecision(deps, params.id)
       return { body: { sha256, publicKeyPem, bundle: parseStrictJson(bundle) } }
     },
