@@ -7,8 +7,8 @@ import {
   revoke,
   setFloor,
   setPromotionRule,
-  type Deps,
 } from '../../services/operations/index.ts'
+import { askInstead } from '../support/policies.ts'
 import { compilePolicySet } from '../../services/policy/index.ts'
 import { CALLER, type Answered } from '../support/lambda-api.ts'
 import { NAME, startStaged, told, type Staged } from '../support/staged.ts'
@@ -28,9 +28,7 @@ afterEach(() => staged[Symbol.asyncDispose]())
 /** Swaps the admission set for this text, without a schema: what errs does so when it is asked. */
 function policies(text: string): void {
   const set = compilePolicySet([{ name: 'test.cedar', text }])
-  Object.assign(staged.api.deps as { policies: Deps['policies'] }, {
-    policies: { name: 'test', set },
-  })
+  askInstead(staged.api, { name: 'test', set })
 }
 
 /** An enforcing config that trusts these publishers, attached to the function. */
