@@ -89,8 +89,8 @@ async function end(deps: Deps, caller: Caller, one: BreakGlass): Promise<Ended> 
   const how = await deps.store.snapshot((reader) => wayOut(deps, reader, one))
   if (how !== 'return') return await settle(deps, caller, one, how)
   const { functionName, alias, version, release } = one
-  const nowMs = deps.clock.nowMs()
-  const target = await lastCompliant(deps, functionName, alias, nowMs, release)
+  const history = { atMs: deps.clock.nowMs(), leaving: release }
+  const target = await lastCompliant(deps, functionName, alias, history)
   const ended = target === undefined ? undefined : await goBack(deps, caller, one, target)
   if (ended === undefined) return await settle(deps, caller, one, 'frozen')
   deps.log.warn(

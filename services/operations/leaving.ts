@@ -61,8 +61,7 @@ export async function lastCompliant(
   deps: Deps,
   functionName: string,
   alias: string,
-  atMs: number,
-  leaving?: Sha256,
+  { atMs, leaving }: { readonly atMs: number; readonly leaving?: Sha256 | undefined },
 ): Promise<ComplianceTarget | undefined> {
   const state = await deps.store.snapshot((reader) => readAlias(reader, functionName, alias))
   if (state === undefined) return undefined
