@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import type { Sha256 } from '../../services/model/index.ts'
 import {
   createCodeSigningConfig,
   freeze,
@@ -11,7 +12,6 @@ import {
   setPromotionRule,
 } from '../../services/operations/index.ts'
 import { askInstead } from '../support/policies.ts'
-import type { Sha256 } from '../../services/model/index.ts'
 import { compilePolicySet } from '../../services/policy/index.ts'
 import { CALLER, type Answered } from '../support/lambda-api.ts'
 import { NAME, startStaged, told, type Staged } from '../support/staged.ts'

@@ -225,7 +225,7 @@ describe('an alias that two persons must approve', () => {
 
 describe('whose word does not count', () => {
   it.each([
-    ['a workload', () => Promise.resolve(robot), 'workloads do not approve'],
+    ['a workload', () => Promise.resolve(robot), 'not authorized to perform: lacre:Approve'],
     ['an owner made known after the request', () => addPerson(app, 'late'), 'before you were made'],
   ])('%s is refused', async (what, who, message) => {
     const name = `not-${what.split(' ')[1] ?? ''}`
