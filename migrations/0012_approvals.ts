@@ -77,7 +77,7 @@ async function breakGlass(db: Kysely<unknown>, { int, finish }: Dialect): Promis
     .addColumn('until', int)
     .addColumn('ended_at', int)
     .addColumn('ended', 'text', (c) =>
-      c.check(sql`ended in ('reverted', 'unused', 'replaced', 'stuck', 'withdrawn')`),
+      c.check(sql`ended in ('reverted', 'unused', 'replaced', 'frozen', 'withdrawn')`),
     )
     .addColumn('ended_by', 'text')
     .addColumn('reviewed_by', 'text', (c) => c.references('principal.id'))

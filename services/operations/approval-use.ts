@@ -7,7 +7,7 @@ import { raiseWorld } from './commit.ts'
 
 /**
  * In the transaction of a move: the requests that named it are used, and those for a release that leaves the alias by
- * break-glass, or by the return at its end, are void (RULES §5). Whoever comes second with one decides again.
+ * break-glass, by the return at its end, or because what is served violates, are void (RULES §5). Whoever comes second with one decides again.
  * @throws RowsMoved
  */
 export async function useApprovals(
@@ -22,7 +22,7 @@ export async function useApprovals(
     if (row === undefined) throw new RowsMoved()
     touched.push(row)
   }
-  if (facts.move !== undefined && isUnderBreakGlass(facts, decision)) {
+  if (facts.move !== undefined && isForced(facts, decision)) {
     for (const release of facts.move.leaves)
       touched.push(...(await voidApprovalRequests(tx, { ...facts.move, release }, settled)))
   }
@@ -30,8 +30,10 @@ export async function useApprovals(
   return touched
 }
 
-function isUnderBreakGlass(facts: Facts, { checks }: Decision): boolean {
+function isForced({ action, stage }: Facts, { checks }: Decision): boolean {
   return (
-    facts.action === 'lacre:EndBreakGlass' || checks.some((check) => check.exceptions !== undefined)
+    action === 'lacre:EndBreakGlass' ||
+    (stage?.leaving ?? null) !== null ||
+    checks.some((check) => check.exceptions !== undefined)
   )
 }

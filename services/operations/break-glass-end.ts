@@ -2,7 +2,6 @@ import {
   endBreakGlass as endRow,
   findAlias,
   findFunction,
-  listBreakGlass,
   overdueBreakGlass,
   updateAliasRow,
   type AliasRecord,
@@ -10,38 +9,25 @@ import {
   type FunctionRecord,
 } from '../catalog/index.ts'
 import type { HandlerOptions, JobHandler } from '../jobs/index.ts'
-import {
-  PlatformError,
-  functionArn,
-  isInForce,
-  systemPrincipal,
-  type Decision,
-  type ErrorCode,
-  type Json,
-} from '../model/index.ts'
-import type { Reader, Writer } from '../store/index.ts'
+import { PlatformError, functionArn, isInForce, type ErrorCode, type Json } from '../model/index.ts'
+import type { Reader } from '../store/index.ts'
 import { aliasFacts, reachedVersions, sameReach } from './alias-plan.ts'
 import { requestNote } from './approval-target.ts'
-import { breakGlassFacts, getBreakGlass, withdrawBreakGlass } from './break-glass.ts'
-import { raiseWorld, record } from './commit.ts'
+import { getBreakGlass, withdrawBreakGlass } from './break-glass.ts'
+import { SYSTEM, settle, wayOut, type Ended } from './break-glass-settle.ts'
 import type { Caller, Deps } from './context.ts'
-import { exceptionsBehind } from './excepted.ts'
-import { RowsMoved, govern, preview, type Change } from './gate.ts'
-import { findLastCompliant, type ReturnRules, type ReturnTarget } from './last-compliant.ts'
+import { settleFloors } from './floors.ts'
+import { RowsMoved, govern, type Change } from './gate.ts'
+import { lastCompliant, type ComplianceTarget } from './leaving.ts'
 
-const SYSTEM: Caller = { principal: systemPrincipal, requestId: 'break-glass-end' }
-/** A refused target is no error of the search. */
+/** A way back that is refused all the same is none. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'POLICY_DENIED',
   'CODE_VERIFICATION_FAILED',
   'INVALID_CODE_SIGNATURE',
 ])
-
-interface Ended {
-  readonly result: BreakGlass
-  /** Absent where the service did it by itself and nothing was moved. */
-  readonly decision?: Decision
-}
+/** What the release violates that is served by an exception which is over. */
+const OVER = 'break-glass.over'
 
 /**
  * Ends an exception before its time, or takes back a request nobody granted. The alias goes back as at expiry.
@@ -102,67 +88,39 @@ function idIn(payload: Json): string {
 async function end(deps: Deps, caller: Caller, one: BreakGlass): Promise<Ended> {
   const how = await deps.store.snapshot((reader) => wayOut(deps, reader, one))
   if (how !== 'return') return await settle(deps, caller, one, how)
-  const target = await findTarget(deps, one)
-  if (target === undefined) {
-    const ended = await settle(deps, caller, one, 'stuck')
-    deps.log.error(
-      { breakGlass: one.id, functionName: one.functionName, alias: one.alias },
-      'an exception ended and no compliant version is there to go back to',
-    )
-    return ended
-  }
-  const ended = await govern(deps, caller, returnTo(deps, caller, one, target))
-  const { functionName, alias, version } = one
+  const { functionName, alias, version, release } = one
+  const history = { atMs: deps.clock.nowMs(), leaving: release }
+  const target = await lastCompliant(deps, functionName, alias, history)
+  const ended = target === undefined ? undefined : await goBack(deps, caller, one, target)
+  if (ended === undefined) return await settle(deps, caller, one, 'frozen')
   deps.log.warn(
-    { breakGlass: one.id, functionName, alias, from: version, to: target.version },
+    { breakGlass: one.id, functionName, alias, from: version, to: target?.version },
     'an exception ended and the alias went back',
   )
   return ended
 }
 
-/** `return` where the alias serves the release by an exception alone, and none is in force for it any more. */
-async function wayOut(
+/** `undefined` where the gate refuses what the search found compliant: a policy may ask more of this move than of others. */
+async function goBack(
   deps: Deps,
-  reader: Reader,
+  caller: Caller,
   one: BreakGlass,
-): Promise<'return' | 'unused' | 'replaced'> {
-  const owner = await findFunction(reader, one.functionName)
-  const alias = owner === undefined ? undefined : await findAlias(reader, owner.id, one.alias)
-  if (owner === undefined || alias === undefined) return 'unused'
-  const reached = await reachedVersions(reader, deps.place, owner, alias)
-  if (!reached.some(({ release }) => release === one.release)) return 'unused'
-  if ((await exceptionsBehind(reader, alias.decisionId)).size === 0) return 'unused'
-  const others = await listBreakGlass(reader, one)
-  const nowMs = deps.clock.nowMs()
-  const covered = others.some(
-    (other) => other.id !== one.id && other.release === one.release && isInForce(other, nowMs),
-  )
-  return covered ? 'replaced' : 'return'
-}
-
-async function findTarget(deps: Deps, one: BreakGlass): Promise<ReturnTarget | undefined> {
-  const rules: ReturnRules = {
-    isCompliant: async (target) => {
-      try {
-        await preview(deps, SYSTEM, returnTo(deps, SYSTEM, one, target))
-        return true
-      } catch (error) {
-        if (error instanceof PlatformError && REFUSALS.has(error.code)) return false
-        throw error
-      }
-    },
-    isAtFloor: () => Promise.resolve(true),
+  target: ComplianceTarget,
+): Promise<Ended | undefined> {
+  try {
+    return await govern(deps, caller, returnTo(deps, caller, one, target))
+  } catch (error) {
+    if (error instanceof PlatformError && REFUSALS.has(error.code)) return undefined
+    throw error
   }
-  const { functionName, alias, release: leaving } = one
-  return await findLastCompliant(deps, { functionName, alias, leaving }, rules)
 }
 
-/** The move back, judged as any move is; approvals are not asked of it (promise P5). */
+/** The move back, judged as any move is, floors too; freeze, soak and approvals do not hold it up (promise P5). */
 function returnTo(
   deps: Deps,
   { principal }: Caller,
   one: BreakGlass,
-  target: ReturnTarget,
+  target: ComplianceTarget,
 ): Change<BreakGlass> {
   let judged: Awaited<ReturnType<typeof readReturn>> | undefined
   return {
@@ -172,11 +130,15 @@ function returnTo(
     read: async (reader) => {
       judged = await readReturn(deps, reader, one, target)
       const { owner, alias, reached } = judged
-      return aliasFacts(deps.place, owner, {
-        from: alias.version,
-        target: { version: target.version, routing: null },
-        reached,
-      })
+      const { version, release, decisionId } = target
+      const move = { from: alias.version, target: { version, routing: null }, reached }
+      return {
+        ...aliasFacts(deps.place, owner, { ...move, alias: alias.name }),
+        leaving: {
+          violating: [{ version: one.version, rules: [OVER] }],
+          to: [{ version, release, decisionId }],
+        },
+      }
     },
     commit: async (tx, { decision }, atMs) => {
       const now = await readReturn(deps, tx, one, target)
@@ -186,6 +148,7 @@ function returnTo(
         !sameReach(judged.reached, now.reached)
       )
         throw new RowsMoved()
+      const floors = await settleFloors(tx, one, atMs)
       const alias = await updateAliasRow(tx, {
         ...now.alias,
         version: target.version,
@@ -195,7 +158,7 @@ function returnTo(
       })
       const row = await endRow(tx, one.id, { ended: 'reverted', by: principal.id, atMs })
       const result = await getBreakGlass(tx, one.id)
-      return { result, touched: [alias, row], functionNames: [one.functionName] }
+      return { result, touched: [...floors, alias, row], functionNames: [one.functionName] }
     },
     note: () => ({ ...requestNote(one), ended: 'reverted', to: target.version }),
   }
@@ -212,7 +175,7 @@ async function readReturn(
   deps: Deps,
   reader: Reader,
   one: BreakGlass,
-  target: ReturnTarget,
+  target: ComplianceTarget,
 ): Promise<Return> {
   const { endedAtMs } = await getBreakGlass(reader, one.id)
   const owner = await findFunction(reader, one.functionName)
@@ -221,43 +184,4 @@ async function readReturn(
     throw new PlatformError('RESOURCE_CONFLICT', 'the exception has ended, or the alias is gone')
   const to = { version: target.version, routing: null }
   return { owner, alias, reached: await reachedVersions(reader, deps.place, owner, to) }
-}
-
-/** The exception is over and nothing moves. At expiry no policy is asked: there is nothing to refuse. */
-async function settle(
-  deps: Deps,
-  caller: Caller,
-  one: BreakGlass,
-  ended: 'unused' | 'replaced' | 'stuck',
-): Promise<Ended> {
-  const resource = functionArn(deps.place, one.functionName, one.alias)
-  const action = 'lacre:EndBreakGlass'
-  const write = async (tx: Writer, atMs: number) => {
-    const { endedAtMs } = await getBreakGlass(tx, one.id)
-    if (endedAtMs !== null) return undefined
-    const row = await endRow(tx, one.id, { ended, by: caller.principal.id, atMs })
-    return { result: await getBreakGlass(tx, one.id), touched: [row] }
-  }
-  if (caller === SYSTEM) {
-    const event = { type: 'break-glass', action, resource }
-    await record(deps, event, async (tx, atMs) => {
-      const written = await write(tx, atMs)
-      if (written !== undefined) await raiseWorld(tx)
-      return written
-    })
-    return { result: await deps.store.snapshot((reader) => getBreakGlass(reader, one.id)) }
-  }
-  return await govern(deps, caller, {
-    action,
-    resource,
-    raisesWorld: true,
-    read: () => Promise.resolve(breakGlassFacts(one)),
-    commit: async (tx, _admitted, atMs) => {
-      const written = await write(tx, atMs)
-      if (written === undefined)
-        throw new PlatformError('RESOURCE_CONFLICT', 'it has ended already')
-      return written
-    },
-    note: () => ({ ...requestNote(one), ended }),
-  })
 }

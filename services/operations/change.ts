@@ -6,6 +6,7 @@ import type {
   ChangeFacts,
   Decision,
   Json,
+  LeavingFacts,
   Reach,
   SealInput,
   Sha256,
@@ -66,6 +67,8 @@ export interface ChangeFactsInput {
   readonly takesAway?: true
   /** Aliases that get other releases, or other shares of them. */
   readonly moves?: readonly AliasMove[]
+  /** Where the service itself moves an alias back, to what it found (promise P5): no caller states it. */
+  readonly leaving?: LeavingFacts
   /** What the change is besides: each is asked of the policies too. */
   readonly alsoAsked?: readonly { readonly action: string; readonly resource: string }[]
   /** Of the function, as the change leaves it; as it is where not given. */

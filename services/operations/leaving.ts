@@ -22,6 +22,7 @@ import type { Reader } from '../store/index.ts'
 import { aliasFacts } from './alias-plan.ts'
 import type { Change } from './change.ts'
 import type { Caller, Deps } from './context.ts'
+import { exceptionsBehind } from './excepted.ts'
 import { judgeSubjects, readSituation, toFacts } from './facts.ts'
 
 /** A version to which an alias may always return (RULES, promise P5). */
@@ -36,6 +37,8 @@ export interface ComplianceTarget {
 
 /** Versions that are judged again in search of a target, newest first. */
 const CANDIDATES_LIMIT = 20
+/** A version that had more than this of the calls was what the alias stood for. */
+const MOSTLY = 0.5
 /** The move that `lastCompliant` asks about is nobody's yet. */
 const NOBODY = { principal: systemPrincipal, requestId: '' } as const
 
@@ -49,36 +52,39 @@ interface AliasState {
 }
 
 /**
- * The version that was live in an alias last, by an allowed decision, and is compliant now, at or above the floor; what it
- * serves now counts where it is compliant itself. For whatever returns an alias by itself: the end of a break-glass, a
- * reaction. Judges at most 20 versions; `atMs` bounds the history that is looked at, the judgement is of now.
+ * The version that an alias served last, wholly or mostly, by an allowed decision that needed no exception, and that is
+ * compliant now, at or above the floor; what it serves now counts where it is compliant itself, unless it is the release
+ * that is `leaving`. For whatever returns an alias by itself: the end of a break-glass, a reaction. Judges at most 20
+ * versions; `atMs` bounds the history that is looked at, the judgement is of now.
  */
 export async function lastCompliant(
   deps: Deps,
   functionName: string,
   alias: string,
-  atMs: number,
+  { atMs, leaving }: { readonly atMs: number; readonly leaving?: Sha256 | undefined },
 ): Promise<ComplianceTarget | undefined> {
   const state = await deps.store.snapshot((reader) => readAlias(reader, functionName, alias))
   if (state === undefined) return undefined
-  const seen = new Set<string>()
-  for (const interval of state.held.filter(({ fromMs }) => fromMs <= atMs)) {
-    const { version, release } = interval
-    if (seen.has(version)) continue
-    seen.add(version)
-    if (seen.size > CANDIDATES_LIMIT) return undefined
+  const held = state.held.filter(({ fromMs, release }) => fromMs <= atMs && release !== leaving)
+  const judged = new Set<string>()
+  for (const interval of held.filter(isWhatItStoodFor)) {
+    const { version, release, decisionId, toMs } = interval
+    if (judged.has(version)) continue
     const record = await deps.store.snapshot((reader) => findVersion(reader, state.owner, version))
-    if (record?.release !== release || !wasAllowed(interval)) continue
+    if (record?.release !== release || record.state === 'Failed') continue
+    if (!(await wasAllowed(deps, interval))) continue
+    if (judged.size === CANDIDATES_LIMIT) return undefined
+    judged.add(version)
     const rules = await violationsOf(deps, state, record, { by: NOBODY, world: undefined })
     if (rules !== undefined && rules.length === 0)
-      return {
-        version,
-        release: record.release,
-        decisionId: interval.decisionId,
-        lastLiveMs: interval.toMs,
-      }
+      return { version, release: record.release, decisionId, lastLiveMs: toMs }
   }
   return undefined
+}
+
+/** No canary; and `$LATEST` only where it is served now, since what it was has moved on. */
+function isWhatItStoodFor({ slot, weight, version, toMs }: AliasInterval): boolean {
+  return slot === 'primary' && weight > MOSTLY && (version !== LATEST || toMs === null)
 }
 
 /**
@@ -122,17 +128,24 @@ async function findTarget(
   const version = arn.split(':').at(-1) ?? ''
   const record = await deps.store.snapshot((reader) => findVersion(reader, state.owner, version))
   if (record === undefined) return undefined
-  const before = state.held.find(
-    (one) => one.version === version && one.release === record.release && wasAllowed(one),
-  )
-  if (before === undefined) return undefined
-  const rules = await violationsOf(deps, state, record, { by, world })
-  if (rules === undefined || rules.length > 0) return undefined
-  return { version, release: record.release, decisionId: before.decisionId }
+  for (const before of state.held) {
+    if (before.version !== version || before.release !== record.release) continue
+    if (!(await wasAllowed(deps, before))) continue
+    const rules = await violationsOf(deps, state, record, { by, world })
+    if (rules === undefined || rules.length > 0) return undefined
+    return { version, release: record.release, decisionId: before.decisionId }
+  }
+  return undefined
 }
 
-function wasAllowed({ outcome }: AliasInterval): boolean {
-  return outcome === 'allow' || outcome === 'warn'
+/** What was live by an exception alone was never found good. */
+async function wasAllowed(
+  deps: Deps,
+  { outcome, decisionId }: Pick<AliasInterval, 'outcome' | 'decisionId'>,
+): Promise<boolean> {
+  if (outcome !== 'warn') return outcome === 'allow'
+  const behind = await deps.store.snapshot((reader) => exceptionsBehind(reader, decisionId))
+  return behind.size === 0
 }
 
 function movesOf({ resource }: Facts): { name: string; alias: string }[] {

@@ -62,8 +62,9 @@ export async function readStage(
   const of = resource.startsWith('arn:') ? parseFunctionReference(resource) : undefined
   if (of === undefined || input.takesAway === true || NOT_STAGED.test(action)) return undefined
   const reach = input.reach ?? (await findFunctionReach(reader, of.name)).mode
-  // What governs is not held up by what it governs.
-  if (!action.startsWith('lambda:')) return { facts: neutral(reach), validUntilMs: undefined }
+  // What governs is not held up by what it governs; what it moves is asked like any move.
+  if (!action.startsWith('lambda:') && input.moves === undefined)
+    return { facts: neutral(reach), validUntilMs: undefined }
   const moves = await Promise.all((input.moves ?? []).map((move) => readMove(reader, move)))
   const places = new Set([placeOf(of), ...moves.map(({ place }) => place)])
   const freezes = await readFreezes(reader, of.name, { places, atMs })
@@ -80,7 +81,7 @@ export async function readStage(
       floors: floors.facts,
       floorExceptions: exceptions.facts,
       promotions: promotions.facts,
-      leaving: null,
+      leaving: input.leaving ?? null,
     },
     validUntilMs: edges.length === 0 ? undefined : Math.min(...edges) - 1,
   }

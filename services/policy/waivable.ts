@@ -15,8 +15,13 @@ export function isWaivable(checks: readonly DecisionCheck[]): boolean {
   )
 }
 
-/** Rules that a version violates, of checks that were made under `JUDGED_ALONE`. */
+/**
+ * Rules that a version violates, of checks that were made under `JUDGED_ALONE`: what an exception lets through violates all
+ * the same.
+ */
 export function violations(checks: readonly DecisionCheck[]): string[] {
-  const failed = checks.filter(({ status }) => status === 'failed')
+  const failed = checks.filter(
+    ({ status, exceptions }) => status === 'failed' || exceptions !== undefined,
+  )
   return [...new Set(failed.map(({ rule }) => rule))].toSorted()
 }

@@ -56,7 +56,7 @@ export interface BreakGlassTable {
   granted_at: number | null
   until: number | null
   ended_at: number | null
-  ended: 'reverted' | 'unused' | 'replaced' | 'stuck' | 'withdrawn' | null
+  ended: 'reverted' | 'unused' | 'replaced' | 'frozen' | 'withdrawn' | null
   /** A principal's id; `system` at expiry. */
   ended_by: string | null
   reviewed_by: string | null

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import type { Sha256 } from '../../services/model/index.ts'
 import {
   createCodeSigningConfig,
   freeze,
   lastCompliant,
+  readApprovalRequest,
+  requestApproval,
   revoke,
   setFloor,
   setPromotionRule,
@@ -163,6 +166,57 @@ describe('moving away from what violates, to what was good here before', () => {
   })
 })
 
+describe('a request to approve more of a release', () => {
+  /** `bad` has half of the calls, and somebody asks for all of them. */
+  async function asked(): Promise<{ readonly good: string; readonly id: string }> {
+    const { publisher, release, point, api } = staged
+    const thief = await publisher('bad')
+    const good = await release('good', '1')
+    const bad = await release('bad', '1', thief)
+    await enforce('ci', 'bad')
+    await point('prod', good)
+    expect((await point('prod', good, { [bad]: 0.5 })).status).toBe(200)
+    const { id, kind, name } = CALLER.principal
+    await api.deps.store.transaction((tx) =>
+      tx
+        .insertInto('principal')
+        .values({ id, kind, name, roles: '["admin"]', created_at: 0 })
+        .execute(),
+    )
+    const { result } = await requestApproval(api.deps, CALLER, {
+      functionName: NAME,
+      alias: 'prod',
+      version: bad,
+      weight: 1,
+      reason: 'it went well',
+      forMs: HOUR_MS,
+    })
+    return { good, id: result.id }
+  }
+
+  test('is void once the release was left because it violates, in the transaction of the move', async () => {
+    const { good, id } = await asked()
+    await revokePublisher('bad')
+    await freeze(staged.api.deps, CALLER, freezeAll)
+    expect((await readApprovalRequest(staged.api.deps, id)).state).toBe('open')
+
+    const answer = await staged.point('prod', good)
+
+    expect(answer.status).toBe(200)
+    expect(await readApprovalRequest(staged.api.deps, id)).toMatchObject({
+      state: 'void',
+      settledBy: (await staged.decision(answer)).decision.id,
+    })
+  })
+
+  test('stays open where a compliant release is taken back', async () => {
+    const { good, id } = await asked()
+
+    expect((await staged.point('prod', good)).status).toBe(200)
+    expect((await readApprovalRequest(staged.api.deps, id)).state).toBe('open')
+  })
+})
+
 describe('is no leaving, and refused while frozen', () => {
   const moveRefused = async (answer: Answered): Promise<void> => {
     expect(answer.status).toBeGreaterThanOrEqual(400)
@@ -263,10 +317,29 @@ describe('where an alias may return to by itself', () => {
     const { good } = await violating()
     const { deps, clock } = staged.api
 
-    expect(await lastCompliant(deps, NAME, 'prod', clock.nowMs())).toMatchObject({ version: good })
+    expect(await lastCompliant(deps, NAME, 'prod', { atMs: clock.nowMs() })).toMatchObject({
+      version: good,
+    })
     await revokePublisher('ci')
-    expect(await lastCompliant(deps, NAME, 'prod', clock.nowMs())).toBeUndefined()
-    expect(await lastCompliant(deps, NAME, 'nowhere', clock.nowMs())).toBeUndefined()
+    expect(await lastCompliant(deps, NAME, 'prod', { atMs: clock.nowMs() })).toBeUndefined()
+    expect(await lastCompliant(deps, NAME, 'nowhere', { atMs: clock.nowMs() })).toBeUndefined()
+  })
+
+  test('is no canary, and not the release that is to leave', async () => {
+    const { release, point, api } = staged
+    const one = await release('one', '1')
+    const two = await release('two', '2')
+    await point('prod', one, { [two]: 0.4 })
+    const { deps, clock } = api
+    const last = async (leaving?: Sha256) =>
+      (await lastCompliant(deps, NAME, 'prod', { atMs: clock.nowMs(), leaving }))?.version
+
+    expect(await last()).toBe(one)
+    await point('prod', two)
+    expect(await last()).toBe(two)
+    const { release: leaving } =
+      (await lastCompliant(deps, NAME, 'prod', { atMs: clock.nowMs() })) ?? {}
+    expect(await last(leaving)).toBe(one)
   })
 
   test('is nothing below the floor', async () => {
@@ -279,6 +352,6 @@ describe('where an alias may return to by itself', () => {
       raise: { publisher: 'ci', counter: '2' },
     })
 
-    expect(await lastCompliant(deps, NAME, 'prod', clock.nowMs())).toBeUndefined()
+    expect(await lastCompliant(deps, NAME, 'prod', { atMs: clock.nowMs() })).toBeUndefined()
   })
 })

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-lambda'
 import { afterAll, describe, expect, it } from 'vitest'
 
-import { endOverdueBreakGlass } from '../../../services/operations/index.ts'
+import { endOverdueBreakGlass, freeze, setFloor } from '../../../services/operations/index.ts'
 import { askInstead } from '../../support/policies.ts'
 import { loadShippedPolicies } from '../../../services/shipped-policies.ts'
 import { startTestApp } from '../../support/app.ts'
@@ -15,6 +15,7 @@ import type { AdminFile } from '../../support/client.ts'
 import { eventually } from '../../support/eventually.ts'
 import { createActive, refusalOf, updateAndWait } from '../../support/functions.ts'
 import { governance } from '../../support/governance.ts'
+import { CALLER } from '../../support/lambda-api.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { addPerson } from '../../support/people.ts'
 import { createConfig, createPublisher } from '../../support/publishing.ts'
@@ -85,6 +86,25 @@ const redOf = async (name: string) => {
   }>(app.admin, { path: '/live' })
   return body.live.find((row) => row.functionName === name && row.alias === 'prod')?.breakGlass
 }
+const freezeOf = async (name: string) =>
+  await app.deps.store.reader
+    .selectFrom('freeze')
+    .selectAll()
+    .where('scope', '=', `${name}:prod`)
+    .execute()
+/** Tables whose rows the last entry of the end of an exception holds. */
+const touchedByEnd = async (name: string): Promise<string[]> => {
+  const rows = await app.deps.store.reader
+    .selectFrom('ledger_entry')
+    .select('body')
+    .where('body', 'like', `%"action":"lacre:EndBreakGlass"%:${name}:prod%`)
+    .execute()
+  const { changes } = JSON.parse(rows.at(-1)?.body ?? '') as { changes: { table: string }[] }
+  return changes.map(({ table }) => table).toSorted()
+}
+const worldOf = async (): Promise<number> =>
+  (await app.deps.store.reader.selectFrom('world').select('counter').executeTakeFirstOrThrow())
+    .counter
 const checksOf = async (name: string): Promise<readonly Check[]> => {
   const row = await app.deps.store.reader
     .selectFrom('decision')
@@ -210,18 +230,79 @@ describe('an exception in force', () => {
     expect(await redOf('expires')).toHaveLength(2)
   })
 
-  it('is stuck where nothing compliant was live before: the release stays, and somebody is told', async () => {
-    await createActive(app.client, 'stuck', { Publish: true })
-    const id = await granted('stuck', { version: '1', ttlMs: 1_500 })
+  it('freezes where nothing compliant was live before: the release stays, and somebody is told', async () => {
+    await createActive(app.client, 'stays', { Publish: true })
+    const id = await granted('stays', { version: '1', ttlMs: 1_500 })
     await app.client.send(
-      new CreateAliasCommand({ FunctionName: 'stuck', Name: 'prod', FunctionVersion: '1' }),
+      new CreateAliasCommand({ FunctionName: 'stays', Name: 'prod', FunctionVersion: '1' }),
     )
+    const world = await worldOf()
 
-    await eventually(async () => (await read(id)).ended).toBe('stuck')
-    expect(await aliasOf('stuck')).toBe('1')
-    expect(app.complaints.some((line) => line.includes('no compliant version'))).toBe(true)
+    await eventually(async () => (await read(id)).ended).toBe('frozen')
+    expect(await aliasOf('stays')).toBe('1')
+    expect(await freezeOf('stays')).toEqual([
+      expect.objectContaining({
+        frozen_by: 'system',
+        reason: `break-glass ${id} ended and no compliant version is there to go back to`,
+      }),
+    ])
+    expect(await worldOf()).toBeGreaterThan(world)
+    // The end and the freeze are one entry: neither is there without the other.
+    expect(await touchedByEnd('stays')).toEqual(['break_glass', 'freeze'])
+    const told = app.complaints.filter((line) => line.includes(id))
+    expect(told).toEqual([expect.stringContaining('no compliant version')])
     // What an exception let in is no right to stay by: the next move is asked as if it came in.
-    expect((await refusalOf(move('stuck', '1'))).status).toBe(403)
+    expect((await refusalOf(move('stays', '1'))).status).toBe(403)
+    expect(await checksOf('stays')).toContainEqual(
+      expect.objectContaining({ rule: 'stage.freeze', status: 'failed' }),
+    )
+  })
+
+  it('does not go back below the floor, and keeps the reason of whoever froze before', async () => {
+    const floored = await createPublisher(app, 'floored')
+    const sealed = async (counter: string) => {
+      const zip = nodePackage(`floored ${counter}`)
+      return await sealedZip(zip, await bundleSeal(zip, floored.privateKey, { counter }))
+    }
+    await createActive(app.client, 'floored', {
+      Code: { ZipFile: await sealed('1') },
+      Publish: true,
+      CodeSigningConfigArn: await createConfig(app, 'Enforce', floored.arn),
+    })
+    await updateAndWait(app.client, 'floored', await sealed('2'))
+    await app.client.send(new PublishVersionCommand({ FunctionName: 'floored' }))
+    await letIn('floored')
+    const id = await granted('floored')
+    await move('floored', '2')
+    await setFloor(app.deps, CALLER, {
+      functionName: 'floored',
+      alias: 'prod',
+      soakMs: HOUR_MS,
+      raise: { publisher: 'floored', counter: '2' },
+    })
+    await freeze(app.deps, CALLER, { scope: 'floored:prod', reason: 'incident' })
+
+    expect((await act(bob, id, 'end')).body.ended).toBe('frozen')
+    expect(await aliasOf('floored')).toBe('2')
+    expect(await freezeOf('floored')).toEqual([
+      expect.objectContaining({
+        frozen_by: bob.principal,
+        reason: expect.stringMatching(new RegExp(`${id} .*; frozen before: incident$`)) as string,
+      }),
+    ])
+  })
+
+  it('goes back through a freeze, and the decision says what was waived and why', async () => {
+    await versions('iced')
+    const id = await granted('iced')
+    await move('iced', '2')
+    await freeze(app.deps, CALLER, { scope: 'iced', reason: 'incident' })
+
+    expect((await act(carol, id, 'end')).body.ended).toBe('reverted')
+    expect(await aliasOf('iced')).toBe('1')
+    expect(await checksOf('iced')).toContainEqual(
+      expect.objectContaining({ rule: 'stage.freeze', status: 'skipped' }),
+    )
   })
 
   it('makes approvals void for the release that leaves, and is followed by no move back for want of them', async () => {
@@ -246,6 +327,8 @@ describe('an exception in force', () => {
 
     expect(await states()).toBe('void')
     expect((await act(carol, id, 'end')).body.ended).toBe('reverted')
+    // Version 3 was a canary there: never what the alias stood for.
+    expect(await aliasOf('voids')).toBe('1')
   })
 
   it('is no reason to go back where the release is live by its own right', async () => {
@@ -359,7 +442,7 @@ describe('what is never softened', () => {
     await act(carol, body.id, 'grant')
     expect(await move('scoped', '2')).toMatchObject({ FunctionVersion: '2' })
     // The first version violates the new config as well: there is nothing to go back to.
-    expect((await act(bob, body.id, 'end')).body.ended).toBe('stuck')
+    expect((await act(bob, body.id, 'end')).body.ended).toBe('frozen')
   })
 })
 
