@@ -130,6 +130,8 @@ async function findTarget(
   if (record === undefined) return undefined
   for (const before of state.held) {
     if (before.version !== version || before.release !== record.release) continue
+    // A canary was never what the alias served.
+    if (before.slot !== 'primary' || before.weight <= MOSTLY) continue
     if (!(await wasAllowed(deps, before))) continue
     const rules = await violationsOf(deps, state, record, { by, world })
     if (rules === undefined || rules.length > 0) return undefined
