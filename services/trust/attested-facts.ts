@@ -92,13 +92,16 @@ function sbomFact(all: readonly Of<'sbom'>[]): AttestedFacts['sbom'] {
 
 function scanFact(current: readonly Counting[], artifact: Sha256): AttestedFacts['scan'] {
   const scans = ofKind(current, 'scan')
-  if (scans.length === 0) return undefined
+  const reports = scans.flatMap(({ claim: { vulnerabilities } }) =>
+    vulnerabilities === undefined ? [] : [vulnerabilities],
+  )
+  // One that could not be read is never taken for one that found nothing.
+  if (scans.length === 0 || reports.length < scans.length) return undefined
   const vex = current.flatMap((one): VexStatement[] => {
     if (!one.mayVex) return []
     if (one.claim.kind === 'vex') return [...one.claim.statements]
     return one.claim.kind === 'sbom' ? [...one.claim.vex] : []
   })
-  const reports = scans.map(({ claim }) => claim.vulnerabilities ?? [])
   return { ...countScans(reports, vex, artifact), ...timeOf(scans), attesters: attestersOf(scans) }
 }
 

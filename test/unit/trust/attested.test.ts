@@ -1,8 +1,11 @@
+import { sign } from 'node:crypto'
+
 import { describe, expect, test } from 'vitest'
 
 import {
   bufferSource,
   canonicalJson,
+  sha256,
   type AttestationReport,
   type Json,
   type Revocation,
@@ -10,7 +13,14 @@ import {
   type SubjectAttestations,
   type TrustedPublisher,
 } from '../../../services/model/index.ts'
-import { attested, judge } from '../../../services/trust/index.ts'
+import { encodeBundle } from '../../../services/seal/index.ts'
+import { combine } from '../../../services/trust/attested-facts.ts'
+import {
+  attested,
+  judge,
+  parsePublisherDocument,
+  VerificationCache,
+} from '../../../services/trust/index.ts'
 import {
   attestationOf,
   attester,
@@ -28,6 +38,7 @@ import {
   openZip,
   publicPem,
   publisher,
+  readAll,
   sealOf,
   identityOf,
 } from '../../support/pki.ts'
@@ -174,6 +185,15 @@ describe('and whose signer is a publisher with attest:<predicateType>', () => {
     expect(reasonOf(reports[0])).toBe('purpose-not-listed')
   })
 
+  test('ignores one by a publisher that is for nothing', () => {
+    const team = attester('ci', ci, [])
+
+    const { reports } = ask([by(ci, failing)], [team])
+
+    const finding = reports[0]?.findings.find(({ reason }) => reason === 'purpose-not-listed')
+    expect(finding?.got).toBe('`ci` is for nothing')
+  })
+
   test('ignores one by nobody known', () => {
     const { facts, reports } = ask([by(second, failing)], [attester('ci', ci, [TYPE.tests])])
 
@@ -248,6 +268,25 @@ describe('a seal is no attestation and an attestation no seal (RULES §4)', () =
     const seal = await sealOf(zip, identityOf(ci))
 
     const { facts, reports } = ask([seal.bytes], [both])
+
+    expect(facts).toEqual({ types: [] })
+    expect(reasonOf(reports[0])).toBe('not-an-attestation')
+  })
+
+  test('a signature over the zip itself attests nothing', () => {
+    const message = encodeBundle({
+      format: 'bundle',
+      signer: { kind: 'key', hint: sha256(ci.publicKey.export({ type: 'spki', format: 'der' })) },
+      content: {
+        kind: 'message',
+        digest: Buffer.from(zip.sha256, 'hex'),
+        signature: sign('sha256', readAll(zip.source), ci.privateKey),
+      },
+      logEntries: [],
+      timestamps: [],
+    })
+
+    const { facts, reports } = ask([message], [both])
 
     expect(facts).toEqual({ types: [] })
     expect(reasonOf(reports[0])).toBe('not-an-attestation')
@@ -357,6 +396,20 @@ describe('per attester the newest by trusted time is taken', () => {
     expect(facts.scan).toMatchObject({ critical: 0, high: 1, atMs: AT_MS - HOUR_MS })
   })
 
+  test('types that are not read are a kind each', () => {
+    const types = ['https://example.com/a/v1', 'https://example.com/b/v1']
+    const bundles = types.map((type, i) =>
+      by(ci, { type, predicate: {}, atMs: AT_MS - (2 - i) * HOUR_MS }),
+    )
+    const [first = ''] = types
+    const newer = by(ci, { type: first, predicate: { x: 1 }, atMs: AT_MS - HOUR_MS })
+
+    const { facts, reports } = ask([...bundles, newer], [attester('ci', ci, types, { by: tsa })])
+
+    expect(facts).toEqual({ types })
+    expect(reports.map(({ superseded }) => superseded === true)).toEqual([true, false, false])
+  })
+
   test('a time that lies ahead is none', () => {
     const ahead = scan(scanner, [], AT_MS + 48 * HOUR_MS)
 
@@ -434,6 +487,21 @@ describe('between attesters', () => {
     expect(facts.summary).toMatchObject({ passed: false, levels: ['L1'], policies: ['not-named'] })
   })
 
+  test('a summary names the policy that it was made by', () => {
+    const predicate = {
+      verifier: { id: 'v:1' },
+      verificationResult: 'PASSED',
+      policy: { uri: 'https://example.com/policy' },
+    }
+
+    const { facts } = ask(
+      [by(ci, { type: TYPE.summary, predicate })],
+      [attester('ci', ci, [TYPE.summary])],
+    )
+
+    expect(facts.summary).toMatchObject({ policies: ['https://example.com/policy'], levels: [] })
+  })
+
   test('a builder that anybody names is there to be refused', () => {
     const other = 'https://evil.example/builder'
     const both = [
@@ -499,6 +567,26 @@ describe('VEX lowers a count only from a publisher allowed attest:vex', () => {
     expect(criticalOf([found, vex(ci, ...statements)], [team, allowed])).toBe(critical)
   })
 
+  test.each([
+    ['that has it', 'pkg:npm/x@1', 0],
+    ['that is another', 'pkg:npm/x@2', 1],
+  ])('one of a package %s', (_what, product, critical) => {
+    const result = [{ id: 'CVE-1', purl: 'pkg:npm/x@1', severity: [{ score: 'critical' }] }]
+    const named = by(scanner, { type: TYPE.scan, predicate: { scanner: { uri: 'x', result } } })
+    const said = vex(ci, { ...absent, products: [{ '@id': product }] })
+
+    expect(criticalOf([named, said], [team, attester('ci', ci, ['vex'])])).toBe(critical)
+  })
+
+  test('whoever may lower counts may attest other things too', () => {
+    const allowed = attester('ci', ci, [TYPE.tests, 'vex'])
+    const tests = by(ci, { type: TYPE.tests, predicate: { result: 'PASSED' } })
+
+    const { facts } = ask([found, tests, vex(ci, absent)], [team, allowed])
+
+    expect(facts).toMatchObject({ scan: { critical: 1, lowered: 1 }, tests: { passed: true } })
+  })
+
   test('what a CycloneDX document says counts for nothing without attest:vex, though its components do', () => {
     const bom = by(ci, {
       type: TYPE.cyclonedx,
@@ -528,11 +616,49 @@ describe('absence is never better than a bad report', () => {
     expect(reasonOf(reports[0])).toBe('results-not-read')
   })
 
+  test('a report that could not be read takes away what others say of the same', () => {
+    const one = (vulnerabilities: readonly [] | undefined) => ({
+      digest: zip.sha256,
+      attester: scans('scanner', scanner),
+      predicateType: TYPE.scan,
+      claim: { kind: 'scan', scanner: '', vulnerabilities } as const,
+      mayVex: false,
+      atMs: AT_MS,
+    })
+
+    expect(combine([one([])], zip.sha256).scan).toMatchObject({ critical: 0 })
+    expect(combine([one([]), one(undefined)], zip.sha256).scan).toBeUndefined()
+  })
+
   test('a severity that nobody tells is counted as such', () => {
     const { facts } = ask([scan(scanner, [['CVE-1', 'odd']])], [scans('scanner', scanner)])
 
     expect(facts.scan).toMatchObject({ critical: 0, unknown: 1 })
   })
+})
+
+test('long reports say the same when they are asked for again', () => {
+  const found = Array.from({ length: 300 }, (_, i) => [`CVE-${i}`, 'high'] as const)
+  const input = {
+    artifact: zip,
+    attestations: [scan(scanner, found)],
+    publishers: [scans('scanner', scanner)],
+    revocations: [],
+    revocationLists: [],
+    atMs: AT_MS,
+  }
+  const cache = new VerificationCache()
+
+  const [first, again] = [attested(input, cache), attested(input, cache)]
+
+  expect(first.facts.scan).toMatchObject({ high: 300 })
+  expect(again).toEqual(first)
+})
+
+test('the builders of a publisher are kept with it', () => {
+  const document = { kind: 'key', keys: [{ publicKeyPem: publicPem(ci) }], builders: [BUILDER] }
+
+  expect(parsePublisherDocument(document).builders).toEqual([BUILDER])
 })
 
 test('reports and facts are plain JSON, whatever their statements hold', () => {
