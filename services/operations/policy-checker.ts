@@ -6,6 +6,8 @@ import { Offload } from './offload.ts'
 
 /** A set whose validation and cases take longer is refused. */
 const CHECK_LIMIT_MS = 60_000
+/** Checks that wait for the one that runs; more are turned away, so that each waiter knows soon. */
+const WAITING_LIMIT = 16
 
 export interface CheckTask {
   readonly source: PolicySetSource
@@ -25,14 +27,15 @@ export interface DiffTask {
 export class PolicyChecker implements AsyncDisposable {
   #running: Offload | undefined
   #last: Promise<unknown> = Promise.resolve()
+  #waiting = 0
   #closed = false
 
-  /** @throws PlatformError INVALID_PARAMETER as `checkPolicySet`, or where it takes too long */
+  /** @throws PlatformError INVALID_PARAMETER as `checkPolicySet`, or where it takes too long; TOO_MANY_REQUESTS */
   async check(task: CheckTask): Promise<CheckedSet> {
     return (await this.#next('check', task)) as CheckedSet
   }
 
-  /** @throws PlatformError INVALID_PARAMETER as `diffPolicySets`, or where it takes too long */
+  /** @throws PlatformError INVALID_PARAMETER as `diffPolicySets`, or where it takes too long; TOO_MANY_REQUESTS */
   async diff(task: DiffTask): Promise<PolicySetDiff> {
     return (await this.#next('diff', task)) as PolicySetDiff
   }
@@ -43,9 +46,19 @@ export class PolicyChecker implements AsyncDisposable {
   }
 
   async #next(name: string, task: CheckTask | DiffTask): Promise<unknown> {
+    if (this.#waiting > WAITING_LIMIT)
+      throw new PlatformError(
+        'TOO_MANY_REQUESTS',
+        `${WAITING_LIMIT} policy sets wait to be checked; ask again when they are`,
+      )
+    this.#waiting += 1
     const turn = this.#last.then(() => this.#run(name, task))
     this.#last = turn.catch(() => undefined)
-    return await turn
+    try {
+      return await turn
+    } finally {
+      this.#waiting -= 1
+    }
   }
 
   async #run(name: string, task: CheckTask | DiffTask): Promise<unknown> {

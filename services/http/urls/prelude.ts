@@ -8,19 +8,28 @@ const DELIMITER = Buffer.alloc(8)
 /** JSON before the delimiter. */
 const PRELUDE_LIMIT_BYTES = 131_072
 
-/** Gathers the prelude of a stream: JSON, eight zero bytes, and then the body. */
+const GATHERED_LIMIT_BYTES = PRELUDE_LIMIT_BYTES + DELIMITER.length
+
+/** Gathers the prelude of a stream: JSON, eight zero bytes, and then the body. Each byte is looked at once. */
 export class PreludeReader {
-  #gathered: Buffer = Buffer.alloc(0)
+  readonly #gathered = Buffer.alloc(GATHERED_LIMIT_BYTES)
+  #length = 0
 
   /** The head and what follows of the body, once the prelude is whole. @throws MalformedAnswer */
   push(piece: Uint8Array): { readonly head: UrlAnswerHead; readonly rest: Uint8Array } | undefined {
-    this.#gathered = Buffer.concat([this.#gathered, piece])
-    const at = this.#gathered.indexOf(DELIMITER)
-    if (at > PRELUDE_LIMIT_BYTES || (at === -1 && this.#gathered.length > PRELUDE_LIMIT_BYTES))
+    const before = this.#length
+    const taken = piece.subarray(0, GATHERED_LIMIT_BYTES - before)
+    this.#gathered.set(taken, before)
+    this.#length += taken.length
+    const from = Math.max(0, before - DELIMITER.length + 1)
+    const at = this.#gathered.subarray(0, this.#length).indexOf(DELIMITER, from)
+    if (at !== -1) {
+      const rest = piece.subarray(at + DELIMITER.length - before)
+      return { head: readHead(this.#gathered.subarray(0, at)), rest }
+    }
+    if (this.#length === GATHERED_LIMIT_BYTES)
       throw new MalformedAnswer('the prelude of the response is too long')
-    if (at === -1) return undefined
-    const rest = this.#gathered.subarray(at + DELIMITER.length)
-    return { head: readHead(this.#gathered.subarray(0, at)), rest }
+    return undefined
   }
 }
 

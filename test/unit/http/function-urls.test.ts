@@ -233,6 +233,25 @@ describe('an answer', () => {
       ),
     )
   })
+
+  test('may be as long as it may be, and no longer, however it is cut', () => {
+    const head = (bytes: number) => `{${' '.repeat(bytes - 2)}}`
+    const read = (bytes: number, cut: number) => {
+      const stream = Buffer.concat([Buffer.from(head(bytes)), Buffer.alloc(8), Buffer.from('body')])
+      const reader = new PreludeReader()
+      for (let at = 0; at < stream.length; at += cut) {
+        const begun = reader.push(stream.subarray(at, at + cut))
+        if (begun !== undefined) return Buffer.from(begun.rest).toString()
+      }
+      return undefined
+    }
+
+    expect(head(131_072)).toHaveLength(131_072)
+    expect(read(131_072, 1_000_000)).toBe('body')
+    expect(read(131_072, 1)).toBe('')
+    for (const cut of [1, 7, 8, 1_000_000])
+      expect(() => read(131_073, cut)).toThrow('the prelude of the response is too long')
+  })
 })
 
 describe('CORS', () => {
