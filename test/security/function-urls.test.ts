@@ -322,6 +322,20 @@ describe('a listener with settings of its own', () => {
     expect([two.status, none.status]).toEqual([404, 404])
   })
 
+  test.each([
+    ['10.0.0.1, 10.1.0.0/16', 404],
+    ['127.0.0.0/8', 200],
+    ['10.0.0.1, 127.0.0.1', 200],
+  ])('believes the proxy %s where it is the one that asks', async (trustProxy, status) => {
+    await using listener = await open({ trustProxy })
+
+    const reply = await askUrl(listener.url, 'front.example', {
+      headers: { 'X-Forwarded-Host': url.host },
+    })
+
+    expect(reply.status).toBe(status)
+  })
+
   test('keeps back a bearer token that was issued for our own APIs', async () => {
     await using listener = await open({}, { audiences: ['https://lacre.example'] })
     const call = async (aud: string) => {

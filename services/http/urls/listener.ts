@@ -9,6 +9,7 @@ import type { EdgeMetrics } from '../metrics.ts'
 import { refuseUnreadable } from '../unreadable.ts'
 
 import { parseUrlBase } from './address.ts'
+import { trustOf } from './client.ts'
 import { serveUrl, type UrlEdge } from './serve.ts'
 
 export interface UrlListenerParts {
@@ -50,7 +51,7 @@ export async function openUrlListener(parts: UrlListenerParts): Promise<UrlListe
     budget: new IntakeBudget(parts.intakeLimits),
     bodyIdleMs: config.bodyIdleMs ?? httpDefaults.bodyIdleMs,
     served,
-    trust: { proxy: config.trustProxy !== undefined },
+    trust: trustOf(config.trustProxy),
     audiences: parts.audiences ?? [],
   }
   const server = createListener(config, (req, res) => {

@@ -14,6 +14,7 @@ import {
 } from '../../../services/http/urls/event.ts'
 import { isFieldName, isFieldValue } from '../../../services/http/urls/fields.ts'
 import { foreignCookies, isOwnAuthorization } from '../../../services/http/urls/own-credentials.ts'
+import { trustOf } from '../../../services/http/urls/client.ts'
 import { PreludeReader } from '../../../services/http/urls/prelude.ts'
 import { judgeUrlAccess } from '../../../services/operations/url-access.ts'
 
@@ -252,6 +253,28 @@ describe('an answer', () => {
     for (const cut of [1, 7, 8, 1_000_000])
       expect(() => read(131_073, cut)).toThrow('the prelude of the response is too long')
   })
+})
+
+describe('the headers of a proxy are believed', () => {
+  test.each<[string | undefined, string, boolean]>([
+    [undefined, '127.0.0.1', false],
+    ['nginx', '127.0.0.1', true],
+    ['nginx', '::1', true],
+    ['nginx', '10.0.0.1', false],
+    ['10.0.0.1', '10.0.0.1', true],
+    ['10.0.0.1', '10.0.0.2', false],
+    ['10.0.0.1', '127.0.0.1', false],
+    ['10.0.0.1, fd00::/8', 'fd00::7', true],
+    ['10.0.0.1, fd00::/8', 'fe80::7', false],
+    ['10.0.0.0/8', '', false],
+  ])('of the one named %j, from %j: %j', (named, peer, believed) => {
+    expect(trustOf(named)(peer)).toBe(believed)
+  })
+
+  test.each(['10.0.0.1/33', '10.0.0.1/', '10.0.0.1/8/8', '10.0.0.1, nginx', 'fd00::/129'])(
+    '%j names none',
+    (named) => expect(() => trustOf(named)).toThrow('no address or network of a proxy'),
+  )
 })
 
 describe('CORS', () => {
