@@ -29,6 +29,9 @@ export const ATTESTATION_LIMIT_BYTES = 12_582_912
 /** Attestations kept beside an artifact, and their bytes together. */
 export const ATTESTATIONS_LIMIT = 64
 export const ATTESTATIONS_LIMIT_BYTES = 50_331_648
+/** As many may lie there for one that counts for nothing to be taken still: the rest is kept for those that count. */
+export const UNCOUNTED_ATTESTATIONS_LIMIT = 16
+export const UNCOUNTED_ATTESTATIONS_LIMIT_BYTES = 12_582_912
 
 /** JSON bodies: nesting beyond this is refused before anything walks them. */
 export const JSON_DEPTH_LIMIT = 64

@@ -63,11 +63,11 @@ export async function attachAttestation(
     resource: `lacre:artifact/${artifact}`,
     raisesWorld: true,
     read: async (reader) => {
-      await refuseTooMany(reader, row)
+      await refuseTooMany(reader, row, report)
       return trustChange(null, report.predicateType ?? 'an attestation')
     },
     commit: async (tx, _admitted, atMs): Promise<Committed<AttachedAttestation>> => {
-      await refuseTooMany(tx, row)
+      await refuseTooMany(tx, row, report)
       await insert(tx, { ...row, created_at: atMs }, bundle)
       const key = { artifact_sha256: artifact, digest: report.digest }
       return { result: attached, touched: [{ table: 'attestation', key }] }
@@ -150,18 +150,28 @@ async function readTrust(deps: Deps) {
   })
 }
 
-async function refuseTooMany(reader: Reader, row: Row): Promise<void> {
+/** Strangers cannot use up the places of those who may attest. */
+async function refuseTooMany(
+  reader: Reader,
+  row: Row,
+  { outcome }: AttestationReport,
+): Promise<void> {
   const rows = await reader
     .selectFrom('attestation')
     .select(['digest', 'size_bytes'])
     .where('artifact_sha256', '=', row.artifact_sha256)
     .execute()
   if (rows.some(({ digest }) => digest === row.digest)) return
+  const counts = outcome === 'counts'
+  const most = counts ? limits.ATTESTATIONS_LIMIT : limits.UNCOUNTED_ATTESTATIONS_LIMIT
+  const mostBytes = counts
+    ? limits.ATTESTATIONS_LIMIT_BYTES
+    : limits.UNCOUNTED_ATTESTATIONS_LIMIT_BYTES
   const bytes = rows.reduce((sum, { size_bytes: size }) => sum + size, row.size_bytes)
-  if (rows.length < limits.ATTESTATIONS_LIMIT && bytes <= limits.ATTESTATIONS_LIMIT_BYTES) return
+  if (rows.length < most && bytes <= mostBytes) return
   throw new PlatformError(
     'INVALID_PARAMETER',
-    `an artifact takes ${limits.ATTESTATIONS_LIMIT} attestations of ${limits.ATTESTATIONS_LIMIT_BYTES} bytes together; this would make ${rows.length + 1} of ${bytes}`,
+    `an artifact takes ${most} attestations of ${mostBytes} bytes together${counts ? '' : ' before one that counts for nothing is refused'}; this would make ${rows.length + 1} of ${bytes}`,
   )
 }
 

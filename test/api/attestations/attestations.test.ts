@@ -273,6 +273,22 @@ describe('attaching', () => {
     expect(body.attestation.findings.map(({ reason }) => reason)).toContain('purpose-not-listed')
   })
 
+  it('keeps places for those that count, however many others come first', async () => {
+    const digest = await upload(nodePackage('crowded'))
+    const stranger = keyPair().privateKey
+    const from = (key: typeof ci, n: number) =>
+      by(digest, key, { type: TYPE.tests, predicate: { result: 'PASSED', url: `x:${n}` } })
+
+    const strangers: number[] = []
+    for (let n = 0; n < 18; n += 1) strangers.push((await attach(digest, from(stranger, n))).status)
+    const own = await attach(digest, from(ci, 0))
+
+    expect(strangers.slice(0, 16).every((status) => status === strangers[0])).toBe(true)
+    expect(strangers.slice(16)).toEqual([400, 400])
+    expect(own.body.attestation.outcome).toBe('counts')
+    expect((await list(digest)).attestations).toHaveLength(17)
+  }, 30_000)
+
   it('takes an SBOM of megabytes, and tells a few numbers of it', async () => {
     const digest = await upload(nodePackage('large'))
     const components = Array.from({ length: 20_000 }, (_, i) => ({
