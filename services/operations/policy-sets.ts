@@ -155,7 +155,8 @@ function putInForce(deps: Deps, caller: Caller, next: Next): Change<PolicySetRec
         'RESOURCE_CONFLICT',
         `this set is in force already, as version ${now.version}`,
       )
-    refuseWithoutGround(deps, name)
+    // What it would do can be planned also where it cannot be applied.
+    if (caller.plan?.kind !== 'make') refuseWithoutGround(deps, name)
     return now
   }
   const shown = policySetVersion({ name, set: { digest } })
