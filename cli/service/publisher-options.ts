@@ -21,6 +21,7 @@ export function withPublisherOptions(command: Command): Command {
     .option('--managed', 'a key that the service makes and keeps')
     .option('--form <form>', 'statement, message or cms; may be repeated', several)
     .option('--purpose <purpose>', 'seal, vouch, attest:TYPE; may be repeated', several)
+    .option('--builder <id>', 'its provenance counts for this `builder.id`; repeatable', several)
     .option('--validity-days <days>', 'how long a signature stays good')
     .option('--crl <file|url>', 'a revocation list of the authorities; may be repeated', several)
     .option('--crl-max-age-hours <n>', 'how long a list counts, where its issuer says longer')
