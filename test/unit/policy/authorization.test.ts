@@ -23,6 +23,7 @@ import {
   parseAccessCases,
   runCases,
 } from '../../../services/policy/index.ts'
+import { loadShippedAuthorization } from '../../../services/shipped-policies.ts'
 import { authorizationSchema, authorizationSet } from '../../support/authorization.ts'
 
 const shipped = authorizationSet()
@@ -46,6 +47,14 @@ const thing = (kind: ResourceKind): ResourceRef =>
   kind === 'Alias' ? { kind, name: 'checkout', alias: 'prod' } : { kind, name: 'checkout' }
 const may = (principal: Principal, action: string, resource: ResourceRef, tags = {}): boolean =>
   mayDo(shipped, { principal, action, resource, tags }).allowed
+
+test('is shipped with the digest that it is validated under here', () => {
+  const file = new URL('../../../policies/authorization/validated.sha256', import.meta.url)
+
+  expect(shipped.warnings).toEqual([])
+  expect(readFileSync(file, 'utf8')).toBe(`${shipped.digest}\n`)
+  expect(loadShippedAuthorization().digest).toBe(shipped.digest)
+})
 
 test('the shipped set passes its cases, and a case exercises every policy', () => {
   const file = new URL('../../../policies/authorization/cases.yaml', import.meta.url)
