@@ -109,7 +109,9 @@ export class Policies implements AsyncDisposable {
     const { kind, digest, schemaSha256 } = record
     try {
       const { schema } = this.shipped(kind)
-      const validated = this.#validated.has(digest) ? digest : undefined
+      // Nothing is put in force before it was validated, so a record of this schema says that it was.
+      const known = schemaSha256 === sha256(schema) || this.#validated.has(digest)
+      const validated = known ? digest : undefined
       const set = compilePolicySet(source.files, schema, validated)
       if (set.digest === digest || schemaSha256 !== sha256(schema)) return set
       return { digest, fault: 'its text is not the one that its digest is of' }
