@@ -17,7 +17,7 @@ const layers = {
   catalog: ['model', 'store'],
   live: ['model', 'store', 'trust', 'policy', 'audit', 'jobs'],
   runtime: ['model', 'artifact', 'blobs'],
-  authority: ['model', 'seal', 'keys', 'ledger', 'store'],
+  authority: ['model', 'seal', 'keys', 'auth', 'ledger', 'store'],
   operations: [
     'model',
     'artifact',

@@ -3,8 +3,8 @@ import { get as httpGet, type IncomingMessage, type RequestOptions } from 'node:
 import { get as httpsGet } from 'node:https'
 import { BlockList, isIP } from 'node:net'
 
+import type { FetchDocument } from '../../auth/index.ts'
 import { PlatformError } from '../../model/index.ts'
-import type { FetchDocument } from './jwks.ts'
 
 const SIZE_LIMIT_BYTES = 262_144
 const TIME_LIMIT_MS = 5_000

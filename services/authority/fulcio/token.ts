@@ -1,10 +1,10 @@
 import { compactVerify, decodeProtectedHeader, errors } from 'jose'
 
+import type { IssuerKeys } from '../../auth/index.ts'
 import { PlatformError, parseStrictJson, type Clock } from '../../model/index.ts'
 import type { Members } from '../members.ts'
 import { refuse } from '../refusal.ts'
 import type { Issuer } from './issuers.ts'
-import type { IssuerKeys } from './jwks.ts'
 
 /** Pinned: no symmetric algorithm, no `none`, no SHA-1. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519']
@@ -24,7 +24,7 @@ export interface VerifiedToken {
 
 export interface TokenVerifierOptions {
   readonly issuers: readonly Issuer[]
-  readonly keys: IssuerKeys
+  readonly keys: Pick<IssuerKeys, 'of'>
   readonly clock: Clock
 }
 
@@ -43,7 +43,7 @@ export async function verifyToken(
   const header = readHeader(token)
   if (typeof header.alg !== 'string' || !ALGORITHMS.includes(header.alg))
     throw refuse('token-algorithm', 'the algorithm of the identity token is not accepted')
-  const keys = await options.keys.of(issuer, header.kid)
+  const keys = await keysOf(issuer, header.kid, options)
   const claims = toClaims(await verifySignature(token, keys))
   // What was read before the signature was checked chose the keys and nothing else.
   if (claims['iss'] !== issuer.url)
@@ -70,6 +70,19 @@ function readHeader(token: string): { readonly alg?: unknown; readonly kid?: unk
     return decodeProtectedHeader(token)
   } catch {
     throw refuse('token-form', 'the header of the identity token cannot be read')
+  }
+}
+
+async function keysOf(
+  issuer: Issuer,
+  kid: unknown,
+  { keys }: TokenVerifierOptions,
+): ReturnType<IssuerKeys['of']> {
+  try {
+    return await keys.of(issuer, kid)
+  } catch (cause) {
+    const message = `the keys of the issuer \`${issuer.url}\` cannot be had`
+    throw refuse('issuer-unreachable', message, { code: 'UNAVAILABLE', cause })
   }
 }
 
