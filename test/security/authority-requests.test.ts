@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate, createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -118,6 +120,29 @@ const tokens: readonly (readonly [string, string, () => Promise<string> | string
   ['that is no token', 'token-form', () => 'not a token'],
   ['that is too long', 'token-form', () => `${'a'.repeat(20_000)}.b.c`],
 ]
+
+test.each([
+  ['cannot be reached', undefined],
+  ['publishes a secret key', { keys: [{ kty: 'oct', kid: 'a', k: 'c2VjcmV0' }] }],
+  ['publishes no set of keys', { keys: 'none' }],
+])('takes no token of an issuer that %s, and says so without a part of it', async (_what, jwks) => {
+  const own = await TestIssuer.start()
+  await using trusting = await TestAuthority.start(own)
+  const token = await own.token()
+  const { url } = own
+  await own[Symbol.asyncDispose]()
+  const answering = jwks === undefined ? undefined : createServer((_req, res) => {
+    res.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks`, ...jwks }))
+  }) // prettier-ignore
+  if (answering !== undefined) await once(answering.listen(Number(new URL(url).port), '127.0.0.1'), 'listening') // prettier-ignore
+
+  const answer = await trusting.post('/api/v2/signingCert', certificateRequest(token, key))
+  answering?.close()
+
+  expect(answer.status).toBe(503)
+  expect(answer.json['reason']).toBe('issuer-unreachable')
+  expect(JSON.stringify(answer.json) + trusting.lines.join()).not.toContain(token.split('.')[1])
+})
 
 for (const [what, reason, make] of tokens) {
   test(`refuses a token ${what}: ${reason}`, async () => {

@@ -1,5 +1,6 @@
 import { afterAll, expect, it } from 'vitest'
 
+import { listPolicySets } from '../../../services/catalog/index.ts'
 import { startTestApp } from '../../support/app.ts'
 import { governance } from '../../support/governance.ts'
 import {
@@ -211,6 +212,22 @@ it('answers 404 for a version that never was, and 409 for the set that is in for
   expect(await governance(admin, { path: '/policy-sets/admission/99' })).toMatchObject({ status: 404 }) // prettier-ignore
   expect(await governance(admin, { path: '/policy-sets/other' })).toMatchObject({ status: 400 })
   expect(await kept()).toEqual(before)
+})
+
+it('uses no set whose record points at the text of another', async () => {
+  const { policies, store } = app.deps
+  const records = await listPolicySets(store.reader, 'admission', { limit: 50 })
+  const [one] = records
+  const other = records.find(({ digest }) => digest !== one?.digest)
+  if (one === undefined || other === undefined) throw new Error('two sets are wanted')
+
+  const swapped = await policies.load(store.reader, { ...one, document: other.document })
+
+  expect(await policies.load(store.reader, one)).toMatchObject({ digest: one.digest })
+  expect(swapped).toEqual({
+    digest: one.digest,
+    fault: 'its text is not the one that its digest is of',
+  })
 })
 
 it('does not put strict-production in force where it has no ground to stand on', async () => {
