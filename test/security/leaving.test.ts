@@ -244,6 +244,26 @@ describe('is no leaving, and refused while frozen', () => {
     await moveRefused(await staged.point('prod', other))
   })
 
+  test.each<[string, (it: string, good: string) => [string, Record<string, number>]]>([
+    ['beside another', (it, good) => [good, { [it]: 0.1 }]],
+    ['as the first with little weight', (it, good) => [it, { [good]: 0.9 }]],
+  ])('a move to what was a canary alone, %s', async (_how, shares) => {
+    const { publisher, release, point } = staged
+    const thief = await publisher('bad')
+    const good = await release('good', '1')
+    const canary = await release('canary', '1')
+    const bad = await release('bad', '1', thief)
+    await enforce('ci', 'bad')
+    await point('prod', good)
+    expect((await point('prod', ...shares(canary, good))).status).toBe(200)
+    expect((await point('prod', bad)).status).toBe(200)
+    await revokePublisher('bad')
+    await freeze(staged.api.deps, CALLER, freezeAll)
+
+    await moveRefused(await point('prod', canary))
+    expect((await point('prod', good)).status).toBe(200)
+  })
+
   test('a move that leaves weight on what violates', async () => {
     const { good, bad } = await violating()
     await freeze(staged.api.deps, CALLER, freezeAll)

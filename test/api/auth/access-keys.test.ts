@@ -4,8 +4,9 @@ import {
   createAccessKey,
   disableAccessKey,
   newAccessKeyPair,
+  setDisabled,
 } from '../../../services/auth/index.ts'
-import { systemRandom } from '../../../services/model/index.ts'
+import { PlatformError, sha256, systemRandom } from '../../../services/model/index.ts'
 import { adminKeys, openEdge, plainBox, type TestEdge } from '../../support/edge.ts'
 import { signWithSmithy, type Keys } from '../../support/signers.ts'
 
@@ -53,6 +54,27 @@ it('a disabled key is refused from the commit on, though its signing key was in 
   expect(await statusFor(edge, keys)).toBe(403)
   expect(await statusFor(edge, adminKeys)).toBe(200)
 })
+
+it.each<[string, (edge: TestEdge, keys: Keys) => Promise<unknown>]>([
+  ['whose key was disabled', (edge, { accessKeyId }) => edge.store.transaction((tx) => disableAccessKey(tx, accessKeyId))],
+  ['who was disabled', (edge) => edge.store.transaction((tx) => setDisabled(tx, 'usr-2', 3))],
+  ['who lost the role', (edge) => edge.store.transaction((tx) => tx.updateTable('principal').set({ roles: '[]' }).where('id', '=', 'usr-2').execute())],
+])('one %s while the body came does nothing more', async (_what, change) => {
+  await using edge = await openEdge({ handlers })
+  await edge.store.transaction((tx) => tx.insertInto('principal').values({ id: 'usr-2', kind: 'user', name: 'eve', roles: '["admin"]', created_at: 1 }).execute())
+  const keys = await addKey(edge, 'usr-2')
+  const path = '/2015-03-31/functions/f'
+  const { headers } = await signWithSmithy(keys, { method: 'PUT', path, body: '{}' })
+  const request = { method: 'PUT', path, query: '', headers: Object.entries(headers) }
+  const begin = () => edge.authenticator.begin(request, { services: ['lambda'], action: 'lambda:UpdateFunctionCode', resource: { kind: 'Function', name: 'f' }, changing: false })
+  const [held, kept] = [await begin(), await begin()]
+  await kept.finish(sha256('{}'))
+
+  await change(edge, keys)
+  edge.authenticator.forget()
+
+  await expect(held.finish(sha256('{}'))).rejects.toBeInstanceOf(PlatformError)
+}) // prettier-ignore
 
 it('the last active key cannot be disabled, nor one that is not there', async () => {
   await using edge = await openEdge()

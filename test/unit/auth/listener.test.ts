@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest'
 
 import { openAuthenticator, type AuthenticatorOptions } from '../../../services/auth/index.ts'
-import { EVERYTHING, systemClock, type Principal } from '../../../services/model/index.ts'
+import {
+  EVERYTHING,
+  PlatformError,
+  systemClock,
+  type Principal,
+} from '../../../services/model/index.ts'
 
 const ada: Principal = { id: 'usr-a', kind: 'user', name: 'ada', roles: [], claims: {} }
 const asked: string[] = []
@@ -49,4 +54,26 @@ it('takes none where two Authorization headers came', async () => {
   await expect(begin({}, [bearer, ['authorization', 'Bearer d.e.f']])).rejects.toMatchObject({
     code: 'INVALID_SIGNATURE',
   })
+})
+
+it('asks again once the body is there: who was disabled or lost a role meanwhile does nothing more', async () => {
+  const gone = new PlatformError('ACCESS_DENIED', 'no more')
+  const onceOnly = () => {
+    let calls = 0
+    return async (): Promise<Principal> => {
+      calls += 1
+      return await (calls === 1 ? Promise.resolve(ada) : Promise.reject(gone))
+    }
+  }
+  const withToken = { secureListener: true, tokens: { principalOf: onceOnly(), forget: () => {} } }
+  const asking = onceOnly()
+  const withRole = {
+    secureListener: true,
+    authorizer: { authorize: async () => void (await asking()), onForget: () => {} },
+  }
+
+  for (const more of [withToken, withRole]) {
+    const admission = await begin(more, [bearer])
+    await expect(admission.finish('')).rejects.toBe(gone)
+  }
 })
