@@ -1,8 +1,10 @@
 import { PlatformError, type Facts } from '../model/index.ts'
 import {
+  authorize,
   compilePolicySet,
   decide,
   policySetVersion,
+  remembering,
   worstOf,
   type PolicyFile,
   type PolicyInForce,
@@ -12,6 +14,7 @@ import { serveTasks } from './serve-tasks.ts'
 
 /** One thread evaluates one set; it ends with its plan, since the engine cannot drop a set that it holds. */
 let policies: PolicyInForce | undefined
+const ask = remembering(authorize)
 
 serveTasks({ use, compile, decide: decideAll })
 
@@ -36,7 +39,7 @@ function decideAll(facts: readonly Facts[]): DecidedFacts[] {
   if (set === undefined || name === undefined)
     throw new PlatformError('INTERNAL', 'facts came before the policies')
   return facts.map((one) => {
-    const { outcome, checks } = decide(one, 'dec-planned', { set, name })
+    const { outcome, checks } = decide(one, 'dec-planned', { set, name }, ask)
     return {
       outcome,
       verdict: worstOf(one.subjects.map(({ verdict }) => verdict.kind)),

@@ -3,6 +3,7 @@ import { isReturn } from './break-glass.ts'
 import { toAdmissionRequest } from './admission.ts'
 import { isUsable, type PolicyInForce, type UnusableSet } from './in-force.ts'
 import { authorize, type Evaluation, type Policy, type PolicySet, type Request } from './cedar.ts'
+import type { Ask } from './remembering.ts'
 import { WAIVED_MEMBERS, waivedContext } from './stage-context.ts'
 
 /**
@@ -16,11 +17,12 @@ const LEAVING =
 export function* admissionChecks(
   facts: Facts,
   set: PolicyInForce['set'],
+  ask: Ask = authorize,
 ): Generator<DecisionCheck> {
   if (takesAway(facts)) return
   const told = new Set<string>()
   for (const asked of [facts, ...alsoAsked(facts)]) {
-    for (const check of checksOf(asked, set)) {
+    for (const check of checksOf(asked, set, ask)) {
       const key = `${check.rule} ${check.subject}`
       // What refuses the change as a deploy need not be told again of it as a publish.
       if (!told.has(key)) yield check
@@ -38,13 +40,13 @@ function alsoAsked(facts: Facts): Facts[] {
   return (facts.alsoAsked ?? []).map(({ action, resource }) => ({ ...facts, action, resource }))
 }
 
-function* checksOf(facts: Facts, set: PolicyInForce['set']): Generator<DecisionCheck> {
+function* checksOf(facts: Facts, set: PolicyInForce['set'], ask: Ask): Generator<DecisionCheck> {
   // What the service moves back by itself at the end of an exception leaves, too.
   const leaving = (facts.stage?.leaving ?? null) !== null || isReturn(facts)
   const status = leaving ? 'skipped' : 'failed'
   if (!isUsable(set)) return yield unusable(facts, set, status)
   const request = toAdmissionRequest(facts)
-  const evaluation = evaluateClosed(set, request)
+  const evaluation = evaluateClosed(set, request, ask)
   if (evaluation instanceof PlatformError) {
     yield check(facts, 'policy.request', {
       status,
@@ -61,7 +63,7 @@ function* checksOf(facts: Facts, set: PolicyInForce['set']): Generator<DecisionC
     })
   }
   if (evaluation.decision === 'allow') return
-  if (leaving) yield* refusalsOfLeaving(facts, set, { evaluation, request })
+  if (leaving) yield* refusalsOfLeaving(facts, set, { evaluation, request, ask })
   else yield* refusals(facts, set, { evaluation, request })
 }
 
@@ -79,9 +81,9 @@ function unusable(
   })
 }
 
-function evaluateClosed(set: PolicySet, request: Request): Evaluation | PlatformError {
+function evaluateClosed(set: PolicySet, request: Request, ask: Ask): Evaluation | PlatformError {
   try {
-    return authorize(set, request)
+    return ask(set, request)
   } catch (error) {
     if (error instanceof PlatformError && error.code === 'INVALID_PARAMETER') return error
     throw error
@@ -100,10 +102,10 @@ interface Evaluated {
 function* refusalsOfLeaving(
   facts: Facts,
   set: PolicySet,
-  { evaluation, request }: Evaluated,
+  { evaluation, request, ask }: Evaluated & { readonly ask: Ask },
 ): Generator<DecisionCheck> {
   const waived = { ...request, context: waivedContext(request.context) }
-  const again = evaluateClosed(set, waived)
+  const again = evaluateClosed(set, waived, ask)
   if (again instanceof PlatformError) return
   const still = new Set(again.determining)
   for (const policy of forbidding(evaluation, set)) {

@@ -11,12 +11,15 @@ import {
   type CedarValueJson,
   type DetailedError,
   type EntityJson,
+  type PolicyJson,
   type TypeAndId,
   type ValidationError,
 } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, sha256 } from '../model/index.ts'
+import { mergeForbids } from './merged-forbids.ts'
 import { toScope, type PolicyScope } from './policy-scope.ts'
+import { readsOf, type PolicyReads } from './policy-reads.ts'
 
 /**
  * Node 20's V8 (11.3) puts calls to WebAssembly into the code that makes them, and ends the process ("unreachable code", in
@@ -41,6 +44,8 @@ export interface Policy {
   readonly reads: readonly string[]
   /** Whom and what its head is about. */
   readonly scope: PolicyScope
+  /** What of a request decides what it says. */
+  readonly looks: PolicyReads
 }
 
 /** One thing that is wrong with a policy set, for people: where, what, and what was probably meant. */
@@ -137,9 +142,16 @@ function readPolicy(text: string, file: PolicyFile, index: number): Policy {
   if (parsed.type === 'failure')
     throw refuse(parsed.errors.map((error) => toFault(file.name, undefined, error)))
   const { effect, annotations = {}, conditions } = parsed.json
-  const id = annotations['id'] ?? `policy${index}`
-  const reads = contextReads(conditions)
-  return { id, file: file.name, text, effect, annotations, reads, scope: toScope(parsed.json) }
+  return {
+    id: annotations['id'] ?? `policy${index}`,
+    file: file.name,
+    text,
+    effect,
+    annotations,
+    reads: contextReads(conditions),
+    scope: toScope(parsed.json),
+    looks: readsOf(parsed.json),
+  }
 }
 
 /** `attested` is large: of it the member is named that is read. */
@@ -206,14 +218,21 @@ function toStatic(policies: ReadonlyMap<string, Policy>): Record<string, string>
 
 /** Sets with their schemas that the engine holds parsed at a time. */
 const PREPARED_LIMIT = 16
-/**
- * Digest → the name under which the engine holds the set, most recently used last. The engine cannot drop what it was
- * given, but what comes under the same name takes its place: that is how it holds no more than so many.
- */
-const prepared = new Map<string, string>()
 
-/** Answers the name under which the engine holds the set. */
-function prepare({ digest, policies, schema }: PolicySet): string {
+/** Names under which the engine holds a set. */
+interface Prepared {
+  readonly name: string
+  /** The same with what forbids merged; `undefined` where that would be the same. */
+  readonly merged: string | undefined
+}
+
+/**
+ * By the set's digest, most recently used last. The engine cannot drop what it was given, but what comes under the same
+ * name takes its place: that is how it holds no more than so many.
+ */
+const prepared = new Map<string, Prepared>()
+
+function prepare({ digest, policies, schema }: PolicySet): Prepared {
   const known = prepared.get(digest)
   if (known !== undefined) {
     prepared.delete(digest)
@@ -225,15 +244,29 @@ function prepare({ digest, policies, schema }: PolicySet): string {
   const forms = schema === undefined ? undefined : preparseSchema(name, schema)
   if (set.type === 'failure' || forms?.type === 'failure')
     throw new PlatformError('INTERNAL', 'a policy set that compiled cannot be prepared')
-  prepared.set(digest, name)
-  return name
+  const made = { name, merged: prepareMerged(`${name} merged`, policies) }
+  prepared.set(digest, made)
+  return made
+}
+
+/** Where merging does not work out the set itself is asked, always. */
+function prepareMerged(name: string, policies: PolicySet['policies']): string | undefined {
+  const parsed: Record<string, PolicyJson> = {}
+  for (const { id, text } of policies.values()) {
+    const answer = policyToJson(text)
+    if (answer.type === 'failure') return undefined
+    parsed[id] = answer.json
+  }
+  const staticPolicies = mergeForbids(parsed)
+  if (staticPolicies === undefined) return undefined
+  return preparsePolicySet(name, { staticPolicies }).type === 'success' ? name : undefined
 }
 
 /** A name that no digest stands for any more: nothing is ever evaluated under a set that was put in its place. */
 function freeName(): string {
   const [oldest] = prepared.keys()
   if (prepared.size >= PREPARED_LIMIT && oldest !== undefined) prepared.delete(oldest)
-  const taken = new Set(prepared.values())
+  const taken = new Set([...prepared.values()].map(({ name }) => name))
   let index = 0
   while (taken.has(`set-${index}`)) index += 1
   return `set-${index}`
@@ -244,7 +277,10 @@ function freeName(): string {
  * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
  */
 export function evaluate(set: PolicySet, request: Request): Evaluation {
-  const name = prepare(set)
+  return ask(set, request, prepare(set).name)
+}
+
+function ask(set: PolicySet, request: Request, preparsedPolicySetId: string): Evaluation {
   const { principal, action, resource } = request
   const answer = statefulIsAuthorized({
     principal,
@@ -252,8 +288,11 @@ export function evaluate(set: PolicySet, request: Request): Evaluation {
     resource,
     context: { ...request.context },
     entities: [...request.entities],
-    preparsedPolicySetId: name,
-    ...(set.schema !== undefined && { preparsedSchemaName: name, validateRequest: true }),
+    preparsedPolicySetId,
+    ...(set.schema !== undefined && {
+      preparsedSchemaName: prepare(set).name,
+      validateRequest: true,
+    }),
   })
   if (answer.type === 'failure')
     throw refuse(answer.errors.map((error) => toFault('the request', undefined, error)))
@@ -268,8 +307,16 @@ export function evaluate(set: PolicySet, request: Request): Evaluation {
   }
 }
 
-/** Fails closed: a request that some policy could not be evaluated for is denied, whatever the others say (DESIGN §5). */
+/**
+ * Fails closed: a request that some policy could not be evaluated for is denied, whatever the others say (DESIGN §5).
+ * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
+ */
 export function authorize(set: PolicySet, request: Request): Evaluation {
+  const { merged } = prepare(set)
+  if (merged !== undefined) {
+    const quick = ask(set, request, merged)
+    if (quick.decision === 'allow' && quick.errors.length === 0) return quick
+  }
   const evaluation = evaluate(set, request)
   return evaluation.errors.length === 0 ? evaluation : { ...evaluation, decision: 'deny' }
 }

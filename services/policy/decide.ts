@@ -13,6 +13,7 @@ import { admissionChecks } from './admission-checks.ts'
 import { underBreakGlass } from './break-glass.ts'
 import { stageChecks } from './stage-checks.ts'
 import { policySetVersion, type PolicyInForce } from './in-force.ts'
+import type { Ask } from './remembering.ts'
 
 /** RFC 8785 SHA-256 of the facts: what a decision is bound to. */
 export function factsDigest(facts: Facts): Decision['factsDigest'] {
@@ -24,12 +25,12 @@ export function factsDigest(facts: Facts): Decision['factsDigest'] {
  * All checks run whatever the first says, so that a refusal tells the whole of it (promise P6).
  * Order of refusals: tampered, the code signing config's checks, then the admission policies (DESIGN §5).
  */
-export function decide(facts: Facts, id: string, policies: PolicyInForce): Decision {
+export function decide(facts: Facts, id: string, policies: PolicyInForce, ask?: Ask): Decision {
   const checks = underBreakGlass(facts, [
     ...facts.subjects.flatMap((subject) => [...signatureChecks(facts, subject)]),
     ...configurationChecks(facts),
     ...stageChecks(facts),
-    ...admissionChecks(facts, policies.set),
+    ...admissionChecks(facts, policies.set, ask),
   ])
   const refusal = refusalOf(checks)
   const determining = determiningRules(checks)

@@ -39,6 +39,8 @@ export {
   type PolicySet,
   type Request,
 } from './cedar.ts'
+/** For whoever supposes much at a time. */
+export { remembering } from './remembering.ts'
 /** Authorization: may this principal do this to that; without a set the built-in table of shipped roles answers. */
 export { mayDo, type AccessAnswer, type AccessFacts } from './authorization.ts'
 /** What roles there are and what each gives; `exceeding` keeps anybody from granting more than he has. */

@@ -1,0 +1,79 @@
+/** Of one variable of a request what policies look at: `all`, or these attributes besides its type. */
+export type Looked = 'all' | readonly string[]
+
+/** What of a request decides what a policy says of it. */
+export interface PolicyReads {
+  readonly principal: Looked
+  readonly resource: Looked
+  readonly context: Looked
+}
+
+/**
+ * Reads Cedar's JSON form of a policy. An attribute counts where it is taken from the variable itself; wherever else the
+ * variable stands (compared, searched for in a hierarchy, put into a set) all of it counts.
+ */
+export function readsOf(policy: {
+  readonly principal: object
+  readonly resource: object
+  readonly conditions: readonly unknown[]
+}): PolicyReads {
+  const found = {
+    principal: new Set<string>(),
+    resource: new Set<string>(),
+    context: new Set<string>(),
+  }
+  const whole = new Set<string>()
+  const isVariable = (name: string): name is keyof PolicyReads => Object.hasOwn(found, name)
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return
+    const { Var: variable, '.': access, has, is } = node as Readonly<Record<string, unknown>>
+    if (typeof variable === 'string') {
+      if (isVariable(variable)) whole.add(variable)
+      return
+    }
+    const taken = takenFrom(access) ?? takenFrom(has)
+    if (taken !== undefined && isVariable(taken.variable)) {
+      found[taken.variable].add(taken.attribute)
+      return
+    }
+    if (variableOf(is) !== undefined && !inHierarchy(is)) return
+    for (const child of Object.values(node)) visit(child)
+  }
+  for (const condition of policy.conditions) visit(condition)
+  const looked = (name: keyof PolicyReads, head?: object): Looked =>
+    whole.has(name) || (head !== undefined && !readsTypeAlone(head))
+      ? 'all'
+      : [...found[name]].toSorted()
+  return {
+    principal: looked('principal', policy.principal),
+    resource: looked('resource', policy.resource),
+    context: looked('context'),
+  }
+}
+
+function takenFrom(access: unknown): { variable: string; attribute: string } | undefined {
+  if (typeof access !== 'object' || access === null || !('attr' in access)) return undefined
+  const variable = variableOf(access)
+  // `has a.b.c` names a path.
+  const attribute: unknown = Array.isArray(access.attr) ? access.attr[0] : access.attr
+  return variable === undefined || typeof attribute !== 'string'
+    ? undefined
+    : { variable, attribute }
+}
+
+function variableOf(operation: unknown): string | undefined {
+  if (typeof operation !== 'object' || operation === null || !('left' in operation))
+    return undefined
+  const { left } = operation
+  if (typeof left !== 'object' || left === null || !('Var' in left)) return undefined
+  return typeof left.Var === 'string' ? left.Var : undefined
+}
+
+function inHierarchy(operation: unknown): boolean {
+  return typeof operation === 'object' && operation !== null && 'in' in operation
+}
+
+/** `principal`, or `principal is T`. */
+function readsTypeAlone(head: object): boolean {
+  return 'op' in head && (head.op === 'All' || (head.op === 'is' && !('in' in head)))
+}
