@@ -85,23 +85,27 @@ export async function openRequestsOf(
   return rows.map((row) => toRequest(row, []))
 }
 
-/** Open, not over, of this alias and requester: with what is known of whoever approved. */
+/** Open, not over, of this alias and requester or of all: with what is known of whoever approved. */
 export async function approvalFacts(
   reader: Reader,
-  of: { readonly functionName: string; readonly alias: string; readonly requester: string },
+  of:
+    | { readonly functionName: string; readonly alias: string; readonly requester: string }
+    | undefined,
   atMs: number,
 ): Promise<ApprovalFacts[]> {
-  const rows = await reader
+  let query = reader
     .selectFrom('approval_request')
     .selectAll()
-    .where('function_name', '=', of.functionName)
-    .where('alias', '=', of.alias)
-    .where('requester', '=', of.requester)
     .where('state', '=', 'open')
     .where('opened_at', '<=', atMs)
     .where('expires_at', '>', atMs)
     .orderBy('id')
-    .execute()
+  if (of !== undefined)
+    query = query
+      .where('function_name', '=', of.functionName)
+      .where('alias', '=', of.alias)
+      .where('requester', '=', of.requester)
+  const rows = await query.execute()
   const facts: ApprovalFacts[] = []
   for (const row of rows) {
     facts.push({

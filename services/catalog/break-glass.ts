@@ -80,10 +80,10 @@ export async function overdueBreakGlass(reader: Reader, atMs: number): Promise<B
   return rows.map(toBreakGlass)
 }
 
-/** What decisions know of the exceptions that an alias was given. */
+/** What decisions know of the exceptions that an alias was given, or all. */
 export async function exceptionFacts(
   reader: Reader,
-  of: { readonly functionName: string; readonly alias: string },
+  of: { readonly functionName?: string; readonly alias?: string },
 ): Promise<ExceptionFacts[]> {
   return (await listBreakGlass(reader, of)).flatMap((one) =>
     one.second === null

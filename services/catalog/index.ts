@@ -202,6 +202,7 @@ export {
   deletePromotionRule,
   findFloorRule,
   findFunctionReach,
+  functionReaches,
   insertFloorException,
   listFloorExceptions,
   listFloorRules,

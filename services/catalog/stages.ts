@@ -231,21 +231,20 @@ export async function deleteFloors(tx: Writer, place: StagePlace): Promise<Touch
   ]
 }
 
-/** Those of an alias that have not expired at an instant. */
+/** Those of an alias, or of all, that have not expired at an instant. */
 export async function listFloorExceptions(
   reader: Reader,
-  place: StagePlace,
+  place: StagePlace | undefined,
   atMs: number,
 ): Promise<FloorException[]> {
-  const rows = await reader
+  let query = reader
     .selectFrom('floor_exception')
     .selectAll()
-    .where('function_name', '=', place.functionName)
-    .where('alias', '=', place.alias)
     .where('expires_at', '>', atMs)
     .orderBy('id')
-    .execute()
-  return rows.map((row) => ({
+  if (place !== undefined)
+    query = query.where('function_name', '=', place.functionName).where('alias', '=', place.alias)
+  return (await query.execute()).map((row) => ({
     id: row.id,
     functionName: row.function_name,
     alias: row.alias,
@@ -290,7 +289,18 @@ export async function findFunctionReach(reader: Reader, functionName: string): P
     .selectAll()
     .where('function_name', '=', functionName)
     .executeTakeFirst()
-  return row === undefined ? OPEN : { mode: row.mode, direct: JSON.parse(row.direct) as string[] }
+  return row === undefined ? OPEN : toReach(row)
+}
+
+/** The same of every function, read at once. */
+export async function functionReaches(reader: Reader): Promise<(functionName: string) => Reach> {
+  const rows = await reader.selectFrom('function_reach').selectAll().execute()
+  const known = new Map(rows.map((row) => [row.function_name, toReach(row)]))
+  return (functionName) => known.get(functionName) ?? OPEN
+}
+
+function toReach({ mode, direct }: { mode: Reach['mode']; direct: string }): Reach {
+  return { mode, direct: JSON.parse(direct) as string[] }
 }
 
 export async function putFunctionReach(

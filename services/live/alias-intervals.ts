@@ -1,7 +1,7 @@
 import type { Facts, SealReport } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 
-/** A time for which an alias's slot held a release, with what its seals said when that was decided. Milliseconds. */
+/** A time for which an alias's slot held a release. Milliseconds. */
 export interface AliasInterval {
   readonly slot: 'primary' | 'weighted'
   readonly version: string
@@ -11,31 +11,57 @@ export interface AliasInterval {
   readonly outcome: string
   readonly fromMs: number
   readonly toMs: number | null
-  /** Of the code, those that were trusted. */
+}
+
+/** With what the seals of its code said when that was decided: those that were trusted. */
+export interface SealedAliasInterval extends AliasInterval {
   readonly seals: readonly SealReport[]
 }
 
-/** What an alias held, oldest first: all of it, or what ended at `sinceMs` or later or goes on. */
-export async function aliasIntervals(
+interface OfAlias {
+  readonly functionName: string
+  readonly alias: string
+}
+
+/** What an alias held, oldest first. */
+export async function aliasIntervals(reader: Reader, of: OfAlias): Promise<AliasInterval[]> {
+  return (await selectIntervals(reader, of).execute()).map(toInterval)
+}
+
+/** What an alias held that ended at `sinceMs` or later or goes on, oldest first. */
+export async function sealedIntervals(
   reader: Reader,
-  of: { readonly functionName: string; readonly alias: string; readonly sinceMs?: number },
-): Promise<AliasInterval[]> {
-  let query = reader
+  of: OfAlias & { readonly sinceMs: number },
+): Promise<SealedAliasInterval[]> {
+  const rows = await selectIntervals(reader, of)
+    .innerJoin('document', 'document.sha256', 'decision.facts')
+    .select('document.body as facts')
+    .where((is) =>
+      is.or([is('live_interval.to_ms', 'is', null), is('live_interval.to_ms', '>=', of.sinceMs)]),
+    )
+    .execute()
+  return rows.map((row) => ({
+    ...toInterval(row),
+    seals: trustedSeals(JSON.parse(row.facts) as Facts, row.code_sha256),
+  }))
+}
+
+function selectIntervals(reader: Reader, { functionName, alias }: OfAlias) {
+  return reader
     .selectFrom('live_interval')
     .innerJoin('decision', 'decision.id', 'live_interval.decision_id')
-    .innerJoin('document', 'document.sha256', 'decision.facts')
     .selectAll('live_interval')
-    .select(['decision.outcome', 'document.body as facts'])
-    .where('live_interval.function_name', '=', of.functionName)
-    .where('live_interval.alias', '=', of.alias)
+    .select('decision.outcome')
+    .where('live_interval.function_name', '=', functionName)
+    .where('live_interval.alias', '=', alias)
     .orderBy('live_interval.from_ms')
     .orderBy('live_interval.id')
-  const { sinceMs } = of
-  if (sinceMs !== undefined)
-    query = query.where((is) =>
-      is.or([is('live_interval.to_ms', 'is', null), is('live_interval.to_ms', '>=', sinceMs)]),
-    )
-  return (await query.execute()).map((row) => ({
+}
+
+function toInterval(
+  row: Awaited<ReturnType<ReturnType<typeof selectIntervals>['execute']>>[number],
+): AliasInterval {
+  return {
     slot: row.slot,
     version: row.version,
     weight: row.weight,
@@ -44,8 +70,7 @@ export async function aliasIntervals(
     outcome: row.outcome,
     fromMs: row.from_ms,
     toMs: row.to_ms,
-    seals: trustedSeals(JSON.parse(row.facts) as Facts, row.code_sha256),
-  }))
+  }
 }
 
 function trustedSeals({ subjects }: Facts, codeSha256: string): SealReport[] {

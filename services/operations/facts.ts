@@ -19,6 +19,7 @@ import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
 import type { Caller, Deps } from './context.ts'
 import { moveValidUntil, readMove, toMoveFacts, type MoveSituation } from './move-facts.ts'
+import { eachPlace, type PlaceReads } from './place-reads.ts'
 import { readStage, type Staged } from './stage-facts.ts'
 import type { Change, ChangeFactsInput, Examination, Subject } from './change.ts'
 
@@ -77,8 +78,8 @@ export async function readSituation(
       publishers,
       revocations: await reads.revocations(reader),
       revocationLists: await reads.revocationLists(reader, publishers),
-      move: await readMove(reader, change, { input, principal, atMs }),
-      stage: await readStage(reader, change, input, atMs),
+      move: await readMove(reader, change, { input, principal, atMs }, reads.places),
+      stage: await readStage(reader, change, { input, atMs }, reads.places),
       policies: await deps.policies.inForce(reader, 'admission'),
     }
   })
@@ -95,6 +96,7 @@ export interface SharedReads {
     reader: Reader,
     publishers: readonly TrustedPublisher[],
   ): Promise<readonly FetchedRevocationList[]>
+  readonly places: PlaceReads
 }
 
 export function ownReads(deps: Deps): SharedReads {
@@ -105,6 +107,7 @@ export function ownReads(deps: Deps): SharedReads {
     publishers: (reader, allowed) => trustedPublishers(reader, deps.place, allowed),
     revocations,
     revocationLists: fetchedLists,
+    places: eachPlace,
   }
 }
 

@@ -20,6 +20,7 @@ import {
   type Situation,
 } from './facts.ts'
 import { moveTo, readLiveTargets, type LiveRole, type LiveTarget } from './live-targets.ts'
+import { allPlaces } from './place-reads.ts'
 
 /** What is supposed beside what is kept. */
 export interface Hypothesis {
@@ -181,5 +182,6 @@ function sharedReads(deps: Deps, supposed: Hypothesis): SharedReads {
       lists ??= fetchedLists(reader, among)
       return lists
     },
+    places: allPlaces(),
   }
 }

@@ -1,4 +1,3 @@
-import { approvalFacts, exceptionFacts, listSignerOwners } from '../catalog/index.ts'
 import {
   parseFunctionReference,
   parseIsoTime,
@@ -18,6 +17,7 @@ import {
 import type { Reader } from '../store/index.ts'
 import type { ChangeFactsInput } from './change.ts'
 import { exceptionsBehind } from './excepted.ts'
+import { eachPlace, type PlaceReads } from './place-reads.ts'
 
 /** The service's way back at the end of an exception: it waits for no approval, and uses none. */
 const RETURN = 'lacre:EndBreakGlass'
@@ -40,6 +40,7 @@ export async function readMove(
     readonly principal: Principal
     readonly atMs: number
   },
+  places: PlaceReads = eachPlace,
 ): Promise<MoveSituation | undefined> {
   const { name, qualifier: alias } = parseFunctionReference(change.resource) ?? {}
   const { shares } = state.input
@@ -47,7 +48,7 @@ export async function readMove(
   if (name === undefined || alias === undefined) return undefined
   const of = { functionName: name, alias }
   const reaches = oneToARelease(shares)
-  const exceptions = await exceptionFacts(reader, of)
+  const exceptions = await places.exceptions(reader, of)
   const had = await readShares(reader, of, exceptions)
   const raises = reaches.filter(({ release, weight }) => isMore(weight, had.most.get(release) ?? 0))
   const move: MoveFacts = {
@@ -59,12 +60,12 @@ export async function readMove(
   const requests =
     change.action === RETURN
       ? []
-      : await approvalFacts(reader, { ...of, requester: state.principal.id }, state.atMs)
+      : await places.approvals(reader, { ...of, requester: state.principal.id }, state.atMs)
   return {
     move,
     approvals: requests.filter((request) => isFor(request, reaches)),
     exceptions: exceptions.filter(({ release }) => reaches.some((one) => one.release === release)),
-    owners: await listSignerOwners(reader),
+    owners: await places.signerOwners(reader),
   }
 }
 

@@ -1,15 +1,5 @@
-import {
-  findFloorRule,
-  findFunctionReach,
-  listFloorExceptions,
-  listFloors,
-  listFreezeWindows,
-  listFreezes,
-  listPromotionRules,
-  revocationHistory,
-  type StagePlace,
-} from '../catalog/index.ts'
-import { aliasIntervals, type AliasInterval } from '../live/index.ts'
+import { listFloors, revocationHistory, type StagePlace } from '../catalog/index.ts'
+import { aliasIntervals, sealedIntervals, type AliasInterval } from '../live/index.ts'
 import {
   LATEST,
   parseFunctionReference,
@@ -32,6 +22,7 @@ import {
 } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { AliasMove, Change, ChangeFactsInput } from './change.ts'
+import { eachPlace, type PlaceReads } from './place-reads.ts'
 
 /** What holds for the stages that a change touches, and until when it holds by itself. */
 export interface Staged {
@@ -56,21 +47,22 @@ const NOT_STAGED = /^lambda:(?:Tag|Untag|PutFunctionCodeSigning|DeleteFunctionCo
 export async function readStage(
   reader: Reader,
   { action, resource }: Pick<Change<unknown>, 'action' | 'resource'>,
-  input: ChangeFactsInput,
-  atMs: number,
+  { input, atMs }: { readonly input: ChangeFactsInput; readonly atMs: number },
+  places: PlaceReads = eachPlace,
 ): Promise<Staged | undefined> {
   const of = resource.startsWith('arn:') ? parseFunctionReference(resource) : undefined
   if (of === undefined || input.takesAway === true || NOT_STAGED.test(action)) return undefined
-  const reach = input.reach ?? (await findFunctionReach(reader, of.name)).mode
+  const reach = input.reach ?? (await places.reach(reader, of.name))
   // What governs is not held up by what it governs; what it moves is asked like any move.
   if (!action.startsWith('lambda:') && input.moves === undefined)
     return { facts: neutral(reach), validUntilMs: undefined }
   const moves = await Promise.all((input.moves ?? []).map((move) => readMove(reader, move)))
-  const places = new Set([placeOf(of), ...moves.map(({ place }) => place)])
-  const freezes = await readFreezes(reader, of.name, { places, atMs })
-  const floors = await readFloors(reader, moves, atMs)
-  const exceptions = await readExceptions(reader, moves, atMs)
-  const promotions = await readPromotions(reader, moves, atMs)
+  const touched = new Set([of.name, placeOf(of), ...moves.map(({ place }) => place)])
+  const at = { reader, places, atMs }
+  const freezes = await readFreezes(at, touched)
+  const floors = await readFloors(at, moves)
+  const exceptions = await readExceptions(at, moves)
+  const promotions = await readPromotions(at, moves)
   const edges = [freezes, floors, exceptions, promotions].flatMap(({ edgesMs }) => edgesMs)
   return {
     facts: {
@@ -134,14 +126,20 @@ async function readMove(reader: Reader, move: AliasMove): Promise<ReadMove> {
   }
 }
 
+/** Where and when what is set for places is read. */
+interface At {
+  readonly reader: Reader
+  readonly places: PlaceReads
+  readonly atMs: number
+}
+
 async function readFreezes(
-  reader: Reader,
-  functionName: string,
-  { places, atMs }: { readonly places: ReadonlySet<string>; readonly atMs: number },
+  { reader, places, atMs }: At,
+  touched: ReadonlySet<string>,
 ): Promise<Timed<FreezeFact>> {
-  const frozen = await listFreezes(reader, [functionName, ...places])
-  const windows = (await listFreezeWindows(reader)).filter(({ scope }) =>
-    [...places].some((place) => coversPlace(scope, place)),
+  const frozen = await places.freezes(reader, [...touched])
+  const windows = (await places.freezeWindows(reader)).filter(({ scope }) =>
+    [...touched].some((place) => coversPlace(scope, place)),
   )
   const { active, nextEdgeMs } = freezeAt(windows, atMs)
   return {
@@ -162,28 +160,28 @@ export async function readFloorGround(
   reader: Reader,
   place: StagePlace,
   atMs: number,
+  places: PlaceReads = eachPlace,
 ): Promise<FloorGround | undefined> {
-  const rule = await findFloorRule(reader, place)
+  const rule = await places.floorRule(reader, place)
   if (rule === undefined) return undefined
   return {
     soakMs: rule.soakMs,
     ruledAtMs: rule.lastModifiedMs,
     stored: await listFloors(reader, place),
-    intervals: await aliasIntervals(reader, { ...place, sinceMs: rule.lastModifiedMs }),
+    intervals: await sealedIntervals(reader, { ...place, sinceMs: rule.lastModifiedMs }),
     revocations: await revocationHistory(reader),
     atMs,
   }
 }
 
 async function readFloors(
-  reader: Reader,
+  { reader, places, atMs }: At,
   moves: readonly ReadMove[],
-  atMs: number,
 ): Promise<Timed<FloorFact>> {
   const facts: FloorFact[] = []
   const edgesMs: number[] = []
   for (const move of moves) {
-    const ground = await readFloorGround(reader, move, atMs)
+    const ground = await readFloorGround(reader, move, atMs, places)
     if (ground === undefined) continue
     facts.push(...floorsAt(ground).map((floor) => ({ ...floor, place: move.place })))
     const riseMs = nextFloorRise(ground)
@@ -193,26 +191,24 @@ async function readFloors(
 }
 
 async function readExceptions(
-  reader: Reader,
+  { reader, places, atMs }: At,
   moves: readonly ReadMove[],
-  atMs: number,
 ): Promise<Timed<FloorExceptionFact>> {
   const facts: FloorExceptionFact[] = []
   for (const move of moves)
-    for (const { id, release, expiresAtMs } of await listFloorExceptions(reader, move, atMs))
+    for (const { id, release, expiresAtMs } of await places.floorExceptions(reader, move, atMs))
       facts.push({ id, release, expiresAtMs, place: move.place })
   return { facts, edgesMs: facts.map(({ expiresAtMs }) => expiresAtMs) }
 }
 
 async function readPromotions(
-  reader: Reader,
+  { reader, places, atMs }: At,
   moves: readonly ReadMove[],
-  atMs: number,
 ): Promise<Timed<PromotionFact>> {
   const facts: PromotionFact[] = []
   const edgesMs: number[] = []
   const rules = moves.some(({ rising }) => rising.length > 0)
-    ? await listPromotionRules(reader)
+    ? await places.promotionRules(reader)
     : []
   for (const move of moves) {
     for (const rule of rules.filter(({ scope }) => coversPlace(scope, move.place))) {

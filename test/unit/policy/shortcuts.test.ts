@@ -59,6 +59,8 @@ const policies = fc
   .tuple(fc.boolean(), fc.array(policy, { minLength: 1, maxLength: 7 }))
   .map(([open, all]) => [...(open ? ['permit (principal, action, resource);'] : []), ...all])
 
+type Deep = Record<string, Record<string, number>>
+
 const request: fc.Arbitrary<Request> = fc
   .record({
     user: fc.constantFrom('u1', 'u2'),
@@ -72,20 +74,20 @@ const request: fc.Arbitrary<Request> = fc
       {
         a: fc.constantFrom(0, 1, 2),
         b: fc.boolean(),
-        deep: fc.constantFrom({}, { x: {} }, { x: { y: 1 } }, { x: { y: 2 } }),
+        deep: fc.constantFrom<Deep>({}, { x: {} }, { x: { y: 1 } }, { x: { y: 2 } }),
         unread: fc.nat(3),
       },
       { requiredKeys: [] },
     ),
   })
-  .map(({ user, box, action, name, owner, shelf, team, context }) => {
+  .map(({ user, box, action, name, owner, shelf, team, context }): Request => {
     const resource = { type: 'Box', id: box }
     const principal = { type: 'User', id: user }
     return {
       principal,
       action: { type: 'Action', id: action },
       resource,
-      context,
+      context: context as Request['context'],
       entities: [
         {
           uid: resource,
@@ -119,7 +121,7 @@ function oneByOne(texts: readonly string[], of: Request): Evaluation {
       decision,
       determining,
       errors: erred,
-    } = authorize(compile([isForbid ? text.replace('forbid', 'permit') : text]), of)
+    } = authorize(alone(isForbid ? text.replace('forbid', 'permit') : text), of)
     if (erred.length > 0) errors.push(id)
     else if (decision === 'allow' && determining.length === 1)
       (isForbid ? forbids : permits).push(id)
