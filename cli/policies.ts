@@ -2,12 +2,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { PlatformError } from '../services/model/index.ts'
+import { PlatformError, type PolicyKind } from '../services/model/index.ts'
 import {
   CASES_FILE,
   compilePolicySet,
-  parseAccessCases,
-  parseCases,
+  parseCasesOf,
   parseYaml,
   readSetFiles,
   type PolicyCase,
@@ -36,14 +35,19 @@ export function findPolicySet(text: string): string {
 }
 
 /** The schema that sets of this kind are held against. */
-export function shippedSchema(): string {
-  return readSmallFile(shippedPath('schema.cedarschema')).toString('utf8')
+export function shippedSchema(kind: PolicyKind): string {
+  const path = kind === 'admission' ? 'schema.cedarschema' : 'authorization/schema.cedarschema'
+  return readText(shippedPath(path))
+}
+
+function readText(path: string): string {
+  return readSmallFile(path).toString('utf8')
 }
 
 /** A set that answers another question than admission has its own schema beside it. */
-function schemaOf(path: string): string {
+function schemaOf(path: string, kind: PolicyKind): string {
   const own = join(statSync(path).isDirectory() ? path : dirname(path), 'schema.cedarschema')
-  return existsSync(own) ? own : shippedPath('schema.cedarschema')
+  return existsSync(own) ? readText(own) : shippedSchema(kind)
 }
 
 /** Every `.cedar` file of a folder with the cases beside them, or the one file. @throws PlatformError INVALID_PARAMETER */
@@ -54,17 +58,17 @@ export function loadSource(path: string): PolicySetSource {
 }
 
 /** The same, held against its schema. @throws PlatformError INVALID_PARAMETER */
-export function loadPolicySet(path: string): PolicySet {
-  return compilePolicySet(loadSource(path).files, readSmallFile(schemaOf(path)).toString('utf8'))
+export function loadPolicySet(path: string, kind: PolicyKind): PolicySet {
+  return compilePolicySet(loadSource(path).files, schemaOf(path, kind))
 }
 
 /** `cases.yaml` in the set's folder, or the file named. @throws PlatformError INVALID_PARAMETER */
-export function loadCases(path: string): readonly PolicyCase[] {
+export function loadCases(path: string, kind: PolicyKind): readonly PolicyCase[] {
   const document = parseYaml(readFile(statSync(path).isDirectory() ? join(path, CASES_FILE) : path))
-  const ownSchema = schemaOf(path) !== shippedPath('schema.cedarschema')
-  return ownSchema ? parseAccessCases(document) : parseCases(document)
+  const isAdmission = schemaOf(path, kind) === shippedSchema('admission')
+  return parseCasesOf(isAdmission ? 'admission' : 'authorization', document)
 }
 
 function readFile(path: string): PolicyFile {
-  return { name: basename(path), text: readSmallFile(path).toString('utf8') }
+  return { name: basename(path), text: readText(path) }
 }

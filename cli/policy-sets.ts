@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 
-import { PlatformError, type Json } from '../services/model/index.ts'
+import { PlatformError, type Json, type PolicyKind } from '../services/model/index.ts'
 import {
   diffPolicySets,
   parseSetDocument,
@@ -24,13 +24,18 @@ import {
 } from './service/index.ts'
 import { inline, type Terminal } from './terminal.ts'
 
-const PATH = '/api/v1/policy-sets/admission'
+/** The sets of one kind, at the service. */
+function pathOf({ kind }: Pick<Speaking, 'kind'>): string {
+  return `/api/v1/policy-sets/${kind}`
+}
+
 const HISTORY_SHOWN = 500
 
 /** A service and where to say what it answers. */
 export interface Speaking {
   readonly service: Service
   readonly terminal: Terminal
+  readonly kind: PolicyKind
 }
 
 /** The body of a request, and what it asks: a version that has to be in force. */
@@ -40,16 +45,17 @@ interface Guard {
 
 /** Has a set put in force; what is wrong with it is told in full, with exit 1. */
 export async function applySet(
-  { service, terminal }: Speaking,
+  speaking: Speaking,
   set: string,
   options: Guard & PlanOption & { readonly name?: string },
 ): Promise<void> {
+  const { service, terminal } = speaking
   const body = { ...setContent(set, options.name), ...guard(options) }
   await faultsTold(terminal, async () => {
     await explained(service, terminal, async () => {
       const { body: applied, decisionId } = await service
         .withHeaders(planHeaders(options))
-        .change('POST', PATH, body)
+        .change('POST', pathOf(speaking), body)
       await narrate(service, terminal, { what: 'policy set', id: decisionId })
       terminal.result(applied as Json, appliedText(applied))
     })
@@ -143,8 +149,9 @@ function setLine(set: JsonObject): string {
 }
 
 /** Every set that was in force, newest first. */
-export async function showHistory({ service, terminal }: Speaking): Promise<void> {
-  const answer = await service.get(PATH, { limit: String(HISTORY_SHOWN) })
+export async function showHistory(speaking: Speaking): Promise<void> {
+  const { service, terminal } = speaking
+  const answer = await service.get(pathOf(speaking), { limit: String(HISTORY_SHOWN) })
   const sets = objects(answer, 'policySets')
   const rows = sets.map((set) => [
     said(set['version']),
@@ -162,11 +169,9 @@ export async function showHistory({ service, terminal }: Speaking): Promise<void
 }
 
 /** One set with its text; without a version the one in force. */
-export async function showSet(
-  { service, terminal }: Speaking,
-  version: string | undefined,
-): Promise<void> {
-  const set = await readSet(service, version)
+export async function showSet(speaking: Speaking, version: string | undefined): Promise<void> {
+  const { terminal } = speaking
+  const set = await readSet(speaking, version)
   const fault = typeof set['fault'] === 'string' ? [`CANNOT BE USED: ${inline(set['fault'])}`] : []
   const files = items(set['files']).map((file) => `// ${inline(text(file, 'name'))}\n${lines(text(file, 'text'))}`) // prettier-ignore
   const state = set['inForce'] === true ? 'in force' : 'not in force'
@@ -186,21 +191,27 @@ function lines(body: string): string {
   return body.trimEnd().split('\n').map(inline).join('\n')
 }
 
-async function readSet(service: Service, version: string | undefined): Promise<JsonObject> {
-  return await service.get(`${PATH}/${version === undefined ? 'in-force' : toVersion(version)}`)
+async function readSet(
+  speaking: Pick<Speaking, 'service' | 'kind'>,
+  version: string | undefined,
+): Promise<JsonObject> {
+  return await speaking.service.get(
+    `${pathOf(speaking)}/${version === undefined ? 'in-force' : toVersion(version)}`,
+  )
 }
 
 /** Puts an earlier set in force again, through the gate. */
 export async function rollBack(
-  { service, terminal }: Speaking,
+  speaking: Speaking,
   version: string | undefined,
   options: Guard,
 ): Promise<void> {
+  const { service, terminal } = speaking
   if (version === undefined)
     throw new PlatformError('INVALID_PARAMETER', 'the service runs: name the version to return to')
   const body = { version: toVersion(version), ...guard(options) }
   await explained(service, terminal, async () => {
-    const answer = await service.change('POST', `${PATH}/rollback`, body)
+    const answer = await service.change('POST', `${pathOf(speaking)}/rollback`, body)
     await narrate(service, terminal, { what: 'policy set', id: answer.decisionId })
     terminal.result(
       answer.body as Json,
@@ -211,20 +222,19 @@ export async function rollBack(
 
 /** Two sets beside each other; each a version that the service keeps, a folder, or the name of a shipped set. */
 export async function showDiff(
-  connect: () => Service,
-  terminal: Terminal,
+  { connect, terminal, kind }: Omit<Speaking, 'service'> & { connect(): Service },
   [first, second]: readonly [string, string | undefined],
 ): Promise<void> {
   const sourceOf = async (side: string | undefined): Promise<PolicySetSource> => {
     if (side !== undefined && !/^\d+$/.test(side)) return loadSource(findPolicySet(side))
-    const { files, cases = null } = await readSet(connect(), side)
+    const { files, cases = null } = await readSet({ service: connect(), kind }, side)
     if (Array.isArray(files)) return parseSetDocument({ v: 1, files, cases })
     throw new PlatformError('RESOURCE_CONFLICT', 'the text of this version is damaged')
   }
   // With one set alone: what it would change of what is in force.
   const before = await sourceOf(second === undefined ? undefined : first)
   const after = await sourceOf(second ?? first)
-  const diff = diffPolicySets(before, after, shippedSchema())
+  const diff = diffPolicySets(before, after, { kind, schema: shippedSchema(kind) })
   terminal.result(diff as unknown as Json, diffText(diff))
 }
 

@@ -147,7 +147,7 @@ async function buildDeps(
   const access = new AccessControl({
     store,
     place,
-    policies: authorizationInForce(log),
+    policies: authorizationInForce(policies),
     issuers: config.tokens?.issuers.map(({ url }) => url) ?? [],
   })
   const examiner = closers.add(new Examiner(blobs))
@@ -314,7 +314,10 @@ async function policyNotices(deps: Deps): Promise<string[]> {
 
 async function noticesOf(deps: Deps): Promise<string[]> {
   const { isolation, driver, missing } = deps.runtime.capability
-  const notices = [...(await policyNotices(deps)), authorizationNotice(deps.access.policies())]
+  const notices = [
+    ...(await policyNotices(deps)),
+    await authorizationNotice(deps.policies, deps.store.reader),
+  ]
   notices.push(
     isolation === 'full'
       ? `isolation: full (${driver})`

@@ -1,29 +1,24 @@
-import { policySetVersion, type PolicySet } from './policy/index.ts'
-import type { Log } from './operations/index.ts'
-import { loadShippedAuthorization } from './shipped-policies.ts'
-
-const NAME = 'authorization'
+import { isUsable, policySetVersion, type PolicySet } from './policy/index.ts'
+import type { Policies } from './operations/index.ts'
+import type { Reader } from './store/index.ts'
 
 /**
- * Where the authorization set comes from: the one place to change for sets from elsewhere. What it gives back is asked at
- * every question. A set that does not load leaves the built-in table of shipped roles (RULES §5).
+ * The authorization set that the service keeps, as of the reader's snapshot. One that cannot be used leaves the built-in
+ * table of shipped roles (RULES §5).
  */
 export function authorizationInForce(
-  log: Log,
-  load = loadShippedAuthorization,
-): () => PolicySet | undefined {
-  try {
-    const set = load()
-    return () => set
-  } catch (err) {
-    log.error({ err }, 'the authorization set does not load; the built-in table of roles decides')
-    return () => undefined
+  policies: Policies,
+): (reader: Reader) => Promise<PolicySet | undefined> {
+  return async (reader) => {
+    const { set } = await policies.inForce(reader, 'authorization')
+    return isUsable(set) ? set : undefined
   }
 }
 
 /** `serve` says what decides who may do what. */
-export function authorizationNotice(set: PolicySet | undefined): string {
-  return set === undefined
-    ? 'authorization: the built-in table of roles, since the set does not load'
-    : `authorization: ${policySetVersion({ name: NAME, set })}`
+export async function authorizationNotice(policies: Policies, reader: Reader): Promise<string> {
+  const { name, version, set } = await policies.inForce(reader, 'authorization')
+  if (isUsable(set))
+    return `authorization: ${policySetVersion({ name, set })}, version ${version ?? 0}`
+  return `authorization: the built-in table of roles, since the set in force CANNOT BE USED: ${set.fault}. Go back with \`lacre policy rollback --kind authorization\``
 }

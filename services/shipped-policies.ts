@@ -4,12 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import { PlatformError, type PolicyKind } from './model/index.ts'
 import type { ShippedPolicies } from './operations/index.ts'
-import {
-  compilePolicySet,
-  readSetFiles,
-  type PolicyInForce,
-  type PolicySet,
-} from './policy/index.ts'
+import { compilePolicySet, readSetFiles, type PolicyInForce } from './policy/index.ts'
 
 /** The admission sets that come with Lacre; the first is in force unless another is named. */
 export const POLICY_SETS = [
@@ -20,12 +15,27 @@ export const POLICY_SETS = [
 ] as const
 export type PolicySetName = (typeof POLICY_SETS)[number]
 
+/** The authorization set that comes with Lacre. */
+export const SHIPPED_AUTHORIZATION = 'shipped-roles'
+
 /** Schema and sets of each kind, as they lie in `policies`. @throws PlatformError CONFIGURATION, INVALID_PARAMETER */
-export function shippedPolicies(): Readonly<Partial<Record<PolicyKind, ShippedPolicies>>> {
+export function shippedPolicies(): Readonly<Record<PolicyKind, ShippedPolicies>> {
   const root = policiesDir()
   const schema = readFileSync(join(root, 'schema.cedarschema'), 'utf8')
   const sets = new Map(POLICY_SETS.map((name) => [name, readSet(join(root, name))]))
-  return { admission: { schema, sets } }
+  return { admission: { schema, sets }, authorization: shippedAuthorization(root) }
+}
+
+/** Holds the digest of the authorization set as it was validated before it was shipped; a test holds it to the set. */
+const VALIDATED_FILE = 'validated.sha256'
+
+function shippedAuthorization(root: string): ShippedPolicies {
+  const dir = join(root, 'authorization')
+  return {
+    schema: readFileSync(join(dir, 'schema.cedarschema'), 'utf8'),
+    sets: new Map([[SHIPPED_AUTHORIZATION, readSet(dir)]]),
+    validated: readFileSync(join(dir, VALIDATED_FILE), 'utf8').trim(),
+  }
 }
 
 /** One shipped admission set, compiled; as decisions ask it where nobody keeps sets. @throws PlatformError INVALID_PARAMETER */
@@ -40,21 +50,6 @@ function readSet(dir: string) {
     text: readFileSync(join(dir, name), 'utf8'),
   }))
   return readSetFiles(files)
-}
-
-/** Holds the digest of the authorization set as it was validated before it was shipped; a test holds it to the set. */
-const VALIDATED_FILE = 'validated.sha256'
-
-/**
- * The authorization set that comes with Lacre, against its own schema: anew where it is not what was shipped, since that
- * takes most of a second of every start.
- * @throws PlatformError CONFIGURATION, INVALID_PARAMETER
- */
-export function loadShippedAuthorization(): PolicySet {
-  const dir = join(policiesDir(), 'authorization')
-  const schema = readFileSync(join(dir, 'schema.cedarschema'), 'utf8')
-  const validated = readFileSync(join(dir, VALIDATED_FILE), 'utf8').trim()
-  return compilePolicySet(readSet(dir).files, schema, validated)
 }
 
 /** Beside the sources, or one folder up from the compiled files. */

@@ -1,6 +1,11 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 
-import { PlatformError, type Json } from '../../services/model/index.ts'
+import {
+  POLICY_KINDS,
+  PlatformError,
+  type Json,
+  type PolicyKind,
+} from '../../services/model/index.ts'
 import { runCases, type CaseReport, type PolicyFault } from '../../services/policy/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -27,7 +32,17 @@ import { rollbackStopped } from './policy-offline.ts'
 
 const SET = 'a folder of .cedar files, one file, or the name of a shipped set'
 
-interface RollbackOptions extends ConnectionOptions {
+interface OfKind {
+  readonly kind: PolicyKind
+}
+
+interface TestOptions extends OfKind {
+  readonly cases?: string
+}
+
+interface KeptOptions extends ConnectionOptions, OfKind {}
+
+interface RollbackOptions extends KeptOptions {
   readonly ifVersion?: string
   readonly masterKeyFile?: string
 }
@@ -39,25 +54,39 @@ export const command: CommandModule = {
     command
       .command('check')
       .argument('<set>', SET)
+      .addOption(kindOption())
       .description('parse and validate; exit 1 where anything is wrong')
-      .action((set: string) => check(set, terminal))
+      .action((set: string, options: OfKind) => check(set, options, terminal))
     command
       .command('test')
       .argument('<set>', SET)
+      .addOption(kindOption())
       .option('--cases <file>', 'the cases, where they are not cases.yaml in the folder')
       .description('run the cases: facts, decision, the policies that decide')
-      .action((set: string, options: { readonly cases?: string }) => test(set, options, terminal))
+      .action((set: string, options: TestOptions) => test(set, options, terminal))
     configureKept(command, terminal, environment)
   },
 }
 
+function kindOption(): Option {
+  return new Option(
+    '--kind <kind>',
+    'what the set answers: may this change be, or may this one do it',
+  )
+    .choices(POLICY_KINDS)
+    .default('admission')
+}
+
 /** What asks the service, which keeps every set that was in force. */
 function configureKept(command: Command, terminal: Terminal, environment: Environment): void {
-  const speaking = (options: ConnectionOptions) => ({
+  const speaking = (options: KeptOptions) => ({
     service: connect(options, environment),
     terminal,
+    kind: options.kind,
   })
-  withPlan(withConnection(command.command('apply')))
+  const kept = (name: string): Command =>
+    withConnection(command.command(name)).addOption(kindOption())
+  withPlan(kept('apply'))
     .argument('<set>', SET)
     .option('--name <name>', "how it is called; the folder's name where not given")
     .option('--if-version <n>', 'only if this version is in force')
@@ -65,19 +94,19 @@ function configureKept(command: Command, terminal: Terminal, environment: Enviro
     .action(
       (
         set: string,
-        options: ConnectionOptions & PlanOption & { readonly ifVersion?: string; name?: string },
+        options: KeptOptions & PlanOption & { readonly ifVersion?: string; name?: string },
       ) => applySet(speaking(options), set, options),
     )
-  withConnection(command.command('history'))
+  kept('history')
     .description('every set that was in force, newest first')
-    .action((options: ConnectionOptions) => showHistory(speaking(options)))
-  withConnection(command.command('show'))
+    .action((options: KeptOptions) => showHistory(speaking(options)))
+  kept('show')
     .argument('[version]', 'the one in force where not given')
     .description('one set with its text')
-    .action((version: string | undefined, options: ConnectionOptions) =>
+    .action((version: string | undefined, options: KeptOptions) =>
       showSet(speaking(options), version),
     )
-  withConnection(command.command('rollback'))
+  kept('rollback')
     .argument('[version]', 'the version to return to')
     .option('--if-version <n>', 'only if this version is in force')
     .option('--master-key-file <file>', 'with the service stopped: the key as `serve` takes it')
@@ -87,12 +116,15 @@ function configureKept(command: Command, terminal: Terminal, environment: Enviro
     .action((version: string | undefined, options: RollbackOptions) =>
       rollback(version, options, { terminal, environment }),
     )
-  withConnection(command.command('diff'))
+  kept('diff')
     .argument('<set>', 'a version, or a set as `check` takes it')
     .argument('[other]', 'what it is compared with; without one <set> with what is in force')
     .description('policy by policy, and what the cases of both come to under either')
-    .action((first: string, second: string | undefined, options: ConnectionOptions) =>
-      showDiff(() => connect(options, environment), terminal, [first, second]),
+    .action((first: string, second: string | undefined, options: KeptOptions) =>
+      showDiff({ connect: () => connect(options, environment), terminal, kind: options.kind }, [
+        first,
+        second,
+      ]),
     )
 }
 
@@ -102,15 +134,20 @@ async function rollback(
   options: RollbackOptions,
   { terminal, environment }: { readonly terminal: Terminal; readonly environment: Environment },
 ): Promise<void> {
-  const { data, masterKeyFile, ifVersion } = options
+  const { data, masterKeyFile, ifVersion, kind } = options
   const wanted = {
+    kind,
     version: version === undefined ? undefined : toVersion(version),
     ifVersion: ifVersion === undefined ? undefined : toVersion(ifVersion),
   }
   const directory = { ...(masterKeyFile !== undefined && { masterKeyFile }), data: data ?? '' }
   const done = data === undefined ? undefined : await rollbackStopped(directory, wanted)
   if (done === undefined)
-    return await rollBack({ service: connect(options, environment), terminal }, version, options)
+    return await rollBack(
+      { service: connect(options, environment), terminal, kind },
+      version,
+      options,
+    )
   terminal.say('the service is stopped: done without asking any policy, and recorded so')
   terminal.result(
     { ...done, offline: true },
@@ -118,9 +155,9 @@ async function rollback(
   )
 }
 
-function check(name: string, terminal: Terminal): void {
+function check(name: string, { kind }: OfKind, terminal: Terminal): void {
   try {
-    const { policies, digest, warnings } = loadPolicySet(findPolicySet(name))
+    const { policies, digest, warnings } = loadPolicySet(findPolicySet(name), kind)
     const lines = warnings.map((one) => `warning: ${faultLine(one)}`)
     terminal.result(
       { valid: true, digest, policies: [...policies.keys()], warnings: toJson(warnings) },
@@ -144,9 +181,9 @@ function toJson(faults: readonly PolicyFault[]): Json {
   }))
 }
 
-function test(name: string, options: { readonly cases?: string }, terminal: Terminal): void {
+function test(name: string, { kind, cases }: TestOptions, terminal: Terminal): void {
   const path = findPolicySet(name)
-  const report = runCases(loadPolicySet(path), loadCases(options.cases ?? path))
+  const report = runCases(loadPolicySet(path, kind), loadCases(cases ?? path, kind))
   const failed = report.results.filter(({ passed }) => !passed)
   terminal.result(
     {

@@ -202,7 +202,7 @@ function revokeRoute(deps: Deps): Route {
 function roleRoutes(deps: Deps): Route[] {
   const roles = async (): Promise<{ name: string; actions: string[]; holders: string[] }[]> => {
     const principals = await listPrincipals(deps)
-    return deps.access.roles().map(({ name, actions }) => ({
+    return (await deps.access.roles()).map(({ name, actions }) => ({
       name,
       actions: [...actions],
       holders: principals.filter((one) => one.roles.includes(name)).map((one) => one.name),

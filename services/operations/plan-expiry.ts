@@ -1,17 +1,33 @@
 import { X509Certificate } from 'node:crypto'
 
+import { approvalFacts, listBreakGlass, listFloorExceptions } from '../catalog/index.ts'
 import {
+  parseIsoTime,
   toIsoTime,
   type Facts,
   type PublisherDocument,
   type TrustedPublisher,
 } from '../model/index.ts'
-import { VerificationCache, parseCertificate } from '../trust/index.ts'
+import type { Reader } from '../store/index.ts'
+import {
+  VerificationCache,
+  parseCertificate,
+  parseTrustedRoot,
+  type Certificate,
+} from '../trust/index.ts'
 
 /** Something that ends by itself. */
 export interface Expiring {
-  readonly kind: 'seal' | 'key' | 'certificate' | 'timestamp-authority'
-  /** The seal's digest, or a certificate's subject. */
+  readonly kind:
+    | 'seal'
+    | 'key'
+    | 'certificate'
+    | 'timestamp-authority'
+    | 'log'
+    | 'approval'
+    | 'break-glass'
+    | 'floor-exception'
+  /** The seal's digest, a certificate's subject, a log's address; the id of what somebody granted. */
   readonly name: string
   /** Its publisher: `NAME/VERSION`, as far as it is known. */
   readonly publisher: string | null
@@ -53,8 +69,8 @@ export class ExpiryWatch {
     }
   }
 
-  /** Soonest first. */
-  list(publishers: readonly TrustedPublisher[]): Expiring[] {
+  /** Soonest first. `granted` is what people granted, with whatever end it has. */
+  list(publishers: readonly TrustedPublisher[], granted: readonly End[]): Expiring[] {
     const trust = publishers
       .filter(({ status }) => status === 'Active')
       .flatMap(({ name, version, document }) =>
@@ -67,7 +83,15 @@ export class ExpiryWatch {
             uses: null,
           })),
       )
-    return [...this.#seals.values(), ...trust].toSorted((a, b) =>
+    const grants = granted
+      .filter(({ atMs }) => this.#holds(atMs))
+      .map(({ atMs, ...end }) => ({
+        ...end,
+        publisher: null,
+        expiresAt: toIsoTime(atMs),
+        uses: null,
+      }))
+    return [...this.#seals.values(), ...trust, ...grants].toSorted((a, b) =>
       a.expiresAt < b.expiresAt ? -1 : 1,
     )
   }
@@ -79,7 +103,7 @@ export class ExpiryWatch {
 
 const cache = new VerificationCache()
 
-type End = Pick<Expiring, 'kind' | 'name'> & { readonly atMs: number }
+export type End = Pick<Expiring, 'kind' | 'name'> & { readonly atMs: number }
 
 function endsOf(document: PublisherDocument): End[] {
   const authorities = (document.timestampAuthorities ?? []).flatMap((one) =>
@@ -93,16 +117,64 @@ function endsOf(document: PublisherDocument): End[] {
     )
     return [...keys, ...authorities]
   }
+  if (document.kind === 'oidc') return [...rootEnds(document.trustedRoot), ...authorities]
   if (document.kind !== 'x509') return authorities
   const path = [...document.rootsPem, ...document.intermediatesPem]
   return [...path.map((pem) => certificate('certificate', pem)), ...authorities]
 }
 
+/** Of a keyless publisher: the authorities and logs of its trusted root, each by what ends first of it. */
+function rootEnds(text: string): End[] {
+  const { certificateAuthorities, timestampAuthorities, logs, ctLogs } = parseTrustedRoot(
+    text,
+    cache,
+  )
+  return [
+    ...certificateAuthorities.map(({ anchor, intermediates, window }) =>
+      chainEnd('certificate', [anchor, ...intermediates], window.untilMs),
+    ),
+    ...timestampAuthorities.map(({ anchors, intermediates, notAfterMs }) =>
+      chainEnd('timestamp-authority', [...anchors, ...intermediates], notAfterMs),
+    ),
+    ...[...logs, ...ctLogs].flatMap(({ baseUrl, window }): End[] =>
+      window.untilMs === undefined ? [] : [{ kind: 'log', name: baseUrl, atMs: window.untilMs }],
+    ),
+  ]
+}
+
+function chainEnd(
+  kind: 'certificate' | 'timestamp-authority',
+  chain: readonly Certificate[],
+  untilMs: number | undefined,
+): End {
+  const atMs = Math.min(untilMs ?? Infinity, ...chain.map(({ notAfterMs }) => notAfterMs))
+  return { kind, name: chain.map(({ subjectText }) => subjectText).join(' / '), atMs }
+}
+
+/** What people granted for a time: approvals that are open, exceptions that are in force. */
+export async function grantedEnds(reader: Reader, atMs: number): Promise<End[]> {
+  const approvals = await approvalFacts(reader, undefined, atMs)
+  const glasses = await listBreakGlass(reader, {})
+  const floors = await listFloorExceptions(reader, undefined, atMs)
+  return [
+    ...approvals.map(({ id, expiresAt }): End => {
+      return { kind: 'approval', name: id, atMs: parseIsoTime(expiresAt) ?? atMs }
+    }),
+    ...glasses.flatMap(({ id, untilMs, endedAtMs }): End[] =>
+      untilMs === null || endedAtMs !== null
+        ? []
+        : [{ kind: 'break-glass', name: id, atMs: untilMs }],
+    ),
+    ...floors.map(({ id, expiresAtMs }): End => {
+      return { kind: 'floor-exception', name: id, atMs: expiresAtMs }
+    }),
+  ]
+}
+
 /** Parsed when the publisher was made. */
 function certificate(kind: 'certificate' | 'timestamp-authority', pem: string): End {
-  const { subject, raw } = new X509Certificate(pem)
-  const { notAfterMs } = parseCertificate(raw, cache)
-  return { kind, name: subject.replaceAll('\n', ', '), atMs: notAfterMs }
+  const { notAfterMs, subjectText } = parseCertificate(new X509Certificate(pem).raw, cache)
+  return { kind, name: subjectText, atMs: notAfterMs }
 }
 
 /** Revocation lists are fetched on the way: one that is due by then says nothing of what will be. */

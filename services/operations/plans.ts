@@ -10,7 +10,7 @@ import {
 import type { PolicyFile } from '../policy/index.ts'
 import type { Caller, Deps } from './context.ts'
 import { readWorld } from './facts.ts'
-import { withoutLists, ExpiryWatch, type Expiring } from './plan-expiry.ts'
+import { withoutLists, ExpiryWatch, grantedEnds, type Expiring } from './plan-expiry.ts'
 import { planFunction, type FunctionPlanAsked } from './plan-function.ts'
 import { planLiveSet, type PlanEffects, type Supposed } from './plan-live-set.ts'
 import { PLAN_LIFETIME_MS, PlanMade } from './planned-change.ts'
@@ -181,9 +181,12 @@ async function planExpiry(deps: Deps, days: number): Promise<Plan> {
       { ...progressLog(deps), facts: (facts) => watch.add(facts) },
     ),
   )
-  const world = await readWorld(deps.store.reader)
+  const { world, granted } = await deps.store.snapshot(async (reader) => ({
+    world: await readWorld(reader),
+    granted: await grantedEnds(reader, fromMs),
+  }))
   const none = { hash: null, expiresAt: null, decisions: [] }
-  return { ...none, world, effects, expiring: watch.list(publishers) }
+  return { ...none, world, effects, expiring: watch.list(publishers, granted) }
 }
 
 async function oneOfFew<T>(work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 
 import { PlatformError, compiledUrl } from '../model/index.ts'
-import type { CheckedSet, PolicySetDiff, PolicySetSource } from '../policy/index.ts'
+import type { AskedBy, CheckedSet, PolicySetDiff, PolicySetSource } from '../policy/index.ts'
 import { Offload } from './offload.ts'
 
 /** A set whose validation and cases take longer is refused. */
@@ -9,15 +9,13 @@ const CHECK_LIMIT_MS = 60_000
 /** Checks that wait for the one that runs; more are turned away, so that each waiter knows soon. */
 const WAITING_LIMIT = 16
 
-export interface CheckTask {
+export interface CheckTask extends AskedBy {
   readonly source: PolicySetSource
-  readonly schema: string
 }
 
-export interface DiffTask {
+export interface DiffTask extends AskedBy {
   readonly before: PolicySetSource
   readonly after: PolicySetSource
-  readonly schema: string
 }
 
 /**

@@ -15,7 +15,9 @@ import {
   type Sha256,
 } from '../model/index.ts'
 import {
+  compilePolicySet,
   isUsable,
+  lacking,
   policySetVersion,
   toSetDocument,
   type CheckedSet,
@@ -57,7 +59,7 @@ export async function applyPolicySet(
   const { kind, name, source } = input
   const { schema } = deps.policies.shipped(kind)
   refuseName(deps, input)
-  const checked = await deps.policies.checker.check({ source, schema })
+  const checked = await deps.policies.checker.check({ source, kind, schema })
   deps.policies.markValidated(checked.digest)
   const { result, decision } = await govern(
     deps,
@@ -66,6 +68,7 @@ export async function applyPolicySet(
       ...input,
       digest: checked.digest,
       how: 'applied',
+      source: () => Promise.resolve(source),
       document: (tx) => keepPolicyDocument(tx, toSetDocument(source)),
       isSame: async (reader, now) =>
         now.name === name &&
@@ -99,6 +102,7 @@ export async function rollbackPolicySet(
     digest,
     how: 'rolled-back',
     ofVersion: version,
+    source: () => Promise.resolve(source ?? { files: [], cases: null }),
     document: () => Promise.resolve(record.document),
     isSame: (_reader, now) =>
       Promise.resolve(now.name === record.name && now.document === record.document),
@@ -119,6 +123,7 @@ async function usableDigest(
   try {
     const { digest } = await deps.policies.checker.check({
       source: { ...source, cases: null },
+      kind: record.kind,
       schema,
     })
     deps.policies.markValidated(digest)
@@ -137,6 +142,7 @@ interface Next {
   readonly digest: string
   readonly how: PolicySetRecord['how']
   readonly ofVersion?: number
+  source(reader: Reader): Promise<PolicySetSource>
   document(tx: Writer): Promise<string>
   isSame(reader: Reader, now: PolicySetRecord): Promise<boolean>
 }
@@ -156,7 +162,8 @@ function putInForce(deps: Deps, caller: Caller, next: Next): Change<PolicySetRec
         `this set is in force already, as version ${now.version}`,
       )
     // What it would do can be planned also where it cannot be applied.
-    if (caller.plan?.kind !== 'make') refuseWithoutGround(deps, name)
+    if (caller.plan?.kind !== 'make') refuseWithoutGround(deps, kind, name)
+    if (kind === 'authorization') await refuseSelfService(deps, reader, { caller, next })
     return now
   }
   const shown = policySetVersion({ name, set: { digest } })
@@ -186,7 +193,8 @@ function putInForce(deps: Deps, caller: Caller, next: Next): Change<PolicySetRec
       }
       return { result: record, touched: [await insertPolicySet(tx, record)] }
     },
-    planned: () => ({ content: { kind, name, digest }, wholeLiveSet: true }),
+    // Who may do what changes nothing that is live.
+    planned: () => ({ content: { kind, name, digest }, wholeLiveSet: kind === 'admission' }),
     note: () => policyNote(next),
   }
 }
@@ -228,9 +236,35 @@ function refuseName(
     )
 }
 
-function refuseWithoutGround(deps: Deps, name: string): void {
+/**
+ * Whoever says who may do what could give himself everything: only who may do everything says it (RULES §5: no one grants
+ * more than he has). And the set has to leave him the way to put another one in force.
+ */
+async function refuseSelfService(
+  deps: Deps,
+  reader: Reader,
+  { caller: { principal }, next }: { readonly caller: Caller; readonly next: Next },
+): Promise<void> {
+  const [first, ...more] = lacking(await deps.access.policies(reader), principal)
+  if (first !== undefined) {
+    const others = more.length === 0 ? '' : ` and ${more.length} more`
+    throw new PlatformError(
+      'ACCESS_DENIED',
+      `an authorization set is put in force by who may do everything: \`${principal.name}\` may not ${first}${others} everywhere`,
+    )
+  }
+  const { schema } = deps.policies.shipped(next.kind)
+  const set = compilePolicySet((await next.source(reader)).files, schema, next.digest)
+  if (lacking(set, principal).includes(APPLY))
+    throw new PlatformError(
+      'RESOURCE_CONFLICT',
+      `under this set \`${principal.name}\` could put no other in force: keep a permit of \`${APPLY}\` for him`,
+    )
+}
+
+function refuseWithoutGround(deps: Deps, kind: PolicyKind, name: string): void {
   const { runtime, keys } = deps
-  const missing = missingGround(name, {
+  const missing = missingGround(kind, name, {
     isolation: runtime.capability.isolation,
     masterKey: keys.masterKey.source,
   })
@@ -291,5 +325,5 @@ export async function diffPolicyVersions(
     throw new PlatformError('RESOURCE_CONFLICT', `the text of version ${version} is damaged`)
   }
   const [before, after] = [await sourceOf(from), await sourceOf(to)]
-  return await deps.policies.checker.diff({ before, after, schema })
+  return await deps.policies.checker.diff({ before, after, kind, schema })
 }

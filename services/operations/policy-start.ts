@@ -5,6 +5,7 @@ import {
   type PolicySetRecord,
 } from '../catalog/index.ts'
 import {
+  POLICY_KINDS,
   PlatformError,
   policySetResource,
   systemPrincipal,
@@ -34,7 +35,7 @@ import type { ShippedPolicies } from './policies-in-force.ts'
  */
 export async function settlePolicies(deps: Deps): Promise<void> {
   const { named } = deps.policies
-  for (const kind of deps.policies.kinds)
+  for (const kind of POLICY_KINDS)
     await settleKind(deps, kind, kind === 'admission' ? named : undefined)
 }
 
@@ -45,7 +46,7 @@ async function settleKind(deps: Deps, kind: PolicyKind, named: string | undefine
     return record && { record, set: await deps.policies.load(reader, record) }
   })
   const next = nextAtStart(now, { shipped, named })
-  const missing = missingGround(next?.name ?? now?.record.name ?? '', {
+  const missing = missingGround(kind, next?.name ?? now?.record.name ?? '', {
     isolation: deps.runtime.capability.isolation,
     masterKey: deps.keys.masterKey.source,
   })
@@ -54,7 +55,9 @@ async function settleKind(deps: Deps, kind: PolicyKind, named: string | undefine
   else if (now !== undefined && !isUsable(now.set))
     deps.log.error(
       { kind, version: now.record.version, fault: now.set.fault },
-      'the policy set in force cannot be used: only leaving is admitted',
+      kind === 'admission'
+        ? 'the policy set in force cannot be used: only leaving is admitted'
+        : 'the authorization set in force cannot be used: the built-in table of roles decides',
     )
 }
 
@@ -79,7 +82,7 @@ export function nextAtStart(
   const name = now === undefined ? (named ?? first) : (named ?? ours)
   const source = name === undefined ? undefined : shipped.sets.get(name)
   if (name !== undefined && source !== undefined) {
-    const { digest } = compilePolicySet(source.files, shipped.schema)
+    const { digest } = compilePolicySet(source.files, shipped.schema, shipped.validated)
     // A damaged text is put beside itself only when the operator asks for it: otherwise it has to be seen.
     const sound = now !== undefined && (named === undefined || isUsable(now.set))
     const same = now?.record.name === name && now.record.digest === digest

@@ -3,6 +3,6 @@ import type { CheckTask, DiffTask } from './policy-checker.ts'
 import { serveTasks } from './serve-tasks.ts'
 
 serveTasks({
-  check: ({ source, schema }: CheckTask) => checkPolicySet(source, schema),
-  diff: ({ before, after, schema }: DiffTask) => diffPolicySets(before, after, schema),
+  check: ({ source, ...by }: CheckTask) => checkPolicySet(source, by),
+  diff: ({ before, after, ...by }: DiffTask) => diffPolicySets(before, after, by),
 })

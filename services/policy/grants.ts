@@ -51,6 +51,18 @@ export function exceeding(
   })
 }
 
+/** Actions that this one has no permit for without any condition on thing or circumstance. */
+export function lacking(set: PolicySet | undefined, { roles }: Holder): readonly string[] {
+  if (set === undefined) {
+    const has = new Set(roles.flatMap((role) => [...actionsOfRole(set, role)]))
+    return allActions((name) => !has.has(name))
+  }
+  const permits = [...set.policies.values()].filter(({ effect }) => effect === 'permit')
+  const isFree = (name: string, policy: Policy): boolean =>
+    speaksOf(policy, name) && isFreeForAny(policy, roles)
+  return allActions((name) => !permits.some((policy) => isFree(name, policy)))
+}
+
 /**
  * Whether some permit might let this principal do this to something: asked where the thing is only named in the body,
  * which is read after it; the whole question follows then.
@@ -81,6 +93,13 @@ function speaksOf({ scope }: Policy, name: string): boolean {
 
 function parentOf(group: string): string | undefined {
   return GOVERN_GROUPS.some((one) => one === group) ? 'govern' : undefined
+}
+
+/** A permit of anybody's or of a role of his, that wants nothing else. */
+function isFreeForAny(policy: Policy, roles: readonly string[]): boolean {
+  const { principal, conditional, resource } = policy.scope
+  if (principal === 'all') return !conditional && resource === 'all'
+  return isFreeFor(policy, { roles, kind: 'user' })
 }
 
 /** A permit that is this one's for certain and wants nothing else: by a role of his, no condition, every thing. */

@@ -26,7 +26,7 @@ export {
   type PolicySetSource,
 } from './set-files.ts'
 /** A set before it is put in force, and two sets beside each other; throw INVALID_PARAMETER. */
-export { checkPolicySet, type CheckedSet } from './set-check.ts'
+export { checkPolicySet, parseCasesOf, type AskedBy, type CheckedSet } from './set-check.ts'
 export { diffPolicySets, type PolicySetDiff } from './set-diff.ts'
 /** Cedar policies: parsed, validated, evaluated with errors as a no; throw INVALID_PARAMETER with every fault in `detail`. */
 export {
@@ -44,7 +44,7 @@ export { remembering } from './remembering.ts'
 /** Authorization: may this principal do this to that; without a set the built-in table of shipped roles answers. */
 export { mayDo, type AccessAnswer, type AccessFacts } from './authorization.ts'
 /** What roles there are and what each gives; `exceeding` keeps anybody from granting more than he has. */
-export { actionsOfRole, exceeding, knownRoles, mightDo } from './grants.ts'
+export { actionsOfRole, exceeding, knownRoles, lacking, mightDo } from './grants.ts'
 /** Cases beside a policy set; throw INVALID_PARAMETER. */
 export { parseAccessCases } from './authorization-cases.ts'
 export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'

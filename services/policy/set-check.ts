@@ -1,5 +1,6 @@
-import { PlatformError } from '../model/index.ts'
-import { parseCases, runCases, type CaseReport } from './cases.ts'
+import { PlatformError, type Json, type PolicyKind } from '../model/index.ts'
+import { parseAccessCases } from './authorization-cases.ts'
+import { parseCases, runCases, type CaseReport, type PolicyCase } from './cases.ts'
 import { compilePolicySet, type PolicyFault } from './cedar.ts'
 import type { PolicySetSource } from './set-files.ts'
 
@@ -11,14 +12,26 @@ export interface CheckedSet {
   readonly report: CaseReport
 }
 
+/** The question that a set answers, and the schema it is asked by. */
+export interface AskedBy {
+  readonly kind: PolicyKind
+  /** Cedar schema, as text. */
+  readonly schema: string
+}
+
+/** @throws PlatformError INVALID_PARAMETER */
+export function parseCasesOf(kind: PolicyKind, cases: Json): readonly PolicyCase[] {
+  return kind === 'admission' ? parseCases(cases) : parseAccessCases(cases)
+}
+
 /**
  * Holds a set against the schema and runs its cases.
  * @throws PlatformError INVALID_PARAMETER with every fault in `detail.faults`, or with every case that came out
  * otherwise in `detail.failedCases`
  */
-export function checkPolicySet(source: PolicySetSource, schema: string): CheckedSet {
+export function checkPolicySet(source: PolicySetSource, { kind, schema }: AskedBy): CheckedSet {
   const set = compilePolicySet(source.files, schema)
-  const report = runCases(set, source.cases === null ? [] : parseCases(source.cases))
+  const report = runCases(set, source.cases === null ? [] : parseCasesOf(kind, source.cases))
   const failed = report.results.filter(({ passed }) => !passed)
   if (failed.length > 0) throw refuse(failed)
   const { digest, policies, warnings } = set

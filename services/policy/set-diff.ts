@@ -1,6 +1,7 @@
-import { PlatformError, canonicalJson, type Json } from '../model/index.ts'
+import { PlatformError, canonicalJson, type Json, type PolicyKind } from '../model/index.ts'
 import { authorize, compilePolicySet, type PolicySet } from './cedar.ts'
-import { parseCases, type PolicyCase } from './cases.ts'
+import type { PolicyCase } from './cases.ts'
+import { parseCasesOf, type AskedBy } from './set-check.ts'
 import type { PolicySetSource } from './set-files.ts'
 
 /** What differs between two sets, policy by policy, and what the cases of both come to under either. */
@@ -29,7 +30,7 @@ interface CaseOutcomes {
 export function diffPolicySets(
   before: PolicySetSource,
   after: PolicySetSource,
-  schema: string,
+  { kind, schema }: AskedBy,
 ): PolicySetDiff {
   const [old, young] = [before, after].map(({ files }) => compilePolicySet(files, schema))
   if (old === undefined || young === undefined) throw new TypeError('two sets are compared')
@@ -47,13 +48,13 @@ export function diffPolicySets(
     added: texts(young, old),
     removed: texts(old, young),
     changed,
-    cases: casesOfBoth(before, after).map((one) => outcomes(one, old, young)),
+    cases: casesOfBoth(kind, [before, after]).map((one) => outcomes(one, old, young)),
   }
 }
 
 /** A case that both sets bring in the same words is told once. */
-function casesOfBoth(before: PolicySetSource, after: PolicySetSource): PolicyCase[] {
-  const all = [before, after].flatMap(({ cases }) => (cases === null ? [] : parseCases(cases)))
+function casesOfBoth(kind: PolicyKind, sources: readonly PolicySetSource[]): PolicyCase[] {
+  const all = sources.flatMap(({ cases }) => (cases === null ? [] : parseCasesOf(kind, cases)))
   const distinct = new Map(
     all.map((one) => [
       canonicalJson([one.name, one.request as unknown as Json] satisfies Json),

@@ -77,7 +77,7 @@ export async function openEdge(options: EdgeOptions = {}): Promise<TestEdge> {
   const blobs = openBlobs(dataDir)
   const place = { account: '000000000000', region: 'us-east-1' }
   // The built-in table of roles: which set is in force is not the edge's affair.
-  const authorizer = new AccessControl({ store, place, policies: () => undefined })
+  const authorizer = new AccessControl({ store, place, policies: () => Promise.resolve(undefined) })
   const authenticator = openAuthenticator({ store, box: plainBox, clock, place, authorizer })
   const log: LogLine[] = []
   const at = (level: string) => (fields: object, message: string) =>

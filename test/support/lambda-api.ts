@@ -159,7 +159,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
     place, clock, random: systemRandom, log, store, blobs, keys, jobs, events, live, runtime, examiner,
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
     policies: new Policies(shippedPolicies()),
-    access: new AccessControl({ store, place, policies: () => undefined }),
+    access: new AccessControl({ store, place, policies: () => Promise.resolve(undefined) }),
   } // prettier-ignore
   await settlePolicies(deps)
   const handlers = lambdaHandlers(deps)

@@ -14,14 +14,14 @@ import {
   mightDo,
   type PolicySet,
 } from '../../policy/index.ts'
-import type { Store } from '../../store/index.ts'
+import type { Reader, Store } from '../../store/index.ts'
 import { resolveThing } from './thing.ts'
 
 export interface AccessControlOptions {
   readonly store: Store
   readonly place: Place
-  /** The authorization set in force; `undefined` where none loads: the built-in table then answers. */
-  readonly policies: () => PolicySet | undefined
+  /** The authorization set in force as of a snapshot; `undefined` where none loads: the built-in table then answers. */
+  readonly policies: (reader: Reader) => Promise<PolicySet | undefined>
   /** OIDC issuers whose tokens are taken; none where left out. */
   readonly issuers?: readonly string[]
 }
@@ -52,8 +52,8 @@ export class AccessControl implements Authorizer {
   }
 
   /** The set in force; `undefined` where the built-in table answers. */
-  policies(): PolicySet | undefined {
-    return this.#options.policies()
+  async policies(reader: Reader = this.#options.store.reader): Promise<PolicySet | undefined> {
+    return await this.#options.policies(reader)
   }
 
   async authorize(
@@ -63,7 +63,7 @@ export class AccessControl implements Authorizer {
   ): Promise<void> {
     const allowed =
       resource === undefined
-        ? mightDo(this.#options.policies(), principal, action)
+        ? mightDo(await this.policies(), principal, action)
         : await this.allows(principal, action, resource)
     if (!allowed) throw this.#denied(principal, action, resource)
   }
@@ -82,8 +82,8 @@ export class AccessControl implements Authorizer {
   }
 
   /** @throws PlatformError INVALID_PARAMETER for a role that nothing names, ACCESS_DENIED for more than the granter has */
-  checkGrant(granter: Principal, role: string): void {
-    const set = this.#options.policies()
+  async checkGrant(reader: Reader, granter: Principal, role: string): Promise<void> {
+    const set = await this.policies(reader)
     const roles = knownRoles(set)
     if (!roles.includes(role))
       throw new PlatformError(
@@ -100,8 +100,10 @@ export class AccessControl implements Authorizer {
   }
 
   /** Every role that can be granted, with the actions that its permits speak of. */
-  roles(): readonly { readonly name: string; readonly actions: readonly string[] }[] {
-    const set = this.#options.policies()
+  async roles(): Promise<
+    readonly { readonly name: string; readonly actions: readonly string[] }[]
+  > {
+    const set = await this.policies()
     return knownRoles(set).map((name) => ({ name, actions: actionsOfRole(set, name) }))
   }
 
@@ -125,13 +127,13 @@ export class AccessControl implements Authorizer {
 
   async #evaluate(principal: Principal, action: string, asked: ResourceRef): Promise<boolean> {
     const { store, place } = this.#options
-    const set = this.#options.policies()
-    // Without a set nothing looks at the thing.
-    const { resource, tags } =
-      set === undefined
-        ? { resource: asked, tags: {} }
-        : await store.snapshot((reader) => resolveThing(reader, place, asked))
-    return mayDo(set, { principal, action, resource, tags }).allowed
+    return await store.snapshot(async (reader) => {
+      const set = await this.policies(reader)
+      // Without a set nothing looks at the thing.
+      const { resource, tags } =
+        set === undefined ? { resource: asked, tags: {} } : await resolveThing(reader, place, asked)
+      return mayDo(set, { principal, action, resource, tags }).allowed
+    })
   }
 
   #denied(principal: Principal, action: string, resource: ResourceRef | undefined): PlatformError {

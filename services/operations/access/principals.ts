@@ -239,7 +239,7 @@ export async function checkGrants(
   if (kept?.disabledAtMs !== undefined)
     throw new PlatformError('ACCESS_DENIED', `\`${kept.name}\` is switched off`)
   const granter = kept === undefined ? principal : { ...principal, roles: kept.roles }
-  for (const role of roles) deps.access.checkGrant(granter, role)
+  for (const role of roles) await deps.access.checkGrant(reader, granter, role)
 }
 
 async function checkWithout(reader: Reader, after: PrincipalRecord): Promise<void> {

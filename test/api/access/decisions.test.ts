@@ -29,7 +29,7 @@ it('shows a decision to whoever may read all that it names, and to nobody else',
   const { store, place } = api.deps
   const deps: Deps = {
     ...api.deps,
-    access: new AccessControl({ store, place, policies: () => set }),
+    access: new AccessControl({ store, place, policies: () => Promise.resolve(set) }),
   }
   const principal: Principal = { id: 'usr-t', kind: 'user', name: 't', roles: ['team'], claims: {} }
   const team = { ...CALLER, principal }

@@ -256,6 +256,55 @@ describe('time', () => {
     expect(far.plan).toMatchObject({ hash: null, decisions: [] })
   })
 
+  it('tells what people granted that ends within days', async () => {
+    const prod = { function_name: 'signed', alias: 'prod', release: 'a'.repeat(64), reason: 'r' }
+    const inDays = (days: number): number => Date.now() + days * DAY_MS
+    await app.deps.store.transaction(async (tx) => {
+      const asked = { ...prod, version: '1', weight: 1, requester: 'usr-admin', opened_at: 1, state: 'open' as const } // prettier-ignore
+      await tx
+        .insertInto('approval_request')
+        .values([
+          { ...asked, id: 'apr-soon', expires_at: inDays(4) },
+          { ...asked, id: 'apr-late', expires_at: inDays(6) },
+        ])
+        .execute()
+      await tx
+        .insertInto('floor_exception')
+        .values({
+          ...prod,
+          id: 'fx-soon',
+          granted_at: 1,
+          granted_by: 'usr-admin',
+          expires_at: inDays(4.5),
+        })
+        .execute()
+      const glass = { ...prod, version: '1', ticket: 't', scope: '["policy"]', ttl_ms: 1, requester: 'usr-admin', requested_at: 1, quorum: 1, second: 'usr-admin' } // prettier-ignore
+      await tx
+        .insertInto('break_glass')
+        .values([
+          { ...glass, id: 'bg-soon', granted_at: inDays(0.5), until: inDays(1) },
+          {
+            ...glass,
+            id: 'bg-over',
+            granted_at: inDays(0.5),
+            until: inDays(1),
+            ended_at: 2,
+            ended: 'withdrawn',
+            ended_by: 'usr-admin',
+          },
+        ])
+        .execute()
+    })
+    const { plan: made } = await plan(app, { kind: 'expiry', days: 5 })
+
+    expect(made.expiring).toMatchObject([
+      { kind: 'break-glass', name: 'bg-soon' },
+      { kind: 'seal' },
+      { kind: 'approval', name: 'apr-soon', publisher: null, uses: null },
+      { kind: 'floor-exception', name: 'fx-soon' },
+    ])
+  })
+
   it.each([0, -1, 3_651, 1.5])('refuses %s days', async (days) => {
     expect((await plan(app, { kind: 'expiry', days })).status).toBe(400)
   })

@@ -30,7 +30,7 @@ it('a run that reads tables whole is told of every place what one change is told
       { soakMs: 60 },
       [{ id: 'fx-1' }],
       [{ id: 'bg-1' }],
-      [{ id: 'apr-1', approvers: [{ id: 'usr-admin' }] }],
+      [{ id: 'apr-1', approvers: [{ principal: 'usr-admin' }] }],
       [{ signer: 'key:k' }],
     ])
     expect(told).toBeGreaterThan(NAMES.length * ALIASES.length * 3)

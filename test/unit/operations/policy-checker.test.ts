@@ -4,7 +4,11 @@ import { PolicyChecker } from '../../../services/operations/policy-checker.ts'
 
 test('turns away who would wait behind too many, and takes them again later', async () => {
   await using checker = new PolicyChecker()
-  const task = { source: { files: [{ name: 'a.cedar', text: '' }], cases: null }, schema: '' }
+  const task = {
+    source: { files: [{ name: 'a.cedar', text: '' }], cases: null },
+    kind: 'admission' as const,
+    schema: '',
+  }
   const ask = async () => await checker.check(task)
 
   const asked = await Promise.allSettled(Array.from({ length: 20 }, ask))

@@ -19,6 +19,7 @@ const OPEN = '@id("all") permit (principal, action, resource);'
 const casesYaml = (expect: string): string => `cases:
   - { name: one, action: 'lambda:UpdateAlias', resource: { type: Alias, function: f, name: prod }, expect: ${expect} }
 `
+const BY = { kind: 'admission', schema: SCHEMA } as const
 const setOf = (policies: string, expect?: string) =>
   readSetFiles([
     { name: 'z.cedar', text: policies },
@@ -57,12 +58,12 @@ test.each([
 }) // prettier-ignore
 
 test('holds a set against the schema and its cases', () => {
-  const checked = checkPolicySet(setOf(OPEN, 'allow'), SCHEMA)
+  const checked = checkPolicySet(setOf(OPEN, 'allow'), BY)
 
   expect(checked).toMatchObject({ policies: ['all'], report: { unexercised: [], absences: [] } })
-  expect(() => checkPolicySet(setOf(OPEN, 'deny'), SCHEMA)).toThrow('`one`: expected deny')
-  expect(() => checkPolicySet(setOf('permit ('), SCHEMA)).toThrow('z.cedar')
-  expect(checkPolicySet(setOf(OPEN), SCHEMA).report.unexercised).toEqual(['all'])
+  expect(() => checkPolicySet(setOf(OPEN, 'deny'), BY)).toThrow('`one`: expected deny')
+  expect(() => checkPolicySet(setOf('permit ('), BY)).toThrow('z.cedar')
+  expect(checkPolicySet(setOf(OPEN), BY).report.unexercised).toEqual(['all'])
 })
 
 test('tells what differs policy by policy, and every case of both under either', () => {
@@ -71,7 +72,7 @@ test('tells what differs policy by policy, and every case of both under either',
   const after = setOf(`@id("all") permit (principal, action, resource) when { true };
     @id("same") permit (principal, action, resource);
     @id("shut") forbid (principal, action, resource);`, 'deny') // prettier-ignore
-  const diff = diffPolicySets(before, after, SCHEMA)
+  const diff = diffPolicySets(before, after, BY)
 
   expect(diff.removed.map(({ id }) => id)).toEqual(['old'])
   expect(diff.added.map(({ id }) => id)).toEqual(['shut'])
@@ -80,7 +81,7 @@ test('tells what differs policy by policy, and every case of both under either',
   expect(diff.cases).toEqual([
     { name: 'one', before: 'allow by all, same', after: 'deny by shut', moved: true },
   ])
-  expect(diffPolicySets(before, before, SCHEMA)).toMatchObject({
+  expect(diffPolicySets(before, before, BY)).toMatchObject({
     added: [],
     removed: [],
     changed: [],
