@@ -47,6 +47,12 @@ export const governedTables = {
   resource_tags: ['resource'],
   decision: ['id'],
   live_interval: ['id'],
+  live_verdict: ['id'],
+  live_verification: ['world'],
+  reaction_setting: ['scope'],
+  reaction: ['verdict_id', 'wanted'],
+  reaction_hold: ['id'],
+  version_refusal: ['function_name', 'version', 'release'],
 } as const satisfies Partial<Record<keyof Schema, readonly string[]>>
 
 export type GovernedTable = keyof typeof governedTables

@@ -8,4 +8,15 @@ export type { LedgerPosition } from './intervals.ts'
 /** What an alias held, with the seals of then: what floors and promotion are computed from. */
 export { aliasIntervals, type AliasInterval } from './alias-intervals.ts'
 export type { LiveRow } from './table.ts'
+/** What is found of what is live, by interval: as it holds, and as it was known (bitemporal). */
+export {
+  lastVerification,
+  openVerdicts,
+  recordVerdict,
+  recordVerification,
+  verdictsAt,
+  type LiveVerdict,
+  type NewVerdict,
+  type Verification,
+} from './verdicts.ts'
 export { toReleaseSpec, type ReleaseRow } from './release-spec.ts'

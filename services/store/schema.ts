@@ -10,6 +10,7 @@ import type {
   LogHeadTable,
   LogNodeTable,
 } from './authority-schema.ts'
+import type { LiveSchema } from './live-schema.ts'
 import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
 import type { PolicySchema } from './policy-schema.ts'
@@ -20,7 +21,7 @@ import type { EventsSchema } from './events-schema.ts'
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
 export interface Schema
-  extends ApprovalSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
+  extends ApprovalSchema, LiveSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable
@@ -209,6 +210,8 @@ export interface FunctionNameTable {
   name: string
   /** The number the next published version takes; never goes back. */
   next_version: number
+  /** Raised by whatever takes a release out of use at once; null is 0. */
+  generation?: number | null
 }
 
 export interface FunctionTable {
