@@ -24,9 +24,7 @@ export async function listReactionSettings(reader: Reader): Promise<ReactionSett
 /** The alias's own, its function's, or what is shipped. */
 export function reactionOf(settings: ReadonlyMap<string, Reaction>, place: StagePlace): Reaction {
   const { functionName, alias } = place
-  return (
-    settings.get(`${functionName}:${alias}`) ?? settings.get(functionName) ?? DEFAULT_REACTION
-  )
+  return settings.get(`${functionName}:${alias}`) ?? settings.get(functionName) ?? DEFAULT_REACTION
 }
 
 export async function reactionsByScope(reader: Reader): Promise<ReadonlyMap<string, Reaction>> {
@@ -162,9 +160,7 @@ export async function putRefusal(tx: Writer, refusal: VersionRefusal): Promise<T
   await tx
     .insertInto('version_refusal')
     .values({ ...key, reason: refusal.reason, refused_at: refusal.refusedAtMs })
-    .onConflict((conflict) =>
-      conflict.columns(['function_name', 'version', 'release']).doNothing(),
-    )
+    .onConflict((conflict) => conflict.columns(['function_name', 'version', 'release']).doNothing())
     .execute()
   return { table: 'version_refusal', key }
 }

@@ -8,6 +8,17 @@ export type { LedgerPosition } from './intervals.ts'
 /** What an alias held, with the seals of then: what floors and promotion are computed from. */
 export { aliasIntervals, type AliasInterval } from './alias-intervals.ts'
 export type { LiveRow } from './table.ts'
+/** How each thing that is live stands, with what was done about it. */
+export {
+  COMPLIANCE_STATES,
+  complianceOf,
+  readStanding,
+  refusalKey,
+  stateOf,
+  type Compliance,
+  type ComplianceState,
+  type Standing,
+} from './compliance.ts'
 /** What is found of what is live, by interval: as it holds, and as it was known (bitemporal). */
 export {
   lastVerification,

@@ -27,16 +27,20 @@ export interface NewVerdict extends VerdictFinding {
   readonly sinceMs: number | undefined
 }
 
-/** Of every open live interval, by its id. */
-export async function openVerdicts(reader: Reader): Promise<ReadonlyMap<number, LiveVerdict>> {
-  const rows = await reader
+/** Of open live intervals, by their id: all, or those named. */
+export async function openVerdicts(
+  reader: Reader,
+  liveIds?: readonly number[],
+): Promise<ReadonlyMap<number, LiveVerdict>> {
+  let query = reader
     .selectFrom('live_interval')
     .innerJoin('live_verdict', 'live_verdict.live_id', 'live_interval.id')
     .selectAll('live_verdict')
     .where('live_interval.to_ms', 'is', null)
     .where('live_verdict.recorded_to', 'is', null)
     .where('live_verdict.effective_to', 'is', null)
-    .execute()
+  if (liveIds !== undefined) query = query.where('live_interval.id', 'in', [...liveIds])
+  const rows = await query.execute()
   return new Map(rows.map((row) => [row.live_id, toVerdict(row)]))
 }
 

@@ -34,6 +34,20 @@ export interface BreakGlassSettings {
   readonly quorum: 1 | 2
 }
 
+/** What an installation may set of reactions; what is not set is as shipped. */
+export interface ReactionLimits {
+  /** Names that are reacted to at once without a person. */
+  readonly maxAliases: number
+  /** What a running call of a release that is taken out of use has left, milliseconds. */
+  readonly graceMs: number
+}
+
+/** Judges what is live again, and reacts. */
+export interface LiveWatch {
+  /** Something was committed that it may depend on. */
+  wake(): void
+}
+
 /** Fetches revocation lists: those that are due, and the ones named whether due or not. */
 export interface ListRefresher {
   refresh(urls?: readonly string[]): Promise<void>
@@ -66,6 +80,9 @@ export interface Deps {
   readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas
   readonly breakGlass?: BreakGlassSettings
+  readonly reactions?: ReactionLimits
+  /** Absent where nothing is watched: offline, and in tests of something else. */
+  readonly verifier?: LiveWatch
 }
 
 /** Who asks, established by `auth`, and under which request id. */

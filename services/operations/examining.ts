@@ -18,7 +18,6 @@ import {
 import type { Examination } from './change.ts'
 import type { ExamineTask, JudgeTask } from './examine.ts'
 
-
 /** The strict profile, both digests, the seals. @throws PlatformError INVALID_ARTIFACT, ACTIVATION_FAILED */
 export async function examineArtifact(task: ExamineTask): Promise<Examination> {
   using source = openSource(task.path)

@@ -51,6 +51,12 @@ export type JudgedBy = Pick<
   'atMs' | 'signingConfig' | 'publishers' | 'revocations' | 'revocationLists'
 > & { readonly input: Pick<ChangeFactsInput, 'subjects'> }
 
+/** What facts are made of, once the subjects are judged. */
+export type JudgedSituation = Pick<
+  Situation,
+  'atMs' | 'world' | 'input' | 'signingConfig' | 'move' | 'stage'
+>
+
 /** A subject with what its bytes are and what its seals say. */
 export interface JudgedSubject {
   readonly subject: Subject
@@ -207,7 +213,7 @@ export function toFacts(
   deps: { readonly runtime: { readonly capability: Pick<Facts, 'isolation'> } },
   caller: Pick<Caller, 'principal'>,
   change: Pick<Change<unknown>, 'action' | 'resource'>,
-  state: { readonly situation: Situation; readonly judged: readonly JudgedSubject[] },
+  state: { readonly situation: JudgedSituation; readonly judged: readonly JudgedSubject[] },
 ): Facts {
   const { situation, judged } = state
   const validUntil = earliest([
