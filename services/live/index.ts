@@ -23,7 +23,7 @@ export {
 export {
   lastVerification,
   openVerdicts,
-  recordVerdict,
+  recordVerdicts,
   recordVerification,
   verdictsAt,
   type LiveVerdict,

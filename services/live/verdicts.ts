@@ -84,55 +84,78 @@ export async function verdictsAt(
 
 /**
  * Records what holds from `sinceMs` on. What was known of that time until now stays, as what was known then; of the time
- * before it nothing changes.
+ * before it nothing changes. Many at a time, in few statements; each interval once.
  */
-export async function recordVerdict(
+export async function recordVerdicts(
   tx: Writer,
-  found: NewVerdict,
+  found: readonly NewVerdict[],
   atMs: number,
 ): Promise<readonly RowRef[]> {
+  const since = await sinceWhen(tx, found, atMs)
   const known = await tx
     .selectFrom('live_verdict')
     .selectAll()
-    .where('live_id', '=', found.liveId)
+    .where('live_id', 'in', [...since.keys()])
     .where('recorded_to', 'is', null)
     .execute()
-  const { from_ms: bornMs } = await tx
-    .selectFrom('live_interval')
-    .select('from_ms')
-    .where('id', '=', found.liveId)
-    .executeTakeFirstOrThrow()
-  const sinceMs = Math.min(atMs, Math.max(bornMs, found.sinceMs ?? atMs))
-  const touched: number[] = []
-  for (const row of known.filter(({ effective_to: to }) => to === null || to > sinceMs)) {
-    touched.push(row.id)
+  const ended: number[] = []
+  const replaced: number[] = []
+  const rows: Columns[] = []
+  for (const { id, ...row } of known) {
+    const sinceMs = since.get(row.live_id) ?? atMs
+    if (row.effective_to !== null && row.effective_to <= sinceMs) continue
     if (sinceMs === atMs) {
-      await tx
-        .updateTable('live_verdict')
-        .set({ effective_to: Math.max(atMs, row.effective_from) })
-        .where('id', '=', row.id)
-        .execute()
+      ended.push(id)
       continue
     }
+    replaced.push(id)
+    if (row.effective_from < sinceMs)
+      rows.push({ ...row, effective_to: sinceMs, recorded_from: atMs })
+  }
+  if (ended.length > 0)
+    await tx
+      .updateTable('live_verdict')
+      .set({ effective_to: atMs })
+      .where('id', 'in', ended)
+      .execute()
+  if (replaced.length > 0)
     await tx
       .updateTable('live_verdict')
       .set({ recorded_to: atMs })
-      .where('id', '=', row.id)
+      .where('id', 'in', replaced)
       .execute()
-    if (row.effective_from >= sinceMs) continue
-    const { id: _id, ...before } = row
-    touched.push(await insert(tx, { ...before, effective_to: sinceMs, recorded_from: atMs }))
+  for (const one of found) {
+    const effective_from = since.get(one.liveId) ?? atMs
+    rows.push({ ...columnsOf(one), ...OPEN, effective_from, recorded_from: atMs })
   }
-  touched.push(
-    await insert(tx, {
-      ...columnsOf(found),
-      effective_from: sinceMs,
-      effective_to: null,
-      recorded_from: atMs,
-      recorded_to: null,
-    }),
+  const inserted = await tx.insertInto('live_verdict').values(rows).returning('id').execute()
+  return [...ended, ...replaced, ...inserted.map(({ id }) => id)].map(refOf)
+}
+
+const OPEN = { effective_to: null, recorded_to: null } as const
+
+/** Not before it was live, and not after it is recorded. */
+async function sinceWhen(
+  tx: Writer,
+  found: readonly NewVerdict[],
+  atMs: number,
+): Promise<ReadonlyMap<number, number>> {
+  const born = await tx
+    .selectFrom('live_interval')
+    .select(['id', 'from_ms'])
+    .where(
+      'id',
+      'in',
+      found.map(({ liveId }) => liveId),
+    )
+    .execute()
+  const bornMs = new Map(born.map((row) => [row.id, row.from_ms]))
+  return new Map(
+    found.map(({ liveId, sinceMs }) => [
+      liveId,
+      Math.min(atMs, Math.max(bornMs.get(liveId) ?? atMs, sinceMs ?? atMs)),
+    ]),
   )
-  return touched.map(refOf)
 }
 
 /**
@@ -168,10 +191,9 @@ export async function bornVerdict(
       policySet: policySet.version,
       world,
     }),
+    ...OPEN,
     effective_from: atMs,
-    effective_to: null,
     recorded_from: atMs,
-    recorded_to: null,
   })
   return refOf(id)
 }

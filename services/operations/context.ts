@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { Examiner } from './examine.ts'
+import type { VerifierStatus } from './live-verifier.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
 import type { Policies } from './policies-in-force.ts'
@@ -46,6 +47,7 @@ export interface ReactionLimits {
 export interface LiveWatch {
   /** Something was committed that it may depend on. */
   wake(): void
+  status(): VerifierStatus
 }
 
 /** Fetches revocation lists: those that are due, and the ones named whether due or not. */

@@ -131,7 +131,16 @@ export { listDecisionsFor, readDecisionFor } from './access/readable.ts'
 export { LiveVerifier, type VerifierStatus } from './live-verifier.ts'
 export { DEFAULT_REACTION_LIMITS } from './reactions.ts'
 /** What can be invoked, now or then. */
-export { readLive, readLiveHistory } from './live.ts'
+export { readLive, readLiveHistory, readVerification, type LiveRowStanding } from './live.ts'
+/** What is done where something that is live violates: settings by name, what waits for a person, what is refused. */
+export {
+  liftRefusal,
+  planReaction,
+  readReactions,
+  setReaction,
+  settleHold,
+  unsetReaction,
+} from './reaction-settings.ts'
 /** What works on this machine and what is in force. */
 export { readDoctor, type DoctorReport } from './doctor.ts'
 /** Policy sets: kept, put in force through the gate, compared. */

@@ -116,8 +116,9 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
   }
 
   async #rest(deps: Deps, waitMs: number): Promise<void> {
+    // Whoever wakes from here on ends this wait, not the one before.
     this.#wait = new AbortController()
-    if (this.#woken) return
+    if (this.#woken || this.#stop.signal.aborted) return
     this.#settle()
     await deps.clock.sleep(waitMs, this.#wait.signal).catch(() => undefined)
   }

@@ -1,14 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 
 import { reactionOf } from '../catalog/index.ts'
-import { recordVerdict, recordVerification } from '../live/index.ts'
+import { recordVerdicts, recordVerification } from '../live/index.ts'
 import type { Json, Reaction } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps } from './context.ts'
 import type { PassFound, VerdictChange } from './live-judge.ts'
 
 /** Verdicts to a transaction: it holds the event loop for its time, and an entry has room for no more. */
-export const VERDICTS_A_TRANSACTION = 40
+export const VERDICTS_A_TRANSACTION = 50
 /** Rules that an entry names of one verdict; its row has all that are kept. */
 const RULES_TOLD = 3
 /** Names that a line of the log has. */
@@ -38,9 +38,7 @@ export async function recordChanges(
     const note = { verdicts: some.map(told) }
     await record(deps, { type, action: VERIFY, resource: LIVE_SET, note }, async (tx) => {
       const { atMs } = await deps.audit.nextPosition(tx, deps.clock.nowMs())
-      const touched = []
-      for (const change of some) touched.push(...(await recordVerdict(tx, change, atMs)))
-      return { result: undefined, touched }
+      return { result: undefined, touched: await recordVerdicts(tx, some, atMs) }
     })
     alert(deps, type, some)
     await setImmediate()
