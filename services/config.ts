@@ -5,11 +5,8 @@ import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
-import {
-  DEFAULT_REACTION_LIMITS,
-  type BreakGlassSettings,
-  type ReactionLimits,
-} from './operations/index.ts'
+import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
+import { readReactionLimits } from './reaction-limits.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
@@ -122,7 +119,10 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     openMetrics: options.openMetrics ?? false,
     policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
     breakGlass: readBreakGlass(options, env),
-    reactions: readReactions(options, env),
+    reactions: readReactionLimits({
+      maxAliases: options.reactionsMaxAliases ?? env['LACRE_REACTIONS_MAX_ALIASES'],
+      graceSeconds: options.reactionsGrace ?? env['LACRE_REACTIONS_GRACE'],
+    }),
     allowedSources: options.allowSource ?? [],
     eventWebhooks: parseWebhooks(options.eventWebhook ?? []),
     eventDelayScale: parseScale(options.eventDelayScale ?? env['LACRE_EVENT_DELAY_SCALE']),
@@ -242,39 +242,6 @@ function readBreakGlass(
     maxTtlMs,
     quorum: oneOf('the quorum of break-glass', quorum, ['1', '2']) === '1' ? 1 : 2,
   }
-}
-
-const REACTIONS_MAX_ALIASES = 10_000
-const REACTIONS_GRACE_LIMIT_SECONDS = 900
-
-function readReactions(
-  options: Pick<ServeOptions, 'reactionsMaxAliases' | 'reactionsGrace'>,
-  env: NodeJS.ProcessEnv,
-): ReactionLimits {
-  const { maxAliases, graceMs } = DEFAULT_REACTION_LIMITS
-  const count = options.reactionsMaxAliases ?? env['LACRE_REACTIONS_MAX_ALIASES']
-  const seconds = options.reactionsGrace ?? env['LACRE_REACTIONS_GRACE']
-  return {
-    maxAliases: wholeNumber('aliases reacted to at once', count, {
-      otherwise: maxAliases,
-      max: REACTIONS_MAX_ALIASES,
-    }),
-    graceMs:
-      wholeNumber('seconds that running calls have left', seconds, {
-        otherwise: graceMs / 1_000,
-        max: REACTIONS_GRACE_LIMIT_SECONDS,
-      }) * 1_000,
-  }
-}
-
-function wholeNumber(
-  what: string,
-  text: string | undefined,
-  { otherwise, max }: { readonly otherwise: number; readonly max: number },
-): number {
-  if (text === undefined) return otherwise
-  if (/^[0-9]{1,6}$/.test(text) && Number(text) <= max) return Number(text)
-  throw new PlatformError('CONFIGURATION', `${what}: \`${text}\` is not 0 to ${max}`)
 }
 
 function readPolicySet(text: string | undefined): PolicySetName | undefined {

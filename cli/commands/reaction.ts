@@ -5,6 +5,7 @@ import type { CommandModule, Environment } from '../command.ts'
 import {
   connect,
   explained,
+  isObject,
   narrate,
   objects,
   text,
@@ -174,9 +175,8 @@ function showTable(answer: JsonObject, verification: JsonObject): string {
     ]),
   ]
   const verified = verification['verified']
-  const at =
-    typeof verified === 'object' && verified !== null && 'at' in verified
-      ? `all was judged at ${String(verified.at)}`
-      : 'not all that is live was judged yet'
+  const at = isObject(verified)
+    ? `all was judged at ${text(verified, 'at')}`
+    : 'not all that is live was judged yet'
   return `${textTable(['what', 'where', 'how', 'state'], rows)}\n${at}`
 }

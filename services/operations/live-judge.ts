@@ -8,18 +8,8 @@ import {
   type NewVerdict,
   type Standing,
 } from '../live/index.ts'
+import { type Facts, type Place, type VerdictFinding, type VerdictState } from '../model/index.ts'
 import {
-  LATEST,
-  functionArn,
-  sha256,
-  type Facts,
-  type Place,
-  type SealFinding,
-  type VerdictFinding,
-  type VerdictState,
-} from '../model/index.ts'
-import {
-  JUDGED_ALONE,
   decide,
   findingOf,
   isUsable,
@@ -30,17 +20,11 @@ import {
 } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { ArtifactJudge } from './examine.ts'
-import {
-  judgeSubjects,
-  readWorld,
-  toFacts,
-  type JudgedSubject,
-  type JudgingDeps,
-  type Situation,
-} from './facts.ts'
+import { judgeSubjects, readWorld, toFacts, type JudgedSubject, type JudgingDeps } from './facts.ts'
 import { readLiveGround, type GroundConfig, type LiveGround } from './live-ground.ts'
+import { groupEnd, groupKey } from './live-group.ts'
 import { isAliasName, learnRows, openLiveIds, type LiveRowKnown } from './live-known.ts'
-import { moveValidUntil } from './move-facts.ts'
+import { inputOf, moveOf, standing } from './live-standing.ts'
 import type { Policies } from './policies-in-force.ts'
 
 /** What a look at the live set is asked. */
@@ -300,109 +284,6 @@ async function judgeGroup(
   } catch (error) {
     return { kind: 'failed', why: error instanceof Error ? error.message : 'unknown' }
   }
-}
-
-function groupEnd(judged: readonly JudgedSubject[]): number {
-  const ends = judged.flatMap(({ facts }) => [
-    facts.verdict.validUntilMs,
-    facts.attestations?.validUntilMs,
-  ])
-  return Math.min(Infinity, ...ends.filter((endMs) => endMs !== undefined))
-}
-
-/** All of the verdicts that a check or a policy reads; texts that tell the time of the judgement are not among it. */
-function groupKey(judged: readonly JudgedSubject[]): string {
-  const told = judged.map(({ facts: { verdict, attestations } }) => [
-    verdict.kind,
-    verdict.signers ?? null,
-    verdict.findings.map(findingKey),
-    verdict.seals.map((seal) => [
-      seal.digest,
-      seal.outcome,
-      seal.signer?.id ?? null,
-      seal.publisher ?? null,
-      seal.countsFor ?? null,
-      seal.counter,
-      seal.findings.map(findingKey),
-    ]),
-    attestations?.facts ?? null,
-    (attestations?.reports ?? []).map(({ digest, outcome, findings }) => [
-      digest,
-      outcome,
-      findings.map(findingKey),
-    ]),
-  ])
-  return sha256(JSON.stringify(told))
-}
-
-function findingKey({ rule, status, reason, got }: SealFinding): readonly unknown[] {
-  return [rule, status, reason ?? null, status === 'passed' ? null : got]
-}
-
-/** What holds of the place beside its seals, and until when. */
-function standing(
-  row: LiveRowKnown,
-  { exceptions, floors, reach, atMs }: LiveGround,
-): Pick<Situation, 'stage' | 'move'> & { readonly key: string; readonly validUntilMs: number } {
-  const { functionName, alias, release, version } = row
-  const mode = reach.get(functionName) ?? 'all'
-  const place = `${functionName}:${alias}`
-  const floor = isAliasName(alias) ? floors.get(place) : undefined
-  const [code] = row.subjects
-  const stage = {
-    facts: {
-      reach: mode,
-      exposes: 0,
-      freezes: [],
-      rising:
-        floor === undefined || code === undefined
-          ? []
-          : [{ place, subject: code.arn, release, share: 1 }],
-      floors: floor?.floors ?? [],
-      floorExceptions: floor?.exceptions ?? [],
-      promotions: [],
-      leaving: JUDGED_ALONE,
-    },
-    validUntilMs: floor?.validUntilMs,
-  }
-  if (!isAliasName(alias)) return { stage, move: undefined, key: mode, validUntilMs: Infinity }
-  const granted = (exceptions.get(place) ?? []).filter((one) => one.release === release)
-  const reaches = [{ version, release, weight: 1 }]
-  const move = {
-    move: { functionName, alias, reaches, raises: [], leaves: [] },
-    approvals: [],
-    exceptions: granted,
-    owners: [],
-  }
-  const ends = [...moveValidUntil(move, atMs), floor?.validUntilMs ?? Infinity]
-  return {
-    stage,
-    move,
-    key: JSON.stringify([mode, granted.map(({ id }) => id), floor?.key ?? null]),
-    validUntilMs: Math.min(...ends),
-  }
-}
-
-function inputOf(row: LiveRowKnown): Situation['input'] {
-  const { version, release, subjects, environmentNames } = row
-  return {
-    change: { from: version, to: version },
-    release,
-    subjects,
-    codeSigningConfigId: null,
-    environmentNames,
-  }
-}
-
-/** The "move" to what is served already: what the gate would be asked, were it made now. */
-function moveOf(
-  place: Place,
-  { functionName, alias, version }: LiveRowKnown,
-): { readonly action: string; readonly resource: string } {
-  if (isAliasName(alias))
-    return { action: 'lambda:UpdateAlias', resource: functionArn(place, functionName, alias) }
-  const action = version === LATEST ? 'lambda:UpdateFunctionCode' : 'lambda:PublishVersion'
-  return { action, resource: functionArn(place, functionName) }
 }
 
 interface Found {

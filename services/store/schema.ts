@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely'
 
 import type { ApprovalSchema } from './approvals-schema.ts'
-import type { OidcIdentityTable } from './access-schema.ts'
+import type { OidcIdentityTable, RoleGrantTable } from './access-schema.ts'
 import type { AttestationTable } from './attestation-schema.ts'
 import type {
   AuthorityKeyTable,
@@ -84,15 +84,6 @@ export interface PrincipalTable {
   created_at: number
   /** Where it was switched off: nothing that comes in its name is believed. */
   disabled_at?: number | null
-}
-
-/** When a principal got a role; a role without a row is as old as its principal. */
-export interface RoleGrantTable {
-  principal_id: string
-  role: string
-  granted_at: number
-  /** A principal's id. */
-  granted_by: string
 }
 
 export interface AccessKeyTable {
