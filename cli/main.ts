@@ -102,6 +102,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/stage.ts'),
   },
   {
+    name: 'reaction',
+    summary: 'what is done where something that is live violates the rules in force',
+    load: () => import('./commands/reaction.ts'),
+  },
+  {
     name: 'live',
     summary: 'show what can be invoked, now or at a time',
     load: () => import('./commands/live.ts'),

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator, type Authenticator } from './auth/index.ts'
@@ -31,6 +32,7 @@ import {
   BREAK_GLASS_END,
   AccessControl,
   Examiner,
+  LiveVerifier,
   Policies,
   RefusalBudget,
   RevocationListRefresher,
@@ -72,7 +74,7 @@ export interface App extends AsyncDisposable {
   readonly url: string
   /** Where function URLs answer; `undefined` where they are off. */
   readonly functionUrls: string | undefined
-  readonly deps: Deps
+  readonly deps: Deps & { readonly verifier: LiveVerifier }
   /** What people should know at start: the policy in force, what isolation lacks. */
   readonly notices: readonly string[]
 }
@@ -99,6 +101,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     await deps.jobs.start()
     await deps.events.start(eventWork(deps, addressRules(config.allowedSources)))
     deps.revocationLists?.start()
+    deps.verifier.start(deps)
     deps.audit.wake()
     return {
       url,
@@ -117,7 +120,7 @@ async function buildDeps(
   config: Config,
   around: Surroundings,
   { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
-): Promise<Deps> {
+): Promise<Deps & { readonly verifier: LiveVerifier }> {
   const { clock, random, log } = around
   const { dataDir, place } = config
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -167,15 +170,18 @@ async function buildDeps(
       webhooks: config.eventWebhooks,
     }),
   )
+  const verifier = closers.add(
+    new LiveVerifier({ database: dataPaths(dataDir).database, dataDir: resolve(dataDir) }),
+  )
   const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, events, live, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies, access,
-    breakGlass: config.breakGlass,
+    breakGlass: config.breakGlass, reactions: config.reactions, verifier,
   } // prettier-ignore
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
   )
-  const deps: Deps = { ...base, revocationLists }
+  const deps = { ...base, verifier, revocationLists }
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps

@@ -5,7 +5,8 @@ import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
-import type { BreakGlassSettings } from './operations/index.ts'
+import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
+import { readReactionLimits } from './reaction-limits.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
@@ -29,6 +30,8 @@ export interface ServeOptions {
   readonly policySet?: string
   readonly breakGlassMaxTtl?: string
   readonly breakGlassQuorum?: string
+  readonly reactionsMaxAliases?: string
+  readonly reactionsGrace?: string
   readonly allowSource?: readonly string[]
   readonly eventWebhook?: readonly string[]
   readonly eventDelayScale?: string
@@ -62,6 +65,8 @@ export interface Config {
   readonly policySet: PolicySetName | undefined
   /** How long an exception lasts at most, and how many persons it takes. */
   readonly breakGlass: BreakGlassSettings
+  /** How much is reacted to at once without a person, and what running calls have left. */
+  readonly reactions: ReactionLimits
   /** Addresses and networks inside that configured URLs may lead to; public ones need no list. */
   readonly allowedSources: readonly string[]
   /** URLs that messages of a queue are posted to, by its ARN. */
@@ -114,6 +119,10 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     openMetrics: options.openMetrics ?? false,
     policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
     breakGlass: readBreakGlass(options, env),
+    reactions: readReactionLimits({
+      maxAliases: options.reactionsMaxAliases ?? env['LACRE_REACTIONS_MAX_ALIASES'],
+      graceSeconds: options.reactionsGrace ?? env['LACRE_REACTIONS_GRACE'],
+    }),
     allowedSources: options.allowSource ?? [],
     eventWebhooks: parseWebhooks(options.eventWebhook ?? []),
     eventDelayScale: parseScale(options.eventDelayScale ?? env['LACRE_EVENT_DELAY_SCALE']),

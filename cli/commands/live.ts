@@ -4,6 +4,7 @@ import { isInForce, parseIsoTime, type Json } from '../../services/model/index.t
 import type { CommandModule, Environment } from '../command.ts'
 import {
   connect,
+  isObject,
   objects,
   text,
   textTable,
@@ -19,6 +20,7 @@ const HEADERS = [
   'version',
   'share',
   'seals',
+  'state',
   'decision',
   'since',
   'exception',
@@ -57,12 +59,24 @@ function toCells(row: JsonObject, atMs: number): string[] {
     text(row, 'version'),
     `${Math.round(Number(row['weight'] ?? 1) * 1000) / 10} %`,
     signers === '' ? verdict : `${verdict}: ${signers}`,
+    stateOf(row),
     text(row, 'decisionId'),
     text(row, 'from'),
     objects(row, 'breakGlass')
       .map((one) => redness(row, one, atMs))
       .join(', '),
   ]
+}
+
+/** How it stands, with the rules that it violates. */
+function stateOf(row: JsonObject): string {
+  const compliance = row['compliance']
+  if (!isObject(compliance)) return ''
+  const rules = [...new Set(objects(compliance, 'reasons').map((one) => text(one, 'rule')))]
+  const until = compliance['until']
+  const state = text(compliance, 'state')
+  const told = typeof until === 'string' ? `${state} until ${until}` : state
+  return rules.length === 0 ? told : `${told}: ${rules.join(', ')}`
 }
 
 /** Red for as long as nobody reviewed the exception, in force or over. */

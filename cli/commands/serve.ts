@@ -33,6 +33,11 @@ export const command: CommandModule = {
       )
       .option('--break-glass-max-ttl <seconds>', 'how long an exception lasts at most: 86400')
       .option('--break-glass-quorum <n>', 'persons that an exception takes: 2, or 1 alone')
+      .option('--reactions-max-aliases <n>', 'aliases reacted to at once without a person: 10')
+      .option(
+        '--reactions-grace <seconds>',
+        'what running calls of a refused or left release have: 5',
+      )
       .option('--open-metrics', 'answer /metrics without a signature')
       .option(
         '--allow-source <network...>',

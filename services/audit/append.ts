@@ -10,7 +10,7 @@ import {
 import { PlatformError, canonicalJson, limits, type Json } from '../model/index.ts'
 import type { LedgerHeadTable, Writer } from '../store/index.ts'
 import { capStrings, capText } from './cap.ts'
-import { hasItsKey, isGoverned, readRow, rowDigest, rowName, type RowRef } from './governed.ts'
+import { hasItsKey, isGoverned, readRows, rowDigest, rowName, type RowRef } from './governed.ts'
 import { EMPTY_HEAD, frontierOf } from './head.ts'
 
 /** What an operation tells the ledger, in the transaction that does it. */
@@ -130,15 +130,11 @@ async function readChanges(tx: Writer, touched: readonly RowRef[]): Promise<Entr
   const unique = new Map(
     touched.filter(isGoverned).map((ref) => [rowName(ref.table, ref.key), ref]),
   )
-  const changes: EntryChange[] = []
-  for (const ref of unique.values()) {
+  for (const ref of unique.values())
     assert(hasItsKey(ref), `a row of ${ref.table} is not named by its key`)
-    const row = await readRow(tx, ref)
-    changes.push({
-      table: ref.table,
-      key: ref.key,
-      sha256: row === undefined ? null : rowDigest(row),
-    })
-  }
-  return changes
+  const rows = await readRows(tx, [...unique.values()])
+  return [...unique].map(([name, { table, key }]) => {
+    const row = rows.get(name)
+    return { table, key, sha256: row === undefined ? null : rowDigest(row) }
+  })
 }

@@ -47,6 +47,12 @@ export const governedTables = {
   resource_tags: ['resource'],
   decision: ['id'],
   live_interval: ['id'],
+  live_verdict: ['id'],
+  live_verification: ['world'],
+  reaction_setting: ['scope'],
+  reaction: ['verdict_id', 'wanted'],
+  reaction_hold: ['id'],
+  version_refusal: ['function_name', 'version', 'release'],
 } as const satisfies Partial<Record<keyof Schema, readonly string[]>>
 
 export type GovernedTable = keyof typeof governedTables
@@ -89,6 +95,30 @@ export function isGoverned(ref: RowRef): ref is GovernedRef {
 export function hasItsKey({ table, key }: GovernedRef): boolean {
   const columns: readonly string[] = governedTables[table]
   return Object.keys(key).length === columns.length && columns.every((column) => column in key)
+}
+
+/** The rows that are there, by `rowName`; of a table with one key column in one statement. */
+export async function readRows(
+  reader: Reader,
+  refs: readonly GovernedRef[],
+): Promise<ReadonlyMap<string, Row>> {
+  const found = new Map<string, Row>()
+  for (const table of new Set(refs.map((ref) => ref.table))) {
+    const some = refs.filter((ref) => ref.table === table)
+    const [column, ...more] = governedTables[table]
+    if (more.length > 0 || some.length === 1) {
+      for (const ref of some) {
+        const row = await readRow(reader, ref)
+        if (row !== undefined) found.set(rowName(table, ref.key), row)
+      }
+      continue
+    }
+    const keys = some.map(({ key }) => key[column] ?? '')
+    const query = sql<Row>`select * from ${sql.table(table)} where ${sql.ref(column)} in (${sql.join(keys)})`
+    for (const row of (await query.execute(reader)).rows)
+      found.set(rowName(table, keyOf(table, row)), row)
+  }
+  return found
 }
 
 export async function readRow(reader: Reader, ref: RowRef): Promise<Row | undefined> {

@@ -54,6 +54,24 @@ export function openBlobs(dataDir: string): BlobStore {
   return new DirectoryBlobStore(dataDir)
 }
 
+/** Blobs of a directory that another thread keeps: nothing is made, nothing removed. */
+export function openBlobReader(dataDir: string): BlobReader {
+  return { open: (digest) => openBlob(blobPath(join(dataDir, 'blobs'), digest), digest) }
+}
+
+function blobPath(blobs: string, digest: Sha256): string {
+  return join(blobs, digest.slice(0, 2), digest)
+}
+
+function openBlob(path: string, digest: Sha256): BlobSource {
+  try {
+    return openSource(path)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw toDiskError(error)
+    throw new PlatformError('INTERNAL', `the blob \`${digest}\` is missing`, { cause: error })
+  }
+}
+
 class DirectoryBlobStore implements BlobStore {
   readonly #blobs: string
   readonly #staging: string
@@ -95,12 +113,7 @@ class DirectoryBlobStore implements BlobStore {
   }
 
   open(digest: Sha256): BlobSource {
-    try {
-      return openSource(this.#blobPath(digest))
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw toDiskError(error)
-      throw new PlatformError('INTERNAL', `the blob \`${digest}\` is missing`, { cause: error })
-    }
+    return openBlob(this.#blobPath(digest), digest)
   }
 
   async rehash(digest: Sha256): Promise<boolean> {
@@ -150,7 +163,7 @@ class DirectoryBlobStore implements BlobStore {
   }
 
   #blobPath(digest: Sha256): string {
-    return join(this.#blobs, digest.slice(0, 2), digest)
+    return blobPath(this.#blobs, digest)
   }
 
   /** The last step: a name appears at once or not at all, and power loss does not take it away again. */

@@ -3,7 +3,7 @@
  * It knows bytes and digests, and nothing of what they mean; only an AcceptedArtifact is kept.
  */
 /** Opens the blob directories under a data directory; throws OUT_OF_SPACE. */
-export { openBlobs, type BlobReader, type BlobStore } from './blob-store.ts'
+export { openBlobReader, openBlobs, type BlobReader, type BlobStore } from './blob-store.ts'
 /** Random access to one file; to be disposed of. */
 export { type BlobSource } from './blob-source.ts'
 /** A file that is gone when disposed of, unless staged first. */

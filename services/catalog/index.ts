@@ -221,6 +221,25 @@ export {
   type Freeze,
   type StagePlace,
 } from './stages.ts'
+// Reactions: what is done where something that is live violates, by name; and what is refused or waits.
+export {
+  bumpGeneration,
+  deleteReactionSetting,
+  deleteRefusals,
+  insertReaction,
+  listReactionHolds,
+  listReactionSettings,
+  listRefusals,
+  putReactionHold,
+  putReactionSetting,
+  putRefusal,
+  reactionOf,
+  reactionsByScope,
+  type DoneReaction,
+  type ReactionHold,
+  type ReactionSetting,
+  type VersionRefusal,
+} from './reactions.ts'
 // Policy sets.
 /** Every one that was in force, of one kind; the newest is in force. */
 export { findPolicySet, findPolicySetInForce, listPolicySets } from './policy-sets.ts'

@@ -33,6 +33,8 @@ export type Condition =
   | 'ZeroReservedConcurrency'
   | 'RecursiveLoop'
   | 'FunctionNotFound'
+  // the release violates, and its reaction refuses it by every name
+  | 'Refused'
   | 'PayloadDamaged'
 
 /** What a run of the function gave. */
@@ -53,7 +55,7 @@ export type Attempt =
 /** What stood in the way, as HTTP says it: 429 where it was throttled. */
 interface Refusal {
   readonly message: string
-  readonly status: 429 | 500
+  readonly status: 403 | 429 | 500
 }
 
 /** Where a record goes. */

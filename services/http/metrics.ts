@@ -1,5 +1,6 @@
-import { Counter, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
+import { COMPLIANCE_STATES } from '../live/index.ts'
 import type { ErrorCode } from '../model/index.ts'
 import type { EventMetrics, Metrics } from '../operations/index.ts'
 
@@ -64,6 +65,39 @@ function eventMetrics(counter: MakeCounter, histogram: MakeHistogram): EventMetr
   }
 }
 
+type LiveMetrics = Pick<Metrics, 'liveVerified' | 'liveViolations' | 'liveReaction'>
+
+function liveMetrics(
+  registry: Registry,
+  counter: MakeCounter,
+  histogram: MakeHistogram,
+): LiveMetrics {
+  const registers = [registry]
+  const aliases = new Gauge({
+    name: 'lacre_live_aliases',
+    help: 'Aliases by how they stand, as of the last look at all that is live',
+    labelNames: ['state'],
+    registers,
+  })
+  const verified = new Gauge({
+    name: 'lacre_live_verified_timestamp_seconds',
+    help: 'When all that is live was judged last',
+    registers,
+  })
+  const durations = histogram('lacre_live_verification_seconds', 'Time to judge all of it', [])
+  const violations = counter('lacre_live_violations_total', 'Found to violate', [])
+  const reactions = counter('lacre_live_reactions_total', 'Done about violations', ['reaction'])
+  return {
+    liveVerified: (states, { atMs, durationMs }) => {
+      for (const state of COMPLIANCE_STATES) aliases.set({ state }, states[state] ?? 0)
+      verified.set(atMs / 1000)
+      durations.observe(durationMs / 1000)
+    },
+    liveViolations: (count) => violations.inc(count),
+    liveReaction: (reaction) => reactions.inc({ reaction }),
+  }
+}
+
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** A registry of its own: nothing global, so that two services in one process do not meet. */
@@ -95,6 +129,7 @@ export function createMetrics(): HttpMetrics {
   const invocationSeconds = histogram('lacre_invocation_seconds', 'AWS: Duration', ['function'])
   return {
     ...eventMetrics(counter, histogram),
+    ...liveMetrics(registry, counter, histogram),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     request: (api, { operation, status, durationMs }) => {

@@ -8,4 +8,26 @@ export type { LedgerPosition } from './intervals.ts'
 /** What an alias held, with the seals of then: what floors and promotion are computed from. */
 export { aliasIntervals, sealedIntervals, type AliasInterval } from './alias-intervals.ts'
 export type { LiveRow } from './table.ts'
+/** How each thing that is live stands, with what was done about it. */
+export {
+  COMPLIANCE_STATES,
+  complianceOf,
+  readStanding,
+  refusalKey,
+  stateOf,
+  type Compliance,
+  type ComplianceState,
+  type Standing,
+} from './compliance.ts'
+/** What is found of what is live, by interval: as it holds, and as it was known (bitemporal). */
+export {
+  lastVerification,
+  openVerdicts,
+  recordVerdicts,
+  recordVerification,
+  verdictsAt,
+  type LiveVerdict,
+  type NewVerdict,
+  type Verification,
+} from './verdicts.ts'
 export { toReleaseSpec, type ReleaseRow } from './release-spec.ts'

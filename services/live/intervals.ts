@@ -1,6 +1,7 @@
 import type { RowRef } from '../audit/index.ts'
 import { LATEST, canonicalJson, type Json, type Place } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
+import { bornVerdict } from './verdicts.ts'
 import { isDirect, readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
 
 /** One slot of the live set as it should be recorded now. */
@@ -37,7 +38,9 @@ export async function reconcileIntervals(
     const wanted = owner === undefined ? [] : slotsOf(owner)
     const closed = await closeStale(tx, name, wanted, position)
     const opened = await openMissing(tx, name, wanted, position)
-    for (const id of [...closed, ...opened]) touched.push({ table: 'live_interval', key: { id } })
+    const ids = [...closed, ...opened.map(({ id }) => id)]
+    for (const id of ids) touched.push({ table: 'live_interval', key: { id } })
+    for (const live of opened) touched.push(await bornVerdict(tx, live, position.atMs))
   }
   return touched
 }
@@ -123,9 +126,9 @@ async function openMissing(
   functionName: string,
   wanted: readonly LiveSlot[],
   position: LedgerPosition,
-): Promise<number[]> {
+): Promise<{ readonly id: number; readonly decisionId: string }[]> {
   const open = new Set((await openRows(tx, functionName)).map(fingerprintOfRow))
-  const opened: number[] = []
+  const opened: { readonly id: number; readonly decisionId: string }[] = []
   for (const slot of wanted) {
     if (open.has(fingerprint(slot))) continue
     const row = await tx
@@ -147,7 +150,7 @@ async function openMissing(
       })
       .returning('id')
       .executeTakeFirstOrThrow()
-    opened.push(row.id)
+    opened.push({ id: row.id, decisionId: slot.decisionId })
   }
   return opened
 }

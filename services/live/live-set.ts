@@ -8,7 +8,13 @@ import {
 } from '../model/index.ts'
 import type { Reader, Store, Writer } from '../store/index.ts'
 import { reconcileIntervals, type LedgerPosition } from './intervals.ts'
-import { isDirect, readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
+import {
+  isDirect,
+  isRefused,
+  readLiveFunctions,
+  type LiveFunction,
+  type LiveVersion,
+} from './snapshot.ts'
 import type { LiveUrl } from './urls.ts'
 import { liveHistory, liveTable, type LiveRow } from './table.ts'
 
@@ -21,10 +27,14 @@ export type Resolution =
       /** With the alias, as the function sees it (SPEC A3). */
       readonly invokedArn: string
       readonly concurrency: ConcurrencyCap | undefined
+      /** Where the function's has risen since, the call is resolved anew before it runs. */
+      readonly generation: number
     }
   | { readonly kind: 'not-found'; readonly arn: string }
   /** There, and not to be invoked by that name: the function's reach is `aliases`. */
   | { readonly kind: 'closed'; readonly arn: string; readonly target: string }
+  /** Its release violates, and the reaction that is set refuses it by every name. */
+  | { readonly kind: 'refused'; readonly arn: string; readonly version: string }
   | { readonly kind: 'pending'; readonly arn: string }
   | { readonly kind: 'failed'; readonly arn: string; readonly reason: string }
 
@@ -95,6 +105,11 @@ export class LiveSet {
     return toResolution(owner, target, arn)
   }
 
+  /** 0 for a function of which nothing was ever taken out of use. */
+  generation(name: string): number {
+    return this.#functions.get(name)?.generation ?? 0
+  }
+
   /** The function URL of an id, with what its requests are judged by; memory only. */
   findUrl(id: string): LiveUrl | undefined {
     return this.#urls.get(id)
@@ -105,7 +120,8 @@ export class LiveSet {
     return [...this.#functions.values()].flatMap((owner) =>
       [...(owner.concurrency?.provisioned ?? [])].flatMap(([version, count]) => {
         const target = version === LATEST ? owner.latest : owner.versions.get(version)
-        return target?.state === 'Active' ? [{ spec: target.spec, count }] : []
+        const runs = target?.state === 'Active' && !isRefused(owner, target)
+        return runs ? [{ spec: target.spec, count }] : []
       }),
     )
   }
@@ -150,8 +166,9 @@ function toResolution(
   target: LiveVersion | undefined,
   arn: string,
 ): Resolution {
-  const { concurrency } = owner
+  const { concurrency, generation } = owner
   if (target === undefined) return { kind: 'not-found', arn }
+  if (isRefused(owner, target)) return { kind: 'refused', arn, version: target.version }
   switch (target.state) {
     case 'Active':
       return {
@@ -160,6 +177,7 @@ function toResolution(
         executedVersion: target.version,
         invokedArn: arn,
         concurrency,
+        generation,
       }
     case 'Pending':
     case 'Inactive':

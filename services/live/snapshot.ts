@@ -7,6 +7,7 @@ import {
   type ReleaseSpec,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
+import { refusalKey } from './compliance.ts'
 import { toReleaseSpec } from './release-spec.ts'
 import { readUrls, type LiveUrl } from './urls.ts'
 
@@ -38,6 +39,18 @@ export interface LiveFunction {
   /** By the function's name: it was there before the function, and outlives it. */
   readonly reach: Reach
   readonly urls: readonly LiveUrl[]
+  /** Releases of versions that are run for nobody. */
+  readonly refused: ReadonlySet<string>
+  /** Risen since, where a release was taken out of use. */
+  readonly generation: number
+}
+
+/** Whether a release is run for nobody, by whichever name it is asked for (RULES §6). */
+export function isRefused(
+  { name, refused }: LiveFunction,
+  { version, spec }: LiveVersion,
+): boolean {
+  return refused.size > 0 && refused.has(refusalKey(name, version, spec.release))
 }
 
 /** Whether a version, or `$LATEST`, can be invoked by its own name (RULES §6). */
@@ -59,6 +72,8 @@ export async function readLiveFunctions(
   if (names !== undefined) functions = functions.where('name', 'in', [...names])
   const found = new Map<string, LiveFunction>()
   const reach = await readReach(reader, names)
+  const refused = await readRefused(reader, names)
+  const generations = await readGenerations(reader, names)
   for (const row of await functions.execute()) {
     const versions = await readVersions(reader, place, row, known?.get(row.name))
     const aliases = await readAliases(reader, row.id)
@@ -81,6 +96,8 @@ export async function readLiveFunctions(
         concurrency,
         reach: reach.get(row.name) ?? OPEN,
         urls,
+        refused: refused.get(row.name) ?? NONE,
+        generation: generations.get(row.name) ?? 0,
       }),
     )
   }
@@ -88,6 +105,34 @@ export async function readLiveFunctions(
 }
 
 const OPEN: Reach = Object.freeze({ mode: 'all', direct: Object.freeze([]) })
+
+const NONE: ReadonlySet<string> = new Set()
+
+async function readRefused(
+  reader: Reader,
+  names?: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  let query = reader.selectFrom('version_refusal').selectAll()
+  if (names !== undefined) query = query.where('function_name', 'in', [...names])
+  const found = new Map<string, Set<string>>()
+  for (const { function_name: name, version, release } of await query.execute()) {
+    const known = found.get(name) ?? new Set()
+    found.set(name, known.add(refusalKey(name, version, release)))
+  }
+  return found
+}
+
+async function readGenerations(
+  reader: Reader,
+  names?: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  let query = reader
+    .selectFrom('function_name')
+    .select(['name', 'generation'])
+    .where('generation', 'is not', null)
+  if (names !== undefined) query = query.where('name', 'in', [...names])
+  return new Map((await query.execute()).map((row) => [row.name, row.generation ?? 0]))
+}
 
 async function readReach(
   reader: Reader,

@@ -3,6 +3,8 @@ import type { Reader } from '../store/index.ts'
 
 /** One row of "what is live": a slot with what stands behind it. Times in milliseconds. */
 export interface LiveRow {
+  /** live_interval.id */
+  readonly liveId: number
   readonly functionName: string
   /** Alias name, version digits, or `$LATEST`. */
   readonly alias: string
@@ -64,6 +66,7 @@ export async function liveHistory(
 }
 
 interface IntervalRow {
+  readonly id: number
   readonly function_name: string
   readonly alias: string
   readonly slot: 'primary' | 'weighted'
@@ -85,6 +88,7 @@ function toLiveRow(row: IntervalRow): LiveRow {
     (subject) => subject.kind === 'function' && subject.codeSha256 === row.code_sha256,
   )
   return {
+    liveId: row.id,
     functionName: row.function_name,
     alias: row.alias,
     slot: row.slot,

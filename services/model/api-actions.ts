@@ -62,7 +62,7 @@ const ROWS: readonly Row[] = [
       lacre:ListDecisions lacre:GetDecision lacre:ReadLive lacre:ReadDoctor lacre:ReadLedger
       lacre:ReadApiDescription lacre:ListAccessKeys lacre:ListPrincipals lacre:GetPrincipal lacre:ListRoles
       lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets
-      lacre:MakePlan lacre:ListApprovals lacre:ListSignerOwners lacre:ListBreakGlass lacre:ReadStages
+      lacre:MakePlan lacre:ListApprovals lacre:ListSignerOwners lacre:ListBreakGlass lacre:ReadStages lacre:ReadReactions
       lacre:ListAttestations lacre:SummarizeDecision`,
   },
   {
@@ -207,7 +207,8 @@ const ROWS: readonly Row[] = [
     on: ['Function', 'Alias', 'PolicySet', 'Object'],
     names: `lacre:ApplyPolicySet lacre:PutFreeze lacre:LiftFreeze lacre:PutFreezeWindow lacre:RemoveFreezeWindow
       lacre:PutPromotionRule lacre:RemovePromotionRule lacre:PutFloor lacre:RemoveFloor lacre:GrantFloorException
-      lacre:EndFloorException lacre:PutReach lacre:Unlisted`,
+      lacre:EndFloorException lacre:PutReach lacre:PutReaction lacre:RemoveReaction lacre:SettleReactions
+      lacre:LiftRefusal lacre:Unlisted`,
   },
 ]
 

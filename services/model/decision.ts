@@ -19,6 +19,8 @@ export interface DecisionCheck {
   readonly fix?: string
   /** Ids of the break-glass exceptions that turned a no into this warning. */
   readonly exceptions?: readonly string[]
+  /** It could not be asked: what it says is no evidence of anything. */
+  readonly unevaluated?: true
 }
 
 export interface Decision {

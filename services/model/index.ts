@@ -118,6 +118,16 @@ export type {
   WeeklyRange,
 } from './stage.ts'
 export {
+  DEFAULT_REACTION,
+  REACTIONS,
+  isStronger,
+  type Reaction,
+  type VerdictFinding,
+  type VerdictReason,
+  type VerdictState,
+  type ViolationCause,
+} from './live-verdict.ts'
+export {
   loaderVariables,
   releaseDigest,
   type ReleaseLayer,

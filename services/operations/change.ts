@@ -103,6 +103,8 @@ export interface Change<T> {
   readonly action: string
   /** The ARN of what is changed. */
   readonly resource: string
+  /** Of the ledger entry, where it is another one than `change`. */
+  readonly type?: string
   /** Raised when the written rows are something other decisions depend on (CONTRACTS "World"). */
   readonly raisesWorld: boolean
   /** Existence and guards (404, 409, 412) are thrown here; called again when the world moved. */

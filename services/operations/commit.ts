@@ -145,4 +145,5 @@ export async function afterCommit(deps: Deps, committed: Committed<unknown>): Pr
   }
   deps.jobs.wake()
   deps.audit.wake()
+  deps.verifier?.wake()
 }

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { Examiner } from './examine.ts'
+import type { VerifierStatus } from './live-verifier.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
 import type { Policies } from './policies-in-force.ts'
@@ -32,6 +33,21 @@ export interface BreakGlassSettings {
   readonly maxTtlMs: number
   /** 1 where an installation has one person, and says so. */
   readonly quorum: 1 | 2
+}
+
+/** What an installation may set of reactions; what is not set is as shipped. */
+export interface ReactionLimits {
+  /** Names that are reacted to at once without a person. */
+  readonly maxAliases: number
+  /** What a running call of a release that is taken out of use has left, milliseconds. */
+  readonly graceMs: number
+}
+
+/** Judges what is live again, and reacts. */
+export interface LiveWatch {
+  /** Something was committed that it may depend on. */
+  wake(): void
+  status(): VerifierStatus
 }
 
 /** Fetches revocation lists: those that are due, and the ones named whether due or not. */
@@ -66,6 +82,9 @@ export interface Deps {
   readonly revocationLists?: ListRefresher
   readonly quotas?: Quotas
   readonly breakGlass?: BreakGlassSettings
+  readonly reactions?: ReactionLimits
+  /** Absent where nothing is watched: offline, and in tests of something else. */
+  readonly verifier?: LiveWatch
 }
 
 /** Who asks, established by `auth`, and under which request id. */

@@ -20,7 +20,7 @@ import {
 } from '../model/index.ts'
 import { postDocument, type AddressRules } from '../sources/index.ts'
 import type { Deps } from './context.ts'
-import { runTarget, type InvokeTarget } from './invoke.ts'
+import { refusedMessage, runTarget, type InvokeTarget } from './invoke.ts'
 
 /** AWS: a chain of functions that hand on to each other ends after some 16 hops (SPEC A13). */
 const HOPS_LIMIT = 16
@@ -69,6 +69,10 @@ async function attempt(
   { resolved, signal }: { readonly resolved: Resolved; readonly signal: AbortSignal },
 ): Promise<Attempt> {
   if (resolved.kind === 'not-found') return gone(resolved.arn)
+  if (resolved.kind === 'refused') {
+    const message = refusedMessage(resolved.version)
+    return { kind: 'given-up', condition: 'Refused', status: 403, message }
+  }
   if (resolved.kind !== 'found') {
     const message = `the function is \`${resolved.kind}\``
     return { kind: 'deferred', began: false, status: 500, message }

@@ -46,6 +46,9 @@ export interface JudgeTask extends Judging {
   readonly examined: Examination
 }
 
+/** What judging asks of whoever reads artifacts. */
+export type ArtifactJudge = Pick<Examiner, 'stored' | 'judge' | 'attested'>
+
 /** Opens and judges artifacts in worker threads: a 250 MB deployment must not be felt by callers. */
 export class Examiner {
   readonly #blobs: BlobStore

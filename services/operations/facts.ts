@@ -18,6 +18,7 @@ import { storedRevocationLists } from '../sources/index.ts'
 import type { Reader } from '../store/index.ts'
 import { listUrls } from './revocation-lists.ts'
 import type { Caller, Deps } from './context.ts'
+import type { ArtifactJudge } from './examine.ts'
 import { moveValidUntil, readMove, toMoveFacts, type MoveSituation } from './move-facts.ts'
 import { eachPlace, type PlaceReads } from './place-reads.ts'
 import { readStage, type Staged } from './stage-facts.ts'
@@ -38,6 +39,24 @@ export interface Situation {
   /** The admission set that judges this. */
   readonly policies: PolicyInForce
 }
+
+/** What judging takes of a service: a thread that judges much has these and no more. */
+export interface JudgingDeps extends Pick<Deps, 'place'> {
+  readonly store: Pick<Deps['store'], 'reader'>
+  readonly examiner: ArtifactJudge
+}
+
+/** What verdicts are made by. */
+export type JudgedBy = Pick<
+  Situation,
+  'atMs' | 'signingConfig' | 'publishers' | 'revocations' | 'revocationLists'
+> & { readonly input: Pick<ChangeFactsInput, 'subjects'> }
+
+/** What facts are made of, once the subjects are judged. */
+export type JudgedSituation = Pick<
+  Situation,
+  'atMs' | 'world' | 'input' | 'signingConfig' | 'move' | 'stage'
+>
 
 /** A subject with what its bytes are and what its seals say. */
 export interface JudgedSubject {
@@ -140,7 +159,10 @@ async function readSigningConfig(
 }
 
 /** Every subject's seals judged in a worker; new bytes by what was examined, stored ones by their blob. */
-export async function judgeSubjects(deps: Deps, situation: Situation): Promise<JudgedSubject[]> {
+export async function judgeSubjects(
+  deps: JudgingDeps,
+  situation: JudgedBy,
+): Promise<JudgedSubject[]> {
   const judged: JudgedSubject[] = []
   const { signingConfig, input } = situation
   const functionName = input.subjects.find(({ kind }) => kind === 'function')?.name
@@ -173,7 +195,10 @@ export async function judgeSubjects(deps: Deps, situation: Situation): Promise<J
 }
 
 /** Attaching a detached seal raises the world, so that reading them outside the snapshot is caught at commit. */
-async function readDetachedSeals(deps: Deps, unsealedSha256: string): Promise<SealInput[]> {
+async function readDetachedSeals(
+  deps: Pick<JudgingDeps, 'store'>,
+  unsealedSha256: string,
+): Promise<SealInput[]> {
   const rows = await deps.store.reader
     .selectFrom('detached_seal')
     .select(['format', 'body'])
@@ -188,10 +213,10 @@ async function readDetachedSeals(deps: Deps, unsealedSha256: string): Promise<Se
 }
 
 export function toFacts(
-  deps: Deps,
+  deps: { readonly runtime: { readonly capability: Pick<Facts, 'isolation'> } },
   caller: Pick<Caller, 'principal'>,
   change: Pick<Change<unknown>, 'action' | 'resource'>,
-  state: { readonly situation: Situation; readonly judged: readonly JudgedSubject[] },
+  state: { readonly situation: JudgedSituation; readonly judged: readonly JudgedSubject[] },
 ): Facts {
   const { situation, judged } = state
   const validUntil = earliest([

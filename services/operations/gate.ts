@@ -198,8 +198,8 @@ async function commitIn<T>(
 }
 
 function eventOf(change: Change<unknown>, facts: Facts) {
-  const { action, resource } = change
-  return { type: 'change', action, resource, principal: facts.principal, world: facts.world }
+  const { action, resource, type = 'change' } = change
+  return { type, action, resource, principal: facts.principal, world: facts.world }
 }
 
 function hasLapsed(facts: Facts, nowMs: number): boolean {

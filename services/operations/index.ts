@@ -2,7 +2,7 @@
  * One file per action; the place where everything meets. Each action reads top to bottom as the list of
  * CONTRACTS "A deployment, step by step". It must not know HTTP.
  */
-export type { BreakGlassSettings, Caller, Deps, Log, Quotas } from './context.ts'
+export type { BreakGlassSettings, Caller, Deps, Log, Quotas, ReactionLimits } from './context.ts'
 export { noMetrics, type Metrics } from './metrics.ts'
 export type { EventMetrics } from '../events/index.ts'
 /** Runs events, and looks at what became of them. */
@@ -127,8 +127,20 @@ export { summarizeDecision } from './decision-summary.ts'
 export { type DecisionDocument, type DecisionSummary } from './decisions.ts'
 /** Of them, those that name nothing which the caller may not read; the one form throws ACCESS_DENIED. */
 export { listDecisionsFor, readDecisionFor } from './access/readable.ts'
+/** Judges what is live again and again, and reacts. */
+export { LiveVerifier, type VerifierStatus } from './live-verifier.ts'
+export { DEFAULT_REACTION_LIMITS } from './reactions.ts'
 /** What can be invoked, now or then. */
-export { readLive, readLiveHistory } from './live.ts'
+export { readLive, readLiveHistory, readVerification, type LiveRowStanding } from './live.ts'
+/** What is done where something that is live violates: settings by name, what waits for a person, what is refused. */
+export {
+  liftRefusal,
+  planReaction,
+  readReactions,
+  setReaction,
+  settleHold,
+  unsetReaction,
+} from './reaction-settings.ts'
 /** What works on this machine and what is in force. */
 export { readDoctor, type DoctorReport } from './doctor.ts'
 /** Policy sets: kept, put in force through the gate, compared. */

@@ -85,26 +85,40 @@ export async function invoke(
     throw reservedUsedUp()
   }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
-  const outcome = await runTarget(deps, target, {
-    requestId: caller.requestId,
-    payload,
-    invokedArn: target.invokedArn,
-    ...(input.clientContext === undefined ? {} : { clientContext: input.clientContext }),
-    ...(input.traceId === undefined ? {} : { traceId: input.traceId }),
-    tail: input.tail,
-    concurrency,
-    answer: sinkFor(input.receiver, target),
-    signal: input.signal,
-  })
-  return {
-    status: 200,
-    payload: outcome.payload,
-    functionError: outcome.functionError,
-    contentType: outcome.contentType,
-    logTail: input.tail ? outcome.logTail : undefined,
-    executedVersion: target.executedVersion,
-    decisionId: target.spec.decisionId,
+  const run = async (found: InvokeTarget): Promise<InvokeAnswer> => {
+    const outcome = await runTarget(deps, found, {
+      requestId: caller.requestId,
+      payload,
+      invokedArn: found.invokedArn,
+      ...(input.clientContext === undefined ? {} : { clientContext: input.clientContext }),
+      ...(input.traceId === undefined ? {} : { traceId: input.traceId }),
+      tail: input.tail,
+      concurrency: found.concurrency,
+      answer: sinkFor(input.receiver, found),
+      signal: input.signal,
+    })
+    return {
+      status: 200,
+      payload: outcome.payload,
+      functionError: outcome.functionError,
+      contentType: outcome.contentType,
+      logTail: input.tail ? outcome.logTail : undefined,
+      executedVersion: found.executedVersion,
+      decisionId: found.spec.decisionId,
+    }
   }
+  try {
+    return await run(target)
+  } catch (error) {
+    // Its release was taken out of use while it waited for an environment: what the name means now runs, or is refused.
+    const isOver = deps.live.generation(name) !== target.generation
+    if (isOver && isNotBegun(error)) return await run(resolve(deps, name, qualifier))
+    throw error
+  }
+}
+
+function isNotBegun(error: unknown): boolean {
+  return error instanceof PlatformError && error.detail['notBegun'] === true
 }
 
 /** What ran is known before its first byte. */
@@ -161,6 +175,8 @@ function resolve(deps: Deps, name: string, qualifier: string | undefined): Invok
       throw functionNotFound(deps.place, name, qualifier ?? LATEST)
     case 'closed':
       throw notReachable(found.arn, found.target)
+    case 'refused':
+      throw refused(found.arn, found.version)
     case 'pending':
       throw notReady('Pending', found.arn)
     case 'failed':
@@ -176,6 +192,17 @@ function notReachable(arn: string, target: string): PlatformError {
     `${what} of this function is not invoked by name: its reach is \`aliases\`. Invoke an alias, or have \`${target}\` listed (\`lacre stage reach\`).`,
     { detail: { functionArn: arn } },
   )
+}
+
+/** By every name: what an alias refuses is not reached by another one (RULES §6). */
+function refused(arn: string, version: string): PlatformError {
+  return new PlatformError('POLICY_DENIED', refusedMessage(version), {
+    detail: { functionArn: arn },
+  })
+}
+
+export function refusedMessage(version: string): string {
+  return `version ${version} of this function is refused: it violates the rules in force (\`lacre reaction show\` says which). Move to a compliant version, or have the refusal lifted (\`lacre reaction lift\`).`
 }
 
 /** AWS's sentence for invoking what is not active; for a failed one with its reason (promise P6). */

@@ -1,3 +1,4 @@
+import type { ComplianceState } from '../live/index.ts'
 import type { EventMetrics } from '../events/index.ts'
 
 /** What operations count; `http` exposes it at /metrics, by AWS's names where AWS has one (SPEC A17). */
@@ -11,12 +12,23 @@ export interface Metrics extends EventMetrics {
     outcome: 'success' | 'error' | 'throttle',
     durationMs: number,
   ): void
+  /** Aliases by how they stand, as of the last look at all that is live. */
+  liveVerified(
+    states: Readonly<Partial<Record<ComplianceState, number>>>,
+    facts: { readonly atMs: number; readonly durationMs: number },
+  ): void
+  /** Versions behind names that were found to violate. */
+  liveViolations(count: number): void
+  liveReaction(done: string): void
 }
 
 export const noMetrics: Metrics = {
   decision: () => undefined,
   signatureValidationError: () => undefined,
   invocation: () => undefined,
+  liveVerified: () => undefined,
+  liveViolations: () => undefined,
+  liveReaction: () => undefined,
   eventReceived: () => undefined,
   eventAge: () => undefined,
   eventDropped: () => undefined,

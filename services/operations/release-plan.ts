@@ -84,7 +84,9 @@ export function checkUnzippedSize(
 /** The code and every layer of a version: all of them are judged with the function (DESIGN §5). */
 export function subjectsOf(
   place: Place,
-  version: Pick<VersionRecord, 'functionName' | 'version' | 'codeSha256' | 'layers'>,
+  version: Pick<VersionRecord, 'functionName' | 'version' | 'codeSha256'> & {
+    readonly layers: readonly Pick<VersionLayer, 'arn' | 'codeSha256'>[]
+  },
   artifact?: ExaminedArtifact,
 ): Subject[] {
   const { functionName, layers } = version

@@ -7,7 +7,7 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { AttestedInput } from '../trust/index.ts'
-import type { Deps } from './context.ts'
+import type { ArtifactJudge } from './examine.ts'
 
 /** A kept attestation with its bundle. */
 export interface KeptAttestation {
@@ -26,7 +26,7 @@ type Trust = Pick<AttestedInput, 'publishers' | 'revocations' | 'revocationLists
  * reading outside the snapshot is caught at commit.
  */
 export async function judgeAttestations(
-  deps: Deps,
+  deps: { readonly store: { readonly reader: Reader }; readonly examiner: ArtifactJudge },
   identity: ArtifactIdentity,
   trust: Trust,
 ): Promise<Pick<SubjectFacts, 'attestations'>> {
@@ -36,7 +36,7 @@ export async function judgeAttestations(
 }
 
 export async function judgeBundles(
-  deps: Deps,
+  deps: { readonly examiner: ArtifactJudge },
   identity: ArtifactIdentity,
   given: { readonly trust: Trust; readonly bundles: readonly Uint8Array[] },
 ): Promise<SubjectAttestations> {

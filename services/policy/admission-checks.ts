@@ -52,6 +52,7 @@ function* checksOf(facts: Facts, set: PolicyInForce['set'], ask: Ask): Generator
       status,
       expected: 'facts that the schema of the policies knows',
       got: evaluation.publicMessage,
+      unevaluated: true,
     })
     return
   }
@@ -60,6 +61,7 @@ function* checksOf(facts: Facts, set: PolicyInForce['set'], ask: Ask): Generator
       status,
       expected: 'a policy that can be evaluated; one that errs denies',
       got: message,
+      unevaluated: true,
     })
   }
   if (evaluation.decision === 'allow') return
@@ -77,6 +79,7 @@ function unusable(
     status,
     expected: 'a policy set in force that can be used',
     got: fault,
+    unevaluated: true,
     fix: 'stop the service and go back to an earlier set: `lacre policy rollback --data DIR`',
   })
 }
@@ -184,7 +187,7 @@ function valueAt(context: Request['context'], path: string): unknown {
 function check(
   facts: Facts,
   rule: string,
-  told: Pick<DecisionCheck, 'status' | 'expected' | 'got' | 'fix'>,
+  told: Pick<DecisionCheck, 'status' | 'expected' | 'got' | 'fix' | 'unevaluated'>,
 ): DecisionCheck {
   return { rule, subject: facts.resource, ...told }
 }

@@ -124,7 +124,7 @@ function highestCounters(seals: readonly SealReport[]): ReadonlyMap<string, stri
 }
 
 /** Whether a revocation names what stands behind a seal, from whatever time on. */
-function isHit(seal: SealReport, { targetKind, target }: Revocation): boolean {
+export function isHit(seal: SealReport, { targetKind, target }: Revocation): boolean {
   switch (targetKind) {
     case 'seal':
       return target === seal.digest

@@ -56,5 +56,7 @@ export { coversPlace, isScope } from './scope.ts'
 /** Floors, and how long a release was wholly live: computed from rows and the clock. */
 export { floorsAfterRevocation, floorsAt, nextFloorRise, type FloorGround } from './floor.ts'
 export { soakedMs, stretchesOf } from './soak.ts'
+/** What the judgement of what is live comes to, and since when. */
+export { findingOf, unjudged, violatingSince } from './live-finding.ts'
 /** What a move away from a violation is spared, and what a version alone violates (RULES, promise P5). */
 export { JUDGED_ALONE, isWaivable, violations } from './waivable.ts'

@@ -17,6 +17,7 @@ export type {
   InvokeOutcome,
   Log,
   ResolvedRuntime,
+  Retirement,
   Runtime,
   RuntimeOptions,
   RuntimeStats,

@@ -119,6 +119,12 @@ export interface WarmWish {
   readonly count: number
 }
 
+/** What of a version is taken out of use, and what its running invocations have left. */
+export interface Retirement {
+  readonly release?: Sha256
+  readonly graceMs?: number
+}
+
 export interface Runtime extends AsyncDisposable {
   readonly capability: Capability
   /**
@@ -134,8 +140,11 @@ export interface Runtime extends AsyncDisposable {
   resolveRuntime(id: string): ResolvedRuntime
   /** @throws PlatformError TOO_MANY_REQUESTS, ACTIVATION_FAILED, INVALID_RUNTIME, UNAVAILABLE */
   invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome>
-  /** Kills the environments of that version; running invocations are rejected with UNAVAILABLE. */
-  retire(functionId: string, version: string): Promise<void>
+  /**
+   * Kills the environments of that version, or of one release of it; running invocations are rejected with UNAVAILABLE, at
+   * once or when their grace is over, and nothing new comes to them. Whoever waits for one is told `notBegun`.
+   */
+  retire(functionId: string, version: string, how?: Retirement): Promise<void>
   /** From now on these are kept warm, and no others; starts what is missing, and again what ends. */
   keepWarm(wishes: readonly WarmWish[]): void
   /** How many environments of a release are past INIT, and why there are not more where a start failed. */

@@ -175,6 +175,15 @@ export class Pool {
     await Promise.all(stopping.map((environment) => environment.stop(reason)))
   }
 
+  /** Idle ones that match are stopped, busy ones answered: they come back to nobody, and are the caller's to stop. */
+  async retireWhere(match: (environment: Environment) => boolean): Promise<Environment[]> {
+    const idle = new Set([...this.#idle.values()].flat().map(({ environment }) => environment))
+    const busy = [...this.#all].filter((one) => match(one) && !idle.has(one))
+    for (const environment of busy) this.#all.delete(environment)
+    await this.stopWhere(match, 'retired')
+    return busy
+  }
+
   /** Idle environments of the same version under another release: what ran before an update. */
   #dropOtherReleases(spec: ReleaseSpec): void {
     const prefix = `${spec.functionId}\0${spec.version}\0`

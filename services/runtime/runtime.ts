@@ -16,8 +16,8 @@ import { openIsolation } from './isolation.ts'
 import { LogCapture } from './log-capture.ts'
 import { LogFiles } from './log-sink.ts'
 import type {
-  Capability, InvokeCall, InvokeOutcome, ResolvedRuntime, Runtime, RuntimeOptions, RuntimeStats,
-  WarmWish,
+  Capability, InvokeCall, InvokeOutcome, ResolvedRuntime, Retirement, Runtime, RuntimeOptions,
+  RuntimeStats, WarmWish,
 } from './options.ts' // prettier-ignore
 import { Pool } from './pool.ts'
 import { PreparedTrees } from './prepare/prepared-trees.ts'
@@ -83,6 +83,7 @@ class PooledRuntime implements Runtime {
   readonly #waiting = new Set<{ readonly spec: ReleaseSpec; retired: boolean }>()
   #started = 0
   #resets = 0
+  readonly #closing = new AbortController()
   #closed = false
 
   constructor(options: RuntimeOptions, opened: Opened) {
@@ -139,11 +140,21 @@ class PooledRuntime implements Runtime {
     return await orAborted(running.finally(leave), call.signal)
   }
 
-  retire(functionId: string, version: string): Promise<void> {
+  async retire(functionId: string, version: string, how: Retirement = {}): Promise<void> {
+    const { release, graceMs = 0 } = how
     const matches = (spec: ReleaseSpec): boolean =>
-      spec.functionId === functionId && spec.version === version
+      spec.functionId === functionId &&
+      spec.version === version &&
+      (release === undefined || spec.release === release)
     for (const wait of this.#waiting) wait.retired ||= matches(wait.spec)
-    return this.#pool.stopWhere(({ spec }) => matches(spec), 'retired')
+    const busy = await this.#pool.retireWhere(({ spec }) => matches(spec))
+    if (graceMs > 0 && busy.length > 0) await this.#grace(graceMs)
+    await Promise.all(busy.map((environment) => environment.stop('retired')))
+  }
+
+  /** Over when the time is, or when the runtime closes. */
+  async #grace(graceMs: number): Promise<void> {
+    await this.#options.clock.sleep(graceMs, this.#closing.signal).catch(() => undefined)
   }
 
   keepWarm(wishes: readonly WarmWish[]): void {
@@ -168,6 +179,7 @@ class PooledRuntime implements Runtime {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#closing.abort()
     clearInterval(this.#reaper)
     this.#warmth.keep([])
     await this.#pool.stopWhere(() => true, 'closing')
@@ -182,7 +194,10 @@ class PooledRuntime implements Runtime {
     this.#waiting.add(wait)
     await this.#pool.untilSettled(spec, SETTLE_WAIT_MS)
     this.#waiting.delete(wait)
-    if (wait.retired) throw new PlatformError('UNAVAILABLE', 'the version was retired meanwhile')
+    if (wait.retired) {
+      const detail = { notBegun: true }
+      throw new PlatformError('UNAVAILABLE', 'the version was retired meanwhile', { detail })
+    }
     return this.#pool.lease(spec)
   }
 

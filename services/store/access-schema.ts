@@ -8,3 +8,12 @@ export interface OidcIdentityTable {
   /** JSON object: claims that must be there, with their texts. */
   claims: string
 }
+
+/** When a principal got a role; a role without a row is as old as its principal. */
+export interface RoleGrantTable {
+  principal_id: string
+  role: string
+  granted_at: number
+  /** A principal's id. */
+  granted_by: string
+}

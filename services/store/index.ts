@@ -51,6 +51,12 @@ export type {
   WorldTable,
 } from './schema.ts'
 export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
+export type {
+  LiveVerdictTable,
+  LiveVerificationTable,
+  ReactionHoldTable,
+  ReactionSettingTable,
+} from './live-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
 export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -12,6 +12,7 @@ import { up as roleGrants } from '../../migrations/0008_role_grants.ts'
 import { up as approvals } from '../../migrations/0012_approvals.ts'
 import { up as plans } from '../../migrations/0014_plans.ts'
 import { up as stages } from '../../migrations/0013_stages.ts'
+import { up as liveVerdicts } from '../../migrations/0015_live_verdicts.ts'
 import { up as policySets } from '../../migrations/0009_policy_sets.ts'
 import { up as access } from '../../migrations/0010_access.ts'
 import { up as attestations } from '../../migrations/0011_attestations.ts'
@@ -38,6 +39,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0009_policy_sets': { up: policySets },
   '0010_access': { up: access },
   '0011_attestations': { up: attestations },
+  '0015_live_verdicts': { up: liveVerdicts },
 }
 
 const eventsMigrations: Readonly<Record<string, Migration>> = {

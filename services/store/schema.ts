@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely'
 
 import type { ApprovalSchema } from './approvals-schema.ts'
-import type { OidcIdentityTable } from './access-schema.ts'
+import type { OidcIdentityTable, RoleGrantTable } from './access-schema.ts'
 import type { AttestationTable } from './attestation-schema.ts'
 import type {
   AuthorityKeyTable,
@@ -10,6 +10,7 @@ import type {
   LogHeadTable,
   LogNodeTable,
 } from './authority-schema.ts'
+import type { LiveSchema } from './live-schema.ts'
 import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
 import type { PolicySchema } from './policy-schema.ts'
@@ -20,7 +21,7 @@ import type { EventsSchema } from './events-schema.ts'
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
 export interface Schema
-  extends ApprovalSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
+  extends ApprovalSchema, LiveSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable
@@ -83,15 +84,6 @@ export interface PrincipalTable {
   created_at: number
   /** Where it was switched off: nothing that comes in its name is believed. */
   disabled_at?: number | null
-}
-
-/** When a principal got a role; a role without a row is as old as its principal. */
-export interface RoleGrantTable {
-  principal_id: string
-  role: string
-  granted_at: number
-  /** A principal's id. */
-  granted_by: string
 }
 
 export interface AccessKeyTable {
@@ -209,6 +201,8 @@ export interface FunctionNameTable {
   name: string
   /** The number the next published version takes; never goes back. */
   next_version: number
+  /** Raised by whatever takes a release out of use at once; null is 0. */
+  generation?: number | null
 }
 
 export interface FunctionTable {

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 
 import type { LambdaClient } from '@aws-sdk/client-lambda'
 
-import { startApp } from '../../services/app.ts'
+import { startApp, type App } from '../../services/app.ts'
 import { readConfig, type ServeOptions } from '../../services/config.ts'
 import { systemClock, systemRandom } from '../../services/model/index.ts'
-import type { Deps, Log } from '../../services/operations/index.ts'
+import type { Log } from '../../services/operations/index.ts'
 import { lambdaClient, readAdminFile, type AdminFile } from './client.ts'
 
 export type { AdminFile } from './client.ts'
@@ -18,7 +18,7 @@ export interface TestApp extends AsyncDisposable {
   readonly functionUrls: string
   readonly dataDir: string
   readonly admin: AdminFile
-  readonly deps: Deps
+  readonly deps: App['deps']
   /** The unmodified SDK, as the admin, without retries: a test sees every answer. */
   readonly client: LambdaClient
   /** What was logged as a warning or an error. */

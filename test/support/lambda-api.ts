@@ -28,7 +28,13 @@ import {
   type Caller,
   type Deps,
 } from '../../services/operations/index.ts'
-import type { InvokeCall, InvokeOutcome, Runtime, WarmWish } from '../../services/runtime/index.ts'
+import type {
+  InvokeCall,
+  InvokeOutcome,
+  Retirement,
+  Runtime,
+  WarmWish,
+} from '../../services/runtime/index.ts'
 import { shippedPolicies } from '../../services/shipped-policies.ts'
 import { openState, tempDir, type FakeClock } from './state.ts'
 
@@ -84,8 +90,9 @@ export class FakeRuntime implements Runtime {
     })
   }
 
-  retire(functionId: string, version: string): Promise<void> {
-    this.retired.push(`${functionId} ${version}`)
+  retire(functionId: string, version: string, how?: Retirement): Promise<void> {
+    const { release } = how ?? {}
+    this.retired.push([functionId, version, ...(release === undefined ? [] : [release])].join(' '))
     return Promise.resolve()
   }
 

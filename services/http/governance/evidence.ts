@@ -11,6 +11,7 @@ import {
   readLiveHistory,
   summarizeDecision,
   type Deps,
+  type LiveRowStanding,
 } from '../../operations/index.ts'
 import { redBy } from './break-glass.ts'
 import { parseCount, parseInstant } from './instants.ts'
@@ -118,6 +119,7 @@ function liveRoutes(deps: Deps): Route[] {
         const open = await readUnreviewed(deps, atMs ?? nowMs)
         const live = (await readLive(deps, atMs)).map((row) => ({
           ...rowBody(row),
+          compliance: complianceBody(row),
           breakGlass: redBy(row, open),
         }))
         return { body: { at: toIsoTime(atMs ?? nowMs), live } }
@@ -154,10 +156,32 @@ function doctorRoute(deps: Deps): Route {
   })
 }
 
-function rowBody(row: LiveRow): { readonly [name: string]: Json } {
-  const { fromMs, toMs, layers, ...rest } = row
+function complianceBody({ compliance }: LiveRowStanding): { readonly [name: string]: Json } {
+  const { sinceMs, untilMs, reasons, causes, ...rest } = compliance
   return {
     ...rest,
+    reasons: reasons.map((reason) => ({ ...reason })),
+    causes: [...causes],
+    since: sinceMs === null ? null : toIsoTime(sinceMs),
+    until: untilMs === null ? null : toIsoTime(untilMs),
+  }
+}
+
+function rowBody(row: LiveRow): { readonly [name: string]: Json } {
+  const { functionName, alias, slot, version, weight, layers, fromMs, toMs } = row
+  const { codeSha256, release, decisionId, outcome, verdict, publishers } = row
+  return {
+    functionName,
+    alias,
+    slot,
+    version,
+    weight,
+    codeSha256,
+    release,
+    decisionId,
+    outcome,
+    verdict,
+    publishers,
     layers: layers.map((layer) => ({ ...layer })),
     from: toIsoTime(fromMs),
     to: toMs === null ? null : toIsoTime(toMs),

@@ -14,6 +14,7 @@ import { managedRoutes } from './managed.ts'
 import { planRoutes } from './plans.ts'
 import { policySetRoutes } from './policy-sets.ts'
 import { publisherRoutes } from './publishers.ts'
+import { reactionRoutes } from './reactions.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
 import { stageRoutes } from './stages.ts'
@@ -35,6 +36,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...breakGlassRoutes(deps),
     ...planRoutes(deps),
     ...stageRoutes(deps),
+    ...reactionRoutes(deps),
     ...eventRoutes(deps),
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),

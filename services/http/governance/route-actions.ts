@@ -125,6 +125,18 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
     action: 'lacre:PutReach',
     on: ['Function', 'path', 'functionName'],
   },
+  // what is done about what violates
+  'GET /verification': { action: 'lacre:ReadLive' },
+  'GET /reactions': { action: 'lacre:ReadReactions' },
+  'GET /reactions/:scope/plan': { action: 'lacre:ReadReactions' },
+  'PUT /reactions/:scope': { action: 'lacre:PutReaction', on: object('scope') },
+  'POST /reactions/:scope/remove': { action: 'lacre:RemoveReaction', on: object('scope') },
+  'POST /reaction-holds/:id/release': { action: 'lacre:SettleReactions', on: object('id') },
+  'POST /reaction-holds/:id/dismiss': { action: 'lacre:SettleReactions', on: object('id') },
+  'POST /refusals/:functionName/:version/lift': {
+    action: 'lacre:LiftRefusal',
+    on: ['Function', 'path', 'functionName'],
+  },
   // asynchronous events, whose payloads these show
   'GET /events': { action: 'lacre:ReadEvents' },
   'GET /events/:id': { action: 'lacre:ReadEvents' },

@@ -174,6 +174,18 @@ export const LiveRowAnswer = Type.Object({
   publishers: Type.Array(Type.String()),
   from: InstantText,
   to: Type.Union([InstantText, Type.Null()]),
+  /** How it stands: judged again as if it were moved there now. */
+  compliance: Type.Optional(
+    Type.Object({
+      state: Type.String(),
+      verdict: Type.String(),
+      reasons: Type.Array(Type.Unknown()),
+      causes: Type.Array(Type.String()),
+      since: Type.Union([InstantText, Type.Null()]),
+      until: Type.Union([InstantText, Type.Null()]),
+      world: Type.Union([Type.Integer(), Type.Null()]),
+    }),
+  ),
   /** Exceptions of this alias that nobody has reviewed: while there is one, the alias is red. */
   breakGlass: Type.Optional(
     Type.Array(

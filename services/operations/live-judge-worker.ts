@@ -1,0 +1,50 @@
+import { openBlobReader } from '../blobs/index.ts'
+import { PlatformError, type Facts, type Place, type Reaction } from '../model/index.ts'
+import { openReader, type Reader } from '../store/index.ts'
+import { dueReactions } from './live-due.ts'
+import { LiveJudge, type PassAsked } from './live-judge.ts'
+import { Policies, type ShippedPolicies } from './policies-in-force.ts'
+import { serveTasks } from './serve-tasks.ts'
+import { ThreadJudge } from './thread-judge.ts'
+
+/** What the thread needs of the service: places, and what it cannot read from the database. */
+export interface OpenAsked {
+  readonly database: string
+  readonly dataDir: string
+  readonly place: Place
+  readonly isolation: Facts['isolation']
+  readonly shipped: ShippedPolicies
+}
+
+/** The live set judged off the event loop, on a handle of its own (DESIGN §8). */
+let opened: { readonly reader: Reader; readonly judge: LiveJudge } | undefined
+
+serveTasks({
+  open,
+  pass: (asked: PassAsked) => inSnapshot((reader, judge) => judge.pass(reader, asked)),
+  changes: (asked: { readonly from: number; readonly count: number }) =>
+    thread().judge.changes(asked),
+  one: (asked: Omit<PassAsked, 'whole'> & { readonly liveId: number }) =>
+    inSnapshot((reader, judge) => judge.one(reader, asked)),
+  due: (asked: { readonly sinceMs: number; readonly settings?: ReadonlyMap<string, Reaction> }) =>
+    inSnapshot((reader) => dueReactions(reader, asked)),
+})
+
+/** Once; whoever asks again asks in vain, so that what is remembered stays. */
+function open({ database, dataDir, place, isolation, shipped }: OpenAsked): void {
+  if (opened !== undefined) return
+  const policies = new Policies({ admission: shipped })
+  const examiner = new ThreadJudge(openBlobReader(dataDir))
+  const judge = new LiveJudge({ place, isolation, policies, examiner })
+  opened = { reader: openReader(database), judge }
+}
+
+function thread(): NonNullable<typeof opened> {
+  if (opened !== undefined) return opened
+  throw new PlatformError('UNAVAILABLE', 'the thread was replaced and is not open yet')
+}
+
+async function inSnapshot<T>(work: (reader: Reader, judge: LiveJudge) => Promise<T>): Promise<T> {
+  const { reader, judge } = thread()
+  return await reader.transaction().execute((snapshot) => work(snapshot, judge))
+}

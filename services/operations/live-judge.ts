@@ -1,0 +1,353 @@
+import {
+  COMPLIANCE_STATES,
+  openVerdicts,
+  readStanding,
+  stateOf,
+  type ComplianceState,
+  type LiveVerdict,
+  type NewVerdict,
+  type Standing,
+} from '../live/index.ts'
+import { type Facts, type Place, type VerdictFinding, type VerdictState } from '../model/index.ts'
+import {
+  decide,
+  findingOf,
+  isUsable,
+  policySetVersion,
+  unjudged,
+  violatingSince,
+  type PolicyInForce,
+} from '../policy/index.ts'
+import type { Reader } from '../store/index.ts'
+import type { ArtifactJudge } from './examine.ts'
+import { judgeSubjects, readWorld, toFacts, type JudgedSubject, type JudgingDeps } from './facts.ts'
+import { readLiveGround, type GroundConfig, type LiveGround } from './live-ground.ts'
+import { groupEnd, groupKey } from './live-group.ts'
+import { isAliasName, learnRows, openLiveIds, type LiveRowKnown } from './live-known.ts'
+import { inputOf, moveOf, standing } from './live-standing.ts'
+import type { Policies } from './policies-in-force.ts'
+
+/** What a look at the live set is asked. */
+export interface PassAsked {
+  readonly atMs: number
+  /** All that is live, though no world moved: time did. */
+  readonly whole: boolean
+  readonly clockIsOff: boolean
+}
+
+/** A verdict that is another one than was known. */
+export interface VerdictChange extends NewVerdict {
+  readonly functionName: string
+  readonly alias: string
+  readonly slot: 'primary' | 'weighted'
+  readonly version: string
+  readonly before: VerdictState | undefined
+}
+
+export interface PassFound {
+  readonly world: number
+  readonly policySet: string
+  /** Whether all that is live was judged; else what became live since. */
+  readonly whole: boolean
+  readonly judged: number
+  /** Of these, those whose policies had to be asked. */
+  readonly evaluated: number
+  readonly notCompliant: number
+  /** Last instant at which all this holds by itself. */
+  readonly validUntilMs: number | undefined
+  /** Aliases by how they stand; `undefined` where not all were looked at. */
+  readonly states: Readonly<Partial<Record<ComplianceState, number>>> | undefined
+}
+
+/** What one version behind one name comes to, in one world. */
+export interface JudgedOne {
+  readonly world: number
+  readonly finding: VerdictFinding
+}
+
+/** The answer of policies to certain facts, for as long as neither changes. */
+interface Evaluated {
+  readonly key: string
+  readonly finding: VerdictFinding
+  readonly sinceMs: number | undefined
+}
+
+/** The seals of one version, judged once for all names that it stands behind. */
+type JudgedGroup =
+  | {
+      readonly kind: 'judged'
+      readonly judged: readonly JudgedSubject[]
+      /** The same where all that is read of it is the same. */
+      readonly key: string
+      readonly validUntilMs: number
+    }
+  | { readonly kind: 'failed'; readonly why: string }
+
+/** All that one look is made with. */
+interface Look {
+  readonly world: number
+  readonly ground: LiveGround
+  readonly policies: PolicyInForce
+  readonly policySet: string
+  /** No policy reads the time: of the same facts each says the same tomorrow. */
+  readonly timeless: boolean
+  readonly clockIsOff: boolean
+  readonly judging: JudgingDeps
+  readonly groups: Map<string, Promise<JudgedGroup>>
+  readonly tally: { evaluated: number; validUntilMs: number }
+}
+
+export interface LiveJudgeOptions {
+  readonly place: Place
+  readonly isolation: Facts['isolation']
+  readonly policies: Pick<Policies, 'inForce'>
+  readonly examiner: ArtifactJudge
+}
+
+/**
+ * Judges what is live as the gate would judge it now, in one snapshot: verdicts of seals anew each time (only their
+ * mathematics is remembered), policies where the facts or the set are not those of the last look.
+ */
+export class LiveJudge {
+  readonly #options: LiveJudgeOptions
+  readonly #known = new Map<number, LiveRowKnown>()
+  readonly #evaluated = new Map<number, Evaluated>()
+  #last:
+    { readonly world: number; readonly liveId: number; readonly clockIsOff: boolean } | undefined
+  #changes: readonly VerdictChange[] = []
+
+  constructor(options: LiveJudgeOptions) {
+    this.#options = options
+  }
+
+  /** Aliases first: what is reached by a version's own number reacts to nothing but `refuse`. */
+  async pass(reader: Reader, asked: PassAsked): Promise<PassFound> {
+    const world = await readWorld(reader)
+    const last = this.#last
+    const whole = asked.whole || last?.world !== world || last.clockIsOff !== asked.clockIsOff
+    const ids = await openLiveIds(reader, whole ? undefined : last.liveId)
+    const look = await this.#look(reader, asked)
+    const rows = await this.#rows(reader, ids)
+    if (whole) this.#forgetAllBut(new Set(ids))
+    const stored = await openVerdicts(reader, whole ? undefined : ids)
+    const changes: VerdictChange[] = []
+    const found: { readonly row: LiveRowKnown; readonly state: VerdictState }[] = []
+    for (const row of rows) {
+      const { finding, sinceMs } = await this.#judge(row, look)
+      found.push({ row, state: finding.state })
+      const before = stored.get(row.liveId)
+      if (isNews(before, { row, finding, sinceMs }))
+        changes.push(toChange(row, { finding, sinceMs, look, before: before?.state }))
+    }
+    this.#changes = changes
+    this.#last = {
+      world,
+      liveId: Math.max(last?.liveId ?? 0, ids.at(-1) ?? 0),
+      clockIsOff: asked.clockIsOff,
+    }
+    const { evaluated, validUntilMs } = look.tally
+    return {
+      world,
+      policySet: look.policySet,
+      whole,
+      judged: rows.length,
+      evaluated,
+      notCompliant: found.filter(({ state }) => state !== 'compliant').length,
+      validUntilMs: validUntilMs === Infinity ? undefined : validUntilMs,
+      states: whole ? countStates(found, await readStanding(reader)) : undefined,
+    }
+  }
+
+  /** Of the last look, so many from one on; none left: all were handed out. */
+  changes({ from, count }: { readonly from: number; readonly count: number }): VerdictChange[] {
+    return this.#changes.slice(from, from + count)
+  }
+
+  /** `undefined` where that interval is over. */
+  async one(
+    reader: Reader,
+    asked: Omit<PassAsked, 'whole'> & { readonly liveId: number },
+  ): Promise<JudgedOne | undefined> {
+    const open = await reader
+      .selectFrom('live_interval')
+      .select('id')
+      .where('id', '=', asked.liveId)
+      .where('to_ms', 'is', null)
+      .executeTakeFirst()
+    if (open === undefined) return undefined
+    const [row] = await this.#rows(reader, [asked.liveId])
+    if (row === undefined) return undefined
+    const look = await this.#look(reader, asked)
+    return { world: look.world, finding: (await this.#judge(row, look)).finding }
+  }
+
+  async #look(reader: Reader, asked: Omit<PassAsked, 'whole'>): Promise<Look> {
+    const { place, policies, examiner } = this.#options
+    const inForce = await policies.inForce(reader, 'admission')
+    return {
+      world: await readWorld(reader),
+      ground: await readLiveGround(reader, place, asked.atMs),
+      policies: inForce,
+      policySet: policySetVersion(inForce),
+      timeless:
+        isUsable(inForce.set) &&
+        [...inForce.set.policies.values()].every(({ reads }) => !reads.includes('now')),
+      clockIsOff: asked.clockIsOff,
+      // Whatever else is read is read in this snapshot.
+      judging: { place, examiner, store: { reader } },
+      groups: new Map(),
+      tally: { evaluated: 0, validUntilMs: Infinity },
+    }
+  }
+
+  async #rows(reader: Reader, ids: readonly number[]): Promise<LiveRowKnown[]> {
+    const unknown = ids.filter((id) => !this.#known.has(id))
+    for (const row of await learnRows(reader, this.#options.place, unknown))
+      this.#known.set(row.liveId, row)
+    const rows = ids.flatMap((id) => this.#known.get(id) ?? [])
+    return [
+      ...rows.filter(({ alias }) => isAliasName(alias)),
+      ...rows.filter(({ alias }) => !isAliasName(alias)),
+    ]
+  }
+
+  #forgetAllBut(open: ReadonlySet<number>): void {
+    for (const id of this.#known.keys()) if (!open.has(id)) this.#known.delete(id)
+    for (const id of this.#evaluated.keys()) if (!open.has(id)) this.#evaluated.delete(id)
+  }
+
+  async #judge(row: LiveRowKnown, look: Look): Promise<Omit<Evaluated, 'key'>> {
+    const { ground, tally } = look
+    if (row.broken) return { finding: unjudged('its version cannot be read'), sinceMs: undefined }
+    const config = ground.configs.get(row.functionName) ?? { kind: 'none' }
+    const group = await this.#group(row, config, look)
+    if (group.kind === 'failed') return { finding: unjudged(group.why), sinceMs: undefined }
+    const { stage, move, key: placeKey, validUntilMs } = standing(row, ground)
+    tally.validUntilMs = Math.min(tally.validUntilMs, validUntilMs, group.validUntilMs)
+    const key = JSON.stringify([
+      group.key,
+      config.kind === 'config' ? config.key : null,
+      placeKey,
+      look.policySet,
+      look.clockIsOff,
+    ])
+    const known = this.#evaluated.get(row.liveId)
+    if (look.timeless && known?.key === key) return known
+    tally.evaluated += 1
+    const situation = {
+      atMs: ground.atMs,
+      world: look.world,
+      input: inputOf(row),
+      signingConfig: config.kind === 'config' ? config.config : null,
+      move,
+      stage,
+    }
+    const change = moveOf(this.#options.place, row)
+    const runtime = { capability: { isolation: this.#options.isolation } }
+    const facts = toFacts({ runtime }, row, change, { situation, judged: group.judged })
+    const finding = findingOf(facts, decide(facts, 'dec-none', look.policies).checks, look)
+    const evaluated = { key, finding, sinceMs: violatingSince(facts, finding.causes, ground) }
+    this.#evaluated.set(row.liveId, evaluated)
+    return evaluated
+  }
+
+  /** What stands behind several names is judged once in a look. */
+  async #group(row: LiveRowKnown, config: GroundConfig, look: Look): Promise<JudgedGroup> {
+    const key = `${row.functionName} ${row.version} ${row.release}`
+    const known = look.groups.get(key) ?? judgeGroup(row, config, look)
+    look.groups.set(key, known)
+    return await known
+  }
+}
+
+async function judgeGroup(
+  { subjects }: LiveRowKnown,
+  config: GroundConfig,
+  { ground, judging }: Look,
+): Promise<JudgedGroup> {
+  if (config.kind === 'missing')
+    return { kind: 'failed', why: `the code signing config \`${config.id}\` is not there` }
+  const signingConfig = config.kind === 'config' ? config.config : null
+  const allowed = signingConfig && new Set(signingConfig.allowedPublishers)
+  const publishers = ground.publishers.map((one) => ({
+    ...one,
+    allowed: allowed === null || allowed.has(one.arn),
+  }))
+  try {
+    const judged = await judgeSubjects(judging, {
+      ...ground,
+      publishers,
+      signingConfig,
+      input: { subjects },
+    })
+    return { kind: 'judged', judged, key: groupKey(judged), validUntilMs: groupEnd(judged) }
+  } catch (error) {
+    return { kind: 'failed', why: error instanceof Error ? error.message : 'unknown' }
+  }
+}
+
+interface Found {
+  readonly row: LiveRowKnown
+  readonly finding: VerdictFinding
+  readonly sinceMs: number | undefined
+}
+
+/** Whether what was found is not what is stored; also where it is known now to be so since an earlier time. */
+function isNews(before: LiveVerdict | undefined, { row, finding, sinceMs }: Found): boolean {
+  if (before === undefined || findingText(before) !== findingText(finding)) return true
+  if (finding.state !== 'violating' || sinceMs === undefined) return false
+  return Math.max(row.fromMs, sinceMs) < before.effectiveFromMs
+}
+
+function findingText({ state, causes, reasons, untilMs }: VerdictFinding): string {
+  return JSON.stringify([
+    state,
+    causes,
+    untilMs,
+    reasons.map(({ rule, subject }) => [rule, subject]),
+  ])
+}
+
+function toChange(
+  row: LiveRowKnown,
+  found: {
+    readonly finding: VerdictFinding
+    readonly sinceMs: number | undefined
+    readonly look: Look
+    readonly before: VerdictState | undefined
+  },
+): VerdictChange {
+  const { liveId, functionName, alias, slot, version } = row
+  const { world, policySet } = found.look
+  const { finding, sinceMs, before } = found
+  return {
+    ...finding,
+    liveId,
+    functionName,
+    alias,
+    slot,
+    version,
+    world,
+    policySet,
+    sinceMs,
+    before,
+  }
+}
+
+/** One state to an alias: the worst of what it serves. */
+function countStates(
+  found: readonly { readonly row: LiveRowKnown; readonly state: VerdictState }[],
+  given: Standing,
+): Readonly<Partial<Record<ComplianceState, number>>> {
+  const worst = new Map<string, ComplianceState>()
+  for (const { row, state } of found.filter((one) => isAliasName(one.row.alias))) {
+    const place = `${row.functionName}:${row.alias}`
+    const now = stateOf(row, state, given)
+    const known = worst.get(place) ?? now
+    const isWorse = COMPLIANCE_STATES.indexOf(now) < COMPLIANCE_STATES.indexOf(known)
+    worst.set(place, isWorse ? now : known)
+  }
+  const counts: Partial<Record<ComplianceState, number>> = {}
+  for (const state of worst.values()) counts[state] = (counts[state] ?? 0) + 1
+  return counts
+}

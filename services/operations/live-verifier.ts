@@ -1,0 +1,278 @@
+import { setImmediate } from 'node:timers/promises'
+
+import { putReactionHold, reactionsByScope, type ReactionHold } from '../catalog/index.ts'
+import { compiledUrl, newId, type Json } from '../model/index.ts'
+import { record } from './commit.ts'
+import type { Deps, LiveWatch } from './context.ts'
+import type { DueFound, DueReaction } from './live-due.ts'
+import type { JudgedOne, PassAsked, PassFound, VerdictChange } from './live-judge.ts'
+import type { OpenAsked } from './live-judge-worker.ts'
+import { Offload } from './offload.ts'
+import { react, reactionSettings } from './reactions.ts'
+import { VERDICTS_A_TRANSACTION, VERIFY, recordChanges, recordWorld } from './verdict-entries.ts'
+
+/** All that is live is judged this often though nobody said anything: the backstop, not the path. */
+const TIMER_MS = 60_000
+/** After a look that failed. */
+const RETRY_MS = 5_000
+/** A wall clock that left the monotonic one by more is not believed (RULES §6). */
+const CLOCK_LIMIT_MS = 60_000
+/** Reactions within this time are "at once". */
+const AT_ONCE_MS = 60_000
+/** Reactions after which the live set is looked at again, if it moved. */
+const REACTIONS_A_ROUND = 10
+
+/** How far the verifier is. */
+export interface VerifierStatus {
+  /** The world that all of the live set was judged in last, and when; `undefined` before the first time. */
+  readonly verified:
+    { readonly world: number; readonly atMs: number; readonly durationMs: number } | undefined
+  readonly judged: number
+  readonly evaluated: number
+  readonly states: PassFound['states']
+  readonly clockIsOff: boolean
+  /** Why the last look failed. */
+  readonly fault: string | undefined
+}
+
+/**
+ * Judges what is live again: on every commit that verdicts may depend on, when something ends by itself, and by a timer
+ * behind both. Judged in a thread with a snapshot of its own; verdicts that changed are written in small transactions, so
+ * that callers wait for none of it. What is to be done about them follows from the rows.
+ */
+export class LiveVerifier implements LiveWatch, AsyncDisposable {
+  readonly #thread = new Offload(compiledUrl(import.meta.url, './live-judge-worker.js'), 1)
+  readonly #stop = new AbortController()
+  readonly #opened: Pick<OpenAsked, 'database' | 'dataDir'>
+  #woken = false
+  #wait = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+  #idle: (() => void)[] = []
+  #isBusy = true
+  #clock: { readonly wallMs: number; readonly monotonicMs: number } | undefined
+  #nextWholeMs = 0
+  #validUntilMs: number | undefined
+  #status: VerifierStatus = {
+    verified: undefined,
+    judged: 0,
+    evaluated: 0,
+    states: undefined,
+    clockIsOff: false,
+    fault: undefined,
+  }
+
+  constructor(opened: Pick<OpenAsked, 'database' | 'dataDir'>) {
+    this.#opened = opened
+  }
+
+  /** Looks at all that is live now, and from then on at what changes. */
+  start(deps: Deps): void {
+    this.#clock = { wallMs: deps.clock.nowMs(), monotonicMs: deps.clock.monotonicMs() }
+    this.#running = this.#loop(deps)
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#isBusy = true
+    this.#wait.abort()
+  }
+
+  status(): VerifierStatus {
+    return this.#status
+  }
+
+  /** Resolves when all that was committed by now is judged and reacted to. */
+  async settled(): Promise<void> {
+    if (!this.#isBusy || this.#stop.signal.aborted) return
+    await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    this.#wait.abort()
+    await this.#running
+    await this.#thread[Symbol.asyncDispose]()
+    this.#settle()
+  }
+
+  async #loop(deps: Deps): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#woken = false
+      let waitMs = 0
+      try {
+        const more = await this.#round(deps)
+        if (this.#status.fault !== undefined) this.#status = { ...this.#status, fault: undefined }
+        waitMs = more ? 0 : this.#untilDue(deps)
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        this.#nextWholeMs = 0
+        const fault = error instanceof Error ? error.message : 'unknown'
+        this.#status = { ...this.#status, fault }
+        deps.log.error({ err: error }, 'the live set could not be judged')
+        waitMs = RETRY_MS
+      }
+      if (waitMs > 0) await this.#rest(deps, waitMs)
+    }
+  }
+
+  async #rest(deps: Deps, waitMs: number): Promise<void> {
+    // Whoever wakes from here on ends this wait, not the one before.
+    this.#wait = new AbortController()
+    if (this.#woken || this.#stop.signal.aborted) return
+    this.#settle()
+    await deps.clock.sleep(waitMs, this.#wait.signal).catch(() => undefined)
+  }
+
+  #settle(): void {
+    this.#isBusy = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #untilDue({ clock }: Deps): number {
+    const timerMs = this.#nextWholeMs - clock.monotonicMs()
+    const endMs = this.#validUntilMs === undefined ? Infinity : this.#validUntilMs + 1
+    return Math.max(1, Math.min(timerMs, endMs - clock.nowMs()))
+  }
+
+  /** Whether there is more to be done at once. */
+  async #round(deps: Deps): Promise<boolean> {
+    await this.#open(deps)
+    await this.#look(deps)
+    return await this.#react(deps)
+  }
+
+  /** The thread may have been replaced: one that is open already takes no notice. */
+  async #open({ place, runtime, policies }: Deps): Promise<void> {
+    const { isolation } = runtime.capability
+    const shipped = policies.shipped('admission')
+    await this.#ask('open', { ...this.#opened, place, isolation, shipped } satisfies OpenAsked)
+  }
+
+  async #ask(task: string, argument: unknown): Promise<unknown> {
+    return await this.#thread.run(task, argument)
+  }
+
+  async #look(deps: Deps): Promise<void> {
+    const { clock } = deps
+    const startMs = clock.monotonicMs()
+    const atMs = clock.nowMs()
+    const ended = this.#validUntilMs !== undefined && atMs > this.#validUntilMs
+    const whole = ended || startMs >= this.#nextWholeMs
+    const clockIsOff = this.#clockIsOff(deps)
+    const asked = { atMs, whole, clockIsOff } satisfies PassAsked
+    const found = (await this.#ask('pass', asked)) as PassFound
+    const changed = await this.#keep(deps)
+    const { world, judged, evaluated } = found
+    if (!found.whole) {
+      // What became live since may end sooner.
+      const ends = [this.#validUntilMs, found.validUntilMs].filter((endMs) => endMs !== undefined)
+      this.#validUntilMs = ends.length === 0 ? undefined : Math.min(...ends)
+      return
+    }
+    await recordWorld(deps, found)
+    this.#validUntilMs = found.validUntilMs
+    this.#nextWholeMs = startMs + TIMER_MS
+    const durationMs = clock.monotonicMs() - startMs
+    const { states = {} } = found
+    const verified = { world, atMs, durationMs }
+    this.#status = { ...this.#status, verified, judged, evaluated, states, clockIsOff }
+    deps.metrics.liveVerified(states, { atMs, durationMs })
+    const told = { world, judged, evaluated, changed, durationMs: Math.round(durationMs) }
+    deps.log.debug(told, 'all that is live was judged')
+  }
+
+  /** Writes what changed, a little at a time; how much it was. */
+  async #keep(deps: Deps): Promise<number> {
+    const settings = await deps.store.snapshot(reactionsByScope)
+    for (let from = 0; ; from += VERDICTS_A_TRANSACTION) {
+      const asked = { from, count: VERDICTS_A_TRANSACTION }
+      const changes = (await this.#ask('changes', asked)) as readonly VerdictChange[]
+      if (changes.length === 0) return from
+      await recordChanges(deps, changes, settings)
+      if (changes.length < VERDICTS_A_TRANSACTION) return from + changes.length
+      await setImmediate()
+    }
+  }
+
+  /** Stays off until the service is started again: nobody here can say which clock is right. */
+  #clockIsOff({ clock, log }: Deps): boolean {
+    const since = this.#clock
+    if (since === undefined) return false
+    const wallMs = clock.nowMs() - since.wallMs
+    const offMs = wallMs - (clock.monotonicMs() - since.monotonicMs)
+    const isOff = this.#status.clockIsOff || Math.abs(offMs) > CLOCK_LIMIT_MS
+    if (isOff && !this.#status.clockIsOff) {
+      this.#status = { ...this.#status, clockIsOff: true }
+      log.error(
+        { offMs: Math.round(offMs) },
+        'the wall clock left the monotonic clock: nothing is reacted to until the service is started again',
+      )
+    }
+    return isOff
+  }
+
+  async #react(deps: Deps): Promise<boolean> {
+    if (this.#status.clockIsOff) return false
+    const sinceMs = deps.clock.nowMs() - AT_ONCE_MS
+    const due = (await this.#ask('due', { sinceMs })) as DueFound
+    const isHeld = due.waiting.length > 0 && (await this.#hold(deps, due))
+    const todo = [...due.released, ...(isHeld ? [] : due.waiting)].slice(0, REACTIONS_A_ROUND)
+    let failed: unknown
+    for (const one of todo) {
+      try {
+        await react(deps, one, (liveId) => this.#judgeNow(deps, liveId))
+      } catch (error) {
+        failed ??= error
+        deps.log.error({ err: error, ...one }, 'a reaction could not be done and is tried again')
+      }
+    }
+    if (failed !== undefined) throw failed as Error
+    return todo.length > 0
+  }
+
+  async #judgeNow(deps: Deps, liveId: number): Promise<JudgedOne | undefined> {
+    const asked = { liveId, atMs: deps.clock.nowMs(), clockIsOff: this.#clockIsOff(deps) }
+    return (await this.#ask('one', asked)) as JudgedOne | undefined
+  }
+
+  /** More at once than may be done without a person wait for one; told once, and again when there are more. */
+  async #hold(deps: Deps, due: DueFound): Promise<boolean> {
+    const { maxAliases } = reactionSettings(deps)
+    const open = due.hold
+    if (open === undefined && due.places + due.recent <= maxAliases) return false
+    if (open !== undefined && open.through >= due.through) return true
+    const hold: ReactionHold = {
+      id: open?.id ?? newId('rxh', deps.clock, deps.random),
+      aliases: due.places,
+      through: due.through,
+      openedAtMs: open?.openedAtMs ?? deps.clock.nowMs(),
+      state: 'open',
+      settledAtMs: null,
+      settledBy: null,
+    }
+    await recordHold(deps, hold, due.waiting)
+    return true
+  }
+}
+
+/** Names that an entry tells of many that wait. */
+const TOLD = 20
+
+async function recordHold(
+  deps: Deps,
+  hold: ReactionHold,
+  waiting: readonly DueReaction[],
+): Promise<void> {
+  const { id, aliases, through } = hold
+  const places = waiting.slice(0, TOLD).map((one) => `${one.functionName}:${one.alias}`)
+  const note: Json = { held: id, aliases, through, places }
+  const event = { type: 'live.reaction', action: VERIFY, resource: `lacre:reaction-hold/${id}` }
+  await record(deps, { ...event, note }, async (tx) => ({
+    result: undefined,
+    touched: [await putReactionHold(tx, hold)],
+  }))
+  deps.log.error(
+    { hold: id, aliases },
+    'more reactions at once than may be done without a person: settle it with `lacre reaction release` or `dismiss`',
+  )
+}

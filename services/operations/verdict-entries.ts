@@ -1,0 +1,90 @@
+import { setImmediate } from 'node:timers/promises'
+
+import { reactionOf } from '../catalog/index.ts'
+import { recordVerdicts, recordVerification } from '../live/index.ts'
+import type { Json, Reaction } from '../model/index.ts'
+import { record } from './commit.ts'
+import type { Deps } from './context.ts'
+import type { PassFound, VerdictChange } from './live-judge.ts'
+
+/** Verdicts to a transaction: it holds the event loop for its time, and an entry has room for no more. */
+export const VERDICTS_A_TRANSACTION = 50
+/** Rules that an entry names of one verdict; its row has all that are kept. */
+const RULES_TOLD = 3
+/** Names that a line of the log has. */
+const LOGGED = 10
+
+export const VERIFY = 'lacre:VerifyLiveSet'
+const LIVE_SET = 'lacre:live-set'
+
+/** What a ledger entry about verdicts is; from `live.violation` to `live.recovered` they are alerts. */
+type EntryType = 'live.violation' | 'live.indeterminate' | 'live.recovered' | 'live.verdict'
+
+/**
+ * Verdicts that changed, each kind under an entry of its own. Somebody is told of them unless the reaction that is set is
+ * `record`.
+ */
+export async function recordChanges(
+  deps: Deps,
+  changes: readonly VerdictChange[],
+  settings: ReadonlyMap<string, Reaction>,
+): Promise<void> {
+  const byType = new Map<EntryType, VerdictChange[]>()
+  for (const change of changes) {
+    const type = typeOf(change, reactionOf(settings, change))
+    byType.set(type, [...(byType.get(type) ?? []), change])
+  }
+  for (const [type, some] of byType) {
+    const note = { verdicts: some.map(told) }
+    await record(deps, { type, action: VERIFY, resource: LIVE_SET, note }, async (tx) => {
+      const { atMs } = await deps.audit.nextPosition(tx, deps.clock.nowMs())
+      return { result: undefined, touched: await recordVerdicts(tx, some, atMs) }
+    })
+    alert(deps, type, some)
+    await setImmediate()
+  }
+}
+
+function typeOf({ state, before }: VerdictChange, reaction: Reaction): EntryType {
+  if (reaction === 'record') return 'live.verdict'
+  if (state === 'violating') return 'live.violation'
+  if (state === 'indeterminate') return 'live.indeterminate'
+  const wasBad = before === 'violating' || before === 'indeterminate'
+  return wasBad && state === 'compliant' ? 'live.recovered' : 'live.verdict'
+}
+
+function told(change: VerdictChange): Json {
+  const { functionName, alias, slot, version, state, causes, reasons, world } = change
+  const rules = [...new Set(reasons.map(({ rule }) => rule))].slice(0, RULES_TOLD)
+  return { functionName, alias, slot, version, state, causes: [...causes], rules, world }
+}
+
+function alert(deps: Deps, type: EntryType, changes: readonly VerdictChange[]): void {
+  const places = changes
+    .slice(0, LOGGED)
+    .map(({ functionName, alias, version }) => `${functionName}:${alias} (${version})`)
+  const facts = { count: changes.length, places }
+  switch (type) {
+    case 'live.violation':
+      deps.metrics.liveViolations(changes.length)
+      return deps.log.error(facts, 'what is live violates the rules in force')
+    case 'live.indeterminate':
+      return deps.log.error(facts, 'what is live could not be judged')
+    case 'live.recovered':
+      return deps.log.info(facts, 'what is live is compliant again')
+    case 'live.verdict':
+      return deps.log.debug(facts, 'verdicts of what is live changed')
+  }
+}
+
+/** That all that is live was judged in this world, once to a world. */
+export async function recordWorld(deps: Deps, found: PassFound): Promise<void> {
+  const { world, judged, notCompliant, policySet } = found
+  const note = { world, judged, notCompliant, policySet }
+  const event = { type: 'live.verified', action: VERIFY, resource: LIVE_SET, note }
+  await record(deps, event, async (tx) => {
+    const { atMs } = await deps.audit.nextPosition(tx, deps.clock.nowMs())
+    const row = await recordVerification(tx, { ...found, atMs })
+    return row === undefined ? undefined : { result: undefined, touched: [row] }
+  })
+}

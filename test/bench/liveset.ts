@@ -1,0 +1,326 @@
+import { request, Agent } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import {
+  CreateAliasCommand,
+  CreateCodeSigningConfigCommand,
+  CreateFunctionCommand,
+  GetFunctionConfigurationCommand,
+  waitUntilFunctionActiveV2,
+  type LambdaClient,
+} from '@aws-sdk/client-lambda'
+
+import { openReader } from '../../services/store/index.ts'
+import { governance } from '../support/governance.ts'
+import { nodePackage } from '../support/packages.ts'
+import { keyPair } from '../support/publisher-keys.ts'
+import { startService, type Service } from '../support/service.ts'
+import { signWithSmithy } from '../support/signers.ts'
+import { bundleSeal, sealedZip } from '../support/zip-seals.ts'
+import type { Figure } from './run.ts'
+
+const SIZES = [1_000, 10_000]
+const ALIASES_EACH = 10
+const CLIENTS = 6
+/** Warm invocations a second, beside everything else. */
+const INVOKES_PER_SECOND = 50
+const QUIET_MS = 5_000
+const LIMIT_MS = 120_000
+const ROLE = 'arn:aws:iam::000000000000:role/lambda-role'
+
+/**
+ * From the answer to a revocation until every live alias has its new verdict: over functions that each have code of their
+ * own, sealed by the publisher that is revoked, so that every verdict changes. Meanwhile others deploy, and one function is
+ * called all the time.
+ */
+export async function livesetBench(): Promise<readonly Figure[]> {
+  const only = process.env['LIVESET_ALIASES']
+  const figures: Figure[] = []
+  for (const size of only === undefined ? SIZES : [Number(only)]) figures.push(...(await one(size)))
+  return figures
+}
+
+async function one(size: number): Promise<Figure[]> {
+  await using service = await startService({ args: ['--isolation', 'process'] })
+  const { privateKey, publicPem } = keyPair()
+  await published(service, 'ci', publicPem)
+  const configArn = await enforcing(service, 'ci')
+  const functions = size / ALIASES_EACH
+  const names = Array.from({ length: functions }, (_, at) => `bench-${at}`)
+  await spread(service, names, async (client, FunctionName) => {
+    const zip = nodePackage(FunctionName)
+    const sealed = await sealedZip(zip, await bundleSeal(zip, privateKey, {}))
+    await deployed(client, FunctionName, { sealed, configArn })
+    for (let at = 0; at < ALIASES_EACH; at += 1) {
+      const alias = { FunctionName, Name: `a${at}`, FunctionVersion: '1' }
+      await client.send(new CreateAliasCommand(alias))
+    }
+  })
+  // Its own code is sealed by nobody and asked for by nobody's config: it goes on being compliant.
+  await service.client().send(
+    new CreateFunctionCommand({
+      FunctionName: 'warm',
+      Runtime: 'nodejs20.x',
+      Handler: 'index.handler',
+      Role: ROLE,
+      Code: { ZipFile: nodePackage('warm') },
+    }),
+  )
+  await waitUntilFunctionActiveV2(
+    { client: service.client(), maxWaitTime: 30, minDelay: 1, maxDelay: 1 },
+    { FunctionName: 'warm' },
+  )
+  await verified(service, (await verification(service)).world)
+  const load = new WarmLoad(service)
+  await load.run(QUIET_MS)
+  const quiet = load.take()
+  const deploys = new Deploys(service, functions)
+  const deploying = deploys.run()
+  const invoking = load.runUntilStopped()
+  await sleep(500)
+  const revoked = await governance<unknown>(service.admin, {
+    method: 'POST',
+    path: '/revocations',
+    body: { target: { kind: 'publisher', name: 'ci' }, reason: 'bench' },
+  })
+  const answeredMs = performance.now()
+  if (revoked.status !== 201 && revoked.status !== 200) throw new Error(JSON.stringify(revoked))
+  const { world } = await verification(service)
+  const tookMs = (await verified(service, world)) - answeredMs
+  load.stop()
+  deploys.stop()
+  await Promise.all([deploying, invoking])
+  const busy = load.take()
+  await verified(service, (await verification(service)).world)
+  const { aliases, missed } = await countMissed(service)
+  const over = `over ${size} aliases`
+  return [
+    { name: `from the answer to a revocation until all verdicts are new, ${over}`, value: rounded(tookMs), unit: 'ms' },
+    { name: `aliases live in the end, with ${deploys.done} deployed meanwhile`, value: aliases, unit: 'aliases' },
+    { name: `of them without the verdict of the revocation's world (must be 0), ${over}`, value: missed, unit: 'aliases' },
+    { name: `warm invoke before, ${INVOKES_PER_SECOND}/s, p50`, value: rounded(at(quiet, 0.5)), unit: 'ms' },
+    { name: `warm invoke before, p99 of ${quiet.length}`, value: rounded(at(quiet, 0.99)), unit: 'ms' },
+    { name: `warm invoke meanwhile, p50`, value: rounded(at(busy, 0.5)), unit: 'ms' },
+    { name: `warm invoke meanwhile, p99 of ${busy.length}`, value: rounded(at(busy, 0.99)), unit: 'ms' },
+  ] // prettier-ignore
+}
+
+interface Verification {
+  readonly world: number
+  readonly recorded: { readonly world: number } | null
+}
+
+async function verification(service: Service): Promise<Verification> {
+  return (await governance<Verification>(service.admin, { path: '/verification' })).body
+}
+
+/** When it was seen that a world, or a later one, was verified. */
+async function verified(service: Service, world: number): Promise<number> {
+  const limit = performance.now() + LIMIT_MS
+  while (performance.now() < limit) {
+    const { recorded } = await verification(service)
+    if (recorded !== null && recorded.world >= world) return performance.now()
+    await sleep(10)
+  }
+  throw new Error(`the live set was not verified in time\n${service.log}`)
+}
+
+/** By the rows: what is live of the publisher's, and has no verdict that says so. */
+async function countMissed(service: Service): Promise<{ aliases: number; missed: number }> {
+  await using reader = openReader(`${service.data}/lacre.db`)
+  const rows = await reader
+    .selectFrom('live_interval as live')
+    .leftJoin('live_verdict as verdict', (join) =>
+      join
+        .onRef('verdict.live_id', '=', 'live.id')
+        .on('verdict.recorded_to', 'is', null)
+        .on('verdict.effective_to', 'is', null),
+    )
+    .select(['live.function_name', 'live.alias', 'verdict.state'])
+    .where('live.to_ms', 'is', null)
+    .where('live.function_name', '<>', 'warm')
+    .where('live.alias', '<>', '$LATEST')
+    .execute()
+  const aliases = rows.filter(({ alias }) => !/^[0-9]+$/.test(alias))
+  return {
+    aliases: aliases.length,
+    missed: aliases.filter(({ state }) => state !== 'violating').length,
+  }
+}
+
+async function published(service: Service, name: string, pem: string): Promise<void> {
+  const { status } = await governance(service.admin, {
+    method: 'POST',
+    path: '/publishers',
+    body: { name, pem },
+  })
+  if (status >= 300) throw new Error(`the publisher was answered ${status}`)
+}
+
+async function enforcing(service: Service, name: string): Promise<string> {
+  const { body } = await governance<{ versions: { arn: string }[] }>(service.admin, {
+    path: `/publishers/${name}`,
+  })
+  const { CodeSigningConfig } = await service.client().send(
+    new CreateCodeSigningConfigCommand({
+      AllowedPublishers: { SigningProfileVersionArns: body.versions.map(({ arn }) => arn) },
+      CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' },
+    }),
+  )
+  return CodeSigningConfig?.CodeSigningConfigArn ?? ''
+}
+
+async function deployed(
+  client: LambdaClient,
+  FunctionName: string,
+  { sealed, configArn }: { readonly sealed: Uint8Array; readonly configArn: string },
+): Promise<void> {
+  await client.send(
+    new CreateFunctionCommand({
+      FunctionName,
+      Runtime: 'nodejs20.x',
+      Handler: 'index.handler',
+      Role: ROLE,
+      Code: { ZipFile: sealed },
+      CodeSigningConfigArn: configArn,
+      Publish: true,
+    }),
+  )
+  await until(async () => {
+    // The number is there at once, and Active a moment later.
+    const asked = { FunctionName, Qualifier: '1' }
+    return (await client.send(new GetFunctionConfigurationCommand(asked))).State === 'Active'
+  })
+}
+
+async function until(work: () => Promise<boolean>): Promise<void> {
+  while (!(await work())) await sleep(5)
+}
+
+async function spread(
+  service: Service,
+  names: readonly string[],
+  work: (client: LambdaClient, name: string) => Promise<void>,
+): Promise<void> {
+  const left = [...names]
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async () => {
+      const client = service.client(3)
+      for (let name = left.pop(); name !== undefined; name = left.pop()) await work(client, name)
+      client.destroy()
+    }),
+  )
+}
+
+/** Deploys beside the revocation: what got live a moment before it must not be missed; what comes after is refused. */
+class Deploys {
+  readonly #service: Service
+  readonly #functions: number
+  #stopped = false
+  done = 0
+  refused = 0
+
+  constructor(service: Service, functions: number) {
+    this.#service = service
+    this.#functions = functions
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  async run(): Promise<void> {
+    const client = this.#service.client()
+    for (let n = 0; !this.#stopped; n += 1) {
+      const FunctionName = n % 4 === 3 ? 'warm' : `bench-${n % this.#functions}`
+      const FunctionVersion = n % 4 === 3 ? '$LATEST' : '1'
+      const alias = { FunctionName, FunctionVersion, Name: `d${n}` }
+      try {
+        await client.send(new CreateAliasCommand(alias))
+        this.done += 1
+      } catch {
+        this.refused += 1
+      }
+      await sleep(DEPLOY_EVERY_MS)
+    }
+    client.destroy()
+  }
+}
+
+const DEPLOY_EVERY_MS = 20
+
+/** One function, called at a fixed rate whatever the answers take. */
+class WarmLoad {
+  readonly #service: Service
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 })
+  #times: number[] = []
+  #stopped = false
+
+  constructor(service: Service) {
+    this.#service = service
+  }
+
+  take(): number[] {
+    const times = this.#times
+    this.#times = []
+    return times
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  async run(forMs: number): Promise<void> {
+    const end = performance.now() + forMs
+    await this.#while(() => performance.now() < end)
+  }
+
+  async runUntilStopped(): Promise<void> {
+    this.#stopped = false
+    await this.#while(() => !this.#stopped)
+  }
+
+  async #while(goesOn: () => boolean): Promise<void> {
+    const signed = await signWithSmithy(this.#service.admin, {
+      method: 'POST',
+      path: '/2015-03-31/functions/warm/invocations',
+      headers: { host: new URL(this.#service.url).host, 'content-type': 'application/json' },
+      body: '{}',
+    })
+    const pending: Promise<void>[] = []
+    const start = performance.now()
+    for (let n = 0; goesOn(); n += 1) {
+      const dueMs = start + (n * 1_000) / INVOKES_PER_SECOND
+      if (dueMs > performance.now()) await sleep(dueMs - performance.now())
+      pending.push(this.#call(signed.headers, dueMs))
+    }
+    await Promise.all(pending)
+  }
+
+  /** From when it was due: what waits because the one before was slow is not left out. */
+  #call(headers: Readonly<Record<string, string>>, dueMs: number): Promise<void> {
+    const { hostname, port } = new URL(this.#service.url)
+    return new Promise((resolve, reject) => {
+      const path = '/2015-03-31/functions/warm/invocations'
+      const options = { hostname, port, path, method: 'POST', headers, agent: this.#agent }
+      const call = request(options, (answer) => {
+        answer.resume().once('end', () => {
+          if (answer.statusCode !== 200) return reject(new Error(`answered ${answer.statusCode}`))
+          this.#times.push(performance.now() - dueMs)
+          resolve()
+        })
+      })
+      call.once('error', reject)
+      call.end('{}')
+    })
+  }
+}
+
+function rounded(ms: number): number {
+  return Number(ms.toFixed(1))
+}
+
+function at(times: readonly number[], share: number): number {
+  const sorted = times.toSorted((a, b) => a - b)
+  return sorted[Math.floor((sorted.length - 1) * share)] ?? 0
+}

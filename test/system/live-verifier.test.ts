@@ -1,0 +1,234 @@
+import type { KeyObject } from 'node:crypto'
+
+import {
+  CreateAliasCommand,
+  CreateCodeSigningConfigCommand,
+  InvokeCommand,
+  LambdaServiceException,
+  PublishVersionCommand,
+  PutFunctionCodeSigningConfigCommand,
+  UpdateAliasCommand,
+  waitUntilPublishedVersionActive,
+} from '@aws-sdk/client-lambda'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { listFreezes } from '../../services/catalog/index.ts'
+import { systemPrincipal } from '../../services/model/index.ts'
+import {
+  createPublisher,
+  liftRefusal,
+  readLive,
+  readReactions,
+  revoke,
+  setReaction,
+  settleHold,
+} from '../../services/operations/index.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
+import { createActive, updateAndWait } from '../support/functions.ts'
+import { nodePackage } from '../support/packages.ts'
+import { keyPair } from '../support/publisher-keys.ts'
+import { bundleSeal, sealedZip } from '../support/zip-seals.ts'
+
+/** What is live is judged again when trust changes, and what is set follows; workers are the compiled ones. */
+
+let app: TestApp
+const caller = { principal: { ...systemPrincipal, id: 'usr-test' }, requestId: 'test' }
+const keys = new Map<string, KeyObject>()
+
+beforeAll(async () => {
+  app = await startTestApp()
+}, 60_000)
+afterAll(() => app[Symbol.asyncDispose]())
+
+async function publisher(name: string): Promise<string> {
+  const { publicPem, privateKey } = keyPair()
+  keys.set(name, privateKey)
+  const { result } = await createPublisher(app.deps, caller, {
+    name,
+    publisher: { pem: publicPem, settings: {} },
+  })
+  return result.versions[0]?.arn ?? ''
+}
+
+async function sealedBy(name: string, text: string): Promise<Uint8Array> {
+  const zip = nodePackage(text)
+  const key = keys.get(name)
+  if (key === undefined) throw new Error(`there is no publisher ${name}`)
+  return await sealedZip(zip, await bundleSeal(zip, key, {}))
+}
+
+async function publish(FunctionName: string): Promise<string> {
+  const { Version = '' } = await app.client.send(new PublishVersionCommand({ FunctionName }))
+  await waitUntilPublishedVersionActive(
+    { client: app.client, maxWaitTime: 20, minDelay: 1, maxDelay: 1 },
+    { FunctionName, Qualifier: Version },
+  )
+  return Version
+}
+
+/** `prod` served version 1, by `good`, and serves version 2, by `bad`; both are named by an enforcing config. */
+async function violating(
+  FunctionName: string,
+): Promise<{ readonly revokeBad: () => Promise<void> }> {
+  const [good, bad] = [`good_${FunctionName}`, `bad_${FunctionName}`]
+  const arns = [await publisher(good), await publisher(bad)]
+  await createActive(app.client, FunctionName, { Code: { ZipFile: await sealedBy(good, 'one') } })
+  const { CodeSigningConfig } = await app.client.send(
+    new CreateCodeSigningConfigCommand({
+      AllowedPublishers: { SigningProfileVersionArns: arns },
+      CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' },
+    }),
+  )
+  const { CodeSigningConfigArn } = CodeSigningConfig ?? {}
+  await app.client.send(
+    new PutFunctionCodeSigningConfigCommand({ FunctionName, CodeSigningConfigArn }),
+  )
+  const alias = { FunctionName, Name: 'prod' }
+  await app.client.send(
+    new CreateAliasCommand({ ...alias, FunctionVersion: await publish(FunctionName) }),
+  )
+  await updateAndWait(app.client, FunctionName, await sealedBy(bad, 'two'))
+  await app.client.send(
+    new UpdateAliasCommand({ ...alias, FunctionVersion: await publish(FunctionName) }),
+  )
+  return {
+    revokeBad: async () => {
+      await revoke(app.deps, caller, {
+        subject: { kind: 'publisher', name: bad },
+        effectiveAtMs: undefined,
+        reason: 'stolen',
+      })
+      await app.deps.verifier.settled()
+    },
+  }
+}
+
+async function prod(functionName: string) {
+  const rows = await readLive(app.deps, undefined)
+  const row = rows.find((one) => one.functionName === functionName && one.alias === 'prod')
+  if (row === undefined) throw new Error('it is not live')
+  return row
+}
+
+async function invoked(FunctionName: string, Qualifier: string): Promise<number> {
+  try {
+    return (await app.client.send(new InvokeCommand({ FunctionName, Qualifier }))).StatusCode ?? 0
+  } catch (error) {
+    if (error instanceof LambdaServiceException) return error.$metadata.httpStatusCode ?? 0
+    throw error
+  }
+}
+
+async function entries(type: string): Promise<readonly { readonly note?: unknown }[]> {
+  const rows = await app.deps.store.reader
+    .selectFrom('ledger_entry')
+    .select('body')
+    .orderBy('index')
+    .execute()
+  return rows
+    .map(({ body }) => JSON.parse(body) as { readonly type: string; readonly note?: unknown })
+    .filter((entry) => entry.type === type)
+}
+
+test('as shipped a revocation freezes the alias and alerts, by the ledger too; what serves goes on', async () => {
+  const { revokeBad } = await violating('frozen')
+  expect((await prod('frozen')).compliance).toMatchObject({ state: 'compliant' })
+
+  await revokeBad()
+
+  expect((await prod('frozen')).compliance).toMatchObject({
+    state: 'frozen',
+    verdict: 'violating',
+    causes: ['revocation'],
+    reasons: [{ rule: 'signature.revocation' }],
+  })
+  expect(await listFreezes(app.deps.store.reader, ['frozen:prod'])).toHaveLength(1)
+  expect(JSON.stringify((await entries('live.violation')).at(-1)?.note)).toContain('"frozen"')
+  expect((await entries('live.reaction')).at(-1)?.note).toMatchObject({ done: 'freeze' })
+  expect(await invoked('frozen', 'prod')).toBe(200)
+}, 60_000)
+
+test('keeps what was known before a revocation beside what is known since', async () => {
+  const { revokeBad } = await violating('known')
+  await revokeBad()
+  const row = await prod('known')
+  const verdicts = await app.deps.store.reader
+    .selectFrom('live_verdict')
+    .selectAll()
+    .where('live_id', '=', row.liveId)
+    .orderBy('id')
+    .execute()
+
+  const [born, before, now] = verdicts
+  expect(verdicts.map(({ state }) => state)).toEqual(['compliant', 'compliant', 'violating'])
+  expect(born).toMatchObject({ effective_to: null, recorded_to: now?.recorded_from })
+  expect(before).toMatchObject({ effective_to: now?.effective_from, recorded_to: null })
+  expect(now?.effective_from).toBeLessThan(now?.recorded_from ?? 0)
+}, 60_000)
+
+test('`revert` goes back to what was good there, by a decision', async () => {
+  const { revokeBad } = await violating('reverted')
+  await setReaction(app.deps, caller, { scope: 'reverted:prod', reaction: 'revert' })
+
+  await revokeBad()
+
+  expect(await prod('reverted')).toMatchObject({
+    version: '1',
+    outcome: 'allow',
+    compliance: { state: 'reverted', verdict: 'compliant' },
+  })
+  expect(app.deps.live.generation('reverted')).toBe(1)
+  expect(await invoked('reverted', 'prod')).toBe(200)
+}, 60_000)
+
+test('`revert` freezes where nothing compliant is there to go back to', async () => {
+  const { revokeBad } = await violating('stuck')
+  await setReaction(app.deps, caller, { scope: 'stuck', reaction: 'revert' })
+  await revoke(app.deps, caller, {
+    subject: { kind: 'publisher', name: 'good_stuck' },
+    effectiveAtMs: undefined,
+    reason: 'stolen too',
+  })
+
+  await revokeBad()
+
+  expect(await prod('stuck')).toMatchObject({ version: '2', compliance: { state: 'frozen' } })
+}, 60_000)
+
+test('`refuse` answers 403 by every name, and is lifted only for what is compliant', async () => {
+  const { revokeBad } = await violating('refused')
+  expect(await invoked('refused', '2')).toBe(200)
+  await setReaction(app.deps, caller, { scope: 'refused:prod', reaction: 'refuse' })
+
+  await revokeBad()
+
+  expect((await prod('refused')).compliance.state).toBe('refused')
+  expect(await invoked('refused', 'prod')).toBe(403)
+  expect(await invoked('refused', '2')).toBe(403)
+  expect(await invoked('refused', '1')).toBe(200)
+  const lift = liftRefusal(app.deps, caller, { functionName: 'refused', version: '2' })
+  await expect(lift).rejects.toMatchObject({ code: 'CODE_VERIFICATION_FAILED' })
+  expect(await invoked('refused', '2')).toBe(403)
+}, 60_000)
+
+test('more than 10 aliases at once wait for a person, and are reacted to once he releases them', async () => {
+  const { revokeBad } = await violating('many')
+  for (let at = 0; at < 11; at += 1)
+    await app.client.send(
+      new CreateAliasCommand({ FunctionName: 'many', Name: `a${at}`, FunctionVersion: '2' }),
+    )
+
+  await revokeBad()
+
+  const scopes = Array.from({ length: 11 }, (_, at) => `many:a${at}`)
+  expect(await listFreezes(app.deps.store.reader, scopes)).toEqual([])
+  expect((await prod('many')).compliance.state).toBe('violating')
+  const [hold] = (await readReactions(app.deps)).holds
+  expect(hold).toMatchObject({ state: 'open' })
+
+  await settleHold(app.deps, caller, { id: hold?.id ?? '', state: 'released' })
+  await app.deps.verifier.settled()
+
+  expect(await listFreezes(app.deps.store.reader, scopes)).toHaveLength(11)
+  expect((await prod('many')).compliance.state).toBe('frozen')
+}, 60_000)
