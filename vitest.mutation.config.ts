@@ -5,5 +5,6 @@ export default defineConfig({
   test: {
     include: ['test/unit/{artifact,trust}/**/*.test.ts'],
     testTimeout: 60_000,
+    isolate: false,
   },
 })

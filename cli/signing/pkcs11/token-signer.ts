@@ -60,6 +60,7 @@ async function openLoaded(
   const repeatedPin = always?.[0] === 1 ? pin : undefined
   return {
     publicKey: publicKeyOfToken(holding),
+    anyDigest: true,
     sign: (scheme, bytes) =>
       Promise.resolve().then(() => signIn(holding, scheme, bytes, repeatedPin)),
     close: () => {
