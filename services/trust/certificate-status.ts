@@ -74,7 +74,7 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
     else {
       const fault = faultOf(certificate, status, i === 0, known)
       if (fault.counts && settings.onFailure === 'closed') findings.push(unknownFinding(fault))
-      else unchecked.push(`revocation of \`${certificate.subjectText}\`: ${fault.got}`)
+      else unchecked.push(`revocation of \`${certificate.name}\`: ${fault.got}`)
     }
   }
   const pinned = settings === undefined || links.length > 0 ? undefined : pinnedFault(path)
@@ -112,7 +112,7 @@ function linksOf({ path, intermediates }: StatusFacts, cache: VerificationCache)
 function pinnedFault(path: readonly Certificate[]): Fault | undefined {
   const [only, ...others] = path
   if (only === undefined || others.length > 0 || isSelfIssued(only)) return undefined
-  const got = `the pinned certificate \`${only.subjectText}\` is covered by no list: its issuer is no root or intermediate of the publisher`
+  const got = `the pinned certificate \`${only.name}\` is covered by no list: its issuer is no root or intermediate of the publisher`
   return { reason: 'crl-missing', got, counts: true }
 }
 
@@ -187,7 +187,7 @@ function revokedFinding(
   revokedBy: string,
 ): SealFinding {
   return failed('revocation', 'certificate-revoked', {
-    expected: `the certificate \`${certificate.subjectText}\` not revoked by its issuer`,
+    expected: `the certificate \`${certificate.name}\` not revoked by its issuer`,
     got: `revoked from ${toIsoTime(revokedFromMs)} by ${revokedBy}`,
     fix: 'sign again with a certificate that is not revoked; a timestamp from before the revocation would have kept the seal good',
   })
