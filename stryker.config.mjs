@@ -1,4 +1,5 @@
-// Mutation testing of the folders whose mistakes nobody would see: `npm run mutation [-- --mutate FILE]`.
+// Mutation testing of the folders whose mistakes nobody would see: `npm run mutation [-- --mutate FILE]`, or
+// `-- --changed [BASE]` for the lines that differ alone.
 // https://stryker-mutator.io/docs/stryker-js/configuration/
 export default {
   packageManager: 'npm',

@@ -29,23 +29,24 @@ export function openFileSource(path: string): FileSource {
   return {
     path,
     sizeBytes: stat.size,
-    read(offset, length) {
+    read(offset, length, into) {
       if (offset < 0 || length < 0 || offset + length > stat.size)
         throw new RangeError(`read of ${length} bytes at ${offset} outside ${stat.size}`)
-      return readExactly(descriptor, offset, length)
+      const fits = into !== undefined && into.byteLength >= length
+      const bytes = fits ? into.subarray(0, length) : Buffer.allocUnsafe(length)
+      readExactly(descriptor, offset, bytes)
+      return bytes
     },
     [Symbol.dispose]: () => closeSync(descriptor),
   }
 }
 
-function readExactly(descriptor: number, offset: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length)
-  for (let done = 0; done < length;) {
-    const count = readSync(descriptor, bytes, done, length - done, offset + done)
+function readExactly(descriptor: number, offset: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.byteLength;) {
+    const count = readSync(descriptor, bytes, done, bytes.byteLength - done, offset + done)
     if (count === 0) throw new RangeError('the file became shorter while it was read')
     done += count
   }
-  return bytes
 }
 
 /** A name beside `path` for what is not finished yet, so that a rename puts it into place. */
@@ -69,9 +70,10 @@ export function writeFileFrom(path: string, source: ByteSource, mode = 0o644): v
   const partial = partialPath(path)
   const descriptor = openSync(partial, 'wx', mode)
   try {
+    const memory = Buffer.allocUnsafe(COPY_BYTES)
     for (let offset = 0; offset < source.sizeBytes;) {
       const length = Math.min(COPY_BYTES, source.sizeBytes - offset)
-      writeFully(descriptor, source.read(offset, length))
+      writeFully(descriptor, source.read(offset, length, memory))
       offset += length
     }
     fsyncSync(descriptor)

@@ -8,6 +8,7 @@ export function keySigner(privateKey: KeyObject): Signer {
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
   return {
     publicKey: parsePublicKey(spki, new VerificationCache()),
+    anyDigest: true,
     sign: (scheme, bytes) => {
       const input =
         scheme.kind === 'rsa-pss'

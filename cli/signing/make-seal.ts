@@ -20,7 +20,7 @@ import {
   STATEMENT_PAYLOAD_TYPE,
   type SignatureScheme,
 } from '../../services/seal/index.ts'
-import { digestOfScheme, signWith, usualScheme } from './scheme.ts'
+import { cmsScheme, digestOfScheme, signWith, usualScheme } from './scheme.ts'
 import type { Attested, Witness } from './signer.ts'
 import type { SigningIdentity } from './signing-identity.ts'
 
@@ -106,7 +106,7 @@ export async function makeCms(maker: SealMaker, subject: SealSubject): Promise<U
   const { leaf, intermediates } = identity
   if (leaf === undefined)
     throw new PlatformError('INVALID_PARAMETER', '--format cms wants a certificate: give --cert')
-  const scheme = identity.signer.scheme ?? usualScheme(identity.publicKey)
+  const scheme = cmsScheme(identity.signer)
   const digest = digestOfScheme(scheme)
   const messageDigest =
     digest === 'sha256' ? Buffer.from(subject.sha256, 'hex') : digestOf(subject.unsealed, digest)

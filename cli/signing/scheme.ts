@@ -11,6 +11,17 @@ export function usualScheme(publicKey: PublicKey): SignatureScheme {
   return { kind: 'ecdsa', hash: byCurve[publicKey.curve ?? 'P-256'] }
 }
 
+/**
+ * What a CMS is signed with. One digest goes over the whole artifact and over the signed attributes (RFC 8933 §3), so
+ * that a key on a wider curve takes SHA-256 where its holder can: the artifact is named by that digest everywhere, and
+ * whoever verifies need not read it twice. OpenSSL does the same.
+ */
+export function cmsScheme({ scheme, publicKey, anyDigest = false }: Signer): SignatureScheme {
+  if (scheme !== undefined) return scheme
+  const usual = usualScheme(publicKey)
+  return usual.kind === 'ecdsa' && anyDigest ? { kind: 'ecdsa', hash: 'sha256' } : usual
+}
+
 /** The digest of the content that goes with the scheme in a CMS. */
 export function digestOfScheme(scheme: SignatureScheme): HashName {
   return scheme.kind === 'ed25519' ? 'sha512' : scheme.hash

@@ -7,6 +7,8 @@ export interface Signer {
   readonly publicKey: PublicKey
   /** The one scheme that the holder makes, where it is not the usual one of the key's kind (an RSA key for PSS alone). */
   readonly scheme?: SignatureScheme
+  /** Whether an EC key signs with any digest, and not with that of its curve alone (as AWS, Google and Azure have it). */
+  readonly anyDigest?: boolean
   /**
    * A signature over exactly these bytes in this scheme; ECDSA in DER. Whoever uses it verifies it first (`signWith`).
    * @throws PlatformError INVALID_PARAMETER where the key makes no such signature, SIGNER_FAILED where its holder refuses

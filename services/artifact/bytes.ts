@@ -8,14 +8,20 @@ export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
+/** Memory for the windows of a reader whose bytes nobody keeps. */
+export function windowMemory({ sizeBytes }: ByteSource): Uint8Array {
+  return Buffer.allocUnsafe(Math.min(WINDOW_BYTES, sizeBytes))
+}
+
 /**
  * Reads a range of a source once, forwards, through a window. `onTake` sees every byte that is handed out,
- * in order, so that what is hashed is what was checked.
+ * in order, so that what is hashed is what was checked. With `memory` each window overwrites the one before.
  */
 export class ForwardReader {
   readonly #source: ByteSource
   readonly #end: number
   readonly #onTake: ((bytes: Uint8Array) => void) | undefined
+  readonly #memory: Uint8Array | undefined
   #position: number
   #window: Buffer = Buffer.alloc(0)
   #windowStart: number
@@ -23,13 +29,17 @@ export class ForwardReader {
   constructor(
     source: ByteSource,
     range: { readonly start: number; readonly end: number },
-    onTake?: (bytes: Uint8Array) => void,
+    options: {
+      readonly onTake?: (bytes: Uint8Array) => void
+      readonly memory?: Uint8Array
+    } = {},
   ) {
     this.#source = source
     this.#position = range.start
     this.#windowStart = range.start
     this.#end = range.end
-    this.#onTake = onTake
+    this.#onTake = options.onTake
+    this.#memory = options.memory
   }
 
   get position(): number {
@@ -46,7 +56,7 @@ export class ForwardReader {
     const from = this.#position - this.#windowStart
     if (from + wanted > this.#window.length) {
       const size = Math.min(Math.max(wanted, WINDOW_BYTES), this.left)
-      this.#window = bufferOf(this.#source.read(this.#position, size))
+      this.#window = bufferOf(this.#source.read(this.#position, size, this.#memory))
       this.#windowStart = this.#position
       return this.#window.subarray(0, wanted)
     }

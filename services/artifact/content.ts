@@ -1,11 +1,12 @@
-import { Readable } from 'node:stream'
-import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib'
+import { crc32, createInflateRaw, inflateRawSync, type InflateRaw } from 'node:zlib'
 
 import { STORED } from './central-directory.ts'
 import { refusal, shown } from './refusal.ts'
 
 /** Up to here an entry is inflated in one synchronous call; larger ones go through a stream. */
 export const WHOLE_LIMIT_BYTES = 1_048_576
+/** Small pieces of what a large entry inflates to: they are gone before memory is felt to fill. */
+const INFLATED_BYTES = 16_384
 
 /** What the headers promise about an entry's data. */
 export interface Promised {
@@ -82,15 +83,12 @@ async function* inflateStream(
   promised: Promised,
   packed: Iterable<Uint8Array>,
 ): AsyncGenerator<Buffer> {
-  const inflate = createInflateRaw({ chunkSize: 262_144 })
+  const inflate = createInflateRaw({ chunkSize: INFLATED_BYTES })
   let sourceFault: unknown
-  // Copies: the reader's window is overwritten while zlib still works on the chunk before.
-  const source = Readable.from(copies(packed), { objectMode: false, highWaterMark: 262_144 })
-  source.once('error', (cause) => {
+  const fed = feed(inflate, packed).catch((cause: unknown) => {
     sourceFault = cause
     inflate.destroy()
   })
-  source.pipe(inflate)
   try {
     for await (const chunk of inflate) yield chunk as Buffer
     if (inflate.bytesWritten !== promised.compressedBytes) throw leftover(promised)
@@ -99,13 +97,25 @@ async function* inflateStream(
     if ((cause as NodeJS.ErrnoException).code?.startsWith('Z_') === true) throw notDeflate(promised)
     throw cause
   } finally {
-    source.destroy()
     inflate.destroy()
+    await fed
   }
 }
 
-function* copies(chunks: Iterable<Uint8Array>): Generator<Buffer> {
-  for (const chunk of chunks) yield Buffer.from(chunk)
+/** One chunk after the other: the reader's window is overwritten only once zlib has done with it. */
+async function feed(inflate: InflateRaw, packed: Iterable<Uint8Array>): Promise<void> {
+  for (const chunk of packed) {
+    // what goes wrong in zlib is told to whoever reads from it
+    if (inflate.destroyed) return
+    await new Promise<void>((resolve) => {
+      inflate.once('close', resolve)
+      inflate.write(chunk, () => {
+        inflate.off('close', resolve)
+        resolve()
+      })
+    })
+  }
+  inflate.end()
 }
 
 function sizeLie(promised: Promised): Error {

@@ -7,7 +7,7 @@ import {
   type EntryKind,
   type Sha256,
 } from '../model/index.ts'
-import { ForwardReader } from './bytes.ts'
+import { ForwardReader, windowMemory } from './bytes.ts'
 
 const KIND_BYTE: Readonly<Record<EntryKind, number>> = { file: 1, symlink: 2, directory: 3 }
 
@@ -53,7 +53,8 @@ export function digestOf(
   algorithm: 'sha256' | 'sha384' | 'sha512',
 ): Uint8Array {
   const hash = createHash(algorithm)
-  const reader = new ForwardReader(source, { start: 0, end: source.sizeBytes })
+  const range = { start: 0, end: source.sizeBytes }
+  const reader = new ForwardReader(source, range, { memory: windowMemory(source) })
   for (const chunk of reader.chunks(source.sizeBytes)) hash.update(chunk)
   return hash.digest()
 }

@@ -9,7 +9,7 @@ import {
   type ByteSource,
   type Sha256,
 } from '../model/index.ts'
-import { bufferOf, ForwardReader } from './bytes.ts'
+import { bufferOf, ForwardReader, windowMemory } from './bytes.ts'
 import {
   FLAG_DESCRIPTOR,
   STORED,
@@ -46,9 +46,9 @@ export async function openArtifact(source: ByteSource): Promise<Artifact> {
   const directory = readCentralDirectory(source, end)
   const holding = checkPaths(directory)
   const hash = createHash('sha256')
-  const reader = new ForwardReader(source, { start: 0, end: end.directoryOffset }, (bytes) =>
-    hash.update(bytes),
-  )
+  const memory = windowMemory(source)
+  const range = { start: 0, end: end.directoryOffset }
+  const reader = new ForwardReader(source, range, { onTake: (bytes) => hash.update(bytes), memory })
   const located = new Map<string, Located>()
   const read = await readEntries(reader, directory, located)
   const entriesEnd = reader.position

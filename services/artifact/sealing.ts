@@ -40,7 +40,7 @@ export function patchedEndRecord(record: Uint8Array, directoryOffset: number): B
 function sliceSource(source: ByteSource, start: number, end: number): ByteSource {
   return {
     sizeBytes: end - start,
-    read: (offset, length) => source.read(start + offset, length),
+    read: (offset, length, into) => source.read(start + offset, length, into),
   }
 }
 
@@ -48,7 +48,7 @@ function concatSources(parts: readonly ByteSource[]): ByteSource {
   const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0)
   return {
     sizeBytes,
-    read(offset, length) {
+    read(offset, length, into) {
       if (offset < 0 || length < 0 || offset + length > sizeBytes)
         throw new RangeError(`read of ${length} bytes at ${offset} outside ${sizeBytes}`)
       const pieces: Uint8Array[] = []
@@ -56,7 +56,8 @@ function concatSources(parts: readonly ByteSource[]): ByteSource {
       for (const part of parts) {
         const from = Math.max(offset, start)
         const to = Math.min(offset + length, start + part.sizeBytes)
-        if (from < to) pieces.push(part.read(from - start, to - from))
+        if (from < to)
+          pieces.push(part.read(from - start, to - from, into?.subarray(from - offset)))
         start += part.sizeBytes
       }
       const [only] = pieces

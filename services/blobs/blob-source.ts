@@ -31,12 +31,13 @@ class FileSource implements BlobSource {
     this.#file = file
   }
 
-  read(offset: number, length: number): Uint8Array {
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array {
     if (offset < 0 || length < 0 || offset + length > this.sizeBytes) {
       throw new RangeError(`read of ${length} bytes at ${offset} outside ${this.sizeBytes}`)
     }
     if (this.#file === undefined) throw new Error('the source was disposed of')
-    const bytes = Buffer.allocUnsafe(length)
+    const fits = into !== undefined && into.byteLength >= length
+    const bytes = fits ? into.subarray(0, length) : Buffer.allocUnsafe(length)
     let filled = 0
     while (filled < length) {
       const got = readSync(this.#file, bytes, filled, length - filled, offset + filled)

@@ -4,8 +4,11 @@
  */
 export interface ByteSource {
   readonly sizeBytes: number
-  /** Exactly `length` bytes from `offset`; throws RangeError outside the source. */
-  read(offset: number, length: number): Uint8Array
+  /**
+   * Exactly `length` bytes from `offset`; throws RangeError outside the source. A source that has to fetch them may put
+   * them into `into`, where it is long enough: whoever reads much gives the same memory again and again.
+   */
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array
 }
 
 export function bufferSource(bytes: Uint8Array): ByteSource {

@@ -2,14 +2,14 @@ import { revocations, trustedPublishers } from '../catalog/index.ts'
 import {
   PlatformError,
   limits,
-  sha256 as digestOf,
   type Decision,
   type SealFormat,
   type SealInput,
   type SealReport,
   type Sha256,
 } from '../model/index.ts'
-import type { Reader } from '../store/index.ts'
+import type { Reader, Writer } from '../store/index.ts'
+import { saysMore } from '../trust/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { Committed, Examination, ExaminedArtifact } from './change.ts'
 import { fetchedLists } from './facts.ts'
@@ -30,12 +30,15 @@ export interface AttachedSeals {
   readonly sha256: Sha256
   /** What each of the new seals says, in the order given. */
   readonly reports: readonly SealReport[]
+  /** What became of each: a signature is kept once, in the wrapping that verifiably says most. */
+  readonly kept: readonly ('added' | 'replaced' | 'unchanged')[]
 }
 
 /**
- * Seals beside an artifact whose bytes are here (uploaded or deployed). Each is verified first: one that does not
- * verify over exactly these bytes is refused, and nothing is kept. They add to the block's seals and never replace one.
- * @throws PlatformError RESOURCE_NOT_FOUND, INVALID_SEAL, INVALID_PARAMETER (too many)
+ * Seals beside an artifact whose bytes are here (uploaded or deployed). Each is verified first: one whose signature does
+ * not verify over exactly these bytes, or cannot be verified since nobody knows its key, is refused, and nothing is kept.
+ * They add to the block's seals and never replace one.
+ * @throws PlatformError RESOURCE_NOT_FOUND, INVALID_SEAL, INVALID_PARAMETER (too many), RESOURCE_CONFLICT (attached at the same time)
  */
 export async function attachDetachedSeals(
   deps: Deps,
@@ -46,7 +49,7 @@ export async function attachDetachedSeals(
   if (seals.length === 0) {
     throw new PlatformError('INVALID_PARAMETER', 'the request carries no seal')
   }
-  const verified = await verifyFirst(deps, input, seals)
+  const { rows, ...verified } = await verifyFirst(deps, input, seals)
   const unsealed = verified.sha256
   // Known by what was signed and how, not by how it is wrapped: one signature is kept once.
   const digests = verified.reports.map((report) => report.digest)
@@ -60,21 +63,7 @@ export async function attachDetachedSeals(
     },
     commit: async (tx, _admitted, atMs): Promise<Committed<AttachedSeals>> => {
       await refuseTooMany(tx, unsealed, digests)
-      for (const [at, seal] of seals.entries()) {
-        await tx
-          .insertInto('detached_seal')
-          .values({
-            artifact_sha256: unsealed,
-            seal_digest: digests[at] ?? digestOf(seal.bytes),
-            format: seal.format,
-            body: Buffer.from(seal.bytes).toString('base64'),
-            created_at: atMs,
-          })
-          .onConflict((conflict) =>
-            conflict.columns(['artifact_sha256', 'seal_digest']).doNothing(),
-          )
-          .execute()
-      }
+      for (const row of rows) await writeRow(tx, unsealed, row, atMs)
       const touched = [...new Set(digests)].map((digest) => ({
         table: 'detached_seal' as const,
         key: { artifact_sha256: unsealed, seal_digest: digest },
@@ -85,12 +74,56 @@ export async function attachDetachedSeals(
   })
 }
 
+/** A signature in the wrapping that is to be kept, and the one that it was compared with. */
+interface SealRow {
+  readonly digest: string
+  readonly format: SealFormat
+  readonly body: string
+  readonly replaces: string | undefined
+}
+
+/** Only over what it was compared with: whoever attached something else meanwhile was not judged beside it. */
+async function writeRow(tx: Writer, artifact: Sha256, row: SealRow, atMs: number): Promise<void> {
+  const { digest, format, body, replaces } = row
+  const key = { artifact_sha256: artifact, seal_digest: digest }
+  const there = (await keptSeals(tx, artifact)).find((one) => one.digest === digest)
+  if (there?.body === body) return
+  if (there?.body !== replaces)
+    throw new PlatformError(
+      'RESOURCE_CONFLICT',
+      'the same signature was attached in another wrapping at this moment; try again',
+    )
+  if (there === undefined)
+    await tx
+      .insertInto('detached_seal')
+      .values({ ...key, format, body, created_at: atMs })
+      .execute()
+  else
+    await tx
+      .updateTable('detached_seal')
+      .set({ format, body, created_at: atMs })
+      .where('artifact_sha256', '=', artifact)
+      .where('seal_digest', '=', digest)
+      .execute()
+}
+
+async function keptSeals(
+  reader: Reader,
+  artifact: Sha256,
+): Promise<readonly { digest: string; format: SealFormat; body: string }[]> {
+  return await reader
+    .selectFrom('detached_seal')
+    .select(['seal_digest as digest', 'format', 'body'])
+    .where('artifact_sha256', '=', artifact)
+    .execute()
+}
+
 /** The seals judged over the bytes at hand, by every publisher: what is tampered or malformed stays out. */
 async function verifyFirst(
   deps: Deps,
   input: DetachedSealsInput,
   seals: readonly SealInput[],
-): Promise<AttachedSeals> {
+): Promise<VerifiedSeals> {
   const located = await locate(deps, input)
   const { kind, name } = located
   const trust = await deps.store.snapshot(async (reader) => {
@@ -98,12 +131,20 @@ async function verifyFirst(
     const revocationLists = await fetchedLists(reader, publishers)
     return { publishers, revocations: await revocations(reader), revocationLists }
   })
-  const by = { ...trust, kind, name, account: deps.place.account, detached: seals }
-  const judge = async (path: string, examined: Examination): Promise<AttachedSeals> => {
-    const verdict = await deps.examiner.judge(path, examined, { ...by, atMs: deps.clock.nowMs() })
-    const reports = verdict.seals.filter((report) => report.place === 'detached')
-    refuseUnverified(reports, seals)
-    return { sha256: examined.identity.sha256, reports }
+  const by = { ...trust, kind, name, account: deps.place.account }
+  const judge = async (path: string, examined: Examination): Promise<VerifiedSeals> => {
+    const { sha256 } = examined.identity
+    const kept = await keptSeals(deps.store.reader, sha256)
+    const detached = [...seals, ...kept.map(toInput)]
+    const judging = { ...by, detached, atMs: deps.clock.nowMs() }
+    const verdict = await deps.examiner.judge(path, examined, judging)
+    const all = verdict.seals.filter((report) => report.place === 'detached')
+    if (all.length !== detached.length)
+      throw new PlatformError('INVALID_SEAL', 'the seals cannot be verified')
+    const reports = all.slice(0, seals.length)
+    refuseUnverified(reports)
+    const before = kept.map((row, at) => ({ ...row, report: all[seals.length + at] }))
+    return { sha256, reports, ...chooseRows(seals, reports, before) }
   }
   if (located.deployed) {
     const artifact = await deps.examiner.stored(located.codeSha256)
@@ -143,18 +184,53 @@ export async function openKnown(deps: Deps, sha256: Sha256): Promise<KnownArtifa
   }
 }
 
-/** Fail closed: every seal has its report, in the order given, and none is tampered. */
-function refuseUnverified(reports: readonly SealReport[], seals: readonly SealInput[]): void {
-  if (reports.length !== seals.length) {
-    throw new PlatformError('INVALID_SEAL', 'the seals cannot be verified')
+/**
+ * What may stand beside an artifact: a signature that verified. One by a key that nobody knows verifies by nothing; let
+ * in, it would be anybody's way to make the artifact tampered on the day that the key is registered.
+ */
+function refuseUnverified(reports: readonly SealReport[]): void {
+  for (const [at, { outcome, signer, findings }] of reports.entries()) {
+    if (outcome !== 'tampered' && signer !== undefined) continue
+    const failed = findings.find((finding) => finding.status === 'failed')
+    const why = failed === undefined ? '' : `: expected ${failed.expected}, got ${failed.got}`
+    const fix = outcome === 'tampered' ? '' : '; register its key as a publisher first'
+    throw new PlatformError(
+      'INVALID_SEAL',
+      `seal ${at + 1} of ${reports.length} is refused${why}${fix}`,
+      { detail: { findings } },
+    )
   }
-  const at = reports.findIndex((report) => report.outcome === 'tampered')
-  if (at < 0) return
-  const failed = reports[at]?.findings.find((finding) => finding.status === 'failed')
-  const why = failed === undefined ? '' : `: expected ${failed.expected}, got ${failed.got}`
-  throw new PlatformError('INVALID_SEAL', `seal ${at + 1} of ${seals.length} is refused${why}`, {
-    detail: { findings: reports[at]?.findings ?? [] },
+}
+
+interface VerifiedSeals extends AttachedSeals {
+  readonly rows: readonly SealRow[]
+}
+
+/** One row for each signature: the wrapping that says most of those given and the one that is kept. */
+function chooseRows(
+  seals: readonly SealInput[],
+  reports: readonly SealReport[],
+  before: readonly { digest: string; body: string; report: SealReport | undefined }[],
+): Pick<VerifiedSeals, 'kept' | 'rows'> {
+  const best = new Map<string, { readonly body: string; readonly report: SealReport }>()
+  for (const { digest, body, report } of before) if (report) best.set(digest, { body, report })
+  const rows = new Map<string, SealRow>()
+  const kept = reports.map((report, at) => {
+    const { digest } = report
+    const { format, bytes } = seals[at] ?? { format: report.format, bytes: Buffer.alloc(0) }
+    const there = best.get(digest)
+    if (there !== undefined && !saysMore(report, there.report)) return 'unchanged' as const
+    const body = Buffer.from(bytes).toString('base64')
+    best.set(digest, { body, report })
+    const replaces = before.find((row) => row.digest === digest)?.body
+    rows.set(digest, { digest, format, body, replaces })
+    return there === undefined ? ('added' as const) : ('replaced' as const)
   })
+  return { kept, rows: [...rows.values()] }
+}
+
+function toInput({ format, body }: { format: SealFormat; body: string }): SealInput {
+  return { format, place: 'detached', bytes: Buffer.from(body, 'base64') }
 }
 
 interface Located {

@@ -187,7 +187,7 @@ function checkMismatch(
     findings.push(
       failed('mismatch', 'subject', {
         expected: `a signer that \`${publisher.name}\` names: ${[...(document.subjects ?? []), ...(document.subjectAltNames ?? []).map(({ type, value }) => `${type}:${value}`)].join('; ')}`,
-        got: `\`${signer.leaf.subjectText}\``,
+        got: `\`${signer.leaf.name}\``,
         nearest: document.subjects?.[0],
         fix: 'sign with a certificate of a named subject, or name this one in a new version of the publisher',
       }),

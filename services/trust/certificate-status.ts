@@ -5,7 +5,7 @@ import {
   type X509PublisherDocument,
 } from '../model/index.ts'
 import type { VerificationCache } from './cache.ts'
-import { isSelfIssued, type Certificate } from './certificate.ts'
+import { isSelfIssued, isSignedBy, type Certificate } from './certificate.ts'
 import { failed } from './findings.ts'
 import { lookUp, readLists, type KnownLists, type Lookup } from './list-lookup.ts'
 import { findSingleResponses, parseStaples } from './ocsp-check.ts'
@@ -58,7 +58,8 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
   const findings: SealFinding[] = []
   const unchecked: string[] = [...staples.faults]
   const changesAtMs: number[] = []
-  for (const [i, link] of linksOf(path).entries()) {
+  const links = linksOf(facts, cache)
+  for (const [i, link] of links.entries()) {
     const { certificate } = link
     const status = statusOf(link, context)
     const { revokedFromMs, revokedBy } = status
@@ -73,10 +74,10 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
     else {
       const fault = faultOf(certificate, status, i === 0, known)
       if (fault.counts && settings.onFailure === 'closed') findings.push(unknownFinding(fault))
-      else unchecked.push(`revocation of \`${certificate.subjectText}\`: ${fault.got}`)
+      else unchecked.push(`revocation of \`${certificate.name}\`: ${fault.got}`)
     }
   }
-  const pinned = settings === undefined ? undefined : pinnedFault(path)
+  const pinned = settings === undefined || links.length > 0 ? undefined : pinnedFault(path)
   if (pinned !== undefined) {
     if (settings?.onFailure === 'closed') findings.push(unknownFinding(pinned))
     else unchecked.push(pinned.got)
@@ -90,8 +91,16 @@ interface Link {
   readonly anchor: Certificate
 }
 
-/** Each certificate below the anchor with the one that issued it. */
-function linksOf(path: readonly Certificate[]): Link[] {
+/** Each certificate below the anchor with the one that issued it; a pinned one with its issuer, where that is at hand. */
+function linksOf({ path, intermediates }: StatusFacts, cache: VerificationCache): Link[] {
+  const [leaf, ...above] = path
+  if (leaf !== undefined && above.length === 0 && !isSelfIssued(leaf)) {
+    const issuer = intermediates.find(
+      (one) => one.subjectName.key === leaf.issuerName.key && isSignedBy(leaf, one, cache),
+    )
+    // whoever holds the key that signed it is who revokes it, whatever else is thought of him
+    return issuer === undefined ? [] : [{ certificate: leaf, issuer, anchor: issuer }]
+  }
   const anchor = path.at(-1)
   return path.flatMap((certificate, i) => {
     const issuer = path[i + 1]
@@ -99,11 +108,11 @@ function linksOf(path: readonly Certificate[]): Link[] {
   })
 }
 
-/** A pinned certificate that somebody else issued: its issuer is not here, and so no list of it could be believed. */
+/** A pinned certificate that somebody else issued, who is not here: no list of his could be believed. */
 function pinnedFault(path: readonly Certificate[]): Fault | undefined {
   const [only, ...others] = path
   if (only === undefined || others.length > 0 || isSelfIssued(only)) return undefined
-  const got = `the pinned certificate \`${only.subjectText}\` is covered by no list: its issuer is no root of the publisher`
+  const got = `the pinned certificate \`${only.name}\` is covered by no list: its issuer is no root or intermediate of the publisher`
   return { reason: 'crl-missing', got, counts: true }
 }
 
@@ -178,7 +187,7 @@ function revokedFinding(
   revokedBy: string,
 ): SealFinding {
   return failed('revocation', 'certificate-revoked', {
-    expected: `the certificate \`${certificate.subjectText}\` not revoked by its issuer`,
+    expected: `the certificate \`${certificate.name}\` not revoked by its issuer`,
     got: `revoked from ${toIsoTime(revokedFromMs)} by ${revokedBy}`,
     fix: 'sign again with a certificate that is not revoked; a timestamp from before the revocation would have kept the seal good',
   })

@@ -32,6 +32,8 @@ export interface Certificate {
   /** RFC 4514 text of the same. */
   readonly issuerText: string
   readonly subjectText: string
+  /** For people: the subject, or for want of one (Fulcio writes none) its first alternative name, or its serial number. */
+  readonly name: string
   /** The same as they are compared (RFC 5280 §7.1). */
   readonly issuerName: DistinguishedName
   readonly subjectName: DistinguishedName
@@ -105,21 +107,28 @@ function parseFields(tbs: Der, algorithm: Der): Fields {
   cursor.end()
   if (issuer.children.length === 0)
     throw malformed('certificate-name', 'the certificate has no issuer')
+  const extensions = parseExtensions(list ?? readDer(NO_EXTENSIONS))
+  const number = Buffer.from(serial).toString('hex')
   const fields = {
-    serial: Buffer.from(serial).toString('hex'),
+    serial: number,
     issuer: Buffer.from(issuer.bytes).toString('hex'),
     subject: Buffer.from(subject.bytes).toString('hex'),
     issuerText: formatName(issuer),
     subjectText: formatName(subject),
+    name: nameOf(formatName(subject), extensions.altNames[0]?.value, number),
     issuerName: parseName(issuer),
     subjectName: parseName(subject),
     notBeforeMs: toValidityMs(notBefore),
     notAfterMs: toValidityMs(notAfter) + 999,
     spki,
-    extensions: parseExtensions(list ?? readDer(NO_EXTENSIONS)),
+    extensions,
   }
   const departures = findDepartures(fields, { list, times: [notBefore, notAfter] })
   return { ...fields, departures }
+}
+
+function nameOf(subject: string, altName: string | undefined, serial: string): string {
+  return [subject, altName].find((text) => text !== undefined && text !== '') ?? `serial ${serial}`
 }
 
 /** @throws PlatformError INVALID_SEAL where the key is weak or malformed */

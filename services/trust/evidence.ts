@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 
-import { sha256, type Json, type SealForm, type SealInput, type Sha256 } from '../model/index.ts'
+import {
+  sha256,
+  type ByteSource,
+  type Json,
+  type SealForm,
+  type SealInput,
+  type Sha256,
+} from '../model/index.ts'
 import {
   encodeSeal,
   malformed,
@@ -10,11 +17,12 @@ import {
   type Bundle,
   type Cms,
   type DecodedSeal,
+  type HashName,
   type Statement,
 } from '../seal/index.ts'
 import { digestOf } from '../artifact/index.ts'
+import type { VerificationCache } from './cache.ts'
 import { wrongSeal } from './findings.ts'
-import type { JudgeInput } from './judge-input.ts'
 import { findKeySigner } from './key-signer.ts'
 import type { EvidenceContext, Signer } from './signer.ts'
 import { readAttestation } from './read-attestation.ts'
@@ -70,7 +78,7 @@ export function gatherEvidence(
     timestamps: decoded.timestamps,
     ocspResponses: decoded.format === 'cms' ? decoded.ocspResponses : [],
     logEntries: decoded.format === 'bundle' ? decoded.logEntries : [],
-    logged: { signature, ...loggedBy(signer), ...loggedContent(decoded, signed, context.input) },
+    logged: { signature, ...loggedBy(signer), ...loggedContent(decoded, signed, context) },
     unchecked: [...unchecked, ...(decoded.format === 'cms' ? decoded.unchecked : [])],
   }
 }
@@ -87,13 +95,13 @@ function loggedBy(signer: Signer): Pick<Logged, 'verifier'> {
 function loggedContent(
   decoded: DecodedSeal,
   signed: Uint8Array | undefined,
-  { artifact, unsealed }: JudgeInput,
+  { input: { artifact, unsealed }, cache }: EvidenceContext,
 ): Pick<Logged, 'digest' | 'envelope'> {
   const content = decoded.format === 'bundle' ? decoded.content : undefined
   return {
     digest: (hash) => {
       if (signed !== undefined) return createHash(hash).update(signed).digest('hex')
-      return hash === 'sha256' ? artifact.sha256 : toHex(digestOf(unsealed, hash))
+      return artifactDigest(hash, artifact.sha256, unsealed, cache)
     },
     envelope: content?.kind === 'statement' ? content : undefined,
   }
@@ -130,56 +138,49 @@ function findSigner(
 function checkSubject(decoded: DecodedSeal, context: EvidenceContext): Statement | undefined {
   const { input } = context
   if (input.asks === 'attestation') return checkAttestationDigest(decoded, context)
-  if (decoded.format === 'bundle') return checkBundleDigest(decoded, input)
-  checkCmsDigest(decoded, input)
+  if (decoded.format === 'bundle') return checkBundleDigest(decoded, context)
+  checkCmsDigest(decoded, context)
   return undefined
 }
 
 /** Only a statement attests: a bare signature says nothing but itself. */
-function checkAttestationDigest(
-  decoded: DecodedSeal,
-  { input, cache }: EvidenceContext,
-): Statement {
+function checkAttestationDigest(decoded: DecodedSeal, context: EvidenceContext): Statement {
   if (decoded.format !== 'bundle' || decoded.content.kind !== 'statement')
     throw malformed(
       'not-an-attestation',
       'the signature is over no statement, so it attests nothing',
     )
-  const statement = readAttestation(decoded.content.payload, cache)
-  checkDigest(statement.subjects, 'sha256', input)
+  const statement = readAttestation(decoded.content.payload, context.cache)
+  checkDigest(statement.subjects, 'sha256', context)
   return statement
 }
 
-function checkBundleDigest(bundle: Bundle, input: JudgeInput): Statement | undefined {
+function checkBundleDigest(bundle: Bundle, context: EvidenceContext): Statement | undefined {
   const { content } = bundle
   if (content.kind === 'message') {
-    checkDigest([toHex(content.digest)], content.hash ?? 'sha256', input)
+    checkDigest([toHex(content.digest)], content.hash ?? 'sha256', context)
     return undefined
   }
   const statement = parseStatement(content.payload)
   checkDigest(
     statement.kind === 'attestation' ? statement.subjects : [statement.subject],
     'sha256',
-    input,
+    context,
   )
   return statement
 }
 
 /** Without signed attributes the signature itself is over the content, and is all there is to check. */
-function checkCmsDigest({ signed, digest }: Cms, input: JudgeInput): void {
-  if (signed !== undefined) checkDigest([toHex(signed.attributes.messageDigest)], digest, input)
+function checkCmsDigest({ signed, digest }: Cms, context: EvidenceContext): void {
+  if (signed !== undefined) checkDigest([toHex(signed.attributes.messageDigest)], digest, context)
 }
 
 /** AWS: Integrity check; not softened by Warn. */
-function checkDigest(
-  got: readonly string[],
-  algorithm: 'sha256' | 'sha384' | 'sha512',
-  input: JudgeInput,
-): void {
-  const expected =
-    algorithm === 'sha256' ? input.artifact.sha256 : toHex(digestOf(input.unsealed, algorithm))
+function checkDigest(got: readonly string[], algorithm: HashName, context: EvidenceContext): void {
+  const { artifact, unsealed } = context.input
+  const expected = artifactDigest(algorithm, artifact.sha256, unsealed, context.cache)
   if (got.includes(expected)) return
-  if (isOverSealedFile(got, algorithm, input))
+  if (isOverSealedFile(got, algorithm, context))
     throw wrongSeal('signed-sealed-file', {
       expected: `a signature over the unsealed bytes, ${algorithm} ${expected}`,
       got: 'the signature is over the file with its seal block',
@@ -194,12 +195,24 @@ function checkDigest(
 
 function isOverSealedFile(
   got: readonly string[],
-  algorithm: 'sha256' | 'sha384' | 'sha512',
-  { artifact, sealed }: JudgeInput,
+  algorithm: HashName,
+  { input: { artifact, sealed }, cache }: EvidenceContext,
 ): boolean {
   if (artifact.codeSha256 === artifact.sha256) return false
   if (algorithm === 'sha256') return got.includes(artifact.codeSha256)
-  return sealed !== undefined && got.includes(toHex(digestOf(sealed, algorithm)))
+  if (sealed === undefined) return false
+  return got.includes(artifactDigest(algorithm, artifact.codeSha256, sealed, cache))
+}
+
+/** Another digest of the bytes that `sha256` names: read once, however many seals ask for it. */
+function artifactDigest(
+  algorithm: HashName,
+  named: Sha256,
+  source: ByteSource,
+  cache: VerificationCache,
+): string {
+  if (algorithm === 'sha256') return named
+  return toHex(cache.parsed(algorithm, named, () => digestOf(source, algorithm)))
 }
 
 function toHex(bytes: Uint8Array): string {

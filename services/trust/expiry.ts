@@ -124,7 +124,7 @@ function ofCertificate(certificate: Certificate, atMs: readonly number[]): Limit
   return {
     atMs,
     reason: 'certificate',
-    what: `the certificate \`${certificate.subjectText}\``,
+    what: `the certificate \`${certificate.name}\``,
     fix: 'sign again with a certificate that is valid',
     fromMs: certificate.notBeforeMs,
     untilMs: certificate.notAfterMs,

@@ -41,7 +41,7 @@ export function identityOf(
     id: keyless?.id ?? `x509:${sha256(`${leaf.issuer}\0${leaf.subject}\0${key.spkiSha256}`)}`,
     kind: 'x509',
     spkiSha256: key.spkiSha256,
-    display: leaf.subjectText,
+    display: leaf.name,
     subject: leaf.subjectText,
     issuer: leaf.issuerText,
     certificateSha256: leaf.sha256,

@@ -12,6 +12,8 @@ export { attested, type AttestedInput } from './attested.ts'
 export { purposeOf } from './attestation-checks.ts'
 /** Block and detached seals together; throws INVALID_SEAL where the block is malformed, which means tampered. */
 export { collectSeals } from './collect-seals.ts'
+/** Whether one wrapping of a signature verifiably says more than another. */
+export { saysMore } from './says-more.ts'
 /** Remembers mathematics between judgements, never verdicts. */
 export { VerificationCache } from './cache.ts'
 /** The only maker of AcceptedArtifact; throws INVALID_CODE_SIGNATURE or POLICY_DENIED. */

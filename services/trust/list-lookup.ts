@@ -93,7 +93,7 @@ export function lookUp(
       untilMs = Math.max(untilMs ?? 0, endMs)
       if (certificate.notAfterMs < list.thisUpdateMs)
         remarks.push(
-          `revocation of \`${certificate.subjectText}\` after it had expired: its issuer's list need no longer say`,
+          `revocation of \`${certificate.name}\` after it had expired: its issuer's list need no longer say`,
         )
     }
   }

@@ -21,14 +21,14 @@ export function refuseCertificate(
   { profile }: PathRules,
   isAnchor: boolean,
 ): PathRefusal | undefined {
-  const { extensions, subjectText, subjectName } = certificate
+  const { extensions, name, subjectName } = certificate
   const departures = certificate.departures.filter(
     (one) => !isAnchor || one !== NO_AUTHORITY_KEY_ID,
   )
   if (extensions.refused.length > 0)
     return refusePath(
       'extension-refused',
-      `\`${subjectText}\` has ${extensions.refused.join(', ')}, which is not processed`,
+      `\`${name}\` has ${extensions.refused.join(', ')}, which is not processed`,
     )
   // §4.1.2.6: what has no name cannot be named as an issuer
   if (extensions.ca && subjectName.rdns.length === 0)
@@ -36,7 +36,7 @@ export function refuseCertificate(
   if (profile === undefined || departures.length === 0) return undefined
   return refusePath(
     'profile',
-    `\`${subjectText}\` departs from RFC 5280 §4: ${departures.join(', ')}`,
+    `\`${name}\` departs from RFC 5280 §4: ${departures.join(', ')}`,
     'have the certificate issued by the profile of RFC 5280, or take `profile` out of a new version of the publisher',
   )
 }
@@ -64,7 +64,7 @@ function refuseNames(
       if (forbidden !== undefined)
         return refusePath(
           'name-constraints',
-          `\`${certificate.subjectText}\` has ${forbidden} by \`${authority.subjectText}\``,
+          `\`${certificate.name}\` has ${forbidden} by \`${authority.name}\``,
           'have the certificate issued by an authority that may name this signer',
         )
     }

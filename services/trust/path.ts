@@ -87,7 +87,7 @@ export function isValidAt(certificate: Certificate, atMs: number): boolean {
 function unknownIssuer(certificate: Certificate): PathRefusal {
   return refusePath(
     'unknown-issuer',
-    `no certificate of \`${certificate.issuerText}\` leads from \`${certificate.subjectText}\` to a root of the publisher`,
+    `no certificate of \`${certificate.issuerText}\` leads from \`${certificate.name}\` to a root of the publisher`,
     'sign with --chain so that the intermediates travel with the seal, or add the root to the publisher',
   )
 }
@@ -188,7 +188,7 @@ function refuseSignature(
       if (isSignedBy(subject, issuer, cache)) return undefined
       return refusePath(
         'certificate-signature',
-        `\`${subject.subjectText}\` bears no valid signature of \`${issuer.subjectText}\``,
+        `\`${subject.name}\` bears no valid signature of \`${issuer.subjectText}\``,
       )
     })
   )

@@ -52,7 +52,7 @@ export function findPolicyFault(
     const last = i === downwards.length - 1
     state.level = nextLevel(state, certificate, last)
     if (state.explicit === 0 && state.level === undefined)
-      return `no certificate policy holds down to \`${certificate.subjectText}\``
+      return `no certificate policy holds down to \`${certificate.name}\``
     if (last) break
     const fault = applyMappings(state, certificate)
     if (fault !== undefined) return fault

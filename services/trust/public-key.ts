@@ -30,12 +30,12 @@ const CURVES: Readonly<Record<string, CurveName>> = {
 }
 const POINT_BYTES: Readonly<Record<CurveName, number>> = { 'P-256': 65, 'P-384': 97, 'P-521': 133 }
 const RSA_MIN_BITS = 2_048
-/** Verifying costs time with the square of the size; nobody signs with more. */
-const RSA_MAX_BITS = 8_192
+/** OpenSSL verifies with no more. Such a key costs about a millisecond a signature. */
+const RSA_MAX_BITS = 16_384
 
 /**
  * A SubjectPublicKeyInfo in its one encoding: named curves only (CVE-2020-0601 came of explicit parameters), whole
- * points (a compressed one would be a second fingerprint for one key), RSA of 2,048 to 8,192 bits.
+ * points (a compressed one would be a second fingerprint for one key), RSA of 2,048 to 16,384 bits.
  * @throws PlatformError INVALID_SEAL
  */
 export function parsePublicKey(spki: Uint8Array, cache: VerificationCache): PublicKey {

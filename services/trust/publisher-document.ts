@@ -193,9 +193,7 @@ function readCertificate(der: Uint8Array): Certificate {
   publicKeyOf(certificate, cache)
   const [refused] = certificate.extensions.refused
   if (refused !== undefined)
-    throw refuse(
-      `\`${certificate.subjectText}\` has ${refused}, which this version does not process`,
-    )
+    throw refuse(`\`${certificate.name}\` has ${refused}, which this version does not process`)
   return certificate
 }
 
@@ -224,7 +222,7 @@ export function publisherFromPem(pem: string): PublisherDocument {
   const leaf = others.find(({ extensions }) => !extensions.ca)
   if (leaf !== undefined)
     throw refuse(
-      `\`${leaf.subjectText}\` is neither a root nor a certificate authority; give the authorities alone`,
+      `\`${leaf.name}\` is neither a root nor a certificate authority; give the authorities alone`,
     )
   return parsePublisherDocument({
     kind: 'x509',

@@ -27,13 +27,13 @@ function refuseCa({ extensions, subjectText }: Certificate): PathRefusal | undef
 function refuseUsage(leaf: Certificate, lacks: string, fix?: string): PathRefusal {
   return refusePath(
     'extended-key-usage',
-    `the extended key usage of \`${leaf.subjectText}\` ${lacks}`,
+    `the extended key usage of \`${leaf.name}\` ${lacks}`,
     fix,
   )
 }
 
 function refuseKeyUsage(leaf: Certificate, lacks: string): PathRefusal {
-  return refusePath('key-usage', `the key usage of \`${leaf.subjectText}\` ${lacks}`)
+  return refusePath('key-usage', `the key usage of \`${leaf.name}\` ${lacks}`)
 }
 
 /**

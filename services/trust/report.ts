@@ -190,7 +190,7 @@ function weighStranger(
 
 function describe(signer: Evidence['signer']): string {
   if (signer.kind === 'x509')
-    return `a certificate of \`${signer.leaf.subjectText}\`, which is of no publisher`
+    return `a certificate of \`${signer.leaf.name}\`, which is of no publisher`
   return signer.hint === ''
     ? 'a key that is of no publisher'
     : `the key SHA256:${signer.hint}, which is of no publisher`

@@ -52,8 +52,9 @@ export function verifySource(
     return verify(null, source.read(0, source.sizeBytes), key.object, signature)
   }
   const verifier = createVerify(scheme.hash)
+  const memory = Buffer.allocUnsafe(CHUNK_BYTES)
   for (let at = 0; at < source.sizeBytes; at += CHUNK_BYTES) {
-    verifier.update(source.read(at, Math.min(CHUNK_BYTES, source.sizeBytes - at)))
+    verifier.update(source.read(at, Math.min(CHUNK_BYTES, source.sizeBytes - at), memory))
   }
   return verifier.verify(keyInput(scheme, key), signature)
 }

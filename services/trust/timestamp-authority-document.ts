@@ -61,7 +61,7 @@ function readCertificate(der: Uint8Array): Certificate {
   publicKeyOf(certificate, cache)
   const [refused] = certificate.extensions.refused
   if (refused === undefined) return certificate
-  throw refuse(`\`${certificate.subjectText}\` has ${refused}, which this version does not process`)
+  throw refuse(`\`${certificate.name}\` has ${refused}, which this version does not process`)
 }
 
 /**

@@ -161,7 +161,7 @@ function checkTime(token: TimestampToken, path: SignerPath, authority: KnownAuth
     expected: `a timestamp authority that was valid at ${toIsoTime(atMs)}`,
     got:
       expired === undefined
-        ? `the authority of \`${path.leaf.subjectText}\` was not to be believed then`
+        ? `the authority of \`${path.leaf.name}\` was not to be believed then`
         : `\`${expired.subjectText}\` was not valid then`,
     fix: 'stamp with an authority whose certificate is valid',
   })
@@ -186,5 +186,5 @@ export function checkFreshTimestamp(token: TimestampToken, signature: Uint8Array
   if (refusal !== undefined) throw malformed(`timestamp-${refusal.reason}`, refusal.got)
   checkToken(token, signature, leaf, cache)
   if (!isValidAt(leaf, token.info.atMs))
-    throw malformed('timestamp-authority-expired', `\`${leaf.subjectText}\` was not valid then`)
+    throw malformed('timestamp-authority-expired', `\`${leaf.name}\` was not valid then`)
 }

@@ -139,7 +139,7 @@ function checkBag(
 
 function invalidSignature(leaf: Certificate): PlatformError {
   return wrongSeal('signature-invalid', {
-    expected: `a signature by \`${leaf.subjectText}\` over this artifact`,
+    expected: `a signature by \`${leaf.name}\` over this artifact`,
     got: 'the signature does not verify with the key of the certificate in the seal',
     fix: 'the seal or the artifact was changed after signing: sign again',
   })

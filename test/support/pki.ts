@@ -32,6 +32,7 @@ import {
   type JudgeInput,
 } from '../../services/trust/index.ts'
 import { keySigner, makeSeal, type SigningIdentity } from '../../cli/signing/index.ts'
+import { assertWords } from './words.ts'
 import { zipOf } from './zip-builder.ts'
 
 /** A throw-away PKI whose certificates can be wrong in one thing at a time, which no CA tool will make. */
@@ -280,14 +281,14 @@ export async function withSeals(
   return await openZip(readAll(withSealBlock(artifact, encodeSealBlock(seals))))
 }
 
-/** The verdict over the artifact's own seals and these. */
+/** The verdict over the artifact's own seals and these, which says all that it says in words. */
 export function judgeZip(
   artifact: Artifact,
   publishers: readonly TrustedPublisher[],
   spec: Partial<JudgeInput> & { readonly detached?: readonly SealInput[] } = {},
 ): Verdict {
   const { detached = [], ...rest } = spec
-  return judge({
+  const verdict = judge({
     artifact,
     unsealed: unsealedSource(artifact),
     sealed: artifact.source,
@@ -300,6 +301,8 @@ export function judgeZip(
     atMs: AT_MS,
     ...rest,
   })
+  assertWords(verdict)
+  return verdict
 }
 
 /** The reasons of what failed, for short expectations. */

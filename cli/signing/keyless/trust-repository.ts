@@ -8,6 +8,8 @@ import { quoteForeign } from './foreign-text.ts'
 const FETCH_TIMEOUT_MS = 20_000
 const FETCH_RETRIES = 1
 const TARGET_LIMIT_BYTES = 1_048_576
+/** In characters. */
+const TARGET_PATH_LIMIT = 128
 
 export interface TrustRepository {
   readonly mirror: string
@@ -35,7 +37,7 @@ const UNREACHABLE = /Failed to download|fetch|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOU
 export async function fetchTarget(repository: TrustRepository, target: string): Promise<Buffer> {
   const { mirror, rootFile, cacheDirectory } = repository
   const url = toServiceUrl(mirror, '--mirror')
-  if (!/^[\w.-]{1,128}$/.test(target) || /^\.+$/.test(target))
+  if (!isTargetPath(target))
     throw new PlatformError('INVALID_PARAMETER', '--target is no name of a file')
   const cachePath = join(cacheDirectory, sha256(readSmallFile(rootFile)).slice(0, 16))
   const { initTUF } = await import('@sigstore/tuf')
@@ -54,6 +56,12 @@ export async function fetchTarget(repository: TrustRepository, target: string): 
   } catch (error) {
     throw error instanceof PlatformError ? error : toRefusal(error)
   }
+}
+
+/** Segments as delegations name them (`role/file`); tuf-js keeps the whole under one encoded name. */
+function isTargetPath(target: string): boolean {
+  if (target.length > TARGET_PATH_LIMIT) return false
+  return target.split('/').every((part) => /^[\w.-]+$/.test(part) && !/^\.+$/.test(part))
 }
 
 function toRefusal(error: unknown): PlatformError {

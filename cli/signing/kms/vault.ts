@@ -33,6 +33,7 @@ export async function openVaultKey(key: VaultKey): Promise<Signer> {
   const publicKey = toPublicKey(answer['type'], membersOf(listed, String(version), HOLDER))
   return {
     publicKey,
+    anyDigest: true,
     sign: async (scheme, bytes) => {
       const { path, body } = toRequest(key.key, scheme, bytes)
       const answered = await callVault(key, path, { ...body, key_version: version })

@@ -13,8 +13,8 @@ import { parsePkcs11Uri, type TokenReference } from './uri.ts'
 
 const HOLDER = 'the PKCS#11 token'
 const CKM = { rsaPkcs: 0x1, ecdsa: 0x1041, eddsa: 0x1057 } as const
-/** RSA of 8,192 bits. */
-const SIGNATURE_LIMIT_BYTES = 1_024
+/** RSA of 16,384 bits. */
+const SIGNATURE_LIMIT_BYTES = 2_048
 
 export interface TokenKey {
   readonly uri: string
@@ -60,6 +60,7 @@ async function openLoaded(
   const repeatedPin = always?.[0] === 1 ? pin : undefined
   return {
     publicKey: publicKeyOfToken(holding),
+    anyDigest: true,
     sign: (scheme, bytes) =>
       Promise.resolve().then(() => signIn(holding, scheme, bytes, repeatedPin)),
     close: () => {

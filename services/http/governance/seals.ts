@@ -36,7 +36,8 @@ function sealsRoute(deps: Deps, method: Method, summary: string): Route {
         })),
         deployedOnly: method === 'POST',
       })
-      const answer = { sha256: result.sha256, seals: result.reports }
+      const seals = result.reports.map((report, at) => ({ ...report, kept: result.kept[at] }))
+      const answer = { sha256: result.sha256, seals }
       return { body: answer as unknown as Json, decision }
     },
   })

@@ -48,7 +48,7 @@ function checkChain(others: readonly Certificate[]): SealFinding[] {
   return [
     failed('mismatch', 'root-in-bundle', {
       expected: 'a bundle without a root certificate',
-      got: `it brings \`${root.subjectText}\``,
+      got: `it brings \`${root.name}\``,
       fix: 'make the bundle again with a current client',
     }),
   ]
@@ -63,7 +63,7 @@ function checkAuthorityWindow(
   const until = window.untilMs === undefined ? '' : ` to ${toIsoTime(window.untilMs)}`
   return [
     failed('mismatch', 'authority-window', {
-      expected: `a signature made while \`${anchor.subjectText}\` was trusted: ${toIsoTime(window.fromMs)}${until}`,
+      expected: `a signature made while \`${anchor.name}\` was trusted: ${toIsoTime(window.fromMs)}${until}`,
       got: `one of ${toIsoTime(outside)}`,
       fix: 'sign again, or give the publisher a trusted root that still lists the authority',
     }),

@@ -1,13 +1,16 @@
-import { CreateFunctionCommand, UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda'
+import { UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda'
 import { afterAll, describe, expect, it } from 'vitest'
 
-import { sha256 } from '../../../services/model/index.ts'
+import { verifyLedger } from '../../../services/audit/index.ts'
+import { sha256, type Json } from '../../../services/model/index.ts'
 import { startTestApp } from '../../support/app.ts'
 import { createActive } from '../../support/functions.ts'
 import { governance, type GovernanceCall } from '../../support/governance.ts'
+import { identityOf, issue, openZip, sealOf } from '../../support/pki.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { keyPair } from '../../support/publisher-keys.ts'
 import { createConfig, createPublisher } from '../../support/publishing.ts'
+import { IDENTITY, ISSUER, TestSigstore } from '../../support/sigstore.ts'
 import { bundleSeal, sealedZip } from '../../support/zip-seals.ts'
 import { decisions, stored } from '../../support/stored.ts'
 
@@ -21,6 +24,7 @@ interface Attached {
   readonly sha256: string
   readonly seals: readonly {
     readonly outcome: string
+    readonly kept: 'added' | 'replaced' | 'unchanged'
     readonly publisher?: { readonly name: string }
   }[]
 }
@@ -46,6 +50,20 @@ const upload = async (zip: Uint8Array): Promise<string> => {
   const digest = sha256(zip)
   await governance(app.admin, { method: 'PUT', path: `/artifacts/${digest}`, raw: zip })
   return digest
+}
+
+/** The bundle with one bit of its signature changed. */
+function forged(bundle: Uint8Array): Buffer {
+  const seal = JSON.parse(Buffer.from(bundle).toString()) as {
+    dsseEnvelope: { signatures: { sig: string }[] }
+  }
+  const [signature] = seal.dsseEnvelope.signatures
+  if (signature !== undefined) {
+    const bytes = Buffer.from(signature.sig, 'base64')
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    signature.sig = bytes.toString('base64')
+  }
+  return Buffer.from(JSON.stringify(seal))
 }
 
 describe('before the deployment', () => {
@@ -89,9 +107,10 @@ describe('before the deployment', () => {
     const seal = await bundleSeal(zip, publisher.privateKey)
 
     await attach(digest, [seal])
-    const { status } = await attach(digest, [seal, seal])
+    const { status, body } = await attach(digest, [seal, seal])
 
     expect(status).toBe(200)
+    expect(body.seals.map(({ kept }) => kept)).toEqual(['unchanged', 'unchanged'])
     const rows = await app.deps.store.reader
       .selectFrom('detached_seal')
       .select('seal_digest')
@@ -100,24 +119,83 @@ describe('before the deployment', () => {
     expect(rows).toHaveLength(1)
   })
 
-  it('reports a sound seal of nobody known as untrusted: it counts for nothing', async () => {
+  it('keeps a signature in the wrapping that says most, whichever came first', async () => {
+    const sigstore = new TestSigstore()
+    await governance(app.admin, {
+      method: 'POST',
+      path: '/publishers',
+      body: {
+        name: 'keyless',
+        document: {
+          kind: 'oidc',
+          trustedRoot: sigstore.trustedRoot(),
+          issuer: ISSUER,
+          identity: { type: 'uri', value: IDENTITY },
+        },
+      },
+    })
+    const zip = nodePackage('wrapped')
+    const digest = await upload(zip)
+    const { bundle: full } = sigstore.sign(zip)
+    const { tlogEntries: _log, ...material } = full['verificationMaterial'] as { tlogEntries: Json }
+    const stripped = { ...full, verificationMaterial: material }
+    const put = async (bundle: Json) => {
+      const { body } = await attach(digest, [Buffer.from(JSON.stringify(bundle))])
+      return [body.seals[0]?.outcome, body.seals[0]?.kept]
+    }
+
+    expect(await put(stripped)).toEqual(['untrusted', 'added'])
+    expect(await put(full)).toEqual(['trusted', 'replaced'])
+    expect(await put(stripped)).toEqual(['untrusted', 'unchanged'])
+    const rows = await app.deps.store.reader
+      .selectFrom('detached_seal')
+      .select('body')
+      .where('artifact_sha256', '=', digest)
+      .execute()
+    expect(rows).toEqual([{ body: Buffer.from(JSON.stringify(full)).toString('base64') }])
+    const ledger = await app.deps.store.snapshot(
+      async (reader) => await verifyLedger(reader, { data: true }),
+    )
+    expect(ledger.findings).toEqual([])
+  })
+
+  it('refuses a seal by a key that nobody knows, which could be made tampered later', async () => {
     const zip = nodePackage('nobody')
     const digest = await upload(zip)
+    const { publicPem, privateKey } = keyPair()
+    const sound = await bundleSeal(zip, privateKey)
+    const poison = forged(sound)
+    const before = [await stored(app.deps), await decisions(app.deps)]
 
-    const { body } = await attach(digest, [await bundleSeal(zip, keyPair().privateKey)])
+    for (const seal of [sound, poison]) {
+      const { status, body } = await attach<Refusal>(digest, [seal])
+      expect(status).toBe(400)
+      expect(body.error).toMatchObject({ code: 'INVALID_SEAL' })
+      expect(body.error.message).toContain('register its key as a publisher first')
+    }
+    expect([await stored(app.deps), await decisions(app.deps)]).toEqual(before)
 
-    expect(body.seals[0]?.outcome).toBe('untrusted')
-    const refused = app.client.send(
-      new CreateFunctionCommand({
-        FunctionName: 'nobody',
-        Runtime: 'nodejs20.x',
-        Handler: 'index.handler',
-        Role: 'arn:aws:iam::000000000000:role/test',
-        Code: { S3Bucket: 'lacre', S3Key: digest },
-        CodeSigningConfigArn: config,
-      }),
-    )
-    await expect(refused).rejects.toMatchObject({ name: 'CodeVerificationFailedException' })
+    await governance(app.admin, {
+      method: 'POST',
+      path: '/publishers',
+      body: { name: 'now_known', pem: publicPem },
+    })
+    expect((await attach<Refusal>(digest, [poison])).status).toBe(400)
+    expect((await attach(digest, [sound])).body.seals[0]?.outcome).toBe('trusted')
+  })
+
+  it('keeps a seal by a certificate of nobody known, which its own key verifies', async () => {
+    const zip = nodePackage('stranger')
+    const artifact = await openZip(zip)
+    const seal = await sealOf(artifact, identityOf(issue()), { place: 'detached' })
+
+    const { body } = await governance<Attached>(app.admin, {
+      method: 'PUT',
+      path: `/artifacts/${await upload(zip)}/seals`,
+      body: { seals: [{ format: 'cms', body: Buffer.from(seal.bytes).toString('base64') }] },
+    })
+
+    expect(body.seals).toMatchObject([{ outcome: 'untrusted', kept: 'added' }])
   })
 })
 
@@ -130,18 +208,7 @@ describe('what does not verify', () => {
     ['no bundle at all', () => Promise.resolve(Buffer.from('{"hello": "world"}'))],
     [
       'a bundle with a flipped signature',
-      async () => {
-        const seal = JSON.parse(
-          Buffer.from(await bundleSeal(zip, publisher.privateKey)).toString(),
-        ) as { dsseEnvelope: { signatures: { sig: string }[] } }
-        const [signature] = seal.dsseEnvelope.signatures
-        if (signature !== undefined) {
-          const bytes = Buffer.from(signature.sig, 'base64')
-          bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
-          signature.sig = bytes.toString('base64')
-        }
-        return Buffer.from(JSON.stringify(seal))
-      },
+      async () => forged(await bundleSeal(zip, publisher.privateKey)),
     ],
   ])('is refused, with nothing stored: %s', async (_what, make) => {
     const digest = await upload(zip)
@@ -179,7 +246,10 @@ describe('what does not verify', () => {
     const many = nodePackage('many')
     const digest = await upload(many)
     const seals = await Promise.all(
-      Array.from({ length: 16 }, async () => await bundleSeal(many, keyPair().privateKey)),
+      Array.from(
+        { length: 16 },
+        async (_, at) => await bundleSeal(many, publisher.privateKey, { counter: String(at + 1) }),
+      ),
     )
     await attach(digest, seals)
     const before = await stored(app.deps)

@@ -4,12 +4,13 @@ import { expect, test } from 'vitest'
 
 import {
   compareUtf8,
+  digestOf,
   openArtifact,
   unsealedSource,
   withSealBlock,
 } from '../../../services/artifact/index.ts'
 import { ForwardReader } from '../../../services/artifact/bytes.ts'
-import { bufferSource } from '../../../services/model/index.ts'
+import { bufferSource, sha256, type ByteSource } from '../../../services/model/index.ts'
 import { buildZip, sealBlockOf, type ZipEntrySpec } from '../../support/zip-builder.ts'
 import { openSpec, ruleOf } from './open.ts'
 
@@ -29,6 +30,27 @@ test('hands out no byte beyond its range', () => {
   expect(reader.take(2).toString()).toBe('bc')
   expect(() => reader.take(2)).toThrow(RangeError)
   expect(reader.take(1).toString()).toBe('d')
+})
+
+test('reads window after window into memory that it was given, and hands out the same bytes', () => {
+  const bytes = Buffer.alloc(2 * 1_048_576 + 5, 'abc')
+  const given: (Uint8Array | undefined)[] = []
+  const source: ByteSource = {
+    sizeBytes: bytes.length,
+    read(offset, length, into) {
+      given.push(into)
+      const piece = bytes.subarray(offset, offset + length)
+      if (into === undefined) return piece
+      into.set(piece)
+      return into.subarray(0, length)
+    },
+  }
+
+  const digest = Buffer.from(digestOf(source, 'sha256')).toString('hex')
+
+  expect(digest).toBe(sha256(bytes))
+  expect(given).toHaveLength(3)
+  expect(new Set(given).size).toBe(1)
 })
 
 test('refuses a local header that is cut off by the directory', async () => {

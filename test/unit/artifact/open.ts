@@ -1,5 +1,6 @@
 import { openArtifact } from '../../../services/artifact/index.ts'
 import { PlatformError, bufferSource, type Artifact } from '../../../services/model/index.ts'
+import { assertText } from '../../support/words.ts'
 import { buildZip, type ZipSpec } from '../../support/zip-builder.ts'
 
 export const open = (bytes: Uint8Array): Promise<Artifact> => openArtifact(bufferSource(bytes))
@@ -12,8 +13,12 @@ export async function ruleOf(bytes: Uint8Array): Promise<string> {
     await open(bytes)
     return 'accepted'
   } catch (error) {
-    if (error instanceof PlatformError && error.code === 'INVALID_ARTIFACT')
-      return String(error.detail['rule'])
+    if (error instanceof PlatformError && error.code === 'INVALID_ARTIFACT') {
+      const { rule, entry } = error.detail
+      assertText(error.publicMessage, `words for ${String(rule)}`)
+      if (entry !== undefined) assertText(String(entry), `the entry of ${String(rule)}`)
+      return String(rule)
+    }
     throw error
   }
 }

@@ -95,6 +95,46 @@ test.each<[string, Partial<Decision>]>([
   )
 })
 
+test.each<[string, Partial<Facts['subjects'][number]>]>([
+  ['other unsealed bytes', { sha256: sha256('other') }],
+  ['other sealed bytes', { codeSha256: sha256('other') }],
+  ['another tree', { tree: sha256('other') }],
+  ['another verdict', { verdict: { ...verdict, kind: 'untrusted' } }],
+])('refuses facts, whole and decided on, of %s', (_title, change) => {
+  const other = { ...facts, subjects: facts.subjects.map((one) => ({ ...one, ...change })) }
+  const factsDigest = sha256('lacre facts v1\0', canonicalJson(other as unknown as Json))
+
+  expect(() => accept(held, verdict, decision({ factsDigest }), other)).toThrow(
+    expect.objectContaining({
+      code: 'POLICY_DENIED',
+      publicMessage: 'the decision was made about something else',
+      decisionId: decision().id,
+    }) as Error,
+  )
+})
+
+test('says which of the two locks refused', () => {
+  const tampered: Verdict = { ...verdict, kind: 'tampered' }
+  const refusedBy = (judged: Verdict, change: Partial<Decision>): unknown => {
+    try {
+      return accept(held, judged, decision(change), facts)
+    } catch (error) {
+      const { code, publicMessage } = error as { code: string; publicMessage: string }
+      return [code, publicMessage]
+    }
+  }
+
+  expect(refusedBy(tampered, {})).toEqual([
+    'INVALID_CODE_SIGNATURE',
+    'the artifact was changed after it was sealed',
+  ])
+  expect(refusedBy(verdict, { outcome: 'deny' })).toEqual([
+    'POLICY_DENIED',
+    'the decision refuses the artifact',
+  ])
+  expect(refusedBy(verdict, { id: 'x-dec-1' })).toEqual(['POLICY_DENIED', 'the decision has no id'])
+})
+
 test('refuses facts about another artifact, and other bytes than were judged', async () => {
   const other = { ...facts, subjects: [] }
   const digest = sha256('lacre facts v1\0', canonicalJson(other as unknown as Json))

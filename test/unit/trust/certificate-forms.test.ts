@@ -402,8 +402,8 @@ test.each<[string, Uint8Array, string]>([
   ['a negative RSA exponent', rsa(MODULUS, [0x81]), 'weak-key'],
   ['a negative RSA modulus', rsa(Buffer.alloc(256, 0xc5), [1, 0, 1]), 'weak-key'],
   [
-    'an RSA key of 8,200 bits',
-    rsa(Buffer.concat([Buffer.from([0]), Buffer.alloc(1025, 0xc5)]), [1, 0, 1]),
+    'an RSA key of 16,392 bits',
+    rsa(Buffer.concat([Buffer.from([0]), Buffer.alloc(2049, 0xc5)]), [1, 0, 1]),
     'weak-key',
   ],
   [

@@ -479,3 +479,23 @@ test.each([
       expect(verdict.seals[0]?.unchecked.join()).toContain('covered by no list')
   },
 )
+
+test.each([
+  ['among the intermediates of the publisher', true],
+  ['beside the signature', false],
+])('looks a pinned certificate up where its issuer is %s', async (_where, ofPublisher) => {
+  const pinned = issue({ issuer: ca, serial: 8 })
+  const seal = await sealOf(zip, identityOf(pinned, ofPublisher ? [] : [ca]), { place: 'detached' })
+  const judged = (lists: ReturnType<typeof inline>) => {
+    const document = {
+      ...(publisherFromPem(pinned.pem) as X509PublisherDocument),
+      revocation: { lists, onFailure: 'closed' as const },
+      ...(ofPublisher && { intermediatesPem: [ca.pem] }),
+    }
+    return reasonsOf(judgeZip(zip, [publisher(document)], { detached: [seal] }))
+  }
+
+  expect(judged(inline({ revoked: [{ serial: 8 }] }))).toEqual(['certificate-revoked'])
+  expect(judged(inline({}))).toEqual([])
+  expect(judged(inline({}, root()))).toContain('crl-signature')
+})

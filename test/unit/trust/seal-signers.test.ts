@@ -3,7 +3,12 @@ import { createHash, sign } from 'node:crypto'
 import { expect, test } from 'vitest'
 
 import { unsealedSource } from '../../../services/artifact/index.ts'
-import { limits, PlatformError, type SealInput } from '../../../services/model/index.ts'
+import {
+  limits,
+  PlatformError,
+  type ByteSource,
+  type SealInput,
+} from '../../../services/model/index.ts'
 import {
   encodeBundle,
   encodeCms,
@@ -25,6 +30,7 @@ import {
 } from '../../../services/seal/index.ts'
 import {
   collectSeals,
+  judge as judgeSeals,
   managedDocument,
   parseCertificate,
   parseManagedSettings,
@@ -276,6 +282,41 @@ test('takes an issuer in another string type for the same, detached and not in a
   const signer = { kind: 'issuer-serial' as const, issuer, serial: Uint8Array.of(7) }
   expect(judge(cmsOf({ signer })).kind).toBe('trusted')
   expect(reasonsOf(judge(inBlock(cmsOf({ signer }))))).toContain('no-signer-certificate')
+})
+
+test('reads the artifact once for another digest than SHA-256, however many seals want it', () => {
+  const p384 = keyPair('p384')
+  const known = publisher({ ...publisherFromPem(publicPem(p384)), forms: ['message'] })
+  const source = unsealedSource(zip)
+  let reads = 0
+  const counted: ByteSource = {
+    ...source,
+    read(offset, length, into) {
+      reads += 1
+      return source.read(offset, length, into)
+    },
+  }
+  const wrong = messageOf(p384, 'sha384', Buffer.from('else'))
+  const remembering = new VerificationCache()
+  const judgedAgain = () =>
+    judgeSeals(
+      {
+        artifact: zip,
+        unsealed: counted,
+        kind: 'function',
+        name: 'checkout',
+        account: '000000000000',
+        seals: [wrong, wrong, wrong],
+        publishers: [known],
+        revocations: [],
+        atMs: AT_MS,
+      },
+      remembering,
+    ).seals.map(({ outcome }) => outcome)
+
+  expect(judgedAgain()).toEqual(['tampered', 'tampered', 'tampered'])
+  expect(judgedAgain()).toEqual(['tampered', 'tampered', 'tampered'])
+  expect(reads).toBe(1)
 })
 
 test.each<HashName>(['sha256', 'sha384'])(

@@ -248,3 +248,91 @@ test('counts a seal of an earlier verdict, which does not say for whom else it c
   const [finding] = checkThreshold([seal], { minSigners: 1, minPublishers: 1 })
   expect(finding?.status).toBe('passed')
 })
+
+/** A trusted seal by the key of that number, for these publishers. */
+function sealBy(key: number, publishers: readonly string[]): SealReport {
+  const spki = key.toString(16).repeat(64) as Sha256
+  const [first = ''] = publishers
+  return {
+    digest: spki, format: 'bundle', form: 'statement', place: 'block', outcome: 'trusted',
+    signer: { id: `key:${spki}`, kind: 'key', spkiSha256: spki, display: `key ${key}` },
+    publisher: { publisherId: first, name: 'n', version: 'v', arn: 'a', allowed: true },
+    countsFor: publishers, trustedTimesMs: [],
+    expiresAtMs: undefined, counter: '0', findings: [], unchecked: [],
+  } // prettier-ignore
+}
+const signersOf = (seals: readonly SealReport[]): string[] =>
+  distinctSigners({ kind: 'trusted', seals, findings: [], validUntilMs: undefined }).map(
+    ({ display }) => display,
+  )
+const statusOf = (seals: readonly SealReport[], minSigners: number, minPublishers: number) =>
+  checkThreshold(seals, { minSigners, minPublishers }).map(({ status }) => status)
+
+/** Every way to give signers publishers, one each: the largest. */
+function most(signers: readonly (readonly string[])[], taken: readonly string[] = []): number {
+  const [first, ...rest] = signers
+  if (first === undefined) return taken.length
+  const placed = first
+    .filter((one) => !taken.includes(one))
+    .map((one) => most(rest, [...taken, one]))
+  return Math.max(most(rest, taken), ...placed)
+}
+
+test('gives as many signers a publisher each as any way of giving does', () => {
+  const publishers = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1 })
+  fc.assert(
+    fc.property(fc.array(publishers, { maxLength: 6 }), (signers) => {
+      const seals = signers.map((of, key) => sealBy(key + 1, of))
+      const best = most(signers)
+
+      expect(signersOf(seals)).toHaveLength(best)
+      expect(statusOf(seals, 0, best)).toEqual(['passed'])
+      expect(statusOf(seals, 0, best + 1)).toEqual(['failed'])
+      expect(statusOf(seals, signers.length, 0)).toEqual(['passed'])
+      expect(statusOf(seals, signers.length + 1, 0)).toEqual(['failed'])
+    }),
+  )
+})
+
+test('moves a signer on to another publisher for one that has no other', () => {
+  expect(signersOf([sealBy(1, ['a', 'b']), sealBy(2, ['a'])])).toEqual(['key 1', 'key 2'])
+  expect(signersOf([sealBy(1, ['a']), sealBy(2, ['a'])])).toEqual(['key 1'])
+})
+
+test('counts a signer for what any of its seals counts for', () => {
+  const seals = [sealBy(1, ['a']), sealBy(1, ['b']), sealBy(2, ['a'])]
+
+  expect(signersOf(seals)).toEqual(['key 1', 'key 2'])
+  expect(statusOf(seals, 2, 2)).toEqual(['passed'])
+})
+
+test.each<[string, Partial<SealReport>]>([
+  ['not trusted', { outcome: 'untrusted' }],
+  ['of no signer', { signer: undefined }],
+  ['of no publisher', { publisher: undefined }],
+])('counts no seal that is %s', (_title, change) => {
+  const seals = [{ ...sealBy(1, ['a']), ...change }]
+
+  expect(signersOf(seals)).toEqual([])
+  expect(checkThreshold(seals, { minSigners: 1, minPublishers: 1 })).toEqual([
+    expect.objectContaining({ got: '0 distinct signers, of 0 distinct publishers' }),
+  ])
+})
+
+test('says who was counted', async () => {
+  const [finding] = checkThreshold([sealBy(1, ['a']), sealBy(2, ['b'])], {
+    minSigners: 3,
+    minPublishers: 2,
+  })
+
+  expect(finding).toMatchObject({
+    rule: 'mismatch',
+    expected: '3 distinct signers, of 2 distinct publishers',
+    got: '2 distinct signers, of 2 distinct publishers: key 1, key 2',
+  })
+  const sealed = await withSeals(zip, [
+    await sealOf(zip, identityOf(one)),
+    await sealOf(zip, identityOf(two)),
+  ])
+  expect(judgeZip(sealed, [publisher(docOf(one, two))]).signers).toBe(2)
+})

@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { fetchTarget } from '../../../cli/signing/keyless/trust-repository.ts'
 import {
   canonicalJson,
   parseStrictJson,
@@ -8,6 +10,7 @@ import {
   type Sha256,
 } from '../../../services/model/index.ts'
 import { parseStatement } from '../../../services/seal/index.ts'
+import { serve } from '../../support/sigstore-services.ts'
 import type { Corpus, CorpusResult, WrongRow } from '../corpus.ts'
 import { answer, judgeBundle, signerOf, subjectDigestOf } from './sigstore-driver.ts'
 
@@ -92,14 +95,67 @@ function runFile(root: string, path: string, trustedRoot: string): Row {
   if (name.startsWith('slsa/')) return runProvenance(path, trustedRoot)
   if (name.startsWith('sbom/')) return runPredicate(path)
   if (/^cosign\/(?:valid|malformed)\//.test(name)) return runEnvelope(path)
-  if (name.startsWith('cosign/')) return runPredicate(path)
-  // repositories' histories are for whoever updates a trusted root by TUF, which nothing here does: roots are files
-  return 'not applicable'
+  return runPredicate(path)
+}
+
+/**
+ * A TUF repository as `lacre trusted-root --mirror` reads one: its target comes out whole, and does not once a byte of any
+ * file on the way to it has changed. Files that no client asks for (pages for people) are none of that.
+ */
+async function runRepository(root: string): Promise<{ right: number; wrong: WrongRow[] }> {
+  const target = readFileSync(join(root, 'targetpath'), 'utf8').trim()
+  const sound = await fetchFrom(root, target)
+  if (sound.bytes === undefined)
+    return { right: 0, wrong: [{ id: root, expected: target, got: sound.because }] }
+  const wrong: WrongRow[] = []
+  for (const asked of sound.files) {
+    const { bytes } = await fetchFrom(root, target, asked)
+    if (bytes !== undefined)
+      wrong.push({ id: asked, expected: 'refused with a changed byte', got: 'accepted' })
+  }
+  return { right: 1 + sound.files.length - wrong.length, wrong }
+}
+
+/** `files`: what the client was given on its way. */
+async function fetchFrom(
+  root: string,
+  target: string,
+  changed?: string,
+): Promise<{
+  readonly bytes: Uint8Array | undefined
+  readonly because: string
+  readonly files: readonly string[]
+}> {
+  const files: string[] = []
+  await using server = await serve({}, ({ path }) => {
+    const file = join(root, path.startsWith('/targets/') ? path : `metadata${path}`)
+    if (!existsSync(file)) return Promise.resolve({ status: 404, body: '' })
+    files.push(path)
+    const text = readFileSync(file, 'utf8')
+    return Promise.resolve({ status: 200, body: path === changed ? spoil(text) : text })
+  })
+  const cacheDirectory = mkdtempSync(join(tmpdir(), 'lacre-tuf-'))
+  try {
+    const rootFile = join(root, 'initial_root.json')
+    const bytes = await fetchTarget({ mirror: server.url, rootFile, cacheDirectory }, target)
+    return { bytes, because: '', files }
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error
+    return { bytes: undefined, because: error.publicMessage, files }
+  } finally {
+    rmSync(cacheDirectory, { recursive: true, force: true })
+  }
+}
+
+/** Another digit or letter in the middle of a value. */
+function spoil(text: string): string {
+  const at = text.search(/(?<="expires": ?")\d/)
+  return at < 0 ? `${text}x` : `${text.slice(0, at)}9${text.slice(at + 1)}`
 }
 
 export const corpus: Corpus = {
   name: 'attestations',
-  run: (vectors, report): Promise<CorpusResult> => {
+  run: async (vectors, report): Promise<CorpusResult> => {
     const root = join(vectors, 'attestations')
     const trustedRoot = readFileSync(
       join(vectors, 'sigstore-bundles/trust/prod-trusted_root.json'),
@@ -107,15 +163,18 @@ export const corpus: Corpus = {
     )
     const wrong: WrongRow[] = []
     let [right, notApplicable] = [0, 0]
-    for (const path of ['slsa', 'sbom', 'cosign', 'tuf'].flatMap((part) =>
-      filesUnder(join(root, part)),
-    )) {
+    for (const path of ['slsa', 'sbom', 'cosign'].flatMap((part) => filesUnder(join(root, part)))) {
       const row = runFile(root, path, trustedRoot)
       if (row === 'right') right += 1
       else if (row === 'not applicable') notApplicable += 1
       else wrong.push({ id: path.slice(root.length + 1), ...row })
     }
+    for (const name of readdirSync(join(root, 'tuf'))) {
+      const history = await runRepository(join(root, 'tuf', name))
+      right += history.right
+      wrong.push(...history.wrong)
+    }
     report(`attestations: ${right + wrong.length} files`)
-    return Promise.resolve({ right, wrong, notApplicable })
+    return { right, wrong, notApplicable }
   },
 }

@@ -129,7 +129,7 @@ interface ApkRow {
   readonly cms_b64: string
 }
 
-/** What is refused though the signature holds: SHA-1, SHA-224, DSA, keys too small or too large (exceptions.md has the rows). */
+/** What is refused though the signature holds: SHA-1, SHA-224, DSA, a negative modulus (exceptions.md has the rows). */
 const STRICTER: ReadonlySet<string> = new Set(['weak-algorithm', 'weak-key', 'unknown-algorithm'])
 
 /**
