@@ -6,18 +6,16 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 
 import {
-  noteKey,
   parseCheckpoint,
-  parseVerifierKey,
   verifyEntries,
   type LedgerReport,
-  type NoteKey,
   type SignedCheckpoint,
 } from '../../services/ledger/index.ts'
 import { PlatformError, canonicalJson, limits, type Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { moveIntoPlace, partialPath } from '../files.ts'
+import { readLogKey } from '../log-key.ts'
 import {
   connect,
   objects,
@@ -174,13 +172,6 @@ function checkpointIn(line: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/** The key as text or in a file; PEM has no name, so it takes that of the ledger at hand. */
-function readLogKey(key: string, origin: () => string | undefined): NoteKey {
-  const text = existsSync(key) ? readSmallFile(key).toString('utf8') : key
-  if (!text.includes('-----BEGIN')) return parseVerifierKey(text)
-  return noteKey(origin() ?? 'unknown', text)
 }
 
 function originOf(dataDir: string): string | undefined {

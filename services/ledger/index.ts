@@ -50,6 +50,10 @@ export {
   type Checkpoint,
   type SignedCheckpoint,
 } from './checkpoint.ts'
+/** C2SP tlog-proof: a place in a log as a file that other tools read; throws INVALID_PARAMETER. */
+export { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts'
+/** What an entry says of a row: its digest. */
+export { rowDigest, type Row } from './row-digest.ts'
 /** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
 export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
 /** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */
