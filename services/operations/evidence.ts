@@ -1,3 +1,4 @@
+import type { BlobSource } from '../blobs/index.ts'
 import { ENTRY_MODES, type EntryMode, type EvidenceScope } from '../evidence/index.ts'
 import { gatherEvidence, writeEvidence, type Gathered } from '../evidence-export/index.ts'
 import { EVERYTHING, PlatformError, type SealInput, type Sha256 } from '../model/index.ts'
@@ -20,8 +21,8 @@ export interface EvidenceRequest {
   readonly checkpointSizes: readonly number[]
 }
 
-/** A finished archive; whoever reads it to the end disposes of it. */
-export type EvidenceFile = Awaited<ReturnType<Deps['blobs']['createTemp']>>
+/** A finished archive, which has no name any more: it is gone when whoever reads it lets go of it. */
+export type EvidenceFile = BlobSource
 
 /** One at a time: gathering holds one of the few snapshots for as long as the window is. */
 const exporting = new WeakSet<Store>()
@@ -162,25 +163,10 @@ async function write(
   { withArtifacts, checkpointSizes }: EvidenceRequest,
   made: { readonly gathered: Gathered; readonly note: string },
 ): Promise<EvidenceFile> {
-  const file = await blobs.createTemp()
-  try {
-    const { verifierKey, publicKeyPem } = audit
-    await writeEvidence(
-      made.gathered,
-      {
-        reader: store.reader,
-        blobs,
-        note: made.note,
-        verifierKey,
-        publicKeyPem,
-        withArtifacts,
-        checkpointSizes,
-      },
-      file,
-    )
-    return file
-  } catch (error) {
-    await file[Symbol.asyncDispose]()
-    throw error
-  }
+  await using file = await blobs.createTemp()
+  const { verifierKey, publicKeyPem } = audit
+  const { gathered, note } = made
+  const parts = { reader: store.reader, blobs, note, verifierKey, publicKeyPem }
+  await writeEvidence(gathered, { ...parts, withArtifacts, checkpointSizes }, file)
+  return file.source()
 }

@@ -66,8 +66,7 @@ function sizeOf(text: string): number {
 }
 
 async function sendFile(file: EvidenceFile, send: Send): Promise<void> {
-  await using closing = file
-  using source = closing.source()
+  using source = file
   for (let at = 0; at < source.sizeBytes; at += PIECE_BYTES)
     await send(source.read(at, Math.min(PIECE_BYTES, source.sizeBytes - at)))
 }
