@@ -58,7 +58,10 @@ export class RowGathering {
       const row = wanted && (await this.#rowOf(wanted))
       // A row that was deleted since has no content any more; the entries say that it was there.
       if (wanted === undefined || row === undefined) continue
-      rows.push({ table: wanted.table, row, index: await this.#indexOf(wanted, row) })
+      const index = await this.#indexOf(wanted, row)
+      // As it is hashed: without what is empty.
+      const filled = Object.entries(row).filter(([, value]) => value !== null)
+      rows.push({ table: wanted.table, row: Object.fromEntries(filled), index })
     }
     return rows
   }

@@ -1,5 +1,6 @@
 import {
   PlatformError,
+  canonicalJson,
   parseStrictJson,
   type Decision,
   type Facts,
@@ -234,9 +235,8 @@ function toRow(line: string): EvidenceRow {
     typeof index === 'number' &&
     typeof row === 'object' &&
     row !== null &&
-    Object.values(row).every(
-      (value) => value === null || typeof value === 'string' || typeof value === 'number',
-    )
+    // As it is hashed: without what is empty.
+    Object.values(row).every((value) => typeof value === 'string' || typeof value === 'number')
   if (!sound) throw unreadable(PATHS.rows)
   return { table, index, row: row as Row }
 }
@@ -244,6 +244,7 @@ function toRow(line: string): EvidenceRow {
 function toObject(path: string, line: string): Readonly<Record<string, Json>> {
   const value = reading(path, () => parseStrictJson(Buffer.from(line)))
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unreadable(path)
+  if (canonicalJson(value) !== line) throw unreadable(path, 'has a line that is not canonical')
   return value as Readonly<Record<string, Json>>
 }
 

@@ -61,7 +61,7 @@ export class ExpectedRows {
   /** A row that is closed is what the closing entry says; that it began is what the opening one says. */
   #expectOpening({ row, index }: { readonly row: Row; readonly index: number }): void {
     const name = nameOf('live_interval', row)
-    const { from_index: from, to_index: to } = row
+    const { from_index: from, to_index: to = null } = row
     const open = { ...row, to_ms: null, to_index: null }
     if (typeof from !== 'number' || index !== (to ?? from))
       this.#findings.add('row', `${name} is not proven by the entry that it says ended or began it`)

@@ -36,8 +36,10 @@ Unpack the archive and go into its folder. **The checkpoint's signature** (C2SP 
     sha256sum decisions/ID/decision.json
     grep -o '"decision":{"digest":"[0-9a-f]*"' ledger/entries/INDEX.json
 
-**That a row is what an entry says**: take \`row\` of a line of \`rows.jsonl\`, leave out members that are null, keep the
-order; its SHA-256 stands among the entry's \`changes\`.
+**That a row is what an entry says**: the SHA-256 of \`row\` as it stands in a line of \`rows.jsonl\`, from brace to brace,
+stands among the \`changes\` of the entry named there.
+
+    sed -n 1p rows.jsonl | sed 's/.*"row":\\({.*}\\),"table".*/\\1/' | tr -d '\\n' | sha256sum
 
 **A seal that is a Sigstore bundle with a plain key** (the statement printed names the artifact's digest):
 

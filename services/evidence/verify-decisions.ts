@@ -69,6 +69,7 @@ export function replayDecisions(
   decisions: readonly ProvenDecision[],
   findings: Findings,
 ): number {
+  checkTexts(contents, findings)
   const sets = new PolicySets(contents)
   let replayed = 0
   for (const { decision, facts, decisionBody } of decisions) {
@@ -82,6 +83,21 @@ export function replayDecisions(
       findings.add('decision', `${what} does not follow from its facts and the policies in force`)
   }
   return replayed
+}
+
+/** Texts of policies lie there for a row that is in the log. */
+function checkTexts({ rows, sets, schemas }: EvidenceContents, findings: Findings): void {
+  const kept = rows.filter(({ table, row }) => table === 'policy_set' && row['kind'] === 'admission')
+  for (const [version, { body }] of sets) {
+    const row = kept.find((one) => one.row['version'] === version)?.row
+    if (row?.['document'] !== sha256(body))
+      findings.add('policy', `the text of policy set ${version} is not what a row of the log says`)
+  }
+  for (const [digest, schema] of schemas) {
+    const named = kept.some(({ row }) => row['schema_sha256'] === digest)
+    if (!named || sha256(schema) !== digest)
+      findings.add('policy', `the schema ${digest} is not what a row of the log says`)
+  }
 }
 
 /** The admission sets inside, each compiled once from the text that its row names. */

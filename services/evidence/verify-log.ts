@@ -5,7 +5,6 @@ import {
   isFrontier,
   isSignedBy,
   leafHash,
-  noteKey,
   parseCheckpoint,
   parseEntry,
   parseVerifierKey,
@@ -31,8 +30,9 @@ export function checkLogKey(
     findings.add('checkpoint', 'the checkpoint is not the one that the manifest names')
   const inside = findings.guard('checkpoint', 'the log key inside', () => {
     const key = parseVerifierKey(verifierKey)
-    if (formatVerifierKey(noteKey(key.name, publicKeyPem)) !== verifierKey.trim())
-      throw new Error('its two forms are two keys')
+    const pem = key.publicKey.export({ type: 'spki', format: 'pem' })
+    if (`${formatVerifierKey(key)}\n` !== verifierKey || pem !== publicKeyPem)
+      throw new Error('its two forms are not those of one key')
     return key
   })
   if (inside !== undefined && inside.name !== checkpoint.origin)

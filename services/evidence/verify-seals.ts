@@ -11,13 +11,12 @@ import {
   type PublisherDocument,
   type Revocation,
   type RevocationTarget,
-  type SealInput,
   type SealReport,
   type SubjectFacts,
   type TrustedPublisher,
 } from '../model/index.ts'
 import { VerificationCache, attested, judge } from '../trust/index.ts'
-import { cell, type EvidenceContents, type EvidenceRow } from './contents.ts'
+import { cell, type EvidenceContents, type EvidenceRow, type SealFile } from './contents.ts'
 import type { Findings } from './findings.ts'
 import type { ProvenDecision } from './verify-decisions.ts'
 
@@ -62,6 +61,7 @@ export class SealCheck {
   readonly #unsealed: UnsealedBytes
   readonly #cache = new VerificationCache()
   readonly #done = new Set<string>()
+  readonly #seen = new Set<string>()
 
   constructor(
     contents: EvidenceContents,
@@ -92,9 +92,11 @@ export class SealCheck {
     if (decision.decision.outcome === 'deny' && this.#artifact(subject) === undefined) return
     const trusted = subject.verdict.seals.filter(({ outcome }) => outcome === 'trusted')
     const counting = (subject.attestations?.reports ?? []).filter((one) => one.outcome === 'counts')
-    if (trusted.length === 0 && counting.length === 0) return
+    if (subject.verdict.seals.length === 0 && counting.length === 0) return
     const identity = this.#identityOf(subject)
-    for (const report of trusted) this.#checkSeal({ decision, subject, identity, report, what })
+    const again = this.#judgeAgain(decision, subject, identity)
+    for (const report of trusted)
+      this.#checkSeal({ again, codeSha256: identity.codeSha256, id: decision.decision.id, report, what })
     for (const { digest } of counting)
       this.#checkAttestation({ decision, identity, digest, what })
   }
@@ -123,17 +125,23 @@ export class SealCheck {
     }
   }
 
+  /** Every seal that came in a zip has to be one that some decision saw. */
+  finish(): void {
+    for (const { place, path } of this.#contents.seals)
+      if (place === 'block' && !this.#seen.has(path))
+        this.#findings.add('extra', `\`${path}\` is a seal that no decision saw`)
+  }
+
   #checkSeal(one: {
-    readonly decision: ProvenDecision
-    readonly subject: SubjectFacts
-    readonly identity: ArtifactIdentity
+    readonly again: readonly SealReport[] | 'needs the artifact'
+    readonly codeSha256: string
+    readonly id: string
     readonly report: SealReport
     readonly what: string
   }): void {
-    const { decision, subject, identity, report, what } = one
-    if (this.#isDone([identity.codeSha256, report.digest, decision.decision.id])) return
+    const { again, codeSha256, id, report, what } = one
+    if (this.#isDone([codeSha256, report.digest, id])) return
     this.#checkPinned(report, what)
-    const again = this.#judgeAgain(decision, subject, identity)
     if (again === 'needs the artifact') {
       this.counts.needArtifact += 1
       return
@@ -153,8 +161,9 @@ export class SealCheck {
     subject: SubjectFacts,
     identity: ArtifactIdentity,
   ): readonly SealReport[] | 'needs the artifact' {
+    const files = this.#sealsOf(identity)
     try {
-      return judge(
+      const { seals } = judge(
         {
           artifact: identity,
           unsealed: this.#unsealed(subject.codeSha256) ?? NO_BYTES,
@@ -162,23 +171,30 @@ export class SealCheck {
           name: nameOf(subject),
           account: this.#contents.head.scope.place.account,
           functionName: functionNameOf(facts),
-          seals: this.#sealsOf(identity),
+          seals: files,
           publishers: this.#publishers(facts, entry.index),
           revocations: this.#revocations(entry.index),
           atMs: Date.parse(facts.at),
         },
         this.#cache,
-      ).seals
+      )
+      const told = new Set(subject.verdict.seals.map(({ digest }) => digest))
+      for (const [at, { path }] of files.entries()) {
+        const digest = seals[at]?.digest
+        if (digest !== undefined && told.has(digest)) this.#seen.add(path)
+      }
+      return seals
     } catch (error) {
-      if (error instanceof BytesWanted) return 'needs the artifact'
-      throw error
+      if (!(error instanceof BytesWanted)) throw error
+      for (const { path } of files) this.#seen.add(path)
+      return 'needs the artifact'
     }
   }
 
-  #sealsOf({ codeSha256, sha256 }: ArtifactIdentity): SealInput[] {
-    return this.#contents.seals
-      .filter(({ of, place }) => of === (place === 'block' ? codeSha256 : sha256))
-      .map(({ format, place, bytes }) => ({ format, place, bytes }))
+  #sealsOf({ codeSha256, sha256 }: ArtifactIdentity): SealFile[] {
+    return this.#contents.seals.filter(
+      ({ of, place }) => of === (place === 'block' ? codeSha256 : sha256),
+    )
   }
 
   #checkAttestation(one: {

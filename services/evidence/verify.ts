@@ -214,6 +214,7 @@ async function verifyContents(
     unsealed: (digest) => unsealed.get(digest),
   })
   for (const decision of decisions) seals.check(decision)
+  seals.finish()
   const { head, checkpoint } = contents
   const { functionName, alias, fromMs, toMs } = head.scope
   return {
@@ -344,7 +345,7 @@ function checkBounds({ head, entries }: EvidenceContents, findings: Findings): v
 function checkCarried(contents: EvidenceContents, findings: Findings): void {
   const { scope, range } = contents.head
   const live = aliasIntervals(contents).filter(({ row }) => {
-    const to = row['to_ms']
+    const to = row['to_ms'] ?? null
     return Number(row['from_ms']) < scope.fromMs && (to === null || Number(to) > scope.fromMs)
   })
   const slots = live.map(({ row }) => cell(row, 'slot'))
@@ -377,6 +378,8 @@ async function openArtifacts(
       findings.add('artifact', `artifact ${digest}: ${error instanceof Error ? error.message : ''}`)
     }
   }
+  if (!contents.head.artifacts && artifacts.size > 0)
+    findings.add('extra', 'artifacts are inside, and the manifest says that none are')
   if (contents.head.artifacts)
     for (const { row } of rows)
       if (!artifacts.has(cell(row, 'code_sha256')))

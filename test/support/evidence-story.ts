@@ -88,7 +88,7 @@ export async function startEvidenceStory(): Promise<EvidenceStory> {
     middle,
     refused: refusals.map(({ decisionId }) => decisionId ?? ''),
     breakGlass,
-    publisherKeyPem: ci.publicPem,
+    publisherKeyPem: ci.publicPem ?? '',
     ask: (query, who = app.admin, alias = 'prod') =>
       askArchive(who, `/api/v1/evidence/checkout/${alias}`, query),
     [Symbol.asyncDispose]: async () => {

@@ -11,7 +11,7 @@ export interface TestPublisher {
   /** Of its first version. */
   readonly arn: string
   readonly privateKey: KeyObject
-  readonly publicPem: string
+  readonly publicPem?: string
 }
 
 /** A publisher of the kind `key` with a key of its own. */
