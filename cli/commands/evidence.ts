@@ -72,7 +72,10 @@ export const command: CommandModule = {
         'whole entries of the ledger: own (about the alias), window, opening (since what was live then began)',
         'window',
       )
-      .option('--checkpoint <file>', 'a checkpoint that you keep: the archive proves that it extends it')
+      .option(
+        '--checkpoint <file>',
+        'a checkpoint that you keep: the archive proves that it extends it',
+      )
       .option('--with-artifacts', 'the code itself, too')
       .option('-o, --out <file>', 'the file to write; evidence-FUNCTION-ALIAS.zip where not given')
       .addHelpText('after', EXPORT_HELP)
@@ -81,7 +84,10 @@ export const command: CommandModule = {
       .command('verify')
       .argument('<file>', 'an archive of evidence')
       .summary('verify an archive, offline')
-      .option('--log-key <key>', "the log's key kept outside: name+id+base64, or a file of it or PEM")
+      .option(
+        '--log-key <key>',
+        "the log's key kept outside: name+id+base64, or a file of it or PEM",
+      )
       .option('--checkpoint <file>', 'a checkpoint kept outside; may be repeated', many, [])
       .option('--publisher-key <file>', 'a key that seals may be by; may be repeated', many, [])
       .option('--trusted-root <file>', 'the trusted root that keyless publishers must stand on')
@@ -97,8 +103,7 @@ async function exportEvidence(
 ): Promise<void> {
   const { function: name, alias, checkpoint } = options
   const path = options.out ?? `evidence-${name}-${alias}.zip`.replaceAll(/[^\w.-]/g, '')
-  const kept =
-    checkpoint === undefined ? undefined : parseCheckpoint(readText(checkpoint)).size
+  const kept = checkpoint === undefined ? undefined : parseCheckpoint(readText(checkpoint)).size
   const partial = partialPath(path)
   const file = await open(partial, 'wx', 0o644)
   let sizeBytes = 0

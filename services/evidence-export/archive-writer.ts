@@ -75,7 +75,10 @@ export class ArchiveWriter {
   /** What is larger cannot be read again: the reader that verifies has the same limit. */
   #count(bytes: number): void {
     this.#sizeBytes += bytes
-    if (this.#sizeBytes < limits.UNZIPPED_SIZE_LIMIT_BYTES && this.files.size < limits.ENTRY_COUNT_LIMIT)
+    if (
+      this.#sizeBytes < limits.UNZIPPED_SIZE_LIMIT_BYTES &&
+      this.files.size < limits.ENTRY_COUNT_LIMIT
+    )
       return
     throw new PlatformError(
       'INVALID_PARAMETER',

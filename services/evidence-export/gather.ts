@@ -123,10 +123,7 @@ class Gathering {
       .where('name', '=', functionName)
       .executeTakeFirst()
     if (known === undefined)
-      throw new PlatformError(
-        'FUNCTION_NOT_FOUND',
-        `no function \`${functionName}\` was ever here`,
-      )
+      throw new PlatformError('FUNCTION_NOT_FOUND', `no function \`${functionName}\` was ever here`)
   }
 
   /** The range of entries, and the alias's intervals in it. */
@@ -186,7 +183,9 @@ class Gathering {
   /** The decisions of own entries, and those that what was live already came by. */
   async #decisions(intervals: readonly { readonly decision_id: string }[]): Promise<void> {
     const ids = new Set([
-      ...[...this.#own.values()].flatMap(({ decision }) => (decision === null ? [] : [decision.id])),
+      ...[...this.#own.values()].flatMap(({ decision }) =>
+        decision === null ? [] : [decision.id],
+      ),
       ...intervals.map(({ decision_id: id }) => id),
     ])
     if (ids.size > DECISIONS_LIMIT) throw tooMuch('decisions')

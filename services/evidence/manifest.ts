@@ -99,7 +99,8 @@ function toManifest(value: Json): Manifest {
   const entries = ENTRY_MODES.find((mode) => mode === text('entries'))
   const functionName = text('functionName')
   const alias = text('alias')
-  const named = /^[a-zA-Z0-9-_]{1,64}$/.test(functionName) && /^(?:\$LATEST|[a-zA-Z0-9-_]{1,128})$/.test(alias)
+  const named =
+    /^[a-zA-Z0-9-_]{1,64}$/.test(functionName) && /^(?:\$LATEST|[a-zA-Z0-9-_]{1,128})$/.test(alias)
   const { artifacts, size } = members
   if (members['v'] !== 1 || members['kind'] !== KIND || entries === undefined || !named)
     throw refuse()
@@ -147,7 +148,11 @@ function isCount(value: Json | undefined): value is number {
 }
 
 function refuse(cause?: unknown): PlatformError {
-  return new PlatformError('INVALID_PARAMETER', `\`${PATHS.manifest}\` is no manifest of evidence`, {
-    cause,
-  })
+  return new PlatformError(
+    'INVALID_PARAMETER',
+    `\`${PATHS.manifest}\` is no manifest of evidence`,
+    {
+      cause,
+    },
+  )
 }

@@ -229,7 +229,13 @@ function toDecision(contents: EvidenceContents, entry: LedgerEntry): DecisionLin
     policySetNumber: policySet.number ?? null,
     notPassed: checks
       .filter(({ status }) => status === 'failed' || status === 'warned')
-      .map(({ rule, subject, status, expected, got }) => ({ rule, subject, status, expected, got })),
+      .map(({ rule, subject, status, expected, got }) => ({
+        rule,
+        subject,
+        status,
+        expected,
+        got,
+      })),
     seals: facts.subjects.flatMap(({ arn, verdict }) =>
       verdict.seals
         .filter((seal) => seal.outcome === 'trusted')

@@ -87,7 +87,9 @@ export function replayDecisions(
 
 /** Texts of policies lie there for a row that is in the log. */
 function checkTexts({ rows, sets, schemas }: EvidenceContents, findings: Findings): void {
-  const kept = rows.filter(({ table, row }) => table === 'policy_set' && row['kind'] === 'admission')
+  const kept = rows.filter(
+    ({ table, row }) => table === 'policy_set' && row['kind'] === 'admission',
+  )
   for (const [version, { body }] of sets) {
     const row = kept.find((one) => one.row['version'] === version)?.row
     if (row?.['document'] !== sha256(body))
@@ -138,8 +140,7 @@ class PolicySets {
     const schema = schemas.get(cell(row, 'schema_sha256'))
     if (kept === undefined || schema === undefined)
       throw new Error(`the text or the schema of policy set ${version} is not inside`)
-    const sound =
-      sha256(kept.body) === row['document'] && sha256(schema) === row['schema_sha256']
+    const sound = sha256(kept.body) === row['document'] && sha256(schema) === row['schema_sha256']
     // Validated when it was put in force: its digest is of this very text and schema.
     const set = compilePolicySet(kept.source.files, schema, cell(row, 'digest'))
     if (!sound || set.digest !== row['digest'])

@@ -104,11 +104,7 @@ export class RangeWalk {
   #lastAt = 0
   withheld = 0
 
-  constructor(
-    contents: EvidenceContents,
-    findings: Findings,
-    sizesWanted: Iterable<number>,
-  ) {
+  constructor(contents: EvidenceContents, findings: Findings, sizesWanted: Iterable<number>) {
     this.#contents = contents
     this.#findings = findings
     this.#wanted = new Set(sizesWanted)
@@ -139,7 +135,10 @@ export class RangeWalk {
   #checkEntry(index: number, line: string): LedgerEntry | undefined {
     const entry = parseEntry(line)
     if (entry === undefined || entry.index !== index) {
-      this.#findings.add('window', `entry ${index} of the range is not canonical, or is another one`)
+      this.#findings.add(
+        'window',
+        `entry ${index} of the range is not canonical, or is another one`,
+      )
       return undefined
     }
     if (entry.origin !== this.#contents.checkpoint.origin)
@@ -187,7 +186,11 @@ export class RangeWalk {
 export function checkOutside(
   contents: EvidenceContents,
   outside: readonly string[],
-  with_: { readonly walk: RangeWalk; readonly key: NoteKey | undefined; readonly findings: Findings },
+  with_: {
+    readonly walk: RangeWalk
+    readonly key: NoteKey | undefined
+    readonly findings: Findings
+  },
 ): number {
   const { walk, key, findings } = with_
   let held = 0
@@ -202,8 +205,7 @@ export function checkOutside(
     const root = rootOfSize(contents, kept, walk)
     if (kept.origin !== contents.checkpoint.origin)
       findings.add('checkpoint', `${what} is of another log`)
-    else if (root === undefined)
-      findings.add('checkpoint', `${what} ${beyond(contents, kept)}`)
+    else if (root === undefined) findings.add('checkpoint', `${what} ${beyond(contents, kept)}`)
     else if (root !== kept.root)
       findings.add('checkpoint', `${what} is of another tree: the log was forked or written anew`)
     else held += 1

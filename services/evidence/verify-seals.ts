@@ -96,9 +96,14 @@ export class SealCheck {
     const identity = this.#identityOf(subject)
     const again = this.#judgeAgain(decision, subject, identity)
     for (const report of trusted)
-      this.#checkSeal({ again, codeSha256: identity.codeSha256, id: decision.decision.id, report, what })
-    for (const { digest } of counting)
-      this.#checkAttestation({ decision, identity, digest, what })
+      this.#checkSeal({
+        again,
+        codeSha256: identity.codeSha256,
+        id: decision.decision.id,
+        report,
+        what,
+      })
+    for (const { digest } of counting) this.#checkAttestation({ decision, identity, digest, what })
   }
 
   /** The row of the artifact: what its digests are is in the log. */
@@ -327,7 +332,8 @@ function sameSigner(found: SealReport, told: SealReport): boolean {
 }
 
 function nameOf({ kind, arn }: SubjectFacts): string {
-  const name = kind === 'layer' ? parseLayerVersionArn(arn)?.name : parseFunctionReference(arn)?.name
+  const name =
+    kind === 'layer' ? parseLayerVersionArn(arn)?.name : parseFunctionReference(arn)?.name
   return name ?? ''
 }
 

@@ -1,30 +1,16 @@
-import { openArtifact, unsealedSource } from '../artifact/index.ts'
-import { canonicalJson, bufferSource, sha256, type ByteSource } from '../model/index.ts'
-import type { LedgerEntry, NoteKey } from '../ledger/index.ts'
+import { sha256, type ByteSource } from '../model/index.ts'
+import type { NoteKey } from '../ledger/index.ts'
 import { readArchive } from './archive.ts'
-import {
-  artifactOf,
-  attestationPath,
-  cell,
-  readContents,
-  sealPath,
-  type EvidenceContents,
-} from './contents.ts'
+import { artifactOf, readContents, type EvidenceContents } from './contents.ts'
 import { derivedFiles } from './derived.ts'
-import { ExpectedRows } from './expected-rows.ts'
 import { Findings, type EvidenceFinding } from './findings.ts'
 import { PATHS, parseManifest, type Manifest } from './manifest.ts'
 import { aliasIntervals, cosignersOf, ownEntries } from './report.ts'
-import { LASTING_TABLES, isOwn } from './scope.ts'
+import { openArtifacts } from './verify-artifacts.ts'
 import { checkDecisions, replayDecisions } from './verify-decisions.ts'
-import {
-  RangeWalk,
-  checkEntries,
-  checkKnownCheckpoints,
-  checkLogKey,
-  checkOutside,
-} from './verify-log.ts'
+import { checkEntries, checkKnownCheckpoints, checkLogKey, checkOutside } from './verify-log.ts'
 import { SealCheck, type PinnedTrust } from './verify-seals.ts'
+import { checkCarried, walkRange } from './verify-window.ts'
 
 /** What is known from outside of the archive; without a log key the answer is never "authenticated" (RULES §6). */
 export interface VerifyEvidenceOptions {
@@ -78,8 +64,7 @@ export async function verifyEvidence(
   const told = await verifyInto(findings, source, options)
   const { list } = findings
   if (list.length > 0) return { answer: 'changed', findings: list, told }
-  const answer =
-    options.logKey === undefined ? 'consistent, not authenticated' : 'authenticated'
+  const answer = options.logKey === undefined ? 'consistent, not authenticated' : 'authenticated'
   return { answer, findings: list, told }
 }
 
@@ -119,8 +104,7 @@ function checkFiles(
     else if (sha256(file) !== digest) findings.add('edited', `\`${path}\` was changed`)
   }
   for (const path of files.keys())
-    if (!manifest.files.has(path))
-      findings.add('extra', `\`${path}\` is no file of this archive`)
+    if (!manifest.files.has(path)) findings.add('extra', `\`${path}\` is no file of this archive`)
 }
 
 interface Around {
@@ -203,7 +187,7 @@ async function verifyContents(
   const key = checkLogKey(contents, options.logKey, findings)
   checkEntries(contents, findings)
   checkKnownCheckpoints(contents, key, findings)
-  const walk = walkRange(contents, large.range, findings, options)
+  const walk = walkRange(contents, large.range, findings, options.checkpoints ?? [])
   const outside = checkOutside(contents, options.checkpoints ?? [], { walk, key, findings })
   const decisions = checkDecisions(contents, findings)
   const replayed = replayDecisions(contents, decisions, findings)
@@ -245,169 +229,4 @@ function completenessOf(
   if (withheld > 0) return 'not shown'
   if (head.scope.entries === 'own') return 'not shown'
   return head.scope.entries === 'window' ? 'window' : 'since opening'
-}
-
-/** One pass over the range: the tree, the times, and that nothing about the alias is left out of the rest. */
-function walkRange(
-  contents: EvidenceContents,
-  range: Buffer,
-  findings: Findings,
-  options: VerifyEvidenceOptions,
-): RangeWalk {
-  const sizes = [
-    ...contents.checkpoints.map(({ checkpoint }) => checkpoint.size),
-    ...(options.checkpoints ?? []).flatMap(sizeIn),
-  ]
-  const walk = new RangeWalk(contents, findings, sizes)
-  const rows = new ExpectedRows(contents, findings)
-  for (const { entry } of contents.entries.values()) rows.meet(entry)
-  const inRange = new RangeCheck(contents, findings, rows)
-  for (const line of linesOf(range)) {
-    const entry = walk.add(line)
-    if (entry === undefined) continue
-    if (!contents.entries.has(entry.index)) rows.meet(entry)
-    inRange.check(entry)
-  }
-  walk.finish()
-  rows.finish()
-  if (walk.withheld > 0 && contents.head.scope.entries !== 'own')
-    findings.add('window', `${walk.withheld} entries of the range are not inside`)
-  checkBounds(contents, findings)
-  return walk
-}
-
-function sizeIn(note: string): number[] {
-  const size = Number(note.split('\n')[1])
-  return Number.isSafeInteger(size) ? [size] : []
-}
-
-function* linesOf(range: Buffer): Generator<string> {
-  for (let at = 0; at < range.length;) {
-    const end = range.indexOf(10, at)
-    yield range.toString('utf8', at, end < 0 ? range.length : end)
-    at = end < 0 ? range.length : end + 1
-  }
-}
-
-/** What each entry of the range demands of the rest of the archive. */
-class RangeCheck {
-  readonly #contents: EvidenceContents
-  readonly #findings: Findings
-  readonly #rows: ExpectedRows
-  readonly #intervals: ReadonlySet<number>
-
-  constructor(contents: EvidenceContents, findings: Findings, rows: ExpectedRows) {
-    this.#contents = contents
-    this.#findings = findings
-    this.#rows = rows
-    this.#intervals = new Set(aliasIntervals(contents).map(({ row }) => Number(row['id'])))
-  }
-
-  check(entry: LedgerEntry): void {
-    const { scope } = this.#contents.head
-    this.#checkTime(entry)
-    if (scope.entries !== 'own') this.#checkRows(entry)
-    if (isOwn(scope, entry, this.#intervals) && !this.#contents.entries.has(entry.index))
-      this.#findings.add('missing', `entry ${entry.index}, which is about the alias, has no file`)
-  }
-
-  /** A row of what was live is named by its number alone: only with the row it is seen whose it is. */
-  #checkRows({ index, changes }: LedgerEntry): void {
-    for (const { table, key, sha256: digest } of changes) {
-      if (digest === null || !LASTING_TABLES.includes(table) || this.#rows.holds(table, key)) continue
-      this.#findings.add(
-        'missing',
-        `${table} ${canonicalJson(key)}, which entry ${index} changed, is not inside`,
-      )
-    }
-  }
-
-  #checkTime({ index, at }: LedgerEntry): void {
-    const { fromMs, toMs, entries } = this.#contents.head.scope
-    if (at >= toMs || (entries !== 'opening' && at < fromMs))
-      this.#findings.add('window', `entry ${index} of the range is outside the window`)
-  }
-}
-
-/** The range is all of the window: the entry in front of it is older, the one behind it newer. */
-function checkBounds({ head, entries }: EvidenceContents, findings: Findings): void {
-  const { first, end } = head.range
-  const { fromMs, toMs } = head.scope
-  const before = entries.get(first - 1)?.entry
-  if (head.scope.entries !== 'opening' && first > 0 && !(before !== undefined && before.at < fromMs))
-    findings.add('window', `the range does not begin with the window: entry ${first - 1} is not shown to be older`)
-  const behind = entries.get(end)?.entry
-  if (end < head.size && !(behind !== undefined && behind.at >= toMs))
-    findings.add('window', `the range does not end with the window: entry ${end} is not shown to be newer`)
-}
-
-/** With `opening` the range reaches back to where everything live at the start began: at most one of a slot. */
-function checkCarried(contents: EvidenceContents, findings: Findings): void {
-  const { scope, range } = contents.head
-  const live = aliasIntervals(contents).filter(({ row }) => {
-    const to = row['to_ms'] ?? null
-    return Number(row['from_ms']) < scope.fromMs && (to === null || Number(to) > scope.fromMs)
-  })
-  const slots = live.map(({ row }) => cell(row, 'slot'))
-  if (new Set(slots).size !== slots.length)
-    findings.add('window', 'two versions are told to have been live in one slot at the start')
-  if (scope.entries !== 'opening' || range.first === 0) return
-  if (live.length === 0 || live.some(({ row }) => Number(row['from_index']) < range.first))
-    findings.add('window', 'the range does not reach back to where what was live at the start began')
-}
-
-/** The code itself, where it is inside: held to its digest, its seals and attestations to their rows. */
-async function openArtifacts(
-  contents: EvidenceContents,
-  artifacts: ReadonlyMap<string, Buffer>,
-  findings: Findings,
-): Promise<Map<string, ByteSource>> {
-  checkSealFiles(contents, findings)
-  const open = new Map<string, ByteSource>()
-  const rows = contents.rows.filter(({ table }) => table === 'artifact')
-  for (const [digest, bytes] of artifacts) {
-    const row = rows.find((one) => one.row['code_sha256'] === digest)?.row
-    try {
-      const artifact = await openArtifact(bufferSource(bytes))
-      if (row === undefined || artifact.codeSha256 !== digest)
-        throw new Error('its bytes are not those of the log')
-      if (artifact.sha256 !== row['sha256'] || artifact.tree !== row['tree'])
-        throw new Error('its content is not the one of the log')
-      open.set(digest, unsealedSource(artifact))
-    } catch (error) {
-      findings.add('artifact', `artifact ${digest}: ${error instanceof Error ? error.message : ''}`)
-    }
-  }
-  if (!contents.head.artifacts && artifacts.size > 0)
-    findings.add('extra', 'artifacts are inside, and the manifest says that none are')
-  if (contents.head.artifacts)
-    for (const { row } of rows)
-      if (!artifacts.has(cell(row, 'code_sha256')))
-        findings.add('missing', `artifact ${cell(row, 'code_sha256')} is not inside`)
-  return open
-}
-
-/** Detached seals and attestations lie there for a row that is in the log, and each such row has its file. */
-function checkSealFiles({ rows, seals, attestations }: EvidenceContents, findings: Findings): void {
-  const wanted = new Map<string, string>()
-  for (const { table, row } of rows) {
-    if (table === 'detached_seal') {
-      const of = cell(row, 'artifact_sha256')
-      const format = row['format'] === 'cms' ? 'cms' : 'bundle'
-      const path = sealPath({ of, place: 'detached', format }, cell(row, 'seal_digest'))
-      wanted.set(path, sha256(Buffer.from(cell(row, 'body'), 'base64')))
-    }
-    if (table === 'attestation')
-      wanted.set(
-        attestationPath(cell(row, 'artifact_sha256'), cell(row, 'digest')),
-        cell(row, 'document'),
-      )
-  }
-  for (const { path, place, bytes } of [...seals, ...attestations]) {
-    const digest = wanted.get(path)
-    if (place === 'detached' && digest !== sha256(bytes))
-      findings.add('seal', `\`${path}\` is not what a row of the log says`)
-    wanted.delete(path)
-  }
-  for (const path of wanted.keys()) findings.add('missing', `\`${path}\` is not inside`)
 }

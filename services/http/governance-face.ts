@@ -2,7 +2,12 @@ import type { SignedRequest } from '../auth/index.ts'
 import { PlatformError, limits, parseSha256, parseStrictJson, type Json } from '../model/index.ts'
 
 import { toGovernanceAnswer } from './error-answer.ts'
-import { routeAction, routeBodyResource, type GovernanceAnswer, type Route } from './governance/index.ts'
+import {
+  routeAction,
+  routeBodyResource,
+  type GovernanceAnswer,
+  type Route,
+} from './governance/index.ts'
 import type { Edge, Face, Plan, TakenRequest } from './pipeline.ts'
 import { readQuery, type WireAnswer } from './wire.ts'
 

@@ -64,3 +64,7 @@ export {
   type LedgerReport,
   type VerifyEntriesOptions,
 } from './verify-entries.ts'
+/** An entry as others take it: CloudEvents, OCSF, CSV; a text to each. */
+export { toCloudEvent } from './formats/cloud-event.ts'
+export { CSV_HEADER, toCsv } from './formats/csv.ts'
+export { OCSF_VERSION, toOcsf } from './formats/ocsf.ts'

@@ -21,9 +21,13 @@ import {
   parseVerifierKey,
 } from '../../services/ledger/index.ts'
 import { bufferSource, canonicalJson, type Json } from '../../services/model/index.ts'
+import { loadShippedPolicies } from '../../services/shipped-policies.ts'
+import { startTestApp } from '../support/app.ts'
 import { pack, repack, unpack } from '../support/evidence-archive.ts'
-import { startEvidenceStory } from '../support/evidence-story.ts'
+import { askArchive, startEvidenceStory } from '../support/evidence-story.ts'
+import { createActive, refusalOf } from '../support/functions.ts'
 import { zipOf } from '../support/packages.ts'
+import { askInstead } from '../support/policies.ts'
 
 const EVERY_FILE_MS = 300_000
 
@@ -40,8 +44,7 @@ async function archive(query: Readonly<Record<string, string>>): Promise<Map<str
 const verify = async (
   bytes: Uint8Array,
   options: VerifyEvidenceOptions = {},
-): Promise<EvidenceVerdict> =>
-  await verifyEvidence(bufferSource(bytes), { logKey, ...options })
+): Promise<EvidenceVerdict> => await verifyEvidence(bufferSource(bytes), { logKey, ...options })
 
 const kinds = ({ findings }: EvidenceVerdict): string[] => [
   ...new Set(findings.map(({ kind }) => kind)),
@@ -73,7 +76,9 @@ function forge(
 const isLarge = (path: string): boolean => path === PATHS.range || path.startsWith('artifacts/')
 const isCore = (path: string): boolean =>
   !isLarge(path) &&
-  /^(?:ledger\/|rows\.jsonl|decisions\/|policies\/(?:\d+\/set|schemas\/)|seals\/|attestations\/)/.test(path)
+  /^(?:ledger\/|rows\.jsonl|decisions\/|policies\/(?:\d+\/set|schemas\/)|seals\/|attestations\/)/.test(
+    path,
+  )
 
 function with_(files: ReadonlyMap<string, Buffer>, path: string, text: string | Buffer) {
   return new Map([...files, [path, Buffer.from(text as string)]])
@@ -118,17 +123,21 @@ it('finds it with a manifest that was made to fit, too', { timeout: EVERY_FILE_M
   expect(missed).toEqual([])
 })
 
-it('finds every single file that was dropped, manifest made to fit', { timeout: EVERY_FILE_MS }, async () => {
-  const missed: string[] = []
-  for (const path of short.keys()) {
-    if (path === PATHS.manifest) continue
-    const { answer } = await verify(repack(without(short, path)))
-    if (answer !== 'changed') missed.push(path)
-  }
+it(
+  'finds every single file that was dropped, manifest made to fit',
+  { timeout: EVERY_FILE_MS },
+  async () => {
+    const missed: string[] = []
+    for (const path of short.keys()) {
+      if (path === PATHS.manifest) continue
+      const { answer } = await verify(repack(without(short, path)))
+      if (answer !== 'changed') missed.push(path)
+    }
 
-  expect(missed).toEqual([])
-  expect((await verify(pack(without(short, PATHS.manifest)))).answer).toBe('changed')
-})
+    expect(missed).toEqual([])
+    expect((await verify(pack(without(short, PATHS.manifest)))).answer).toBe('changed')
+  },
+)
 
 describe('the files', () => {
   it.each(['evil.txt', 'ledger/entries/9999.txt', 'seals/x.json', 'publishers/eve-1.pem'])(
@@ -151,7 +160,11 @@ describe('the files', () => {
 
   it('finds a report that was edited', async () => {
     for (const path of [PATHS.reportHtml, PATHS.reportJson, PATHS.readme]) {
-      const text = whole.get(path)?.toString().replaceAll('deny', 'allow').replaceAll('openssl', 'curl')
+      const text = whole
+        .get(path)
+        ?.toString()
+        .replaceAll('deny', 'allow')
+        .replaceAll('openssl', 'curl')
       const verdict = await verify(repack(with_(whole, path, text ?? '')))
 
       expect(verdict.findings).toEqual([
@@ -167,7 +180,7 @@ describe('the files', () => {
     ['an absolute name', () => zipOf({ '/etc/passwd': 'x' })],
     ['bytes behind the end', () => Buffer.concat([pack(short), Buffer.from('more')])],
     ['bytes in front', () => Buffer.concat([Buffer.from('#!/bin/sh\n'), pack(short)])],
-    ['a name twice', () => twice(pack(short))],
+    ['a name twice', twice],
     ['a bomb', bomb],
   ])('refuses %s as an archive', async (_, make) => {
     const verdict = await verify(make())
@@ -178,14 +191,22 @@ describe('the files', () => {
 })
 
 describe('decisions', () => {
-  const ids = [...new Set([...whole.keys()].flatMap((path) => /^decisions\/([^/]+)/.exec(path)?.[1] ?? []))]
+  const ids = [
+    ...new Set([...whole.keys()].flatMap((path) => /^decisions\/([^/]+)/.exec(path)?.[1] ?? [])),
+  ]
 
   it('finds two that were swapped', async () => {
     const [one = '', other = ''] = ids
     const swapped = new Map(whole)
     for (const part of ['decision', 'facts']) {
-      swapped.set(`decisions/${one}/${part}.json`, whole.get(`decisions/${other}/${part}.json`) ?? Buffer.alloc(0))
-      swapped.set(`decisions/${other}/${part}.json`, whole.get(`decisions/${one}/${part}.json`) ?? Buffer.alloc(0))
+      swapped.set(
+        `decisions/${one}/${part}.json`,
+        whole.get(`decisions/${other}/${part}.json`) ?? Buffer.alloc(0),
+      )
+      swapped.set(
+        `decisions/${other}/${part}.json`,
+        whole.get(`decisions/${one}/${part}.json`) ?? Buffer.alloc(0),
+      )
     }
 
     expect(messages(await verify(forge(swapped)))).toContain('is not the one of entry')
@@ -204,7 +225,6 @@ describe('decisions', () => {
 
   it('finds a refusal that was left out with its entry', async () => {
     const refused = story.refused[1] ?? ''
-    const path = [...whole].find(([, bytes]) => bytes.includes(`"id":"${refused}"`) && true)?.[0] ?? ''
     const entry = [...whole].find(
       ([one, bytes]) => one.startsWith('ledger/entries/') && bytes.includes(refused),
     )?.[0]
@@ -218,7 +238,7 @@ describe('decisions', () => {
 
     const verdict = await verify(forge(left))
 
-    expect(path).not.toBe('')
+    expect(entry).toBeDefined()
     expect(messages(verdict)).toContain('which is about the alias, has no file')
   })
 
@@ -229,6 +249,24 @@ describe('decisions', () => {
 
     expect(kinds(await verify(forge(with_(whole, path, document))))).toContain('policy')
   })
+})
+
+it('finds a decision that does not follow from its facts and the policies in force', async () => {
+  await using app = await startTestApp()
+  const from = new Date(Date.now() - 1_000).toISOString()
+  const { set } = loadShippedPolicies('strict-production')
+  // A service that lies: it names the set in force and asks another one.
+  const giveBack = askInstead(app, { name: 'default', version: 1, set })
+  await refusalOf(createActive(app.client, 'lied'))
+  giveBack()
+  await createActive(app.client, 'lied', { Publish: true })
+  const { bytes } = await askArchive(app.admin, '/api/v1/evidence/lied/1', { from })
+
+  const verdict = await verifyEvidence(bufferSource(bytes))
+
+  expect(messages(verdict)).toMatch(
+    /^decision dec-\w+ does not follow from its facts and the policies in force$/,
+  )
 })
 
 describe('rows', () => {
@@ -275,7 +313,9 @@ describe('rows', () => {
   })
 
   it('finds a revocation that was left out', async () => {
-    const files = withRows((lines) => lines.filter((line) => !line.includes('"table":"revocation"')))
+    const files = withRows((lines) =>
+      lines.filter((line) => !line.includes('"table":"revocation"')),
+    )
 
     expect(messages(await verify(forge(files)))).toMatch(/revocation .* is not inside/)
   })
@@ -296,9 +336,15 @@ describe('the log', () => {
     const proofs = [...whole.keys()].filter((path) => path.endsWith('.tlog-proof'))
     const [one = '', other = ''] = proofs
     const index = /(\d+)\.tlog-proof/.exec(one)?.[1]
-    const text = whole.get(other)?.toString().replace(/index \d+/, `index ${index}`) ?? ''
+    const text =
+      whole
+        .get(other)
+        ?.toString()
+        .replace(/index \d+/, `index ${index}`) ?? ''
 
-    expect(messages(await verify(forge(with_(whole, one, text))))).toContain('does not lead to the root')
+    expect(messages(await verify(forge(with_(whole, one, text))))).toContain(
+      'does not lead to the root',
+    )
   })
 
   it('finds an entry of the range that was edited, dropped, or stands elsewhere', async () => {
@@ -420,14 +466,10 @@ function resigned(files: ReadonlyMap<string, Buffer>): Buffer {
   return forge(changed)
 }
 
-/** A zip whose directory names one of its entries a second time. */
-function twice(zip: Buffer): Buffer {
-  const changed = Buffer.from(zip)
-  const names = ['README.md', 'dsse.sh!!']
-  for (let at = changed.indexOf(names[0] ?? ''); at >= 0; at = changed.indexOf(names[0] ?? '', at + 1))
-    changed.write('rows.json', at)
-  const wide = changed.indexOf('rows.jsonl')
-  return wide < 0 ? changed : Buffer.from(zipOf({ a: 'x' }).toString('latin1').replace('a', 'a'), 'latin1')
+/** A zip with one name for two entries, in both headers of each. */
+function twice(): Buffer {
+  const zip = zipOf({ 'a.txt': 'x', 'b.txt': 'y' })
+  return Buffer.from(zip.toString('latin1').replaceAll('b.txt', 'a.txt'), 'latin1')
 }
 
 /** One entry that grows a thousandfold. */

@@ -1,5 +1,10 @@
 import { entryContent, openArtifact } from '../../services/artifact/index.ts'
-import { PATHS, formatManifest, parseManifest, type Manifest } from '../../services/evidence/index.ts'
+import {
+  PATHS,
+  formatManifest,
+  parseManifest,
+  type Manifest,
+} from '../../services/evidence/index.ts'
 import { bufferSource, sha256 } from '../../services/model/index.ts'
 import { zipOf } from './packages.ts'
 

@@ -98,7 +98,9 @@ export async function startEvidenceStory(): Promise<EvidenceStory> {
   }
 }
 
-type People = Readonly<Record<'dora' | 'alice' | 'bob' | 'robot', AdminFile & { principal: string }>>
+type People = Readonly<
+  Record<'dora' | 'alice' | 'bob' | 'robot', AdminFile & { principal: string }>
+>
 
 /** An instant that lies between what was done and what follows. */
 async function tick(): Promise<string> {
@@ -134,11 +136,7 @@ async function move(client: LambdaClient, version: string): Promise<void> {
 }
 
 /** A third, unsigned version, let in by two persons, and out again. */
-async function breakGlassOnce(
-  app: TestApp,
-  client: LambdaClient,
-  people: People,
-): Promise<string> {
+async function breakGlassOnce(app: TestApp, client: LambdaClient, people: People): Promise<string> {
   await updateAndWait(client, 'checkout', nodePackage('checkout three'))
   await client.send(new PublishVersionCommand({ FunctionName: 'checkout' }))
   const { body, status } = await governance<{ id: string }>(people.dora, {

@@ -16,7 +16,8 @@ export function evidenceArchiveRoutes(deps: Deps): Route[] {
     route({
       method: 'GET',
       path: '/evidence/:functionName/:alias',
-      summary: 'What was live in an alias in a window, and by which decisions: a zip that verifies offline',
+      summary:
+        'What was live in an alias in a window, and by which decisions: a zip that verifies offline',
       params: Type.Object(
         {
           functionName: Type.String({ pattern: '^[a-zA-Z0-9-_]{1,64}$' }),

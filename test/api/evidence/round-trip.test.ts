@@ -68,7 +68,9 @@ describe('an archive of the whole past', () => {
 
   it('tells refusals with their reasons, approvals, the exception, revocations and policy sets', () => {
     const refused = report.decisions.filter(({ outcome }) => outcome === 'deny')
-    const excepted = report.decisions.filter(({ exceptions }) => exceptions.includes(story.breakGlass))
+    const excepted = report.decisions.filter(({ exceptions }) =>
+      exceptions.includes(story.breakGlass),
+    )
 
     expect(refused.map(({ id }) => id)).toEqual(expect.arrayContaining([...story.refused]))
     expect(refused.every(({ notPassed }) => notPassed.length > 0)).toBe(true)
@@ -113,7 +115,9 @@ describe('an archive of the whole past', () => {
 
     expect(verdict).toMatchObject({ answer: 'authenticated', findings: [] })
     expect(inside.length).toBe(verdict.told?.artifacts)
-    expect(inside.map(([path, code]) => path === `artifacts/${sha256(code)}.zip`)).not.toContain(false)
+    expect(inside.map(([path, code]) => path === `artifacts/${sha256(code)}.zip`)).not.toContain(
+      false,
+    )
   })
 
   it('is read in any zip: what was packed anew by another tool verifies', async () => {
@@ -181,7 +185,9 @@ describe('checkpoints kept outside', () => {
 
     const verdict = await verified(await archive({ from: beginning }), { checkpoints })
 
-    expect(verdict.findings.filter(({ message }) => !message.includes('cannot be held'))).toEqual([])
+    expect(verdict.findings.filter(({ message }) => !message.includes('cannot be held'))).toEqual(
+      [],
+    )
     expect(verdict.told?.outsideCheckpoints).toBeGreaterThan(0)
   })
 
@@ -268,7 +274,9 @@ describe('who may have it', () => {
 it('the report follows from the rest', () => {
   const manifest = parseManifest(files.get('manifest.json') ?? Buffer.alloc(0))
   const core = new Map(
-    [...files].filter(([path]) => /^(ledger\/|rows|decisions|policies\/(\d+\/set|schemas)|seals|attestations)/.test(path)),
+    [...files].filter(([path]) =>
+      /^(ledger\/|rows|decisions|policies\/(\d+\/set|schemas)|seals|attestations)/.test(path),
+    ),
   )
   core.delete('ledger/range.jsonl')
 
