@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { WritableStream } from 'node:stream/web'
 
 import { ZipArchive } from 'archiver'
 
@@ -88,12 +89,5 @@ export class ArchiveWriter {
 }
 
 function toWritable(sink: ArchiveSink): Writable {
-  return new Writable({
-    write(chunk: Uint8Array, _encoding, done) {
-      sink.write(chunk).then(
-        () => done(),
-        (error: unknown) => done(error as Error),
-      )
-    },
-  })
+  return Writable.fromWeb(new WritableStream({ write: (chunk: Uint8Array) => sink.write(chunk) }))
 }

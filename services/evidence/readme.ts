@@ -63,7 +63,11 @@ stands among the \`changes\` of the entry named there.
 tlog-proof of the entry beside it, whose bytes are the leaf. \`ledger/checkpoints.jsonl\` holds earlier checkpoints, each with
 its RFC 9162 consistency proof to this one.
 
-## What is inside
+${insideOf(contents)}`
+}
+
+function insideOf({ head }: EvidenceContents): string {
+  return `## What is inside
 
 | path | what |
 | --- | --- |

@@ -1,6 +1,7 @@
 import {
   canonicalJson,
   parseFunctionReference,
+  parseIsoTime,
   parseLayerVersionArn,
   parseSha256,
   parseStrictJson,
@@ -179,7 +180,7 @@ export class SealCheck {
           seals: files,
           publishers: this.#publishers(facts, entry.index),
           revocations: this.#revocations(entry.index),
-          atMs: Date.parse(facts.at),
+          atMs: instantOf(facts),
         },
         this.#cache,
       )
@@ -220,7 +221,7 @@ export class SealCheck {
         publishers: this.#publishers(facts, entry.index),
         revocations: this.#revocations(entry.index),
         revocationLists: [],
-        atMs: Date.parse(facts.at),
+        atMs: instantOf(facts),
       },
       this.#cache,
     )
@@ -321,6 +322,12 @@ export class SealCheck {
     this.#done.add(key)
     return false
   }
+}
+
+function instantOf({ at }: Facts): number {
+  const atMs = parseIsoTime(at)
+  if (atMs === undefined) throw new Error('the facts have no time')
+  return atMs
 }
 
 function sameSigner(found: SealReport, told: SealReport): boolean {
