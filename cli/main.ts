@@ -167,8 +167,13 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/authority.ts'),
   },
   {
+    name: 'evidence',
+    summary: 'what was live in an alias, as an archive that verifies offline: export, verify',
+    load: () => import('./commands/evidence.ts'),
+  },
+  {
     name: 'ledger',
-    summary: 'verify the ledger, offline',
+    summary: 'export the ledger and the audit, verify it offline',
     load: () => import('./commands/ledger.ts'),
   },
 ]

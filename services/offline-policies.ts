@@ -82,7 +82,7 @@ export async function rollbackOffline(
     decisionId: undefined,
   }
   const note = { ...policyNote(record), offline: true }
-  await recordPolicyOffline({ store, audit, live, clock }, record, note)
+  await recordPolicyOffline({ store, audit, live, clock, policies }, record, note)
   const { version, name } = record
   return { kind, from: now.version, version, ofVersion: of.version, name, digest }
 }

@@ -22,6 +22,8 @@ export interface ClientCall {
   readonly body?: Uint8Array | ByteSource
   /** Bytes handed to the connection so far. */
   readonly onProgress?: (done: number, total: number) => void
+  /** Takes the body of an answer that is none of an error, piece by piece: a large file is never whole in memory. */
+  readonly into?: (piece: Uint8Array) => Promise<void>
 }
 
 export interface ClientReply {
@@ -70,7 +72,7 @@ async function send(connection: Connection, call: ClientCall, clock: Clock): Pro
     agent: false,
   })
   try {
-    return await exchange(request, body, call.onProgress)
+    return await exchange(request, body, call)
   } catch (cause) {
     if (cause instanceof PlatformError) throw cause
     throw new PlatformError('UNAVAILABLE', `no service answers at \`${endpoint.origin}\``, {
@@ -82,14 +84,14 @@ async function send(connection: Connection, call: ClientCall, clock: Clock): Pro
 async function exchange(
   request: ClientRequest,
   body: ByteSource,
-  onProgress: ClientCall['onProgress'],
+  { onProgress, into }: Pick<ClientCall, 'onProgress' | 'into'>,
 ): Promise<ClientReply> {
   request.on('timeout', () => request.destroy(new Error('the service went silent')))
   const answered = once(request, 'response')
   // A service that refuses early answers while we are still sending; whoever writes on then is told by the socket.
   const sent = sendBody(request, body, onProgress).catch(() => undefined)
   const [response] = (await answered) as [IncomingMessage]
-  const reply = await readReply(response)
+  const reply = await readReply(response, into)
   request.destroy()
   await sent
   if (reply.status >= 400) throw toRefusal(reply.status, reply.headers, reply.body)
@@ -111,10 +113,18 @@ async function sendBody(
   request.end()
 }
 
-async function readReply(response: IncomingMessage): Promise<ClientReply> {
+async function readReply(
+  response: IncomingMessage,
+  into: ClientCall['into'],
+): Promise<ClientReply> {
   const chunks: Uint8Array[] = []
   let sizeBytes = 0
+  const taken = (response.statusCode ?? 0) < 400 ? into : undefined
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    if (taken !== undefined) {
+      await taken(chunk)
+      continue
+    }
     sizeBytes += chunk.byteLength
     if (sizeBytes > REPLY_LIMIT_BYTES) throw new Error('the answer is too large')
     chunks.push(chunk)

@@ -1,31 +1,21 @@
-import { createReadStream, existsSync, rmSync, statSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { createReadStream, existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 import type { Command } from 'commander'
 
 import {
-  noteKey,
   parseCheckpoint,
-  parseVerifierKey,
   verifyEntries,
   type LedgerReport,
-  type NoteKey,
   type SignedCheckpoint,
 } from '../../services/ledger/index.ts'
-import { PlatformError, canonicalJson, limits, type Json } from '../../services/model/index.ts'
+import { PlatformError, limits, type Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
-import { moveIntoPlace, partialPath } from '../files.ts'
-import {
-  connect,
-  objects,
-  text,
-  withConnection,
-  type ConnectionOptions,
-  type Service,
-} from '../service/index.ts'
+import { LEDGER_EXPORT_HELP, exportLedger, type LedgerExportOptions } from '../ledger-export.ts'
+import { readLogKey } from '../log-key.ts'
+import { connect, withConnection } from '../service/index.ts'
 import { readSmallFile } from '../signing/index.ts'
 import { inline, type Terminal } from '../terminal.ts'
 
@@ -36,12 +26,6 @@ interface VerifyOptions {
   readonly checkpoint: readonly string[]
 }
 
-interface ExportOptions extends ConnectionOptions {
-  readonly out: string
-}
-
-/** As many entries as the service gives at a time. */
-const PAGE = 256
 /** Findings shown to a person; with `--json` all are there. */
 const FINDINGS_SHOWN = 20
 
@@ -65,45 +49,16 @@ export const command: CommandModule = {
       .option('--checkpoint <file>', 'a checkpoint kept outside; may be repeated', many, [])
       .action((options: VerifyOptions) => verify(options, terminal))
     withConnection(command.command('export'))
-      .description('write every entry and a checkpoint over them, for `ledger verify --file`')
+      .description('write every entry and a checkpoint over them, or the audit for other systems')
       .requiredOption('-o, --out <file>', 'the file to write')
-      .action((options: ExportOptions) =>
-        exportTo(options.out, connect(options, environment), terminal),
+      .option('--format <format>', 'entries, jsonl, ocsf or csv', 'entries')
+      .option('--from <time>', 'RFC 3339 with a zone; not of entries, which are exported whole')
+      .option('--to <time>', 'up to, without')
+      .addHelpText('after', LEDGER_EXPORT_HELP)
+      .action((options: LedgerExportOptions) =>
+        exportLedger(options, connect(options, environment), terminal),
       )
   },
-}
-
-/** The checkpoint first: the entries that it is over are there, and what came later is left to the next export. */
-async function exportTo(path: string, service: Service, terminal: Terminal): Promise<void> {
-  const checkpoint = await service.get('/api/v1/ledger/checkpoint')
-  const size = Number(checkpoint['size'])
-  const progress = terminal.progress('exporting')
-  const partial = partialPath(path)
-  const file = await open(partial, 'wx', 0o644)
-  try {
-    for (let from = 0; from < size;) {
-      const page = { from: String(from), limit: String(Math.min(PAGE, size - from)) }
-      const entries = objects(await service.get('/api/v1/ledger/entries', page), 'entries')
-      if (entries.length === 0)
-        throw new PlatformError('LEDGER_BROKEN', `the service has no entry ${from}`)
-      for (const entry of entries) await file.write(`${text(entry, 'body')}\n`)
-      from += entries.length
-      progress.update(from, size)
-    }
-    await file.write(`${canonicalJson({ checkpoint: text(checkpoint, 'note') })}\n`)
-    await file.sync()
-    await file.close()
-    moveIntoPlace(partial, path)
-  } catch (cause) {
-    await file.close()
-    rmSync(partial, { force: true })
-    throw cause
-  } finally {
-    progress.end()
-  }
-  const logKey = text(checkpoint, 'verifierKey')
-  terminal.say(`keep the log's key outside: ${logKey}`)
-  terminal.result({ file: path, entries: size, logKey }, `${inline(path)}: ${size} entries`)
 }
 
 async function verify(options: VerifyOptions, terminal: Terminal): Promise<void> {
@@ -174,13 +129,6 @@ function checkpointIn(line: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/** The key as text or in a file; PEM has no name, so it takes that of the ledger at hand. */
-function readLogKey(key: string, origin: () => string | undefined): NoteKey {
-  const text = existsSync(key) ? readSmallFile(key).toString('utf8') : key
-  if (!text.includes('-----BEGIN')) return parseVerifierKey(text)
-  return noteKey(origin() ?? 'unknown', text)
 }
 
 function originOf(dataDir: string): string | undefined {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 
-import { canonicalJson, sha256, type Json, type Sha256 } from '../model/index.ts'
+import type { Row } from '../ledger/index.ts'
+import { canonicalJson } from '../model/index.ts'
 import type { Reader, Schema } from '../store/index.ts'
 
 /**
@@ -66,13 +67,8 @@ export interface RowRef {
   readonly key: Readonly<Record<string, string | number>>
 }
 
-export type Row = Readonly<Record<string, string | number | null>>
-
-/** SHA-256 of the row's canonical JSON. Empty columns are left out, so that a later migration may add one. */
-export function rowDigest(row: Row): Sha256 {
-  const filled = Object.entries(row).filter(([, value]) => value !== null)
-  return sha256(canonicalJson(Object.fromEntries(filled) as Json))
-}
+/** What the ledger says of a row is pure, so that evidence is held to it offline. */
+export { rowDigest, type Row } from '../ledger/index.ts'
 
 /** One text to a row, for maps. */
 export function rowName(table: string, key: RowRef['key']): string {

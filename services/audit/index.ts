@@ -5,12 +5,14 @@
 /** What an operation tells the ledger, and what it gets back. */
 export type { Appended, NewEntry, Position } from './append.ts'
 /** The governed tables with the columns that name a row. */
-export { governedTables, type GovernedTable, type Row, type RowRef } from './governed.ts'
+export { governedTables, readRow, type GovernedTable, type Row, type RowRef } from './governed.ts'
 /** The ledger of a running service; opening one that lost entries throws LEDGER_BROKEN. */
 export { openAudit, recordKey, type AuditOptions, type AuditTrail } from './trail.ts'
 /** Whole verification: of a snapshot, or of a data directory that somebody else may be using. */
 export { verifyLedger, type VerifyLedgerOptions } from './verify.ts'
 export { verifyDirectory, type VerifyDirectoryOptions } from './verify-directory.ts'
+/** Complete subtrees of the log, for proofs; throws LEDGER_BROKEN. */
+export { nodeReader } from './head.ts'
 /** The ledger as JSON Lines for `lacre ledger verify --file`. */
 export { exportLedger } from './export.ts'
 /** The last checkpoint signed, kept outside a database: also that of the private authority's log. */

@@ -244,7 +244,7 @@ export {
 /** Every one that was in force, of one kind; the newest is in force. */
 export { findPolicySet, findPolicySetInForce, listPolicySets } from './policy-sets.ts'
 /** Their text, checked against its digest. */
-export { findPolicyDocument, keepPolicyDocument } from './policy-sets.ts'
+export { findPolicyDocument, keepPolicyDocument, keepPolicySchema } from './policy-sets.ts'
 /** Inside the gate, or by the service at its start. */
 export { insertPolicySet, type PolicySetRecord } from './policy-sets.ts'
 

@@ -126,3 +126,12 @@ export async function keepPolicyDocument(
   }
   throw new Error('every copy of the document is damaged')
 }
+
+/** Keeps a schema as the document of its digest: whoever replays a decision later has another program, with another one. */
+export async function keepPolicySchema(tx: Writer, schema: string): Promise<void> {
+  await tx
+    .insertInto('document')
+    .values({ sha256: sha256(schema), body: schema })
+    .onConflict((conflict) => conflict.column('sha256').doNothing())
+    .execute()
+}

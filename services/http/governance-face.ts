@@ -2,9 +2,16 @@ import type { SignedRequest } from '../auth/index.ts'
 import { PlatformError, limits, parseSha256, parseStrictJson, type Json } from '../model/index.ts'
 
 import { toGovernanceAnswer } from './error-answer.ts'
-import { routeAction, routeBodyResource, type Route } from './governance/index.ts'
+import {
+  routeAction,
+  routeBodyResource,
+  type GovernanceAnswer,
+  type Route,
+} from './governance/index.ts'
 import type { Edge, Face, Plan, TakenRequest } from './pipeline.ts'
 import { readQuery, type WireAnswer } from './wire.ts'
+
+type FileAnswer = GovernanceAnswer['file']
 
 /** Signatures for our own API; `lambda` too, so that one tool can sign for both. */
 const SERVICES = ['lacre', 'lambda']
@@ -29,6 +36,7 @@ export function governanceFace(route: Route, params: unknown): Face {
         query: readQuery(request.query),
         body,
       })
+      if (answer.file !== undefined) return toFile(route, answer.file)
       const decision = answer.decision?.id
       return {
         status: answer.status,
@@ -40,6 +48,20 @@ export function governanceFace(route: Route, params: unknown): Face {
       }
     },
   }))
+}
+
+function toFile(route: Route, { sizeBytes, name, stream }: NonNullable<FileAnswer>): WireAnswer {
+  return {
+    status: route.status,
+    headers: {
+      'content-type': route.answerType ?? 'application/octet-stream',
+      'content-length': String(sizeBytes),
+      'content-disposition': `attachment; filename="${name}"`,
+      'cache-control': 'private, no-store',
+      'x-content-type-options': 'nosniff',
+    },
+    stream,
+  }
 }
 
 /**

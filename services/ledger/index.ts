@@ -50,6 +50,10 @@ export {
   type Checkpoint,
   type SignedCheckpoint,
 } from './checkpoint.ts'
+/** C2SP tlog-proof: a place in a log as a file that other tools read; throws INVALID_PARAMETER. */
+export { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts'
+/** What an entry says of a row: its digest. */
+export { rowDigest, type Row } from './row-digest.ts'
 /** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
 export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
 /** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */
@@ -60,3 +64,7 @@ export {
   type LedgerReport,
   type VerifyEntriesOptions,
 } from './verify-entries.ts'
+/** An entry as others take it: CloudEvents, OCSF, CSV; a text to each. */
+export { toCloudEvent } from './formats/cloud-event.ts'
+export { CSV_HEADER, toCsv } from './formats/csv.ts'
+export { OCSF_VERSION, toOcsf } from './formats/ocsf.ts'

@@ -48,7 +48,7 @@ const ROWS: readonly Row[] = [
       lambda:GetProvisionedConcurrencyConfig lambda:GetRuntimeManagementConfig lambda:ListAliases
       lambda:ListDurableExecutionsByFunction lambda:ListFunctionEventInvokeConfigs lambda:ListFunctionUrlConfigs
       lambda:ListProvisionedConcurrencyConfigs lambda:ListVersionsByFunction lacre:ReadLiveHistory
-      lacre:GetReach`,
+      lacre:GetReach lacre:ExportEvidence`,
   },
   {
     group: 'read',

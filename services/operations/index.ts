@@ -156,6 +156,8 @@ export {
 export { Policies, type ShippedPolicies } from './policies-in-force.ts'
 /** What is in force when the service starts; throws CONFIGURATION. */
 export { recordPolicyOffline, settlePolicies } from './policy-start.ts'
+/** Evidence of what was live in an alias, as a finished file; throws as documented there. */
+export { exportEvidence, type EvidenceFile, type EvidenceRequest } from './evidence.ts'
 /** The ledger as auditors read it; throws RESOURCE_NOT_FOUND before the first checkpoint. */
 export { readCheckpoint, readLedgerEntries, type LedgerLine } from './ledger.ts'
 /** A change the service makes by itself, with its ledger entry and without a decision. */

@@ -3,6 +3,7 @@ import {
   findPolicySetInForce,
   insertPolicySet,
   keepPolicyDocument,
+  keepPolicySchema,
   listPolicySets,
   type PolicySetRecord,
 } from '../catalog/index.ts'
@@ -191,6 +192,7 @@ function putInForce(deps: Deps, caller: Caller, next: Next): Change<PolicySetRec
         principalId: caller.principal.id,
         decisionId: decision.id,
       }
+      await keepPolicySchema(tx, deps.policies.shipped(kind).schema)
       return { result: record, touched: [await insertPolicySet(tx, record)] }
     },
     // Who may do what changes nothing that is live.

@@ -2,6 +2,7 @@ import {
   findPolicySetInForce,
   insertPolicySet,
   keepPolicyDocument,
+  keepPolicySchema,
   type PolicySetRecord,
 } from '../catalog/index.ts'
 import {
@@ -120,6 +121,7 @@ async function put(deps: Deps, kind: PolicyKind, next: AtStart): Promise<void> {
       principalId: systemPrincipal.id,
       decisionId: undefined,
     }
+    await keepPolicySchema(tx, deps.policies.shipped(kind).schema)
     const touched = [await insertPolicySet(tx, record)]
     await raiseWorld(tx)
     return { result: undefined, touched }
@@ -129,11 +131,12 @@ async function put(deps: Deps, kind: PolicyKind, next: AtStart): Promise<void> {
 
 /** The same with the service stopped: nothing runs that would have to hear of it. */
 export async function recordPolicyOffline(
-  deps: Pick<Deps, 'store' | 'audit' | 'live' | 'clock'>,
+  deps: Pick<Deps, 'store' | 'audit' | 'live' | 'clock' | 'policies'>,
   record: PolicySetRecord,
   note: Json,
 ): Promise<void> {
   await deps.store.transaction(async (tx) => {
+    await keepPolicySchema(tx, deps.policies.shipped(record.kind).schema)
     const touched = [await insertPolicySet(tx, record)]
     await raiseWorld(tx)
     const event = {

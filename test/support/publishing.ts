@@ -11,6 +11,7 @@ export interface TestPublisher {
   /** Of its first version. */
   readonly arn: string
   readonly privateKey: KeyObject
+  readonly publicPem?: string
 }
 
 /** A publisher of the kind `key` with a key of its own. */
@@ -24,7 +25,7 @@ export async function createPublisher(
     path: '/publishers',
     body: { name, pem },
   })
-  return { name, arn: body.versions[0]?.arn ?? '', privateKey }
+  return { name, arn: body.versions[0]?.arn ?? '', privateKey, publicPem: pem }
 }
 
 /** A code signing config that names these ARNs. */

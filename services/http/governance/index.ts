@@ -7,6 +7,7 @@ import { approvalRoutes } from './approvals.ts'
 import { breakGlassRoutes } from './break-glass.ts'
 import { eventRoutes } from './events.ts'
 import { attestationRoutes } from './attestations.ts'
+import { evidenceArchiveRoutes } from './evidence-archive.ts'
 import { evidenceRoutes } from './evidence.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
@@ -40,6 +41,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...eventRoutes(deps),
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
+    ...evidenceArchiveRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,
   ]

@@ -95,7 +95,10 @@ function operation(one: Route): Record<string, unknown> {
     responses: {
       [String(one.status)]: {
         description: one.summary,
-        content: { 'application/json': { schema: one.answer } },
+        content:
+          one.answerType === undefined
+            ? { 'application/json': { schema: one.answer } }
+            : { [one.answerType]: {} },
       },
       default: { description: 'Refused or not possible; `x-amzn-errortype` names the reason' },
     },

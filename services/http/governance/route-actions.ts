@@ -35,6 +35,7 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
     action: 'lacre:ReadLiveHistory',
     on: ['Alias', 'path', 'functionName'],
   },
+  'GET /evidence/:functionName/:alias': { action: 'lacre:ExportEvidence', on: alias },
   'GET /ledger/checkpoint': { action: 'lacre:ReadLedger' },
   'GET /ledger/entries': { action: 'lacre:ReadLedger' },
   // publishers and what they seal

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile'
 
 import { PlatformError, canonicalJson, type Decision, type Json } from '../../model/index.ts'
 import type { Caller } from '../../operations/index.ts'
+import type { WireStream } from '../wire.ts'
 
 /** A request of `/api/v1`, authenticated, its body read as strict JSON (`undefined` where there was none). */
 export interface GovernanceRequest {
@@ -17,6 +18,8 @@ export interface GovernanceAnswer {
   readonly body: Json
   /** Of what passed the gate: sent as `x-lacre-decision-id`. */
   readonly decision?: Decision
+  /** In place of the body: a file of the route's `answerType`. */
+  readonly file?: { readonly sizeBytes: number; readonly name: string; readonly stream: WireStream }
 }
 
 export type Method = 'GET' | 'POST' | 'PUT'
@@ -32,6 +35,8 @@ interface Shapes<P extends TSchema, Q extends TSchema, B extends TSchema> {
   /** What an answer of `status` holds, for the OpenAPI document. */
   readonly status: number
   readonly answer: TSchema
+  /** The media type of an answer that is a file; JSON where absent. */
+  readonly answerType?: string
   readonly bodyLimitBytes?: number
   /** The body is handed over as bytes (Uint8Array, empty where there is none), of this media type or JSON. */
   readonly rawBody?: string

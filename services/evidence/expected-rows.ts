@@ -1,0 +1,86 @@
+import { canonicalJson, type Json } from '../model/index.ts'
+import { rowDigest, type LedgerEntry, type Row } from '../ledger/index.ts'
+import type { EvidenceContents } from './contents.ts'
+import type { Findings } from './findings.ts'
+import { aliasIntervals } from './report.ts'
+import { EVIDENCE_TABLES } from './scope.ts'
+
+interface Expected {
+  readonly name: string
+  readonly digest: string
+}
+
+/** Rows by what proves them: each has to be found, by its digest, among the changes of the entry that it names. */
+export class ExpectedRows {
+  readonly #byIndex = new Map<number, Expected[]>()
+  readonly #names = new Set<string>()
+  readonly #findings: Findings
+
+  constructor(contents: EvidenceContents, findings: Findings) {
+    this.#findings = findings
+    for (const { table, row, index } of contents.rows) {
+      if (!Object.hasOwn(EVIDENCE_TABLES, table)) {
+        findings.add('row', `rows of \`${table.slice(0, 80)}\` are none of evidence`)
+        continue
+      }
+      const name = nameOf(table, row)
+      if (this.#names.has(name)) findings.add('row', `${name} is there twice`)
+      this.#names.add(name)
+      this.#expect(index, name, row)
+    }
+    for (const interval of aliasIntervals(contents)) this.#expectOpening(interval)
+  }
+
+  /** Whether the archive holds the row that a change names. */
+  holds(table: string, key: LedgerEntry['changes'][number]['key']): boolean {
+    return this.#names.has(`${table} ${canonicalJson(key)}`)
+  }
+
+  /** An entry that stands in the log. */
+  meet({ index, changes }: LedgerEntry): void {
+    const expected = this.#byIndex.get(index)
+    if (expected === undefined) return
+    this.#byIndex.delete(index)
+    const told = new Map(
+      changes.map(({ table, key, sha256 }) => [`${table} ${canonicalJson(key)}`, sha256]),
+    )
+    for (const { name, digest } of expected) {
+      if (told.get(name) === digest) continue
+      const what = told.has(name) ? 'says that it is another' : 'does not name it'
+      this.#findings.add('row', `${name}: entry ${index} ${what}`)
+    }
+  }
+
+  /** Rows whose entry never came. */
+  finish(): void {
+    for (const [index, expected] of this.#byIndex)
+      for (const { name } of expected)
+        this.#findings.add('missing', `${name}: entry ${index}, which proves it, is not inside`)
+  }
+
+  /** A row that is closed is what the closing entry says; that it began is what the opening one says. */
+  #expectOpening({ row, index }: { readonly row: Row; readonly index: number }): void {
+    const name = nameOf('live_interval', row)
+    const { from_index: from, to_index: to = null } = row
+    const open = { ...row, to_ms: null, to_index: null }
+    if (typeof from !== 'number' || index !== (to ?? from))
+      this.#findings.add('row', `${name} is not proven by the entry that it says ended or began it`)
+    else if (to !== null) this.#expect(from, name, open)
+  }
+
+  #expect(index: number, name: string, row: Row): void {
+    const digest = this.#findings.guard('row', name, () => rowDigest(row))
+    if (digest === undefined) return
+    const known = this.#byIndex.get(index)
+    if (known === undefined) this.#byIndex.set(index, [{ name, digest }])
+    else known.push({ name, digest })
+  }
+}
+
+function nameOf(table: string, row: Row): string {
+  const key = (EVIDENCE_TABLES[table] ?? []).map((column): [string, Json] => [
+    column,
+    row[column] ?? '',
+  ])
+  return `${table} ${canonicalJson(Object.fromEntries(key))}`
+}
