@@ -45,6 +45,7 @@ export const governedTables = {
   layer_version: ['arn'],
   resource_policy: ['owner', 'qualifier'],
   resource_tags: ['resource'],
+  webhook: ['id'],
   decision: ['id'],
   live_interval: ['id'],
 } as const satisfies Partial<Record<keyof Schema, readonly string[]>>

@@ -63,7 +63,8 @@ const ROWS: readonly Row[] = [
       lacre:ReadApiDescription lacre:ListAccessKeys lacre:ListPrincipals lacre:GetPrincipal lacre:ListRoles
       lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets
       lacre:MakePlan lacre:ListApprovals lacre:ListSignerOwners lacre:ListBreakGlass lacre:ReadStages
-      lacre:ListAttestations lacre:SummarizeDecision`,
+      lacre:ListAttestations lacre:SummarizeDecision lacre:ListWebhooks lacre:GetWebhook
+      lacre:ListWebhookDeliveries`,
   },
   {
     group: 'read',
@@ -207,7 +208,8 @@ const ROWS: readonly Row[] = [
     on: ['Function', 'Alias', 'PolicySet', 'Object'],
     names: `lacre:ApplyPolicySet lacre:PutFreeze lacre:LiftFreeze lacre:PutFreezeWindow lacre:RemoveFreezeWindow
       lacre:PutPromotionRule lacre:RemovePromotionRule lacre:PutFloor lacre:RemoveFloor lacre:GrantFloorException
-      lacre:EndFloorException lacre:PutReach lacre:Unlisted`,
+      lacre:EndFloorException lacre:PutReach lacre:CreateWebhook lacre:DisableWebhook lacre:EnableWebhook
+      lacre:DeleteWebhook lacre:RotateWebhookSecret lacre:TestWebhook lacre:RedeliverWebhook lacre:Unlisted`,
   },
 ]
 

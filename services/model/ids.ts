@@ -17,7 +17,19 @@ export function ulid(clock: Clock, random: Random): string {
 }
 
 export type IdPrefix =
-  'dec' | 'env' | 'fn' | 'fv' | 'job' | 'pub' | 'usr' | 'rev' | 'liv' | 'flx' | 'wkl' | 'msg'
+  | 'dec'
+  | 'env'
+  | 'fn'
+  | 'fv'
+  | 'job'
+  | 'pub'
+  | 'usr'
+  | 'rev'
+  | 'liv'
+  | 'flx'
+  | 'wkl'
+  | 'msg'
+  | 'whk'
 
 /** `dec-01J…`: ids of decisions, environments, functions and the like. Decision ids carry 80 random bits beside the time. */
 export function newId(prefix: IdPrefix, clock: Clock, random: Random): string {

@@ -1,7 +1,8 @@
 import type { EventMetrics } from '../events/index.ts'
+import type { WebhookMetrics } from '../webhooks/index.ts'
 
 /** What operations count; `http` exposes it at /metrics, by AWS's names where AWS has one (SPEC A17). */
-export interface Metrics extends EventMetrics {
+export interface Metrics extends EventMetrics, WebhookMetrics {
   /** Decisions by outcome. */
   decision(outcome: 'allow' | 'warn' | 'deny', action: string): void
   /** AWS: SignatureValidationErrors, a deployment under Warn whose signature checks failed. */
@@ -23,4 +24,5 @@ export const noMetrics: Metrics = {
   destinationFailure: () => undefined,
   deadLetterError: () => undefined,
   recursionDropped: () => undefined,
+  webhookDelivery: () => undefined,
 }

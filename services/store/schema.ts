@@ -14,13 +14,14 @@ import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
 import type { PolicySchema } from './policy-schema.ts'
 import type { EventsSchema } from './events-schema.ts'
+import type { WebhookSchema } from './webhook-schema.ts'
 
 /**
  * The rows, as both dialects hold them: times are integer milliseconds, digests hex text, documents JSON text,
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
 export interface Schema
-  extends ApprovalSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
+  extends ApprovalSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema, WebhookSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable

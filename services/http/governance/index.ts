@@ -17,6 +17,7 @@ import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
 import { stageRoutes } from './stages.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 export { routeAction, routeBodyResource } from './route-actions.ts'
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
@@ -36,6 +37,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...planRoutes(deps),
     ...stageRoutes(deps),
     ...eventRoutes(deps),
+    ...webhookRoutes(deps),
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
