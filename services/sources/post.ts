@@ -47,13 +47,24 @@ export async function postForAnswer(post: PostRequest, rules: AddressRules): Pro
   const host = url.hostname.replace(/^\[|\]$/g, '')
   // A literal address is connected to without any lookup.
   if (isIP(host) !== 0 && !rules.allows(host)) throw unreachable(post.url, forbidden(host))
-  const timeout = AbortSignal.timeout(post.timeoutMs)
-  const signal = post.signal === undefined ? timeout : AbortSignal.any([timeout, post.signal])
+  const limit = new AbortController()
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    limit.abort()
+  }, post.timeoutMs)
+  // No AbortSignal.any: a signal that lives long keeps what was derived from it.
+  const giveUp = (): void => limit.abort()
+  post.signal?.addEventListener('abort', giveUp)
+  if (post.signal?.aborted === true) giveUp()
   try {
-    return await send(url, post, { rules, signal })
+    return await send(url, post, { rules, signal: limit.signal })
   } catch (error) {
     if (error instanceof PlatformError) throw error
-    throw unreachable(post.url, timeout.aborted ? 'it took too long' : String(error), error)
+    throw unreachable(post.url, late ? 'it took too long' : String(error), error)
+  } finally {
+    clearTimeout(timer)
+    post.signal?.removeEventListener('abort', giveUp)
   }
 }
 

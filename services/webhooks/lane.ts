@@ -13,7 +13,7 @@ export class Lane {
 
   /**
    * `turn` answers how long to wait before the next one, undefined where nothing is to be done. `onEnd` is called in the
-   * very step in which it ends, so that no nudge falls between.
+   * very step in which it ends, so that no nudge falls between. Whoever aborts `signal` nudges, too.
    */
   async run(
     turn: () => Promise<number | undefined>,
@@ -29,8 +29,7 @@ export class Lane {
       const waitMs = await turn()
       if (waitMs === undefined) continue
       this.#wanted = true
-      const woken = AbortSignal.any([signal, this.#sleep.signal])
-      if (waitMs > 0) await clock.sleep(waitMs, woken).catch(() => undefined)
+      if (waitMs > 0) await clock.sleep(waitMs, this.#sleep.signal).catch(() => undefined)
     }
     onEnd()
   }

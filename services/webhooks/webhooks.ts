@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 import {
   leafHash,
   parseEntry,
@@ -62,6 +64,8 @@ export class Webhooks implements AsyncDisposable {
     this.secrets = options.secrets
     this.reachable = options.reachable
     this.#commits = new GroupCommit(options.store)
+    // Every post under way listens.
+    setMaxListeners(0, this.#stop.signal)
   }
 
   /** Goes on with what the last process left. */
@@ -135,9 +139,9 @@ export class Webhooks implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new PlatformError('UNAVAILABLE', 'the service is stopping'))
-    await this.#watching
-    await this.#looking
-    await Promise.all([...this.#lanes.values()].map(({ running }) => running))
+    const lanes = [...this.#lanes.values()]
+    for (const { lane } of lanes) lane.nudge()
+    await Promise.all([this.#watching, this.#looking, ...lanes.map(({ running }) => running)])
     await this.#commits.drain()
   }
 

@@ -31,7 +31,7 @@ import {
 import type { InvokeCall, InvokeOutcome, Runtime, WarmWish } from '../../services/runtime/index.ts'
 import { webhookSecretBox } from '../../services/keys/index.ts'
 import { addressRules } from '../../services/sources/index.ts'
-import { Outbox, Webhooks } from '../../services/webhooks/index.ts'
+import { Webhooks } from '../../services/webhooks/index.ts'
 import { shippedPolicies } from '../../services/shipped-policies.ts'
 import { openState, tempDir, type FakeClock } from './state.ts'
 
@@ -160,7 +160,7 @@ export async function startLambdaApi(): Promise<LambdaApi> {
   })
   const webhooks = new Webhooks({
     store,
-    outbox: new Outbox(),
+    outbox: state.outbox,
     clock,
     random: systemRandom,
     log,
