@@ -28,13 +28,14 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', int, (c) => c.notNull())
     .addColumn('first_tried_at', int)
     .addColumn('run_at', int, (c) => c.notNull())
-    .addPrimaryKeyConstraint('webhook_outbox_pk', ['webhook_id', 'entry_index'])
+    // By entry first: the rows that one transaction writes lie together.
+    .addPrimaryKeyConstraint('webhook_outbox_pk', ['entry_index', 'webhook_id'])
     .execute()
-  // The head of a subscription's queue, its length and its age are found without its dead letters.
+  // The head of a subscription's queue is found without its dead letters.
   await db.schema
     .createIndex('webhook_outbox_by_state')
     .on('webhook_outbox')
-    .columns(['state', 'webhook_id', 'entry_index', 'created_at'])
+    .columns(['state', 'webhook_id', 'entry_index'])
     .execute()
   await finish(db.schema.createTable('webhook_status'))
     .addColumn('webhook_id', 'text', (c) => c.primaryKey())

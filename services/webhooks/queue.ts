@@ -258,7 +258,7 @@ export async function redeliverEntry(
     .insertInto('webhook_outbox')
     .values({ webhook_id: webhookId, entry_index: entryIndex, ...anew(atMs) })
     .onConflict((conflict) =>
-      conflict.columns(['webhook_id', 'entry_index']).doUpdateSet(anew(atMs)),
+      conflict.columns(['entry_index', 'webhook_id']).doUpdateSet(anew(atMs)),
     )
     .execute()
   return true

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { catalogBench } from './catalog.ts'
 import { gateBench } from './gate.ts'
 import { verifyBench } from './verify.ts'
+import { webhooksBench } from './webhooks.ts'
 
 export interface Figure {
   readonly name: string
@@ -16,6 +17,7 @@ const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   catalog: catalogBench,
   gate: gateBench,
   verify: verifyBench,
+  webhooks: webhooksBench,
 }
 const PLANNED = ['liveset', 'ledger', 'coldstart', 'pack']
 
