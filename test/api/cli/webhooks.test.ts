@@ -61,7 +61,7 @@ it('makes, tests, watches, rotates and ends a webhook', async () => {
   expect(JSON.parse(on.out)).toMatchObject({ webhook: { state: 'enabled' }, decision: expect.stringMatching(/^dec-/) })
 }) // prettier-ignore
 
-it.each([
+it.each<[number, ...string[]]>([
   [2, 'redeliver', 'audit'],
   [2, 'redeliver', 'audit', '1', '--dead'],
   [2, 'rotate-secret', 'audit', '--overlap-hours', 'soon'],
