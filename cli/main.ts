@@ -72,6 +72,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/events.ts'),
   },
   {
+    name: 'webhook',
+    summary: 'who is told of ledger entries: create, list, show, test, rotate-secret, deliveries',
+    load: () => import('./commands/webhook.ts'),
+  },
+  {
     name: 'rollback',
     summary: 'point an alias back at the version that was live in it before',
     load: () => import('./commands/rollback.ts'),

@@ -1,4 +1,4 @@
-import type { Json } from '../services/model/index.ts'
+import { escapeUnsafe, type Json } from '../services/model/index.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 
 /** A stream of ours or of a test. */
@@ -27,17 +27,6 @@ export interface Terminal {
   progress(label: string): Progress
   /** The exit code of a command that has shown its result and answers no. */
   exitWith(code: ExitCode): void
-}
-
-/** Controls, bidi and other format characters and separators: what could make a terminal show something else (RULES §10). */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-
-function escapeUnsafe(text: string, spared: string): string {
-  return text.replace(UNSAFE, (char) => {
-    if (spared.includes(char)) return char
-    const units = Array.from({ length: char.length }, (_, at) => char.charCodeAt(at))
-    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
-  })
 }
 
 /** Foreign text as part of a line: line breaks too are shown as \u escapes. */

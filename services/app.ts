@@ -24,7 +24,7 @@ import {
 } from './http/index.ts'
 import { openEvents } from './events/index.ts'
 import { JobRunner } from './jobs/index.ts'
-import { accessKeyBox, loadMasterKey, openKeys } from './keys/index.ts'
+import { accessKeyBox, loadMasterKey, openKeys, webhookSecretBox } from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
 import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
@@ -45,6 +45,7 @@ import {
   describePolicySet,
   settlePolicies,
   eventWork,
+  webhookWork,
   type Deps,
   type Log,
 } from './operations/index.ts'
@@ -55,6 +56,7 @@ import { authorizationInForce, authorizationNotice } from './authorization.ts'
 import { bearerTokens } from './bearer-tokens.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
+import { Outbox, Webhooks, type WebhooksOptions } from './webhooks/index.ts'
 
 /** Raw uploads that no deployment has taken up in this time are dropped at the next start. */
 const STAGED_KEPT_MS = 24 * 3_600_000
@@ -99,7 +101,9 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     const { url, functionUrls } = await listen(config, deps, { closers, metrics })
     writeAdminFile(dataPaths(config.dataDir).admin, { endpoint: url, ...deps.place, ...admin })
     await deps.jobs.start()
-    await deps.events.start(eventWork(deps, addressRules(config.allowedSources)))
+    const rules = addressRules(config.allowedSources)
+    await deps.events.start(eventWork(deps, rules))
+    deps.webhooks.start(webhookWork(deps, rules))
     deps.revocationLists?.start()
     deps.verifier.start(deps)
     deps.audit.wake()
@@ -130,7 +134,8 @@ async function buildDeps(
   const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
   const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
-  const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin }))
+  const outbox = new Outbox()
+  const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin, outbox }))
   const blobs = openBlobs(dataDir)
   const runtime = closers.add(
     await openRuntime({
@@ -173,8 +178,10 @@ async function buildDeps(
   const verifier = closers.add(
     new LiveVerifier({ database: dataPaths(dataDir).database, dataDir: resolve(dataDir) }),
   )
+  const shared = { store, outbox, clock, random, log, metrics }
+  const webhooks = closers.add(openWebhooks(config, { ...shared, secrets: webhookSecretBox(keys) }))
   const base: Deps = {
-    place, clock, random, log, store, blobs, keys, jobs, events, live, runtime, examiner, metrics, audit,
+    place, clock, random, log, store, blobs, keys, jobs, events, webhooks, live, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies, access,
     breakGlass: config.breakGlass, reactions: config.reactions, verifier,
   } // prettier-ignore
@@ -185,6 +192,15 @@ async function buildDeps(
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
+}
+
+function openWebhooks(
+  config: Config,
+  parts: Omit<WebhooksOptions, 'reachable' | 'metrics'> & { readonly metrics: HttpMetrics },
+): Webhooks {
+  const webhooks = new Webhooks({ ...parts, reachable: addressRules(config.allowedSources) })
+  parts.metrics.watchOutbox(() => webhooks.gauges())
+  return webhooks
 }
 
 /**

@@ -9,6 +9,7 @@ import {
 } from '../ledger/index.ts'
 import { PlatformError, canonicalJson, limits, type Json } from '../model/index.ts'
 import type { LedgerHeadTable, Writer } from '../store/index.ts'
+import type { Outbox } from '../webhooks/index.ts'
 import { capStrings, capText } from './cap.ts'
 import { hasItsKey, isGoverned, readRows, rowDigest, rowName, type RowRef } from './governed.ts'
 import { EMPTY_HEAD, frontierOf } from './head.ts'
@@ -60,10 +61,14 @@ export async function nextPosition(tx: Writer, nowMs: number): Promise<Position>
 }
 
 /**
- * Appends one entry with its leaf, tree nodes and frontier, in the caller's transaction.
+ * Appends one entry with its leaf, tree nodes and frontier, and what is to be told of it, in the caller's transaction.
  * @throws PlatformError INTERNAL where the entry is larger than a tile can hold
  */
-export async function append(tx: Writer, entry: NewEntry): Promise<Appended> {
+export async function append(
+  tx: Writer,
+  entry: NewEntry,
+  outbox: Pick<Outbox, 'put'>,
+): Promise<Appended> {
   const head = await lockHead(tx)
   const full = await toEntry(tx, head, entry)
   const body = canonicalJson(full as unknown as Json)
@@ -89,6 +94,7 @@ export async function append(tx: Writer, entry: NewEntry): Promise<Appended> {
     })
     .where('id', '=', 1)
     .execute()
+  await outbox.put(tx, full)
   return { index: full.index, leafHash: leaf, atMs: full.at }
 }
 

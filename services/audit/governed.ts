@@ -46,6 +46,7 @@ export const governedTables = {
   layer_version: ['arn'],
   resource_policy: ['owner', 'qualifier'],
   resource_tags: ['resource'],
+  webhook: ['id'],
   decision: ['id'],
   live_interval: ['id'],
   live_verdict: ['id'],

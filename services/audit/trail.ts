@@ -10,6 +10,7 @@ import {
 import { PlatformError, systemPrincipal, type Clock } from '../model/index.ts'
 import type { Keys, Signer } from '../keys/index.ts'
 import type { Store, Writer } from '../store/index.ts'
+import { Outbox } from '../webhooks/index.ts'
 import { append, initLedger, nextPosition, type Appended, type NewEntry } from './append.ts'
 import { LEDGER_KEY, checkAtStart, rootAt } from './at-start.ts'
 import type { Position } from './append.ts'
@@ -31,6 +32,8 @@ export interface AuditOptions {
   readonly dataDir: string
   /** The name of a ledger that is made now; one that is there keeps its own. */
   readonly origin: string
+  /** Where it is written who is to be told of entries, and who hears of commits. */
+  readonly outbox?: Outbox
 }
 
 /** The ledger of a running service. */
@@ -43,7 +46,7 @@ export interface AuditTrail {
   append(tx: Writer, entry: NewEntry): Promise<Appended>
   /** The index and time of the entry that this transaction appends. */
   nextPosition(tx: Writer, nowMs: number): Promise<Position>
-  /** Something was committed: a checkpoint follows within a second. */
+  /** Something was committed: whoever is to be told is, and a checkpoint follows within a second. */
   wake(): void
   /**
    * Signs what is committed now, unless the last checkpoint covers it. Returns the last.
@@ -69,7 +72,7 @@ export async function openAudit(options: AuditOptions): Promise<AuditTrail> {
 /** The ledger entry of a key made at first use: `openKeys({ record: recordKey })`. */
 export async function recordKey(tx: Writer, purpose: string, atMs: number): Promise<void> {
   const world = await tx.selectFrom('world').select('counter').executeTakeFirstOrThrow()
-  await append(tx, {
+  const entry: NewEntry = {
     type: 'key.created',
     at: atMs,
     principal: systemPrincipal,
@@ -78,7 +81,8 @@ export async function recordKey(tx: Writer, purpose: string, atMs: number): Prom
     decision: null,
     world: world.counter,
     touched: [{ table: 'sealed_key', key: { purpose } }],
-  })
+  }
+  await append(tx, entry, new Outbox())
 }
 
 interface TrailParts {
@@ -94,6 +98,7 @@ class StoredTrail implements AuditTrail {
   readonly #key: NoteKey
   readonly #options: AuditOptions
   readonly #parts: TrailParts
+  readonly #outbox: Outbox
   readonly #stop = new AbortController()
   #last: SignedCheckpoint | undefined
   #signing: Promise<SignedCheckpoint | undefined> | undefined
@@ -105,6 +110,7 @@ class StoredTrail implements AuditTrail {
     this.#key = noteKey(parts.origin, parts.signer.publicKeyPem)
     this.#options = options
     this.#parts = parts
+    this.#outbox = options.outbox ?? new Outbox()
     this.#last = parts.last
   }
 
@@ -114,8 +120,8 @@ class StoredTrail implements AuditTrail {
 
   append(tx: Writer, entry: NewEntry): Promise<Appended> {
     // The checkpoint is of what is committed when its time has come, this entry or not.
-    this.wake()
-    return append(tx, entry)
+    this.#schedule()
+    return append(tx, entry, this.#outbox)
   }
 
   nextPosition(tx: Writer, nowMs: number): Promise<Position> {
@@ -123,6 +129,11 @@ class StoredTrail implements AuditTrail {
   }
 
   wake(): void {
+    this.#outbox.committed()
+    this.#schedule()
+  }
+
+  #schedule(): void {
     if (this.#stop.signal.aborted) return
     this.#scheduled ??= this.#later().finally(() => (this.#scheduled = undefined))
   }

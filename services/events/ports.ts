@@ -1,8 +1,7 @@
 import type { Clock, Place, Random } from '../model/index.ts'
-import type { Store } from '../store/index.ts'
+import type { GroupCommit, Store } from '../store/index.ts'
 import type { Delays } from './delays.ts'
 import type { Attempt, LeasedEvent, Terms } from './event.ts'
-import type { GroupCommit } from './group-commit.ts'
 
 /** SPEC A12: two retries, six hours. */
 export const DEFAULT_RETRIES = 2

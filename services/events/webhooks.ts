@@ -1,8 +1,7 @@
 import type { Clock } from '../model/index.ts'
-import type { QueueMessageTable, Store } from '../store/index.ts'
+import type { GroupCommit, QueueMessageTable, Store } from '../store/index.ts'
 import type { Delays } from './delays.ts'
 import type { EventMetrics } from './ports.ts'
-import type { GroupCommit } from './group-commit.ts'
 import { nextPostingMs, settlePosting, takePostings } from './messages.ts'
 
 /** Messages that are on their way to one webhook at once. */

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import { COMPLIANCE_STATES } from '../live/index.ts'
 import type { ErrorCode } from '../model/index.ts'
-import type { EventMetrics, Metrics } from '../operations/index.ts'
+import type { EventMetrics, Metrics, OutboxGauges } from '../operations/index.ts'
 
 /** What the edge counts, beside what operations count. */
 export interface EdgeMetrics {
@@ -12,6 +12,8 @@ export interface EdgeMetrics {
 }
 
 export interface HttpMetrics extends Metrics, EdgeMetrics {
+  /** Says how what webhooks wait for is read, at each scrape. */
+  watchOutbox(read: () => Promise<OutboxGauges>): void
   /** Prometheus text format. */
   text(): Promise<string>
   readonly contentType: string
@@ -98,6 +100,32 @@ function liveMetrics(
   }
 }
 
+/** Gauges that are read when they are asked for; one that cannot be read is left as it was. */
+function outboxGauges(registry: Registry): HttpMetrics['watchOutbox'] {
+  const registers = [registry]
+  return (read) => {
+    const reading = (show: (gauges: OutboxGauges) => void): Promise<void> =>
+      read().then(show, () => undefined)
+    const rows = new Gauge({
+      name: 'lacre_webhook_outbox_entries',
+      help: 'Entries that webhooks are still to be told of, and those they were not told of in the end',
+      labelNames: ['state'],
+      registers,
+      collect: () =>
+        reading(({ pending, dead }) => {
+          rows.set({ state: 'pending' }, pending)
+          rows.set({ state: 'dead' }, dead)
+        }),
+    })
+    const oldest = new Gauge({
+      name: 'lacre_webhook_oldest_pending_seconds',
+      help: 'How long the oldest entry waits that a webhook is still to be told of',
+      registers,
+      collect: () => reading(({ oldestPendingMs }) => oldest.set(oldestPendingMs / 1000)),
+    })
+  }
+}
+
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** A registry of its own: nothing global, so that two services in one process do not meet. */
@@ -126,6 +154,9 @@ export function createMetrics(): HttpMetrics {
     'function',
     'outcome',
   ])
+  const deliveries = counter('lacre_webhook_deliveries_total', 'Attempts to tell a webhook', [
+    'outcome',
+  ])
   const invocationSeconds = histogram('lacre_invocation_seconds', 'AWS: Duration', ['function'])
   return {
     ...eventMetrics(counter, histogram),
@@ -137,6 +168,8 @@ export function createMetrics(): HttpMetrics {
       durations.observe({ api, operation }, durationMs / 1000)
     },
     authenticationFailure: (code) => failures.inc({ code }),
+    webhookDelivery: (outcome) => deliveries.inc({ outcome }),
+    watchOutbox: outboxGauges(registry),
     decision: (outcome, action) => decisions.inc({ outcome, action }),
     signatureValidationError: (name) => signatures.inc({ function: name }),
     invocation: (name, outcome, durationMs) => {

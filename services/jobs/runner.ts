@@ -1,6 +1,5 @@
-import { PlatformError, type Clock, type Json, type Random } from '../model/index.ts'
+import { PlatformError, backoffMs, type Clock, type Json, type Random } from '../model/index.ts'
 import type { Store, Writer } from '../store/index.ts'
-import { backoffMs } from './backoff.ts'
 import { enqueue, type Enqueued, type NewJob } from './enqueue.ts'
 import { claim, finish, forgetDone, nextDueMs, releaseAll, renew, type Claimed } from './rows.ts'
 
@@ -9,6 +8,7 @@ const LEASE_MS = 30_000
 /** Looks at the table this often even when nobody woke it: the backstop, not the path. */
 const LOOK_MS = 30_000
 const ERROR_LIMIT_CHARS = 512
+const BACKOFF = { firstMs: 500, longestMs: 300_000 }
 const DONE_KEPT_MS = 7 * 24 * 3_600_000
 
 interface Log {
@@ -186,7 +186,7 @@ export class JobRunner {
     }
     const stopping = this.#stop.signal.aborted
     const dead = !stopping && (!job.sound || job.attempt >= (handler.maxAttempts ?? 8))
-    const runAtMs = stopping || dead ? nowMs : nowMs + backoffMs(job.attempt, random)
+    const runAtMs = stopping || dead ? nowMs : nowMs + backoffMs(job.attempt, BACKOFF, random)
     const message = error instanceof Error ? error.message : 'unknown'
     const facts = { err: error, kind: job.kind, key: job.key, attempt: job.attempt }
     log.warn(facts, dead ? 'a job is given up' : 'a job failed and will be tried again')

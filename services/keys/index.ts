@@ -13,6 +13,8 @@ export {
 export { openKeys, type Keys, type KeysOptions } from './keys.ts'
 /** Secrets of access keys, bound to their ids; throws CONFIGURATION, INTERNAL. */
 export { accessKeyBox } from './access-key-box.ts'
+/** Secrets of webhooks, bound to their ids; throws CONFIGURATION, INTERNAL. */
+export { webhookSecretBox } from './webhook-secret-box.ts'
 /** Keys of managed publishers: P-384, made with the publisher. */
 export { MANAGED_PREFIX, type ManagedKey, type NewManagedKey } from './managed.ts'
 export { type KeyAlgorithm, type Signer } from './key-algorithm.ts'

@@ -56,6 +56,8 @@ export { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts
 export { rowDigest, type Row } from './row-digest.ts'
 /** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
 export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
+/** An entry for whoever is told of it. */
+export { entryEventId, toCloudEvent, type EntryContext } from './cloud-event.ts'
 /** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */
 export {
   LedgerWalk,

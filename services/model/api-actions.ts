@@ -63,7 +63,8 @@ const ROWS: readonly Row[] = [
       lacre:ReadApiDescription lacre:ListAccessKeys lacre:ListPrincipals lacre:GetPrincipal lacre:ListRoles
       lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets
       lacre:MakePlan lacre:ListApprovals lacre:ListSignerOwners lacre:ListBreakGlass lacre:ReadStages lacre:ReadReactions
-      lacre:ListAttestations lacre:SummarizeDecision`,
+      lacre:ListAttestations lacre:ListWebhooks lacre:GetWebhook lacre:ListWebhookDeliveries
+      lacre:SummarizeDecision`,
   },
   {
     group: 'read',
@@ -208,7 +209,8 @@ const ROWS: readonly Row[] = [
     names: `lacre:ApplyPolicySet lacre:PutFreeze lacre:LiftFreeze lacre:PutFreezeWindow lacre:RemoveFreezeWindow
       lacre:PutPromotionRule lacre:RemovePromotionRule lacre:PutFloor lacre:RemoveFloor lacre:GrantFloorException
       lacre:EndFloorException lacre:PutReach lacre:PutReaction lacre:RemoveReaction lacre:SettleReactions
-      lacre:LiftRefusal lacre:Unlisted`,
+      lacre:LiftRefusal lacre:CreateWebhook lacre:DisableWebhook lacre:EnableWebhook lacre:DeleteWebhook lacre:RotateWebhookSecret lacre:TestWebhook lacre:RedeliverWebhook
+      lacre:Unlisted`,
   },
 ]
 

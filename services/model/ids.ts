@@ -30,6 +30,7 @@ export type IdPrefix =
   | 'rxh'
   | 'wkl'
   | 'msg'
+  | 'whk'
 
 /** `dec-01J…`: ids of decisions, environments, functions and the like. Decision ids carry 80 random bits beside the time. */
 export function newId(prefix: IdPrefix, clock: Clock, random: Random): string {

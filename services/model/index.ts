@@ -6,6 +6,10 @@ export * as limits from './limits.ts'
 export { PlatformError, type ErrorCode, type PlatformErrorOptions } from './errors.ts'
 export { parseIsoTime, systemClock, toAwsTimestamp, toIsoTime, type Clock } from './clock.ts'
 export { systemRandom, type Random } from './random.ts'
+/** How long to wait after a failure. */
+export { backoffMs } from './backoff.ts'
+/** Foreign text for people: what could make a terminal show something else is escaped. */
+export { escapeUnsafe } from './unsafe-text.ts'
 export { newCodeSigningConfigId, newId, newPublisherVersion, type IdPrefix } from './ids.ts'
 export { parseSha256, sha256, toBase64Digest, type Sha256 } from './digest.ts'
 export { bufferSource, type ByteSource } from './byte-source.ts'

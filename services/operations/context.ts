@@ -7,6 +7,7 @@ import type { LiveSet } from '../live/index.ts'
 import type { Clock, Place, Principal, Random } from '../model/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
+import type { Webhooks } from '../webhooks/index.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { Examiner } from './examine.ts'
 import type { VerifierStatus } from './live-verifier.ts'
@@ -68,6 +69,8 @@ export interface Deps {
   readonly jobs: JobRunner
   /** Asynchronous invocations. */
   readonly events: Events
+  /** Who is told of ledger entries. */
+  readonly webhooks: Webhooks
   readonly live: LiveSet
   readonly runtime: Runtime
   readonly examiner: Examiner

@@ -17,6 +17,22 @@ export {
   showEvent,
   type EventsChosen,
 } from './event-queues.ts'
+/** Who is told of ledger entries: subscriptions are governed. */
+export {
+  createWebhook,
+  deleteWebhook,
+  disableWebhook,
+  enableWebhook,
+  listWebhookDeliveries,
+  listWebhooks,
+  redeliver,
+  rotateWebhookSecret,
+  showWebhook,
+  testWebhook,
+  webhookWork,
+  type WebhookShown,
+} from './webhooks.ts'
+export { shownUrl, type OutboxGauges } from '../webhooks/index.ts'
 /** Who may do what: the authorization set asked, and answers kept for Invoke. */
 export { AccessControl } from './access/access-control.ts'
 /** People and workloads, and their roles: governed; no one grants more than he has. */

@@ -1,8 +1,9 @@
 import type { ComplianceState } from '../live/index.ts'
 import type { EventMetrics } from '../events/index.ts'
+import type { WebhookMetrics } from '../webhooks/index.ts'
 
 /** What operations count; `http` exposes it at /metrics, by AWS's names where AWS has one (SPEC A17). */
-export interface Metrics extends EventMetrics {
+export interface Metrics extends EventMetrics, WebhookMetrics {
   /** Decisions by outcome. */
   decision(outcome: 'allow' | 'warn' | 'deny', action: string): void
   /** AWS: SignatureValidationErrors, a deployment under Warn whose signature checks failed. */
@@ -35,4 +36,5 @@ export const noMetrics: Metrics = {
   destinationFailure: () => undefined,
   deadLetterError: () => undefined,
   recursionDropped: () => undefined,
+  webhookDelivery: () => undefined,
 }

@@ -38,6 +38,8 @@ const NOWHERE: readonly (readonly [string, number])[] = [
 /** Decides which addresses may be connected to. */
 export interface AddressRules {
   allows(address: string): boolean
+  /** Whether the list names it: what is public is allowed without. */
+  lists(address: string): boolean
 }
 
 /**
@@ -56,6 +58,10 @@ export function addressRules(listed: readonly string[]): AddressRules {
       const kind = family(address)
       if (nowhere.check(address, kind)) return false
       return !inside.check(address, kind) || allowed.check(address, kind)
+    },
+    lists: (text) => {
+      const address = unmapped(text)
+      return isIP(address) !== 0 && allowed.check(address, family(address))
     },
   }
 }

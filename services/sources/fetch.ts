@@ -36,7 +36,7 @@ export async function fetchDocument(fetch: FetchRequest, rules: AddressRules): P
 
 export function unreachable(url: string, why: string, cause?: unknown): PlatformError {
   const message = `\`${url.slice(0, 200)}\` cannot be fetched: ${why.slice(0, 200)}`
-  return new PlatformError('UNAVAILABLE', message, { cause })
+  return new PlatformError('UNAVAILABLE', message, { cause, detail: { why: why.slice(0, 200) } })
 }
 
 export function forbidden(address: string): string {

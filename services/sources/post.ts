@@ -12,7 +12,20 @@ export interface PostRequest {
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
   readonly timeoutMs: number
+  /** How much of the answer's body is read; none unless said. */
+  readonly headBytes?: number
+  /** Gives up. */
+  readonly signal?: AbortSignal
 }
+
+export interface PostAnswer {
+  readonly status: number
+  /** The first bytes of the body, as far as they came at once. */
+  readonly head: Uint8Array
+}
+
+/** What an answer's first bytes are waited for once its status is there: the status is what counts. */
+const HEAD_TIMEOUT_MS = 1_000
 
 /**
  * One document by POST, under the rules of `fetchDocument`; any 2xx means that it was taken, and the answer's body is
@@ -20,18 +33,38 @@ export interface PostRequest {
  * @throws PlatformError UNAVAILABLE
  */
 export async function postDocument(post: PostRequest, rules: AddressRules): Promise<void> {
+  const { status } = await postForAnswer(post, rules)
+  if (status < 200 || status > 299)
+    throw unreachable(post.url, `the answer is ${status}, and none is followed`)
+}
+
+/**
+ * The same, for whoever looks at the answer himself, whatever its status. Nothing is followed.
+ * @throws PlatformError UNAVAILABLE where none came
+ */
+export async function postForAnswer(post: PostRequest, rules: AddressRules): Promise<PostAnswer> {
   const url = new URL(post.url)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   // A literal address is connected to without any lookup.
   if (isIP(host) !== 0 && !rules.allows(host)) throw unreachable(post.url, forbidden(host))
-  const signal = AbortSignal.timeout(post.timeoutMs)
+  const limit = new AbortController()
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    limit.abort()
+  }, post.timeoutMs)
+  // No AbortSignal.any: a signal that lives long keeps what was derived from it.
+  const giveUp = (): void => limit.abort()
+  post.signal?.addEventListener('abort', giveUp)
+  if (post.signal?.aborted === true) giveUp()
   try {
-    const status = await send(url, post, { rules, signal })
-    if (status < 200 || status > 299)
-      throw unreachable(post.url, `the answer is ${status}, and none is followed`)
+    return await send(url, post, { rules, signal: limit.signal })
   } catch (error) {
     if (error instanceof PlatformError) throw error
-    throw unreachable(post.url, signal.aborted ? 'it took too long' : String(error), error)
+    throw unreachable(post.url, late ? 'it took too long' : String(error), error)
+  } finally {
+    clearTimeout(timer)
+    post.signal?.removeEventListener('abort', giveUp)
   }
 }
 
@@ -39,7 +72,7 @@ function send(
   url: URL,
   post: PostRequest,
   { rules, signal }: { readonly rules: AddressRules; readonly signal: AbortSignal },
-): Promise<number> {
+): Promise<PostAnswer> {
   return new Promise((resolve, reject) => {
     const options: RequestOptions = {
       method: 'POST',
@@ -50,11 +83,30 @@ function send(
       headers: { ...post.headers, 'content-length': Buffer.byteLength(post.body) },
     }
     const onAnswer = (response: IncomingMessage): void => {
-      response.destroy()
-      resolve(response.statusCode ?? 0)
+      const status = response.statusCode ?? 0
+      readHead(response, post.headBytes ?? 0).then((head) => resolve({ status, head }), reject)
     }
     const request = (url.protocol === 'https:' ? requestTls : requestPlain)(url, options, onAnswer)
     request.on('error', reject)
     request.end(post.body)
+  })
+}
+
+/** At most so many bytes; what is cut off, late or too much is not waited for, and the connection ends. */
+function readHead(response: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+  return new Promise((resolve) => {
+    let head = Buffer.alloc(0)
+    const end = (): void => {
+      clearTimeout(timer)
+      response.destroy()
+      resolve(head)
+    }
+    const timer = setTimeout(end, HEAD_TIMEOUT_MS)
+    response.on('error', end).on('close', end)
+    if (limitBytes === 0) return end()
+    response.on('end', end).on('data', (chunk: Buffer) => {
+      head = Buffer.concat([head, chunk.subarray(0, limitBytes - head.byteLength)])
+      if (head.byteLength >= limitBytes) end()
+    })
   })
 }

@@ -1,4 +1,11 @@
 /** Tables of the private authority, which has a database of its own. */
+export interface AuthoritySchema {
+  authority_key: AuthorityKeyTable
+  issued_certificate: IssuedCertificateTable
+  log_head: LogHeadTable
+  log_entry: LogEntryTable
+  log_node: LogNodeTable
+}
 
 /** Keys of the private authority (a database of its own), a generation each; the certificate of those that have one. */
 export interface AuthorityKeyTable {
@@ -14,7 +21,7 @@ export interface AuthorityKeyTable {
 }
 
 /** What the private authority has issued; written before it is handed out. */
-export interface IssuedCertificateTable {
+interface IssuedCertificateTable {
   /** hex */
   serial: string
   issued_at: number
@@ -33,13 +40,13 @@ export interface LogHeadTable {
   root: string
 }
 
-export interface LogEntryTable {
+interface LogEntryTable {
   index: number
   leaf_hash: string
   body: string
 }
 
-export interface LogNodeTable {
+interface LogNodeTable {
   level: number
   index: number
   hash: string

@@ -12,6 +12,8 @@ export {
   type StoreOptions,
   type Writer,
 } from './open.ts'
+/** Many small writes in one commit: a caller hears of his once it is on the disk. */
+export { GroupCommit } from './group-commit.ts'
 /** What in the schema of a database is not as its migrations made it. */
 export { checkSchema } from './check-schema.ts'
 /** Holds a data directory for this process; throws DATA_DIRECTORY_IN_USE. */
@@ -61,3 +63,4 @@ export type { PolicySetTable } from './policy-schema.ts'
 export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'
 export type { EventTable, QueueMessageTable } from './events-schema.ts'
+export type { WebhookDeliveryTable, WebhookTable } from './webhook-schema.ts'

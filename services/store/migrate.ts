@@ -10,6 +10,7 @@ import { up as publisherKinds } from '../../migrations/0006_publisher_kinds.ts'
 import { up as signingRequirements } from '../../migrations/0007_signing_requirements.ts'
 import { up as roleGrants } from '../../migrations/0008_role_grants.ts'
 import { up as approvals } from '../../migrations/0012_approvals.ts'
+import { up as webhooks } from '../../migrations/0019_webhooks.ts'
 import { up as plans } from '../../migrations/0014_plans.ts'
 import { up as stages } from '../../migrations/0013_stages.ts'
 import { up as liveVerdicts } from '../../migrations/0015_live_verdicts.ts'
@@ -40,6 +41,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0010_access': { up: access },
   '0011_attestations': { up: attestations },
   '0015_live_verdicts': { up: liveVerdicts },
+  '0019_webhooks': { up: webhooks },
 }
 
 const eventsMigrations: Readonly<Record<string, Migration>> = {

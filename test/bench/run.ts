@@ -5,6 +5,7 @@ import { catalogBench } from './catalog.ts'
 import { gateBench } from './gate.ts'
 import { livesetBench } from './liveset.ts'
 import { verifyBench } from './verify.ts'
+import { webhooksBench } from './webhooks.ts'
 
 export interface Figure {
   readonly name: string
@@ -18,6 +19,7 @@ const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   gate: gateBench,
   liveset: livesetBench,
   verify: verifyBench,
+  webhooks: webhooksBench,
 }
 const PLANNED = ['ledger', 'coldstart', 'pack']
 

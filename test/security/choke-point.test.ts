@@ -151,6 +151,13 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /events/{id}/replay': 'an event runs what is live when it is dispatched',
   'POST /events/{id}/purge': 'takes an event away',
   'POST /event-queues/messages/delete': 'takes messages away',
+  'POST /webhooks': body({ body: { name: 'new', url: 'https://hooks.example.com/' } }),
+  'POST /webhooks/{name}/disable': body({ path: '/webhooks/on/disable' }),
+  'POST /webhooks/{name}/enable': body({ path: '/webhooks/off/enable' }),
+  'POST /webhooks/{name}/delete': body({ path: '/webhooks/on/delete' }),
+  'POST /webhooks/{name}/rotate-secret': body({ path: '/webhooks/on/rotate-secret', body: {} }),
+  'POST /webhooks/{name}/test': 'tells of nothing',
+  'POST /webhooks/{name}/redeliver': 'tells again what was told before',
   'POST /principals': body({ body: { kind: 'user', name: 'another', roles: ['auditor'] } }),
   'POST /principals/{id}/disable': 'takes a principal away',
   'POST /principals/{id}/enable': 'the same check as creating one: tested in test/api/access',
@@ -180,7 +187,7 @@ const send = (name: string, input: unknown): Promise<unknown> => {
 async function everything(): Promise<unknown> {
   const tables = [
     'function_setting', 'event_source_mapping', 'resource_policy', 'resource_tags', 'freeze', 'freeze_window',
-    'promotion_rule', 'floor_rule', 'floor_exception', 'function_reach', 'access_key', 'signing_requirement',
+    'promotion_rule', 'floor_rule', 'floor_exception', 'function_reach', 'access_key', 'signing_requirement', 'webhook',
   ] as const // prettier-ignore
   const { reader } = app.deps.store
   const rows: unknown[] = [await stored(app.deps)]
@@ -236,6 +243,9 @@ beforeAll(async () => {
   await set('PUT', '/promotion-rules/held%3Aprod', { from: 'staging', soakMs: 1 })
   await set('PUT', '/floors/held/prod', { soakMs: 1 })
   await set('PUT', '/functions/held/reach', { mode: 'aliases', direct: [] })
+  for (const name of ['on', 'off'])
+    await governance(app.admin, { method: 'POST', path: '/webhooks', body: { name, url: 'https://hooks.invalid/', filter: { types: ['nothing'] } } })
+  await governance(app.admin, { method: 'POST', path: '/webhooks/off/disable' })
   const forbid = compilePolicySet([{ name: 'none.cedar', text: 'forbid (principal, action, resource);' }])
   askInstead(app, { name: 'none', set: forbid })
 }) // prettier-ignore

@@ -35,6 +35,9 @@ import type {
   Runtime,
   WarmWish,
 } from '../../services/runtime/index.ts'
+import { webhookSecretBox } from '../../services/keys/index.ts'
+import { addressRules } from '../../services/sources/index.ts'
+import { Webhooks } from '../../services/webhooks/index.ts'
 import { shippedPolicies } from '../../services/shipped-policies.ts'
 import { openState, tempDir, type FakeClock } from './state.ts'
 
@@ -162,8 +165,18 @@ export async function startLambdaApi(): Promise<LambdaApi> {
     metrics: noMetrics,
     concurrency: 4,
   })
+  const webhooks = new Webhooks({
+    store,
+    outbox: state.outbox,
+    clock,
+    random: systemRandom,
+    log,
+    metrics: noMetrics,
+    secrets: webhookSecretBox(keys),
+    reachable: addressRules([]),
+  })
   const deps: Deps = {
-    place, clock, random: systemRandom, log, store, blobs, keys, jobs, events, live, runtime, examiner,
+    place, clock, random: systemRandom, log, store, blobs, keys, jobs, events, webhooks, live, runtime, examiner,
     metrics: noMetrics, audit, refusals: new RefusalBudget(clock),
     policies: new Policies(shippedPolicies()),
     access: new AccessControl({ store, place, policies: () => Promise.resolve(undefined) }),

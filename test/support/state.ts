@@ -7,6 +7,7 @@ import { openAudit, recordKey, type AuditTrail } from '../../services/audit/inde
 import { loadMasterKey, openKeys, type Keys } from '../../services/keys/index.ts'
 import { systemRandom, type Clock } from '../../services/model/index.ts'
 import { openStore, type Store } from '../../services/store/index.ts'
+import { Outbox } from '../../services/webhooks/index.ts'
 
 /** A directory that is gone at the end of the block. */
 export function tempDir(): Disposable & { readonly path: string } {
@@ -82,6 +83,7 @@ export interface State extends AsyncDisposable {
   readonly store: Store
   readonly keys: Keys
   readonly audit: AuditTrail
+  readonly outbox: Outbox
   readonly clock: FakeClock
   readonly log: MemoryLog
 }
@@ -97,12 +99,14 @@ export async function openState(dir: string, clock = new FakeClock()): Promise<S
     const masterKey = loadMasterKey({ dataDir: dir, random: systemRandom, value: MASTER_KEY })
     const keys = await openKeys({ store, masterKey, clock, record: recordKey })
     const origin = `lacre.test/${randomBytes(4).toString('hex')}`
-    const audit = await openAudit({ store, keys, clock, log, dataDir: dir, origin })
+    const outbox = new Outbox()
+    const audit = await openAudit({ store, keys, clock, log, dataDir: dir, origin, outbox })
     const dispose = async (): Promise<void> => {
       await audit[Symbol.asyncDispose]()
       await store.close()
     }
-    return { dir, databasePath, store, keys, audit, clock, log, [Symbol.asyncDispose]: dispose }
+    const parts = { dir, databasePath, store, keys, audit, outbox, clock, log }
+    return { ...parts, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await store.close()
     throw error

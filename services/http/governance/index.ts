@@ -19,6 +19,7 @@ import { reactionRoutes } from './reactions.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
 import { stageRoutes } from './stages.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 export { routeAction, routeBodyResource } from './route-actions.ts'
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
@@ -39,6 +40,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...stageRoutes(deps),
     ...reactionRoutes(deps),
     ...eventRoutes(deps),
+    ...webhookRoutes(deps),
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
     ...evidenceArchiveRoutes(deps),

@@ -148,6 +148,20 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   'GET /event-queues': { action: 'lacre:ReadEventQueues' },
   'GET /event-queues/messages': { action: 'lacre:ReadEventQueues' },
   'POST /event-queues/messages/delete': { action: 'lacre:DeleteQueueMessages' },
+  // webhooks
+  'GET /webhooks': { action: 'lacre:ListWebhooks' },
+  'GET /webhooks/:name': { action: 'lacre:GetWebhook', on: object('name') },
+  'GET /webhooks/:name/deliveries': { action: 'lacre:ListWebhookDeliveries', on: object('name') },
+  'POST /webhooks': { action: 'lacre:CreateWebhook' },
+  'POST /webhooks/:name/disable': { action: 'lacre:DisableWebhook', on: object('name') },
+  'POST /webhooks/:name/enable': { action: 'lacre:EnableWebhook', on: object('name') },
+  'POST /webhooks/:name/delete': { action: 'lacre:DeleteWebhook', on: object('name') },
+  'POST /webhooks/:name/rotate-secret': {
+    action: 'lacre:RotateWebhookSecret',
+    on: object('name'),
+  },
+  'POST /webhooks/:name/test': { action: 'lacre:TestWebhook', on: object('name') },
+  'POST /webhooks/:name/redeliver': { action: 'lacre:RedeliverWebhook', on: object('name') },
   // who may do what
   'GET /access-keys': { action: 'lacre:ListAccessKeys' },
   'POST /access-keys': { action: 'lacre:CreateAccessKey' },

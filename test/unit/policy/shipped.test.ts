@@ -62,7 +62,8 @@ test('the schema knows every action that the gate may be asked about', () => {
   // What the service does by itself asks nobody.
   const own = ['lacre:Activate', 'lacre:Install', 'lacre:CreateKey', 'lacre:RenewRevocationList']
   // An event admits nothing: what it runs is looked up when it is dispatched.
-  const events = ['lacre:ReplayEvents', 'lacre:PurgeEvents']
+  // Neither does telling a webhook again of what it was told before.
+  const events = ['lacre:ReplayEvents', 'lacre:PurgeEvents', 'lacre:RedeliverWebhook']
 
   expect(names.length).toBeGreaterThan(15)
   expect(

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 
-import type { Store, Writer } from '../store/index.ts'
+import type { Store, Writer } from './open.ts'
 
 /** Pieces of work in one transaction; a caller waits for all that stand with his. */
 const BATCH_LIMIT = 256
