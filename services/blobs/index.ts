@@ -3,7 +3,9 @@
  * It knows bytes and digests, and nothing of what they mean; only an AcceptedArtifact is kept.
  */
 /** Opens the blob directories under a data directory; throws OUT_OF_SPACE. */
-export { openBlobs, type BlobReader, type BlobStore } from './blob-store.ts'
+export { openBlobs, type BlobReader, type BlobRemoval, type BlobStore } from './blob-store.ts'
+/** The same to be read alone, also of a directory that somebody else is using. */
+export { BlobDirectory, type Pace } from './blob-directory.ts'
 /** Random access to one file; to be disposed of. */
 export { type BlobSource } from './blob-source.ts'
 /** A file that is gone when disposed of, unless staged first. */

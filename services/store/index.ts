@@ -16,6 +16,10 @@ export {
 export { checkSchema } from './check-schema.ts'
 /** Holds a data directory for this process; throws DATA_DIRECTORY_IN_USE. */
 export { lockDataDirectory, type DirectoryLock } from './lock.ts'
+/** Nothing is removed while anybody keeps the files: also between processes. */
+export { keepFiles, removeFiles } from './lock.ts'
+/** Copies databases in use, all of one instant; throws UNAVAILABLE, OUT_OF_SPACE. */
+export { copyDatabases, type DatabaseCopy } from './copy.ts'
 /** True for an error by which a constraint of the schema refused a write. */
 export { isConstraintError } from './sqlite-errors.ts'
 /** The rows of each table. */
