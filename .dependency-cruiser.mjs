@@ -37,6 +37,7 @@ const layers = {
     'runtime',
     'sources',
   ],
+  backup: ['model', 'ledger', 'blobs', 'store', 'keys', 'audit', 'catalog'],
   http: ['model', 'auth', 'operations', 'catalog', 'live', 'audit'],
 }
 
@@ -81,14 +82,14 @@ export default {
       severity: 'error',
       from: {
         path: '^cli/',
-        pathNot: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$',
+        pathNot: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
       },
       to: { path: '^services/', pathNot: '^services/(model|artifact|seal|trust|policy|ledger)/' },
     },
     {
       name: 'cli-starts-the-service-through-main',
       severity: 'error',
-      from: { path: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$' },
+      from: { path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$' },
       to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
     },
     {

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 
 import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator, type Authenticator } from './auth/index.ts'
+import { readRestored, removeRestored } from './backup/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
 import { dataPaths, masterKeyOptions, type Config } from './config.ts'
@@ -23,7 +24,7 @@ import {
 } from './http/index.ts'
 import { openEvents } from './events/index.ts'
 import { JobRunner } from './jobs/index.ts'
-import { accessKeyBox, loadMasterKey, openKeys } from './keys/index.ts'
+import { accessKeyBox, loadMasterKey, openKeys, sealingKeys } from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
 import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
@@ -43,6 +44,7 @@ import {
   describePolicySet,
   settlePolicies,
   eventWork,
+  recordRestore,
   type Deps,
   type Log,
 } from './operations/index.ts'
@@ -86,6 +88,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
   const metrics = createMetrics()
   try {
     const deps = await buildDeps(config, around, { closers, metrics })
+    await recordRestored(deps, config.dataDir)
     const admin = await ensureAdmin(deps)
     await settlePolicies(deps)
     await checkPrepared(deps)
@@ -124,7 +127,8 @@ async function buildDeps(
   closers.add(asyncOf(await lockDataDirectory(dataDir)))
   const store = closers.add(await openStore({ path: dataPaths(dataDir).database }))
   await checkPlace(store, place)
-  const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
+  const mayMake = (await sealingKeys(store.reader)).length === 0
+  const masterKey = loadMasterKey({ dataDir, random, mayMake, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
   const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
   const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin }))
@@ -193,6 +197,14 @@ function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial
     'CONFIGURATION',
     `functions are not isolated here (\`lacre doctor\` says what is missing): listen on loopback, not on \`${open}\``,
   )
+}
+
+/** The first start of a restored directory: in the ledger before anything is answered or run. */
+async function recordRestored(deps: Deps, dataDir: string): Promise<void> {
+  const restored = readRestored(dataDir)
+  if (restored === undefined) return
+  await recordRestore(deps, restored)
+  removeRestored(dataDir)
 }
 
 /** Promise P1: prepared trees are hashed again at service start and on a schedule; what changed is no longer run. */

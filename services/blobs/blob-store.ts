@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, rmSync, utimesSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import {
@@ -13,7 +13,7 @@ import {
 import { BlobDirectory, type BlobFile, type Pace } from './blob-directory.ts'
 import { BlobHolds } from './holds.ts'
 import { openSource, type BlobSource } from './blob-source.ts'
-import { errorCode, onDisk, toDiskError } from './disk-errors.ts'
+import { errorCode, onDisk, syncDirectory, toDiskError } from './disk-errors.ts'
 import { createTempFile, type TempFile } from './temp-file.ts'
 
 /** Short enough that hashing a piece is not felt by other requests. */
@@ -207,13 +207,4 @@ async function expire(dir: string, beforeMs: number): Promise<number> {
     dropped += 1
   }
   return dropped
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

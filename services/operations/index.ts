@@ -30,6 +30,8 @@ export {
   revokeRole,
   type NewPrincipal,
 } from './access/principals.ts'
+/** The ledger entry of a restore, at the first start after it. */
+export { recordRestore } from './restored.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
 /** Slows down whoever is refused again and again; check throws TOO_MANY_REQUESTS. */

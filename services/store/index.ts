@@ -12,6 +12,8 @@ export {
   type StoreOptions,
   type Writer,
 } from './open.ts'
+/** Throws CONFIGURATION for a database of a newer program. */
+export { refuseNewer } from './migrate.ts'
 /** What in the schema of a database is not as its migrations made it. */
 export { checkSchema } from './check-schema.ts'
 /** Holds a data directory for this process; throws DATA_DIRECTORY_IN_USE. */
