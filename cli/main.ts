@@ -122,6 +122,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/backup.ts'),
   },
   {
+    name: 'gc',
+    summary: 'take away stored files that nothing needs',
+    load: () => import('./commands/gc.ts'),
+  },
+  {
     name: 'restore',
     summary: 'make a data directory from a backup, verified before it is one',
     load: () => import('./commands/restore.ts'),

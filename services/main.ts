@@ -17,6 +17,8 @@ export type { RolledBack } from './offline-policies.ts'
 export { readTrustedRoot, rotateAuthority } from './serve-authority.ts'
 /** A data directory backed up, also while it is used; and made again from a backup. */
 export { backUpDirectory, restoreDirectory } from './offline-backup.ts'
+/** Everything stored of a service that does not run, held against what it should be. */
+export { scrubDirectory } from './offline-scrub.ts'
 /** Holds a data directory against its ledger, row by row; reads only, also beside a running service. */
 export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
 

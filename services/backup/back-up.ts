@@ -16,6 +16,7 @@ import {
   type BackupManifest,
   type DatabaseName,
 } from './manifest.ts'
+import { openTarTarget } from './tar-target.ts'
 import { openDirectoryTarget, refuseNested, type BackupTarget } from './target.ts'
 
 /** Told from time to time; `done` of `total` are bytes, or pages of databases. */
@@ -25,7 +26,7 @@ export interface BackupOptions {
   readonly dataDir: string
   /** The files of the databases in it. */
   readonly databases: Readonly<Record<DatabaseName, string>>
-  /** A directory, new, empty or with an earlier backup. */
+  /** A directory, new, empty or with an earlier backup; or a file that ends in `.tar`, written anew. */
   readonly out: string
   readonly clock: Clock
   readonly random: Random
@@ -61,7 +62,9 @@ export async function backUp(options: BackupOptions): Promise<BackupReport> {
   refuseNested(dataDir, out)
   // What the databases name at the instant of their copies is there until the end.
   using _kept = keepFiles(dataDir)
-  await using target = await openDirectoryTarget(out, random)
+  await using target = out.endsWith('.tar')
+    ? await openTarTarget(out)
+    : await openDirectoryTarget(out, random)
   const work = new Work(target, options)
   const createdAt = toIsoTime(clock.nowMs())
   const copies = await work.copyDatabases()

@@ -89,7 +89,7 @@ export function parseManifest(bytes: Uint8Array): BackupManifest {
   if (!isObject(value)) throw invalidBackup('its manifest is no object')
   if (value['kind'] !== 'lacre backup') throw invalidBackup('its manifest is of something else')
   if (value['v'] !== 1)
-    throw invalidBackup(`its manifest is of version \`${String(value['v'])}\`, this lacre reads 1`)
+    throw invalidBackup('its manifest is of another version than 1, which this lacre reads')
   const manifest: BackupManifest = {
     v: 1,
     kind: 'lacre backup',

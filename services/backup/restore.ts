@@ -21,7 +21,7 @@ import { openBackup, type OpenedBackup } from './source.ts'
 import { openStage } from './stage.ts'
 
 export interface RestoreOptions {
-  /** A directory that `lacre backup` wrote. */
+  /** A directory or file that `lacre backup` wrote. */
   readonly from: string
   /** Where the data directory is to be; not there yet, or empty. */
   readonly dataDir: string
@@ -56,7 +56,7 @@ export interface RestoreReport {
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const note = checkpointOf(options)
-  const backup = await openBackup(options.from)
+  await using backup = await openBackup(options.from)
   const { manifest } = backup
   await using stage = await openStage(options.dataDir, options.random)
   await refuseTooLarge(manifest, dirname(resolve(options.dataDir)))

@@ -1,6 +1,6 @@
 import { lstatSync, realpathSync } from 'node:fs'
 import { open, opendir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 import { onDisk } from '../blobs/index.ts'
 import { limits } from '../model/index.ts'
@@ -13,10 +13,11 @@ import {
   type BackupFile,
   type BackupManifest,
 } from './manifest.ts'
+import { indexTar } from './tar-index.ts'
 import { isAside, isFolder } from './target.ts'
 
 /** A backup whose manifest was read, and whose files were found by name; what they hold is checked when copied. */
-export interface OpenedBackup {
+export interface OpenedBackup extends AsyncDisposable {
   readonly manifest: BackupManifest
   /** Files that its manifest does not name: what `lacre backup` left when it was killed. They are not used. */
   readonly passedOver: readonly string[]
@@ -25,30 +26,68 @@ export interface OpenedBackup {
 }
 
 /**
- * Opens a backup to be restored. It is foreign input: links, devices, files that no backup has and names that are there
- * twice are refused, and nothing of it is followed or run.
+ * Opens a backup to be restored, a directory or one file. It is foreign input: links, devices, files that no backup has and
+ * names that are there twice are refused, and nothing of it is followed or run.
  * @throws PlatformError INVALID_BACKUP
  */
 export async function openBackup(path: string): Promise<OpenedBackup> {
   const root = realPathOf(path)
-  if (!lstatSync(root).isDirectory()) throw invalidBackup(`\`${path}\` is no directory`)
+  return lstatSync(root).isDirectory() ? await openDirectory(root) : await openArchive(root)
+}
+
+async function openDirectory(root: string): Promise<OpenedBackup> {
   const found = await listFiles(root)
   const manifest = parseManifest(await readManifest(root))
-  const named = new Set(manifest.files.map((file) => file.path))
-  for (const file of manifest.files)
-    if (!found.has(file.path)) throw invalidBackup(`\`${file.path}\` is not there`)
   return {
     manifest,
-    passedOver: [...found].filter((one) => !named.has(one)),
+    passedOver: comparedTo(manifest, found),
     copyOut: async (file, to, onBytes) => {
-      const opened = await openNamed(root, file.path)
+      const { handle, sizeBytes } = await openNamed(root, file.path)
       try {
-        await copyOut(file, { ...opened, offset: 0 }, to, onBytes)
+        await copyOut(file, { handle, sizeBytes, offset: 0 }, { to, onBytes })
       } finally {
-        await opened.handle.close()
+        await handle.close()
       }
     },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   }
+}
+
+/** One file: nobody was killed while he wrote beside it, so that what its manifest does not name is refused. */
+async function openArchive(path: string): Promise<OpenedBackup> {
+  const { handle, sizeBytes } = await openNamed(dirname(path), basename(path))
+  try {
+    const members = await indexTar(handle, sizeBytes)
+    const { [MANIFEST_FILE]: place, ...others } = Object.fromEntries(members)
+    if (place === undefined) throw invalidBackup('it has no manifest')
+    if (place.sizeBytes > limits.BACKUP_MANIFEST_LIMIT_BYTES)
+      throw invalidBackup('its manifest is too large')
+    const bytes = Buffer.alloc(place.sizeBytes)
+    await handle.read(bytes, 0, bytes.byteLength, place.offset)
+    const manifest = parseManifest(bytes)
+    const [surplus] = comparedTo(manifest, new Set(Object.keys(others)))
+    if (surplus !== undefined) throw invalidBackup(`its manifest does not name \`${surplus}\``)
+    return {
+      manifest,
+      passedOver: [],
+      copyOut: async (file, to, onBytes) => {
+        const member = members.get(file.path)
+        if (member === undefined) throw invalidBackup(`\`${file.path}\` is not there`)
+        await copyOut(file, { handle, ...member }, { to, onBytes })
+      },
+      [Symbol.asyncDispose]: () => handle.close(),
+    }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** What is there and not named. @throws PlatformError INVALID_BACKUP where something named is not there */
+function comparedTo(manifest: BackupManifest, found: ReadonlySet<string>): string[] {
+  const named = new Set(manifest.files.map((file) => file.path))
+  for (const path of named) if (!found.has(path)) throw invalidBackup(`\`${path}\` is not there`)
+  return [...found].filter((path) => !named.has(path))
 }
 
 function realPathOf(path: string): string {
@@ -120,8 +159,7 @@ async function openNamed(root: string, path: string) {
 async function copyOut(
   file: BackupFile,
   from: Stretch,
-  to: string,
-  onBytes: OnBytes | undefined,
+  { to, onBytes }: { readonly to: string; readonly onBytes: OnBytes | undefined },
 ): Promise<void> {
   if (from.sizeBytes !== file.sizeBytes)
     throw invalidBackup(

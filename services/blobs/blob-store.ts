@@ -33,6 +33,7 @@ export interface BlobRemoval extends Disposable {
 }
 
 export interface BlobStore extends BlobReader {
+  readonly dataDir: string
   /**
    * Keeps the bytes of an admitted artifact under their SHA-256, on the disk itself when this resolves. The bytes
    * written are the bytes hashed. A sound blob that is there already is left alone, a damaged one replaced.
@@ -69,6 +70,7 @@ export function openBlobs(dataDir: string): BlobStore {
 }
 
 class DirectoryBlobStore extends BlobDirectory implements BlobStore {
+  readonly dataDir: string
   readonly #blobs: string
   readonly #staging: string
   readonly #temporary: string
@@ -77,6 +79,7 @@ class DirectoryBlobStore extends BlobDirectory implements BlobStore {
 
   constructor(dataDir: string) {
     super(dataDir)
+    this.dataDir = dataDir
     this.#blobs = join(dataDir, 'blobs')
     this.#staging = join(dataDir, 'staging')
     this.#quarantine = join(dataDir, 'quarantine')

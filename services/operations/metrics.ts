@@ -11,12 +11,29 @@ export interface Metrics extends EventMetrics {
     outcome: 'success' | 'error' | 'throttle',
     durationMs: number,
   ): void
+  /** What was taken away because nothing needs it. */
+  collected(gone: {
+    readonly blobs: number
+    readonly prepared: number
+    readonly files: number
+  }): void
+  /** The end of a scrub: how much was read, and how many of each are not what they should be. */
+  scrubbed(found: {
+    readonly atMs: number
+    readonly bytes: number
+    readonly damaged: number
+    readonly missing: number
+    readonly ledger: number
+    readonly prepared: number
+  }): void
 }
 
 export const noMetrics: Metrics = {
   decision: () => undefined,
   signatureValidationError: () => undefined,
   invocation: () => undefined,
+  collected: () => undefined,
+  scrubbed: () => undefined,
   eventReceived: () => undefined,
   eventAge: () => undefined,
   eventDropped: () => undefined,

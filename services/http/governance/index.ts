@@ -17,6 +17,7 @@ import { publisherRoutes } from './publishers.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
 import { stageRoutes } from './stages.ts'
+import { upkeepRoutes } from './upkeep.ts'
 
 export { routeAction, routeBodyResource } from './route-actions.ts'
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
@@ -39,6 +40,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
     ...ledgerRoutes(deps),
+    ...upkeepRoutes(deps),
     ...others,
   ]
   return [...routes, openApiRoute(routes)]
