@@ -18,7 +18,7 @@ export async function scrubRunning(service: Service, terminal: Terminal): Promis
     }
     const { last, failure } = state
     if (failure !== null || !isObject(last))
-      throw new PlatformError('UNAVAILABLE', `the scrub did not end: ${String(failure)}`)
+      throw new PlatformError('UNAVAILABLE', `the scrub did not end: ${show(failure)}`)
     return last
   } finally {
     progress.end()
@@ -49,7 +49,8 @@ export function tellScrub(report: JsonObject, terminal: Terminal): void {
   if (wrong > 0) terminal.exitWith(EXIT.damaged)
 }
 
-function textsOf(value: Json | undefined): string[] {
+/** Texts of a list in an answer. */
+export function textsOf(value: Json | undefined): string[] {
   return Array.isArray(value) ? value.map((item: Json) => show(item)) : []
 }
 

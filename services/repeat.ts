@@ -5,7 +5,7 @@ import type { Log } from './operations/index.ts'
 export interface Repeated {
   readonly firstMs: number
   readonly everyMs: number
-  work(): Promise<void>
+  readonly work: () => Promise<void>
   /** What the log says where it failed; it is tried again at its next time. */
   readonly failed: string
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 
-import type { Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { connect, withConnection, type ConnectionOptions } from '../service/index.ts'
+import { textsOf } from '../scrub.ts'
 import { parseSpan } from '../spans.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -46,8 +46,4 @@ export const command: CommandModule = {
         terminal.result(body, lines.join('\n'))
       })
   },
-}
-
-function textsOf(value: Json | undefined): string[] {
-  return Array.isArray(value) ? value.map((item: Json) => String(item)) : []
 }
