@@ -82,14 +82,17 @@ export default {
       severity: 'error',
       from: {
         path: '^cli/',
-        pathNot: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
+        pathNot:
+          '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
       },
       to: { path: '^services/', pathNot: '^services/(model|artifact|seal|trust|policy|ledger)/' },
     },
     {
       name: 'cli-starts-the-service-through-main',
       severity: 'error',
-      from: { path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$' },
+      from: {
+        path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
+      },
       to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
     },
     {

@@ -33,7 +33,7 @@ export {
 /** Takes away what nothing needs; throws UNAVAILABLE while a backup is being made. */
 export { GARBAGE_GRACE_MS, collectGarbage, type GarbageReport } from './garbage.ts'
 /** What is stored, held against what it should be. */
-export { hasDamage, scrub, type ScrubReport, type ScrubState } from './scrub.ts'
+export { scrub, type ScrubReport, type ScrubState } from './scrub.ts'
 export { Scrubs } from './scrubs.ts'
 /** The ledger entry of a restore, at the first start after it. */
 export { recordRestore } from './restored.ts'
