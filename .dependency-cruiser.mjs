@@ -43,6 +43,7 @@ const layers = {
     'runtime',
     'sources',
   ],
+  backup: ['model', 'ledger', 'blobs', 'store', 'keys', 'audit', 'catalog'],
   http: ['model', 'auth', 'operations', 'catalog', 'live', 'audit'],
 }
 
@@ -87,7 +88,8 @@ export default {
       severity: 'error',
       from: {
         path: '^cli/',
-        pathNot: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$',
+        pathNot:
+          '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
       },
       to: {
         path: '^services/',
@@ -97,7 +99,9 @@ export default {
     {
       name: 'cli-starts-the-service-through-main',
       severity: 'error',
-      from: { path: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$' },
+      from: {
+        path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
+      },
       to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
     },
     {

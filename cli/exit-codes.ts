@@ -14,6 +14,8 @@ export const EXIT = {
   unreachable: 4,
   /** Evidence is consistent in itself, but no key from outside authenticates it. */
   notAuthenticated: 5,
+  /** Stored bytes are not what they were: a blob, a prepared tree, a row, the ledger. */
+  damaged: 6,
   /** A bug in Lacre. */
   internal: 70,
 } as const
@@ -35,6 +37,7 @@ const exitCodes: Partial<Record<ErrorCode, ExitCode>> = {
   INVALID_TOKEN: EXIT.refused,
   TOKEN_EXPIRED: EXIT.refused,
   LEDGER_BROKEN: EXIT.refused,
+  INVALID_BACKUP: EXIT.refused,
   INVALID_PARAMETER: EXIT.usage,
   VALIDATION_FAILED: EXIT.usage,
   CONFIGURATION: EXIT.usage,

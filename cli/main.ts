@@ -127,6 +127,21 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/decision.ts'),
   },
   {
+    name: 'backup',
+    summary: 'back a data directory up, also while the service runs on it',
+    load: () => import('./commands/backup.ts'),
+  },
+  {
+    name: 'gc',
+    summary: 'take away stored files that nothing needs',
+    load: () => import('./commands/gc.ts'),
+  },
+  {
+    name: 'restore',
+    summary: 'make a data directory from a backup, verified before it is one',
+    load: () => import('./commands/restore.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'what works on this machine and what is in force',
     load: () => import('./commands/doctor.ts'),

@@ -7,7 +7,7 @@ import { StandardTerminal, inline, type Output } from './terminal.ts'
 
 const EXIT_CODES_HELP = `
 Exit codes: 0 done or accepted, 1 refused or not trusted, 2 usage, 3 could not be done,
-4 service unreachable, 5 consistent but not authenticated, 70 a bug.`
+4 service unreachable, 5 consistent but not authenticated, 6 stored data is damaged, 70 a bug.`
 
 export interface CommandLine {
   /** Without node and script. */

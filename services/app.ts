@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 
 import { openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator, type Authenticator } from './auth/index.ts'
+import { readRestored, removeRestored } from './backup/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
 import { dataPaths, masterKeyOptions, type Config } from './config.ts'
@@ -24,7 +25,13 @@ import {
 } from './http/index.ts'
 import { openEvents } from './events/index.ts'
 import { JobRunner } from './jobs/index.ts'
-import { accessKeyBox, loadMasterKey, openKeys, webhookSecretBox } from './keys/index.ts'
+import {
+  accessKeyBox,
+  loadMasterKey,
+  openKeys,
+  sealingKeys,
+  webhookSecretBox,
+} from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
 import { PlatformError, type Clock, type Random } from './model/index.ts'
 import {
@@ -36,6 +43,9 @@ import {
   Policies,
   RefusalBudget,
   RevocationListRefresher,
+  GARBAGE_GRACE_MS,
+  Scrubs,
+  collectGarbage,
   activationHandler,
   activationOptions,
   breakGlassEndHandler,
@@ -46,11 +56,13 @@ import {
   settlePolicies,
   eventWork,
   webhookWork,
+  recordRestore,
   type Deps,
   type Log,
 } from './operations/index.ts'
 import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
+import { repeat } from './repeat.ts'
 import { shippedPolicies } from './shipped-policies.ts'
 import { authorizationInForce, authorizationNotice } from './authorization.ts'
 import { bearerTokens } from './bearer-tokens.ts'
@@ -63,6 +75,10 @@ const STAGED_KEPT_MS = 24 * 3_600_000
 
 /** How often prepared code is hashed again while the service runs. */
 const PREPARED_CHECK_INTERVAL_MS = 15 * 60_000
+/** How long after the start scrubbing and collecting garbage begin, and how long it is from one to the next. */
+const UPKEEP_FIRST_MS = 3_600_000
+const SCRUB_INTERVAL_MS = 24 * 3_600_000
+const GARBAGE_INTERVAL_MS = 6 * 3_600_000
 
 /** What differs between a service and a test of it. */
 export interface Surroundings {
@@ -89,11 +105,12 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
   const closers = new Closers()
   const metrics = createMetrics()
   try {
-    const deps = await buildDeps(config, around, { closers, metrics })
+    const { deps, scrubs } = await buildDeps(config, around, { closers, metrics })
+    await recordRestored(deps, config.dataDir)
     const admin = await ensureAdmin(deps)
     await settlePolicies(deps)
     await checkPrepared(deps)
-    closers.add(startPreparedChecks(deps))
+    for (const upkeep of startUpkeep(deps, scrubs)) closers.add(upkeep)
     await deps.blobs.expireStaged(around.clock.nowMs() - STAGED_KEPT_MS)
     await deps.live.refresh()
     await endOverdueBreakGlass(deps)
@@ -124,14 +141,15 @@ async function buildDeps(
   config: Config,
   around: Surroundings,
   { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
-): Promise<Deps & { readonly verifier: LiveVerifier }> {
+): Promise<{ readonly deps: Deps & { readonly verifier: LiveVerifier }; readonly scrubs: Scrubs }> {
   const { clock, random, log } = around
   const { dataDir, place } = config
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   closers.add(asyncOf(await lockDataDirectory(dataDir)))
   const store = closers.add(await openStore({ path: dataPaths(dataDir).database }))
   await checkPlace(store, place)
-  const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
+  const mayMake = (await sealingKeys(store.reader)).length === 0
+  const masterKey = loadMasterKey({ dataDir, random, mayMake, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
   const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
   const outbox = new Outbox()
@@ -188,10 +206,11 @@ async function buildDeps(
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
   )
-  const deps = { ...base, verifier, revocationLists }
+  const scrubs = closers.add(new Scrubs({ ...base, revocationLists }))
+  const deps = { ...base, verifier, revocationLists, scrubs }
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
-  return deps
+  return { deps, scrubs }
 }
 
 function openWebhooks(
@@ -217,32 +236,36 @@ function refuseOpenWithoutIsolation(config: Config, isolation: 'full' | 'partial
   )
 }
 
+/** The first start of a restored directory: in the ledger before anything is answered or run. */
+async function recordRestored(deps: Deps, dataDir: string): Promise<void> {
+  const restored = readRestored(dataDir)
+  if (restored === undefined) return
+  await recordRestore(deps, restored)
+  removeRestored(dataDir)
+}
+
 /** Promise P1: prepared trees are hashed again at service start and on a schedule; what changed is no longer run. */
 async function checkPrepared({ runtime, log }: Deps): Promise<void> {
   const changed = await runtime.verifyPrepared()
   if (changed.length > 0) log.error({ changed }, 'prepared code was changed on the disk')
 }
 
-function startPreparedChecks(deps: Deps): AsyncDisposable {
-  const stop = new AbortController()
-  const check = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      try {
-        await deps.clock.sleep(PREPARED_CHECK_INTERVAL_MS, stop.signal)
-        await checkPrepared(deps)
-      } catch (error) {
-        if (!stop.signal.aborted)
-          deps.log.error({ err: error }, 'prepared code could not be checked')
-      }
-    }
-  }
-  const checking = check()
-  return {
-    [Symbol.asyncDispose]: async () => {
-      stop.abort()
-      await checking
-    },
-  }
+/** What is looked after while the service runs. */
+function startUpkeep(deps: Deps, scrubs: Scrubs): AsyncDisposable[] {
+  const every = (firstMs: number, everyMs: number, failed: string, work: () => Promise<void>) =>
+    repeat(deps, { firstMs, everyMs, failed, work })
+  const check = PREPARED_CHECK_INTERVAL_MS
+  return [
+    every(check, check, 'prepared code could not be checked', () => checkPrepared(deps)),
+    every(UPKEEP_FIRST_MS, SCRUB_INTERVAL_MS, 'nothing could be scrubbed', () =>
+      scrubs.passSlowly(),
+    ),
+    every(UPKEEP_FIRST_MS, GARBAGE_INTERVAL_MS, 'no garbage was collected', async () => {
+      const asked = { dryRun: false, graceMs: GARBAGE_GRACE_MS }
+      const { blobs, bytes, prepared, files } = await collectGarbage(deps, asked)
+      deps.log.info({ blobs, bytes, prepared, files }, 'garbage collected')
+    }),
+  ]
 }
 
 /** Listens last and stops first: requests that are under way finish while everything below them is still open. */

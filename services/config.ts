@@ -141,7 +141,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
 
 /** What works on a data directory with the service stopped. */
 export function readOfflineConfig(
-  options: Pick<ServeOptions, 'data' | 'masterKeyFile'>,
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile' | 'masterKey'>,
   env: NodeJS.ProcessEnv = process.env,
 ): Pick<Config, 'dataDir' | 'masterKey' | 'logLevel'> {
   return {

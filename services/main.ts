@@ -15,6 +15,10 @@ export type { AuthorityServeOptions, ServeOptions } from './config.ts'
 export type { RolledBack } from './offline-policies.ts'
 /** What the private authority hands out, and its new keys. */
 export { readTrustedRoot, rotateAuthority } from './serve-authority.ts'
+/** A data directory backed up, also while it is used; and made again from a backup. */
+export { backUpDirectory, restoreDirectory } from './offline-backup.ts'
+/** Everything stored of a service that does not run, held against what it should be. */
+export { scrubDirectory } from './offline-scrub.ts'
 /** Holds a data directory against its ledger, row by row; reads only, also beside a running service. */
 export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
 

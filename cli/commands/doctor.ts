@@ -14,19 +14,54 @@ import {
   type ConnectionOptions,
   type JsonObject,
 } from '../service/index.ts'
+import { scrubRunning, tellScrub } from '../scrub.ts'
 import type { Terminal } from '../terminal.ts'
+import { scrubStopped } from './scrub-offline.ts'
+
+interface DoctorOptions extends ConnectionOptions {
+  readonly scrub?: boolean
+}
+
+const HELP = `
+--scrub: with --data of a service that does not run it is done here, else the service does it. Damaged artifacts are moved
+to quarantine/ and are neither served nor activated; deploying the same bytes again mends them.
+
+Examples:
+  lacre doctor
+  lacre doctor --scrub --data /var/lib/lacre
+
+Exit codes of --scrub: 0 everything is as it should be, 6 something is damaged or missing, 4 the service is unreachable.`
 
 export const command: CommandModule = {
   name: 'doctor',
   summary: 'what works on this machine and what is in force',
   configure(command: Command, terminal: Terminal, environment: Environment): void {
-    withConnection(command).action(async (options: ConnectionOptions) => {
-      const machine = probeMachine(environment)
-      const service = await askService(options, environment)
-      const state = 'report' in service ? service.report : { unreachable: service.unreachable }
-      terminal.result({ machine, service: state }, toText(machine, state))
-    })
+    withConnection(command)
+      .option('--scrub', 'hash everything stored again, and verify the ledger and every row')
+      .addHelpText('after', HELP)
+      .action(async (options: DoctorOptions) => {
+        if (options.scrub === true) return await scrub(options, terminal, environment)
+        const machine = probeMachine(environment)
+        const service = await askService(options, environment)
+        const state = 'report' in service ? service.report : { unreachable: service.unreachable }
+        terminal.result({ machine, service: state }, toText(machine, state))
+      })
   },
+}
+
+/** By the service, or here where the directory's service does not run. */
+async function scrub(
+  options: DoctorOptions,
+  terminal: Terminal,
+  environment: Environment,
+): Promise<void> {
+  const { data } = options
+  const progress = terminal.progress('scrubbing')
+  const here =
+    data === undefined
+      ? undefined
+      : await scrubStopped(data, progress).finally(() => progress.end())
+  tellScrub(here ?? (await scrubRunning(connect(options, environment), terminal)), terminal)
 }
 
 /** What the machine offers, from here: files alone, nothing is started. */

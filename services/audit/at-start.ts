@@ -42,6 +42,16 @@ export async function checkAtStart(
   return checkpoint
 }
 
+/**
+ * Whether the ledger is the one that a checkpoint kept elsewhere is of, or what became of it.
+ * @throws PlatformError LEDGER_BROKEN where it is shorter, another, or signed by another key
+ */
+export async function checkAgainst(reader: Reader, note: string): Promise<SignedCheckpoint> {
+  const checkpoint = parseOutside(note)
+  await checkExtends(reader, await findHead(reader), checkpoint)
+  return checkpoint
+}
+
 async function checkHead(reader: Reader, head: LedgerHeadTable): Promise<void> {
   const frontier = frontierOf(head)
   if (!isFrontier(frontier) || rootOf(frontier) !== head.root)

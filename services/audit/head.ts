@@ -36,3 +36,24 @@ function parseHashes(text: string): string[] {
   }
   throw new PlatformError('LEDGER_BROKEN', 'the frontier of the ledger cannot be read')
 }
+
+/** What a ledger is at, with the newest checkpoint that was signed of it. */
+export interface LedgerStand {
+  readonly origin: string
+  readonly size: number
+  readonly root: string
+  /** C2SP signed note; null where none was signed yet. */
+  readonly checkpoint: string | null
+}
+
+export async function readStand(reader: Reader): Promise<LedgerStand> {
+  const head = await findHead(reader)
+  const signed = await reader
+    .selectFrom('ledger_checkpoint')
+    .select('note')
+    .orderBy('size', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  const { origin = '', size = 0, root = EMPTY_ROOT } = head ?? {}
+  return { origin, size, root, checkpoint: signed?.note ?? null }
+}

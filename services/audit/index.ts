@@ -15,5 +15,9 @@ export { verifyDirectory, type VerifyDirectoryOptions } from './verify-directory
 export { nodeReader } from './head.ts'
 /** The ledger as JSON Lines for `lacre ledger verify --file`. */
 export { exportLedger } from './export.ts'
+/** Whether a ledger extends a checkpoint kept elsewhere; throws LEDGER_BROKEN. */
+export { checkAgainst } from './at-start.ts'
+/** What the ledger is at: size, root, newest checkpoint. */
+export { readStand, type LedgerStand } from './head.ts'
 /** The last checkpoint signed, kept outside a database: also that of the private authority's log. */
 export { openOutside } from './outside.ts'

@@ -1,17 +1,19 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdirSync, rmSync, utimesSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import {
   PlatformError,
-  parseSha256,
+  systemClock,
   type AcceptedArtifact,
   type ByteSource,
   type Sha256,
 } from '../model/index.ts'
+import { BlobDirectory, type BlobFile, type Pace } from './blob-directory.ts'
+import { BlobHolds } from './holds.ts'
 import { openSource, type BlobSource } from './blob-source.ts'
-import { errorCode, onDisk, toDiskError } from './disk-errors.ts'
+import { errorCode, onDisk, syncDirectory, toDiskError } from './disk-errors.ts'
 import { createTempFile, type TempFile } from './temp-file.ts'
 
 /** Short enough that hashing a piece is not felt by other requests. */
@@ -23,26 +25,39 @@ export interface BlobReader {
   open(digest: Sha256): BlobSource
 }
 
+/** A blob that nobody else may come to need until this is disposed of. */
+export interface BlobRemoval extends Disposable {
+  remove(): Promise<void>
+  /** Moves it where it is neither served nor activated; the name it got there. */
+  setAside(): Promise<string>
+}
+
 export interface BlobStore extends BlobReader {
+  readonly dataDir: string
   /**
    * Keeps the bytes of an admitted artifact under their SHA-256, on the disk itself when this resolves. The bytes
    * written are the bytes hashed. A sound blob that is there already is left alone, a damaged one replaced.
+   * It is not removed before what is answered is disposed of: by then a row names it, or nobody wants it.
    * @throws PlatformError OUT_OF_SPACE, INVALID_ARTIFACT where the bytes are not those that were checked
    */
-  put(accepted: AcceptedArtifact): Promise<void>
+  put(accepted: AcceptedArtifact): Promise<Disposable>
   has(digest: Sha256): Promise<boolean>
   /** Whether the bytes still hash to their name; false where there are none. */
-  rehash(digest: Sha256): Promise<boolean>
-  /** Every blob there is, in no order. */
-  list(): AsyncGenerator<Sha256>
+  rehash(digest: Sha256, pace?: Pace): Promise<boolean>
+  /** Every file where blobs lie, in no order. */
+  list(): AsyncGenerator<BlobFile>
+  /** Keeps others off a blob while it is looked at and perhaps taken away; `undefined` where somebody needs it. */
+  claim(digest: Sha256): BlobRemoval | undefined
   /** A file for one request. @throws PlatformError OUT_OF_SPACE */
   createTemp(): Promise<TempFile>
+  /** Drops temporary files last written before that instant, which nobody has open any more; how many. */
+  expireTemporary(beforeMs: number): Promise<number>
   /** Keeps a raw upload under the digest its bytes were found to have. @throws PlatformError OUT_OF_SPACE */
   stage(temp: TempFile, digest: Sha256): Promise<void>
-  /** A raw upload; whoever uses it hashes it again. */
+  /** A raw upload, which is kept anew from now on; whoever uses it hashes it again. */
   openStaged(digest: Sha256): BlobSource | undefined
   dropStaged(digest: Sha256): Promise<void>
-  /** Drops raw uploads last written before that instant; how many. */
+  /** Drops raw uploads last written or used before that instant; how many. */
   expireStaged(beforeMs: number): Promise<number>
 }
 
@@ -54,32 +69,20 @@ export function openBlobs(dataDir: string): BlobStore {
   return new DirectoryBlobStore(dataDir)
 }
 
-/** Blobs of a directory that another thread keeps: nothing is made, nothing removed. */
-export function openBlobReader(dataDir: string): BlobReader {
-  return { open: (digest) => openBlob(blobPath(join(dataDir, 'blobs'), digest), digest) }
-}
-
-function blobPath(blobs: string, digest: Sha256): string {
-  return join(blobs, digest.slice(0, 2), digest)
-}
-
-function openBlob(path: string, digest: Sha256): BlobSource {
-  try {
-    return openSource(path)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw toDiskError(error)
-    throw new PlatformError('INTERNAL', `the blob \`${digest}\` is missing`, { cause: error })
-  }
-}
-
-class DirectoryBlobStore implements BlobStore {
+class DirectoryBlobStore extends BlobDirectory implements BlobStore {
+  readonly dataDir: string
   readonly #blobs: string
   readonly #staging: string
   readonly #temporary: string
+  readonly #quarantine: string
+  readonly #holds = new BlobHolds()
 
   constructor(dataDir: string) {
+    super(dataDir)
+    this.dataDir = dataDir
     this.#blobs = join(dataDir, 'blobs')
     this.#staging = join(dataDir, 'staging')
+    this.#quarantine = join(dataDir, 'quarantine')
     // In the same tree, so that the last step is a rename.
     this.#temporary = join(this.#blobs, 'temporary')
     try {
@@ -92,40 +95,34 @@ class DirectoryBlobStore implements BlobStore {
     }
   }
 
-  async put(accepted: AcceptedArtifact): Promise<void> {
+  async put(accepted: AcceptedArtifact): Promise<Disposable> {
     const { codeSha256 } = accepted.identity
-    if (await this.rehash(codeSha256)) return
-    await using temp = await this.createTemp()
-    const digest = await copyAndHash(accepted.source, temp)
-    if (digest !== codeSha256) {
-      throw new PlatformError(
-        'INVALID_ARTIFACT',
-        'the bytes to be kept are not those that were checked',
-        { detail: { expected: codeSha256, got: digest } },
-      )
+    const hold = await this.#holds.hold(codeSha256)
+    try {
+      await this.#keep(accepted, codeSha256)
+      return hold
+    } catch (error) {
+      hold[Symbol.dispose]()
+      throw error
     }
-    await temp.sync()
-    await this.#settle(temp.path, this.#blobPath(codeSha256))
   }
 
-  async has(digest: Sha256): Promise<boolean> {
-    return await isFile(this.#blobPath(digest))
-  }
-
-  open(digest: Sha256): BlobSource {
-    return openBlob(this.#blobPath(digest), digest)
-  }
-
-  async rehash(digest: Sha256): Promise<boolean> {
-    if (!(await this.has(digest))) return false
-    using source = this.open(digest)
-    return (await hashOf(source)) === digest
-  }
-
-  async *list(): AsyncGenerator<Sha256> {
-    for (const shard of await readdir(this.#blobs)) {
-      if (!/^[0-9a-f]{2}$/.test(shard)) continue
-      for (const name of await readdir(join(this.#blobs, shard))) yield parseSha256(name)
+  claim(digest: Sha256): BlobRemoval | undefined {
+    const claim = this.#holds.claim(digest)
+    if (claim === undefined) return undefined
+    const path = this.pathOf(digest)
+    return {
+      remove: () =>
+        onDisk(async () => {
+          await rm(path, { force: true })
+          await syncDirectory(dirname(path))
+        }),
+      setAside: async () => {
+        const name = `${digest}-${randomUUID()}`
+        await this.#settle(path, join(this.#quarantine, name))
+        return name
+      },
+      [Symbol.dispose]: () => claim[Symbol.dispose](),
     }
   }
 
@@ -138,9 +135,18 @@ class DirectoryBlobStore implements BlobStore {
     await this.#settle(temp.path, join(this.#staging, digest))
   }
 
+  async expireTemporary(beforeMs: number): Promise<number> {
+    return await expire(this.#temporary, beforeMs)
+  }
+
   openStaged(digest: Sha256): BlobSource | undefined {
+    const path = join(this.#staging, digest)
     try {
-      return openSource(join(this.#staging, digest))
+      const source = openSource(path)
+      // Seconds, and of the system's clock, as all times of files.
+      const now = systemClock.nowMs() / 1_000
+      utimesSync(path, now, now)
+      return source
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined
       throw toDiskError(error)
@@ -152,18 +158,22 @@ class DirectoryBlobStore implements BlobStore {
   }
 
   async expireStaged(beforeMs: number): Promise<number> {
-    let dropped = 0
-    for (const name of await readdir(this.#staging)) {
-      const path = join(this.#staging, name)
-      if ((await stat(path)).mtimeMs >= beforeMs) continue
-      await rm(path, { force: true })
-      dropped += 1
-    }
-    return dropped
+    return await expire(this.#staging, beforeMs)
   }
 
-  #blobPath(digest: Sha256): string {
-    return blobPath(this.#blobs, digest)
+  async #keep(accepted: AcceptedArtifact, codeSha256: Sha256): Promise<void> {
+    if (await this.rehash(codeSha256)) return
+    await using temp = await this.createTemp()
+    const digest = await copyAndHash(accepted.source, temp)
+    if (digest !== codeSha256) {
+      throw new PlatformError(
+        'INVALID_ARTIFACT',
+        'the bytes to be kept are not those that were checked',
+        { detail: { expected: codeSha256, got: digest } },
+      )
+    }
+    await temp.sync()
+    await this.#settle(temp.path, this.pathOf(codeSha256))
   }
 
   /** The last step: a name appears at once or not at all, and power loss does not take it away again. */
@@ -190,29 +200,14 @@ async function copyAndHash(source: ByteSource, temp: TempFile): Promise<string> 
   return hash.digest('hex')
 }
 
-async function hashOf(source: ByteSource): Promise<string> {
-  const hash = createHash('sha256')
-  for (let at = 0; at < source.sizeBytes; at += PIECE_BYTES) {
-    hash.update(source.read(at, Math.min(PIECE_BYTES, source.sizeBytes - at)))
-    await new Promise((resolve) => setImmediate(resolve))
+async function expire(dir: string, beforeMs: number): Promise<number> {
+  let dropped = 0
+  for (const name of await readdir(dir)) {
+    const path = join(dir, name)
+    const found = await stat(path).catch(() => undefined)
+    if (found === undefined || found.mtimeMs >= beforeMs) continue
+    await rm(path, { force: true })
+    dropped += 1
   }
-  return hash.digest('hex')
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile()
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false
-    throw toDiskError(error)
-  }
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  return dropped
 }

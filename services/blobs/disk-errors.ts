@@ -1,3 +1,5 @@
+import { open } from 'node:fs/promises'
+
 import { PlatformError } from '../model/index.ts'
 
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'])
@@ -30,5 +32,15 @@ export async function onDisk<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     throw toDiskError(error)
+  }
+}
+
+/** Makes the names in a directory last. */
+export async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }

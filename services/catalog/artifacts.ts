@@ -58,3 +58,26 @@ export async function insertArtifact(
     .execute()
   return [{ table: 'artifact', key: { code_sha256: identity.codeSha256 } }]
 }
+
+/**
+ * The bytes of all that was ever admitted, with their size: what versions, live intervals and layers name, also of what
+ * was deleted since, and what decisions were made about. A row here is never deleted.
+ */
+export async function namedBlobs(reader: Reader): Promise<ReadonlyMap<Sha256, number>> {
+  const rows = await reader.selectFrom('artifact').select(['code_sha256', 'size_bytes']).execute()
+  return new Map(rows.map((row) => [row.code_sha256 as Sha256, row.size_bytes]))
+}
+
+/** The bytes of versions that there are, with their layers: what may be invoked, or published or attached again. */
+export async function usedBlobs(reader: Reader): Promise<ReadonlySet<Sha256>> {
+  const versions = await reader
+    .selectFrom('function_version')
+    .select(['code_sha256', 'layers'])
+    .execute()
+  const layers = await reader.selectFrom('layer_version').select('code_sha256').execute()
+  const used = new Set([...versions, ...layers].map((row) => row.code_sha256 as Sha256))
+  for (const version of versions)
+    for (const layer of JSON.parse(version.layers) as { readonly codeSha256: Sha256 }[])
+      used.add(layer.codeSha256)
+  return used
+}

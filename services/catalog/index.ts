@@ -93,6 +93,8 @@ export type { SignerOwner } from './signer-owners.ts'
 // Artifacts: what was admitted, by the digest of its bytes.
 /** Reads by digest; `undefined` or missing where no such artifact was ever admitted. */
 export { artifactsByDigest, findArtifact } from './artifacts.ts'
+/** Which bytes rows name, and which of them versions that there are need. */
+export { namedBlobs, usedBlobs } from './artifacts.ts'
 /** Writes the row of an accepted artifact once; versions share it. */
 export { insertArtifact } from './artifacts.ts'
 /** A row that a write touched: what the ledger entry of the change covers. */

@@ -43,6 +43,7 @@ export const errorTable = {
   CODE_VERIFICATION_FAILED: capital(400, 'CodeVerificationFailedException'),
   POLICY_DENIED: capital(403, 'AccessDeniedException'),
   SIGNER_FAILED: capital(502, 'ServiceException'),
+  INVALID_BACKUP: message(400, 'InvalidParameterValueException'),
   TOO_MANY_REQUESTS: message(429, 'TooManyRequestsException'),
   FUNCTION_NOT_READY: message(409, 'ResourceConflictException'),
   FUNCTION_FAILED: message(502, 'ResourceNotReadyException'),

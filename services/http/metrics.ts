@@ -20,6 +20,7 @@ export interface HttpMetrics extends Metrics, EdgeMetrics {
 }
 
 type MakeCounter = <L extends string>(name: string, help: string, labels: L[]) => Counter<L>
+type MakeGauge = <L extends string>(name: string, help: string, labels: L[]) => Gauge<L>
 type MakeHistogram = <L extends string>(
   name: string,
   help: string,
@@ -128,6 +129,26 @@ function outboxGauges(registry: Registry): HttpMetrics['watchOutbox'] {
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
+type UpkeepMetrics = Pick<Metrics, 'collected' | 'scrubbed'>
+
+function upkeepMetrics(counter: MakeCounter, gauge: MakeGauge): UpkeepMetrics {
+  const collected = counter('lacre_garbage_collected_total', 'Files that nothing needed', ['kind'])
+  const bytes = counter('lacre_scrub_bytes_total', 'Stored bytes that were hashed again', [])
+  const last = gauge('lacre_scrub_last_seconds', 'When the last scrub ended, Unix time', [])
+  const damaged = gauge('lacre_scrub_damaged', 'What the last scrub found damaged', ['kind'])
+  return {
+    collected: (gone) => {
+      for (const [kind, count] of Object.entries(gone)) collected.inc({ kind }, count)
+    },
+    scrubbed: ({ atMs, bytes: read, damaged: blob, missing, ledger, prepared }) => {
+      bytes.inc(read)
+      last.set(atMs / 1000)
+      for (const [kind, count] of Object.entries({ blob, missing, ledger, prepared }))
+        damaged.set({ kind }, count)
+    },
+  }
+}
+
 /** A registry of its own: nothing global, so that two services in one process do not meet. */
 export function createMetrics(): HttpMetrics {
   const registry = new Registry()
@@ -135,6 +156,8 @@ export function createMetrics(): HttpMetrics {
     new Counter({ name, help, labelNames, registers: [registry] })
   const histogram: MakeHistogram = (name, help, labelNames, buckets = SECONDS) =>
     new Histogram({ name, help, labelNames, buckets: [...buckets], registers: [registry] })
+  const gauge: MakeGauge = (name, help, labelNames) =>
+    new Gauge({ name, help, labelNames, registers: [registry] })
   const requests = counter('lacre_requests_total', 'Requests answered', [
     'api',
     'operation',
@@ -161,6 +184,7 @@ export function createMetrics(): HttpMetrics {
   return {
     ...eventMetrics(counter, histogram),
     ...liveMetrics(registry, counter, histogram),
+    ...upkeepMetrics(counter, gauge),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     request: (api, { operation, status, durationMs }) => {

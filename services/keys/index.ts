@@ -20,3 +20,5 @@ export { MANAGED_PREFIX, type ManagedKey, type NewManagedKey } from './managed.t
 export { type KeyAlgorithm, type Signer } from './key-algorithm.ts'
 /** A key in a sealed file of its own, that can lie elsewhere while it is not needed; throws CONFIGURATION. */
 export { createKeyFile, openKeyFile } from './key-file.ts'
+/** By which master keys the secrets in a database were sealed, and which of them one does not open. */
+export { findUnopenable, sealingKeys } from './sealed.ts'

@@ -64,7 +64,7 @@ class StoredKeys implements Keys {
   }
 
   open(purpose: string, sealed: string): Uint8Array {
-    return this.#options.masterKey.decrypt(`secret ${purpose}`, sealed)
+    return decryptSecret(this.#options.masterKey, purpose, sealed)
   }
 
   hmac(purpose: string, value: string): string {
@@ -131,7 +131,13 @@ class StoredKeys implements Keys {
   }
 }
 
-function openRow(masterKey: MasterKey, row: SealedKeyTable): KeyObject {
+/** As `seal` made it. @throws PlatformError CONFIGURATION (another master key), INTERNAL (changed since) */
+export function decryptSecret(masterKey: MasterKey, purpose: string, sealed: string): Uint8Array {
+  return masterKey.decrypt(`secret ${purpose}`, sealed)
+}
+
+/** The key in a row. @throws PlatformError CONFIGURATION (another master key), INTERNAL (changed since) */
+export function openRow(masterKey: MasterKey, row: SealedKeyTable): KeyObject {
   const der = masterKey.decrypt(`key ${row.purpose}`, row.private_key_sealed)
   const key = createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' })
   // The public half stands in the clear beside it: what others verify with is what we sign with.

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { PlatformError, type Random } from '../model/index.ts'
@@ -31,6 +31,8 @@ export interface MasterKeyOptions {
   /** Base64 of 32 bytes, from the environment or unwrapped by a KMS. */
   readonly value?: string
   readonly valueFrom?: 'environment' | 'kms'
+  /** False where there are secrets already: a new key would open none of them. */
+  readonly mayMake?: boolean
 }
 
 /**
@@ -44,6 +46,11 @@ export function loadMasterKey(options: MasterKeyOptions): MasterKey {
   }
   if (options.file !== undefined) return masterKey(readKeyFile(options.file), 'file')
   const path = join(options.dataDir, 'master.key')
+  if (options.mayMake === false && !existsSync(path))
+    throw new PlatformError(
+      'CONFIGURATION',
+      `the secrets here were sealed by a master key that is not in \`${path}\`: give --master-key-file, or put it back there`,
+    )
   createOnce(path, options.random)
   return masterKey(readKeyFile(path), 'inside the data directory')
 }

@@ -210,6 +210,7 @@ const ROWS: readonly Row[] = [
       lacre:PutPromotionRule lacre:RemovePromotionRule lacre:PutFloor lacre:RemoveFloor lacre:GrantFloorException
       lacre:EndFloorException lacre:PutReach lacre:PutReaction lacre:RemoveReaction lacre:SettleReactions
       lacre:LiftRefusal lacre:CreateWebhook lacre:DisableWebhook lacre:EnableWebhook lacre:DeleteWebhook lacre:RotateWebhookSecret lacre:TestWebhook lacre:RedeliverWebhook
+      lacre:CollectGarbage lacre:Scrub
       lacre:Unlisted`,
   },
 ]

@@ -36,6 +36,8 @@ export type ErrorCode =
   | 'POLICY_DENIED'
   // whoever holds a key, stamps a time or keeps a log, asked while signing
   | 'SIGNER_FAILED'
+  // a backup that is to be restored
+  | 'INVALID_BACKUP'
   // running
   | 'TOO_MANY_REQUESTS'
   | 'FUNCTION_NOT_READY'

@@ -77,3 +77,8 @@ export const REPLAY_GRACE_MS = 2_000
 /** AWS: concurrent executions of an account (default), and how many of them stay unreserved at least. */
 export const CONCURRENT_EXECUTIONS_LIMIT = 1_000
 export const UNRESERVED_CONCURRENCY_MIN = 100
+
+/** Files of a backup: a blob each, and its databases. */
+export const BACKUP_FILES_LIMIT = 1_000_000
+/** The manifest of a backup of so many files. */
+export const BACKUP_MANIFEST_LIMIT_BYTES = 268_435_456

@@ -15,6 +15,7 @@ import type { Metrics } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
 import type { Policies } from './policies-in-force.ts'
 import type { RefusalBudget } from './refusal-budget.ts'
+import type { ScrubState } from './scrub.ts'
 
 /** One line per event: facts as fields, a constant phrase as message (STYLE "Logging"). */
 export interface Log {
@@ -57,6 +58,12 @@ export interface ListRefresher {
   start(): void
 }
 
+/** Holds what is stored against what it should be: slowly by itself, at once when asked for. */
+export interface Scrubber {
+  state(): ScrubState
+  begin(): ScrubState
+}
+
 /** What an operation works with; built once in `app.ts`. */
 export interface Deps {
   readonly place: Place
@@ -83,6 +90,8 @@ export interface Deps {
   readonly policies: Policies
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
   readonly revocationLists?: ListRefresher
+  /** Absent where nothing is scrubbed. */
+  readonly scrubs?: Scrubber
   readonly quotas?: Quotas
   readonly breakGlass?: BreakGlassSettings
   readonly reactions?: ReactionLimits

@@ -67,8 +67,9 @@ export async function govern<T>(
       await keepRefusal(deps, change, judgement)
       throw refusal(judgement)
     }
-    const accepted = await keepArtifacts(deps, judgement)
-    const committed = await commit(deps, change, { judgement, accepted, plan: caller.plan })
+    const { accepted, holds } = await keepArtifacts(deps, judgement)
+    const state = { judgement, accepted, plan: caller.plan }
+    const committed = await commit(deps, change, state).finally(() => letGo(holds))
     if (typeof committed === 'string') {
       moves[committed] += 1
       continue
@@ -135,22 +136,38 @@ async function keepRefusal(
   deps.audit.wake()
 }
 
+interface Kept {
+  readonly accepted: readonly AcceptedArtifact[]
+  /** The blobs are not removed while these are held: no row names them before the commit. */
+  readonly holds: readonly Disposable[]
+}
+
 /** New bytes are kept under their digest before the rows that name them: an orphan blob is collectable, a dangling row is not. */
-async function keepArtifacts(deps: Deps, judgement: Judgement): Promise<AcceptedArtifact[]> {
+async function keepArtifacts(deps: Deps, judgement: Judgement): Promise<Kept> {
   const accepted: AcceptedArtifact[] = []
-  for (const { subject, facts } of judgement.judged) {
-    if (subject.artifact === undefined || subject.notKept === true) continue
-    const { identity, source } = subject.artifact
-    const artifact = accept(
-      { identity, source },
-      facts.verdict,
-      judgement.decision,
-      judgement.facts,
-    )
-    await deps.blobs.put(artifact)
-    accepted.push(artifact)
+  const holds: Disposable[] = []
+  try {
+    for (const { subject, facts } of judgement.judged) {
+      if (subject.artifact === undefined || subject.notKept === true) continue
+      const { identity, source } = subject.artifact
+      const artifact = accept(
+        { identity, source },
+        facts.verdict,
+        judgement.decision,
+        judgement.facts,
+      )
+      holds.push(await deps.blobs.put(artifact))
+      accepted.push(artifact)
+    }
+    return { accepted, holds }
+  } catch (error) {
+    letGo(holds)
+    throw error
   }
-  return accepted
+}
+
+function letGo(holds: readonly Disposable[]): void {
+  for (const hold of holds) hold[Symbol.dispose]()
 }
 
 interface Settled {

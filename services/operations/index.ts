@@ -46,6 +46,13 @@ export {
   revokeRole,
   type NewPrincipal,
 } from './access/principals.ts'
+/** Takes away what nothing needs; throws UNAVAILABLE while a backup is being made. */
+export { GARBAGE_GRACE_MS, collectGarbage, type GarbageReport } from './garbage.ts'
+/** What is stored, held against what it should be. */
+export { scrub, type ScrubReport, type ScrubState } from './scrub.ts'
+export { Scrubs } from './scrubs.ts'
+/** The ledger entry of a restore, at the first start after it. */
+export { recordRestore } from './restored.ts'
 /** Opens and judges artifacts in worker threads. */
 export { Examiner } from './examine.ts'
 /** Slows down whoever is refused again and again; check throws TOO_MANY_REQUESTS. */

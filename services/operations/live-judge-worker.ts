@@ -1,9 +1,9 @@
-import { openBlobReader } from '../blobs/index.ts'
+import { BlobDirectory } from '../blobs/index.ts'
 import { PlatformError, type Facts, type Place, type Reaction } from '../model/index.ts'
 import { openReader, type Reader } from '../store/index.ts'
 import { dueReactions } from './live-due.ts'
 import { LiveJudge, type PassAsked } from './live-judge.ts'
-import { Policies, type ShippedPolicies } from './policies-in-force.ts'
+import { Policies, type ShippedKinds } from './policies-in-force.ts'
 import { serveTasks } from './serve-tasks.ts'
 import { ThreadJudge } from './thread-judge.ts'
 
@@ -13,7 +13,7 @@ export interface OpenAsked {
   readonly dataDir: string
   readonly place: Place
   readonly isolation: Facts['isolation']
-  readonly shipped: ShippedPolicies
+  readonly shipped: ShippedKinds
 }
 
 /** The live set judged off the event loop, on a handle of its own (DESIGN §8). */
@@ -33,8 +33,8 @@ serveTasks({
 /** Once; whoever asks again asks in vain, so that what is remembered stays. */
 function open({ database, dataDir, place, isolation, shipped }: OpenAsked): void {
   if (opened !== undefined) return
-  const policies = new Policies({ admission: shipped })
-  const examiner = new ThreadJudge(openBlobReader(dataDir))
+  const policies = new Policies(shipped)
+  const examiner = new ThreadJudge(new BlobDirectory(dataDir))
   const judge = new LiveJudge({ place, isolation, policies, examiner })
   opened = { reader: openReader(database), judge }
 }

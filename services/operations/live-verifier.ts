@@ -144,7 +144,7 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
   /** The thread may have been replaced: one that is open already takes no notice. */
   async #open({ place, runtime, policies }: Deps): Promise<void> {
     const { isolation } = runtime.capability
-    const shipped = policies.shipped('admission')
+    const shipped = policies.kinds
     await this.#ask('open', { ...this.#opened, place, isolation, shipped } satisfies OpenAsked)
   }
 

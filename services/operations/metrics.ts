@@ -21,6 +21,21 @@ export interface Metrics extends EventMetrics, WebhookMetrics {
   /** Versions behind names that were found to violate. */
   liveViolations(count: number): void
   liveReaction(done: string): void
+  /** What was taken away because nothing needs it. */
+  collected(gone: {
+    readonly blobs: number
+    readonly prepared: number
+    readonly files: number
+  }): void
+  /** The end of a scrub: how much was read, and how many of each are not what they should be. */
+  scrubbed(found: {
+    readonly atMs: number
+    readonly bytes: number
+    readonly damaged: number
+    readonly missing: number
+    readonly ledger: number
+    readonly prepared: number
+  }): void
 }
 
 export const noMetrics: Metrics = {
@@ -30,6 +45,8 @@ export const noMetrics: Metrics = {
   liveVerified: () => undefined,
   liveViolations: () => undefined,
   liveReaction: () => undefined,
+  collected: () => undefined,
+  scrubbed: () => undefined,
   eventReceived: () => undefined,
   eventAge: () => undefined,
   eventDropped: () => undefined,

@@ -36,12 +36,14 @@ interface Thread {
 /** Runs CPU work over some 5 ms in worker threads (DESIGN §8), the least busy first; a thread that dies is replaced. */
 export class Offload {
   readonly #file: URL
+  readonly #heapLimitMb: number
   readonly #threads: Thread[] = []
   #nextId = 1
   #closed = false
 
-  constructor(file: URL, threads: number) {
+  constructor(file: URL, threads: number, heapLimitMb = WORKER_HEAP_LIMIT_MB) {
     this.#file = file
+    this.#heapLimitMb = heapLimitMb
     for (let i = 0; i < threads; i += 1) this.#threads.push(this.#start())
   }
 
@@ -66,7 +68,7 @@ export class Offload {
 
   #start(): Thread {
     const worker = new Worker(this.#file, {
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_LIMIT_MB },
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapLimitMb },
     })
     const thread: Thread = { worker, waiting: new Map() }
     worker.on('message', (answer: TaskAnswer) => settle(thread, answer))

@@ -25,9 +25,12 @@ export interface ShippedPolicies {
   readonly validated?: string
 }
 
+/** What a program brings for every kind. */
+export type ShippedKinds = Readonly<Record<PolicyKind, ShippedPolicies>>
+
 /** The policy sets that the service keeps, as decisions ask them. */
 export class Policies implements AsyncDisposable {
-  readonly #shipped: Readonly<Record<PolicyKind, ShippedPolicies>>
+  readonly kinds: ShippedKinds
   readonly #compiled = new Map<string, PolicySet | UnusableSet>()
   readonly #validated = new Map<string, true>()
   readonly checker = new PolicyChecker()
@@ -35,8 +38,8 @@ export class Policies implements AsyncDisposable {
   /** The shipped admission set that the operator names at each start, where he does. */
   readonly named: string | undefined
 
-  constructor(shipped: Readonly<Record<PolicyKind, ShippedPolicies>>, named?: string) {
-    this.#shipped = shipped
+  constructor(kinds: ShippedKinds, named?: string) {
+    this.kinds = kinds
     this.named = named
   }
 
@@ -46,7 +49,7 @@ export class Policies implements AsyncDisposable {
   }
 
   shipped(kind: PolicyKind): ShippedPolicies {
-    return this.#shipped[kind]
+    return this.kinds[kind]
   }
 
   schemaSha256(kind: PolicyKind): string {

@@ -23,3 +23,5 @@ export type {
   RuntimeStats,
   WarmWish,
 } from './options.ts'
+/** Prepared trees that were changed, under the data directory of a stopped service. */
+export { findChangedTrees } from './prepare/prepared-trees.ts'

@@ -137,6 +137,10 @@ export interface Runtime extends AsyncDisposable {
    * Returns the digests of the changed ones.
    */
   verifyPrepared(): Promise<readonly string[]>
+  /** Digests of the packages that are prepared, and were before that instant. */
+  listPrepared(beforeMs: number): Sha256[]
+  /** Takes a prepared tree away, which is prepared again when needed; false where an environment uses it now. */
+  dropPrepared(codeSha256: Sha256): Promise<boolean>
   resolveRuntime(id: string): ResolvedRuntime
   /** @throws PlatformError TOO_MANY_REQUESTS, ACTIVATION_FAILED, INVALID_RUNTIME, UNAVAILABLE */
   invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome>

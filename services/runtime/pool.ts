@@ -160,6 +160,10 @@ export class Pool {
     for (const [key, list] of this.#idle) if (list.length === 0) this.#idle.delete(key)
   }
 
+  some(match: (environment: Environment) => boolean): boolean {
+    return [...this.#all].some(match)
+  }
+
   /** Stops those that match, busy or not; resolves when they are gone. */
   async stopWhere(
     match: (environment: Environment) => boolean,

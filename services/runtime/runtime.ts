@@ -123,6 +123,15 @@ class PooledRuntime implements Runtime {
     return this.#opened.prepared.verifyAll()
   }
 
+  listPrepared(beforeMs: number): Sha256[] {
+    return this.#opened.prepared.list(beforeMs)
+  }
+
+  async dropPrepared(codeSha256: Sha256): Promise<boolean> {
+    if (this.#pool.some(({ spec }) => usesCode(spec, codeSha256))) return false
+    return await this.#opened.prepared.drop(codeSha256)
+  }
+
   resolveRuntime(id: string): ResolvedRuntime {
     const resolved = resolveRuntime(id, this.#opened.interpreters)
     if (runtimeFamily(id) !== 'custom' || this.capability.customRuntimes) return resolved
@@ -220,9 +229,7 @@ class PooledRuntime implements Runtime {
 
   /** What runs from a tree that was changed is not what was admitted: it stops (promise P1). */
   #stopUsersOf(digest: Sha256): void {
-    const uses = ({ code, layers }: ReleaseSpec): boolean =>
-      [code, ...layers].some(({ codeSha256 }) => codeSha256 === digest)
-    void this.#pool.stopWhere(({ spec, running }) => running && uses(spec), 'retired')
+    void this.#pool.stopWhere(({ spec, running }) => running && usesCode(spec, digest), 'retired')
   }
 
   #create(spec: ReleaseSpec): Environment {
@@ -243,4 +250,8 @@ function orAborted<T>(running: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener('abort', onAbort, { once: true })
     running.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
+}
+
+function usesCode({ code, layers }: ReleaseSpec, digest: Sha256): boolean {
+  return [code, ...layers].some(({ codeSha256 }) => codeSha256 === digest)
 }

@@ -1,7 +1,7 @@
 import { Kysely, sql } from 'kysely'
 
 import { PooledSqliteDialect } from './dialect.ts'
-import { applied, migrateTo } from './migrate.ts'
+import { applied, migrateTo, type StoreKind } from './migrate.ts'
 import type { Reader } from './open.ts'
 import type { Schema } from './schema.ts'
 
@@ -9,14 +9,14 @@ import type { Schema } from './schema.ts'
  * How the tables, indexes and triggers of a database differ from what its migrations made: a refusal that was
  * taken out, a constraint or a column that was changed. Empty where they do not.
  */
-export async function checkSchema(reader: Reader): Promise<string[]> {
+export async function checkSchema(reader: Reader, kind: StoreKind = 'service'): Promise<string[]> {
   const last = (await applied(reader)).at(-1)
   if (last === undefined) return ['the database has no migrations']
   const model = new Kysely<Schema>({
     dialect: new PooledSqliteDialect({ path: ':memory:', access: 'write', size: 1 }),
   })
   try {
-    await migrateTo(model, last)
+    await migrateTo(model, last, kind)
     const [expected, found] = [await describe(model), await describe(reader)]
     return [
       ...[...expected].flatMap(([name, text]) => {

@@ -14,10 +14,16 @@ export {
 } from './open.ts'
 /** Many small writes in one commit: a caller hears of his once it is on the disk. */
 export { GroupCommit } from './group-commit.ts'
+/** Throws CONFIGURATION for a database of a newer program. */
+export { refuseNewer } from './migrate.ts'
 /** What in the schema of a database is not as its migrations made it. */
 export { checkSchema } from './check-schema.ts'
 /** Holds a data directory for this process; throws DATA_DIRECTORY_IN_USE. */
 export { lockDataDirectory, type DirectoryLock } from './lock.ts'
+/** Nothing is removed while anybody keeps the files: also between processes. */
+export { keepFiles, removeFiles } from './lock.ts'
+/** Copies databases in use, all of one instant; throws UNAVAILABLE, OUT_OF_SPACE. */
+export { copyDatabases, type DatabaseCopy } from './copy.ts'
 /** True for an error by which a constraint of the schema refused a write. */
 export { isConstraintError } from './sqlite-errors.ts'
 /** The rows of each table. */

@@ -51,3 +51,36 @@ function readPid(path: string): number | undefined {
     return undefined
   }
 }
+
+/** How long whoever needs all that is there waits for somebody who is just removing something. */
+const REMOVAL_WAIT_MS = 10_000
+
+/**
+ * Against files being removed while somebody needs all that the database names: any number may keep them, or one
+ * remove. The kernel's lock again, so that it ends with its process and holds between processes.
+ * @throws PlatformError UNAVAILABLE where somebody removes for longer than is waited for
+ */
+export function keepFiles(dir: string): Disposable {
+  const db = new Database(join(dir, 'removal.lock'), { timeout: REMOVAL_WAIT_MS })
+  try {
+    db.exec('begin')
+    // Without a read there is no lock.
+    db.prepare('select count(*) from sqlite_schema').get()
+  } catch (cause) {
+    db.close()
+    throw new PlatformError('UNAVAILABLE', 'files are being removed at the moment', { cause })
+  }
+  return { [Symbol.dispose]: () => void (db.open && db.close()) }
+}
+
+/** `undefined` while anybody keeps them. */
+export function removeFiles(dir: string): Disposable | undefined {
+  const db = new Database(join(dir, 'removal.lock'), { timeout: 0 })
+  try {
+    db.exec('begin exclusive')
+  } catch {
+    db.close()
+    return undefined
+  }
+  return { [Symbol.dispose]: () => void (db.open && db.close()) }
+}

@@ -63,21 +63,29 @@ const migrationsOf: Readonly<Record<StoreKind, Readonly<Record<string, Migration
  * @throws PlatformError CONFIGURATION
  */
 export async function migrate(db: Kysely<Schema>, kind: StoreKind = 'service'): Promise<void> {
-  const known = migrationsOf[kind]
-  const unknown = (await applied(db)).filter((name) => known[name] === undefined)
-  if (unknown.length > 0) {
-    throw new PlatformError(
-      'CONFIGURATION',
-      `the data directory was written by a newer lacre (it has migration \`${unknown.join('`, `')}\`); start that one, or restore a backup of this version`,
-    )
-  }
-  const { error } = await migratorOf(db, known).migrateToLatest()
+  await refuseNewer(db, kind)
+  const { error } = await migratorOf(db, migrationsOf[kind]).migrateToLatest()
   if (error !== undefined) throw error
 }
 
+/** @throws PlatformError CONFIGURATION where a newer program wrote the database */
+export async function refuseNewer(db: Kysely<Schema>, kind: StoreKind = 'service'): Promise<void> {
+  const known = migrationsOf[kind]
+  const unknown = (await applied(db)).filter((name) => known[name] === undefined)
+  if (unknown.length === 0) return
+  throw new PlatformError(
+    'CONFIGURATION',
+    `the data was written by a newer lacre (it has migration \`${unknown.join('`, `')}\`); use that one, or restore a backup of this version`,
+  )
+}
+
 /** As `migrate`, up to one migration: what a database of that version looks like. */
-export async function migrateTo(db: Kysely<Schema>, name: string): Promise<void> {
-  const { error } = await migratorOf(db, migrations).migrateTo(name)
+export async function migrateTo(
+  db: Kysely<Schema>,
+  name: string,
+  kind: StoreKind = 'service',
+): Promise<void> {
+  const { error } = await migratorOf(db, migrationsOf[kind]).migrateTo(name)
   if (error !== undefined) throw error
 }
 

@@ -135,6 +135,8 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /artifacts/{sha256}/seals': 'seals are judged with what they are attached to',
   'PUT /artifacts/{sha256}/attestations': 'attestations are judged with what they are attached to',
   'POST /artifacts/{sha256}/attestations': 'attestations are judged with what they are attached to',
+  'POST /gc': 'takes away what no row names',
+  'POST /scrub': 'reads, and sets aside what is damaged',
   'POST /policy-sets/{kind}': body({ path: '/policy-sets/admission', body: { name: 'open', files: [{ name: 'open.cedar', text: '@id("all") permit (principal, action, resource);' }], cases: null } }),
   'POST /policy-sets/{kind}/rollback': 'the same action as applying one; tested in test/api/policy-sets',
   'POST /approvals': body({ body: { functionName: FunctionName, alias: 'live', version: '2', reason: 'r' } }),

@@ -75,6 +75,14 @@ export class FakeRuntime implements Runtime {
     return Promise.resolve([])
   }
 
+  listPrepared(): [] {
+    return []
+  }
+
+  dropPrepared(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
+
   resolveRuntime(id: string): ReturnType<Runtime['resolveRuntime']> {
     return id.startsWith('java')
       ? { kind: 'unsupported', reason: `runtime \`${id}\` is not served here` }

@@ -89,7 +89,7 @@ export async function torture(options: { n: number; seed: number }): Promise<num
   return failed
 }
 
-async function makeClients(service: Service, seed: number): Promise<TortureClient[]> {
+export async function makeClients(service: Service, seed: number): Promise<TortureClient[]> {
   const sdk = service.client()
   const arn = 'arn:aws:signer:us-east-1:000000000000:/signing-profiles/nobody/AAAAAAAAAA'
   const { CodeSigningConfig } = await sdk.send(

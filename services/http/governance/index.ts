@@ -20,6 +20,7 @@ import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
 import { stageRoutes } from './stages.ts'
 import { webhookRoutes } from './webhooks.ts'
+import { upkeepRoutes } from './upkeep.ts'
 
 export { routeAction, routeBodyResource } from './route-actions.ts'
 export type { GovernanceAnswer, GovernanceRequest, Route } from './route.ts'
@@ -45,6 +46,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...evidenceRoutes(deps),
     ...evidenceArchiveRoutes(deps),
     ...ledgerRoutes(deps),
+    ...upkeepRoutes(deps),
     ...others,
   ]
   return [...routes, openApiRoute(routes)]

@@ -38,6 +38,10 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   'GET /evidence/:functionName/:alias': { action: 'lacre:ExportEvidence', on: alias },
   'GET /ledger/checkpoint': { action: 'lacre:ReadLedger' },
   'GET /ledger/entries': { action: 'lacre:ReadLedger' },
+  // what keeps the stored data sound and small
+  'POST /gc': { action: 'lacre:CollectGarbage' },
+  'POST /scrub': { action: 'lacre:Scrub' },
+  'GET /scrub': { action: 'lacre:ReadDoctor' },
   // publishers and what they seal
   'GET /publishers': { action: 'lacre:ListPublishers' },
   'GET /publishers/:name': { action: 'lacre:GetPublisher', on: publisher },

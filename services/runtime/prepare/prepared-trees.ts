@@ -5,14 +5,16 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { parseSha256, PlatformError, type Random, type Sha256 } from '../../model/index.ts'
 
 import type { BlobReader, Log } from '../options.ts'
-import { syncDirectory } from './trees.ts'
+import { rehashTree, syncDirectory } from './trees.ts'
 import type { TreeWork } from './work-thread.ts'
 
 /** What is asked for: an admitted package and the tree its decision named. */
@@ -106,6 +108,31 @@ export class PreparedTrees {
     return changed
   }
 
+  /** Digests of what was prepared before that instant. */
+  list(beforeMs: number): Sha256[] {
+    return readdirSync(this.#parts.dir)
+      .filter((name) => /^[0-9a-f]{64}$/.test(name))
+      .map((name) => parseSha256(name))
+      .filter((digest) => {
+        const found = statSync(join(this.#parts.dir, digest), { throwIfNoEntry: false })
+        return found !== undefined && found.mtimeMs <= beforeMs
+      })
+  }
+
+  /** Takes a tree away, at once for whoever looks; false where it is being prepared. */
+  async drop(codeSha256: Sha256): Promise<boolean> {
+    if (this.#preparing.has(codeSha256)) return false
+    this.#known.delete(codeSha256)
+    const aside = join(this.#parts.dir, `.new-dropped-${codeSha256}-${this.#word()}`)
+    try {
+      renameSync(join(this.#parts.dir, codeSha256), aside)
+    } catch {
+      return false
+    }
+    await rm(aside, { recursive: true, force: true })
+    return true
+  }
+
   async #prepare(wanted: Package, dir: string): Promise<void> {
     const { codeSha256, tree } = wanted
     if (existsSync(join(this.#parts.dir, codeSha256))) {
@@ -176,5 +203,24 @@ function readRecord(path: string): string | undefined {
     return typeof record.tree === 'string' ? record.tree : undefined
   } catch {
     return undefined
+  }
+}
+
+/** Digests of the trees under a data directory that are not what they were prepared as; reads alone, of a stopped service. */
+export function findChangedTrees(dataDir: string): Sha256[] {
+  const dir = join(dataDir, 'prepared')
+  if (!existsSync(dir)) return []
+  return readdirSync(dir)
+    .filter((name) => /^[0-9a-f]{64}$/.test(name))
+    .map((name) => parseSha256(name))
+    .filter((digest) => !isAsRecorded(join(dir, digest)))
+}
+
+function isAsRecorded(dir: string): boolean {
+  try {
+    const tree = rehashTree(join(dir, 'tree'))
+    return tree !== undefined && tree === readRecord(join(dir, 'record.json'))
+  } catch {
+    return false
   }
 }

@@ -54,7 +54,7 @@ describe('keeping a blob', () => {
     expect(await blobs.rehash(digest)).toBe(true)
     expect(readdirSync(join(dir.path, 'blobs', 'temporary'))).toEqual([])
     const all: string[] = []
-    for await (const name of blobs.list()) all.push(name)
+    for await (const { digest: name } of blobs.list()) all.push(String(name))
     expect(all).toEqual([digest])
   })
 

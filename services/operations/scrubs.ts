@@ -1,0 +1,147 @@
+import { basename, dirname } from 'node:path'
+
+import type { VerifyDirectoryOptions } from '../audit/index.ts'
+import { namedBlobs } from '../catalog/index.ts'
+import type { LedgerReport } from '../ledger/index.ts'
+import { compiledUrl, toIsoTime, type Sha256 } from '../model/index.ts'
+import { record } from './commit.ts'
+import type { Deps } from './context.ts'
+import { Offload } from './offload.ts'
+import type { RehashTask } from './scrub-worker.ts'
+import { hasDamage, scrub, type ScrubState } from './scrub.ts'
+
+/** By itself the service reads so much a second: a disk has room for the rest. */
+const SLOW_BYTES_PER_SECOND = 8 * 1_048_576
+/** Verifying a ledger remembers the last state of every row. */
+const HEAP_LIMIT_MB = 2_048
+/** Digests in one ledger entry. */
+const CHUNK = 256
+
+interface Running {
+  readonly sinceMs: number
+  readonly progress: { doneBytes: number; totalBytes: number }
+  bytesPerSecond: number | null
+  readonly done: Promise<void>
+}
+
+/** Scrubs of a running service: one at a time, slowly or as fast as it goes. */
+export class Scrubs implements AsyncDisposable {
+  readonly #deps: Deps
+  readonly #offload: Offload
+  readonly #stop = new AbortController()
+  #running: Running | undefined
+  #last: ScrubState['last'] = null
+  #failure: string | null = null
+
+  constructor(deps: Deps) {
+    this.#deps = deps
+    this.#offload = new Offload(compiledUrl(import.meta.url, './scrub-worker.js'), 1, HEAP_LIMIT_MB)
+  }
+
+  state(): ScrubState {
+    const running = this.#running
+    return {
+      running:
+        running === undefined ? null : { since: toIsoTime(running.sinceMs), ...running.progress },
+      last: this.#last,
+      failure: this.#failure,
+    }
+  }
+
+  /** Begins a pass, or lets the one under way go as fast as it can. */
+  begin(): ScrubState {
+    if (this.#running === undefined) this.#begin(null)
+    else this.#running.bytesPerSecond = null
+    return this.state()
+  }
+
+  /** A pass that leaves the disk to others, or the one under way; resolves at its end. */
+  async passSlowly(): Promise<void> {
+    await (this.#running ?? this.#begin(SLOW_BYTES_PER_SECOND)).done
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#offload[Symbol.asyncDispose]()
+    await this.#running?.done
+  }
+
+  #begin(bytesPerSecond: number | null): Running {
+    const progress = { doneBytes: 0, totalBytes: 0 }
+    const sinceMs = this.#deps.clock.nowMs()
+    const running: Running = {
+      sinceMs,
+      progress,
+      bytesPerSecond,
+      done: Promise.resolve()
+        .then(() => this.#pass(running))
+        .catch((error: unknown) => {
+          if (this.#stop.signal.aborted) return
+          this.#failure = error instanceof Error ? error.message : 'unknown'
+          this.#deps.log.error({ err: error }, 'the stored data could not be scrubbed')
+        })
+        .finally(() => (this.#running = undefined)),
+    }
+    this.#running = running
+    return running
+  }
+
+  async #pass(running: Running): Promise<void> {
+    const { store, blobs, runtime, clock, metrics, log } = this.#deps
+    const named = await store.snapshot((reader) => namedBlobs(reader))
+    const [dataDir, database] = [dirname(store.path), basename(store.path)]
+    const work = {
+      isSound: async (digest: Sha256) => {
+        const { bytesPerSecond } = running
+        const task: RehashTask = { dataDir: blobs.dataDir, digest, bytesPerSecond }
+        return (await this.#offload.run('rehash', task)) as boolean
+      },
+      changedTrees: () => runtime.verifyPrepared(),
+      verifyLedger: async () => {
+        const task: VerifyDirectoryOptions = { dataDir, database }
+        return (await this.#offload.run('ledger', task)) as LedgerReport
+      },
+    }
+    const { signal } = this.#stop
+    const report = await scrub(work, { blobs, named, progress: running.progress, signal })
+    const quarantined = await this.#setAside(report.damaged)
+    const endedMs = clock.nowMs()
+    const ok = !hasDamage(report)
+    this.#failure = null
+    this.#last = {
+      ...report,
+      startedAt: toIsoTime(running.sinceMs),
+      endedAt: toIsoTime(endedMs),
+      ok,
+      quarantined,
+    }
+    metrics.scrubbed({
+      atMs: endedMs,
+      bytes: report.blobs.bytes,
+      damaged: report.damaged.length,
+      missing: report.missing.length,
+      ledger: report.ledger.findingCount,
+      prepared: report.prepared.length,
+    })
+    if (!ok) log.error({ ...report, quarantined }, 'stored data is damaged')
+  }
+
+  /** Out of the way before anybody is served it; looked at once more, for a deployment may have mended it. */
+  async #setAside(damaged: readonly Sha256[]): Promise<Sha256[]> {
+    const { blobs } = this.#deps
+    const aside: Sha256[] = []
+    for (const digest of damaged) {
+      using claim = blobs.claim(digest)
+      if (claim === undefined || !(await blobs.has(digest)) || (await blobs.rehash(digest)))
+        continue
+      await claim.setAside()
+      aside.push(digest)
+    }
+    for (let at = 0; at < aside.length; at += CHUNK) {
+      const note = { quarantined: aside.slice(at, at + CHUNK) }
+      const event = { type: 'scrub', action: 'lacre:Scrub', resource: 'installation', note }
+      await record(this.#deps, event, () => Promise.resolve({ result: undefined, touched: [] }))
+    }
+    return aside
+  }
+}
