@@ -2,6 +2,7 @@ import type { RowRef } from '../audit/index.ts'
 import { LATEST, canonicalJson, type Json, type Place } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { isDirect, readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
+import { insertTerms } from './terms.ts'
 
 /** One slot of the live set as it should be recorded now. */
 interface LiveSlot {
@@ -148,6 +149,13 @@ async function openMissing(
       .returning('id')
       .executeTakeFirstOrThrow()
     opened.push(row.id)
+    await insertTerms(tx, {
+      functionName,
+      release: slot.target.spec.release,
+      codeSha256: slot.target.spec.code.codeSha256,
+      layers: slot.target.spec.layers,
+      decisionId: slot.decisionId,
+    })
   }
   return opened
 }

@@ -8,6 +8,7 @@ import {
   type SealInput,
   type Verdict,
 } from '../model/index.ts'
+import { packagesInBundle } from '../seal/index.ts'
 import {
   VerificationCache,
   attested,
@@ -28,6 +29,7 @@ serveTasks({
   examine,
   judge: judgeArtifact,
   attested: (task: AttestedInput) => attested(task, cache),
+  packages: (bundle: Uint8Array) => packagesInBundle(bundle),
 })
 
 async function examine(task: ExamineTask): Promise<Examination> {
