@@ -8,6 +8,7 @@ import { breakGlassRoutes } from './break-glass.ts'
 import { eventRoutes } from './events.ts'
 import { attestationRoutes } from './attestations.ts'
 import { evidenceRoutes } from './evidence.ts'
+import { historyRoutes } from './history.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
 import { managedRoutes } from './managed.ts'
@@ -38,6 +39,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...eventRoutes(deps),
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
+    ...historyRoutes(deps),
     ...ledgerRoutes(deps),
     ...others,
   ]

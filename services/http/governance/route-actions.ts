@@ -35,6 +35,13 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
     action: 'lacre:ReadLiveHistory',
     on: ['Alias', 'path', 'functionName'],
   },
+  'GET /history/live': { action: 'lacre:ReadLive' },
+  'GET /history/diff': { action: 'lacre:ReadLive' },
+  'GET /history/where': { action: 'lacre:ReadLive' },
+  'GET /history/functions/:functionName': {
+    action: 'lacre:ReadLiveHistory',
+    on: ['Function', 'path', 'functionName'],
+  },
   'GET /ledger/checkpoint': { action: 'lacre:ReadLedger' },
   'GET /ledger/entries': { action: 'lacre:ReadLedger' },
   // publishers and what they seal
