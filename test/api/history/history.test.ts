@@ -9,12 +9,14 @@ import {
   UpdateAliasCommand,
   waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda'
+import Database from 'better-sqlite3'
 import { afterAll, describe, expect, it } from 'vitest'
 
 import type { CommandRow } from '../../../cli/command.ts'
 import { runCommandLine } from '../../../cli/run.ts'
 import { sha256 } from '../../../services/model/index.ts'
 import { AccessControl, readLiveThen, readWhere } from '../../../services/operations/index.ts'
+import { openStore } from '../../../services/store/index.ts'
 import { startTestApp } from '../../support/app.ts'
 import { attestationOf, TYPE } from '../../support/attestations.ts'
 import { authorizationSet } from '../../support/authorization.ts'
@@ -329,4 +331,29 @@ describe('on the command line', () => {
     expect(noTime.err).toContain('2026-05-03T14:00Z')
     expect(nowhere).toMatchObject({ exit: 0, out: 'nowhere, now or before\n' })
   })
+})
+
+it('a directory of before is indexed by the migration as it would have been since', async () => {
+  const path = join(folder, 'before.db')
+  const live = new Database(join(app.dataDir, 'lacre.db'), { readonly: true })
+  live.exec(`vacuum into '${path}'`)
+  live.close()
+  const rows = (): unknown => {
+    const db = new Database(path, { readonly: true })
+    const of = (table: string) => db.prepare(`select * from ${table} order by 1, 2, 3, 4`).all()
+    const found = { terms: db.prepare('select * from live_term order by 1, 2, 3').all(), packages: of('sbom_package') } // prettier-ignore
+    db.close()
+    return found
+  }
+  const before = rows()
+  const db = new Database(path)
+  db.exec(`drop table live_term; drop table sbom_package; drop index live_interval_by_slot;
+    drop index live_interval_by_end; drop index live_interval_by_release; drop index decision_refused;
+    delete from kysely_migration where name = '0016_history'`)
+  db.close()
+
+  await (await openStore({ path })).close()
+
+  expect(rows()).toEqual(before)
+  expect(JSON.stringify(before)).toContain('@angular/core')
 })
