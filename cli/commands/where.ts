@@ -78,7 +78,7 @@ async function look(
 function kindsOf(thing: string): readonly Kind[] {
   if (/^(?:sha256:)?[0-9a-fA-F]{64}$|^[A-Za-z0-9+/]{43}=$/.test(thing)) return ['digest']
   if (/^arn:[^:]*:signer:/.test(thing)) return ['publisher']
-  if (/^arn:/.test(thing)) return ['layer']
+  if (thing.startsWith('arn:')) return ['layer']
   if (/^\w{2,64}$/.test(thing)) return ['publisher', 'layer', 'package']
   return /^[\w-]{1,140}(?::\d+)?$/.test(thing) ? ['layer', 'package'] : ['package']
 }

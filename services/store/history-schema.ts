@@ -1,5 +1,8 @@
-/** What the history is looked up by (migration 0016); made of governed rows, and telling nothing by itself. */
+import type { Generated } from 'kysely'
+
+/** What was live when; and what it is looked up by (migration 0016), made of governed rows and telling nothing by itself. */
 export interface HistorySchema {
+  live_interval: LiveIntervalTable
   live_term: LiveTermTable
   sbom_package: SbomPackageTable
 }
@@ -22,4 +25,22 @@ export interface SbomPackageTable {
   /** Empty where it is not told, as `purl` is. */
   version: string
   purl: string
+}
+
+export interface LiveIntervalTable {
+  id: Generated<number>
+  function_name: string
+  /** Alias name, version digits, or `$LATEST`. */
+  alias: string
+  slot: 'primary' | 'weighted'
+  version: string
+  weight: number
+  layers: string
+  code_sha256: string
+  release: string
+  decision_id: string
+  from_ms: number
+  to_ms: number | null
+  from_index: number
+  to_index: number | null
 }

@@ -37,7 +37,6 @@ export type {
   LedgerEntryTable,
   LedgerHeadTable,
   LedgerNodeTable,
-  LiveIntervalTable,
   PrincipalTable,
   PublisherTable,
   PublisherVersionTable,
@@ -51,6 +50,7 @@ export type {
   WorldTable,
 } from './schema.ts'
 export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
+export type { LiveIntervalTable } from './history-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
 export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -27,6 +27,8 @@ afterAll(() => api[Symbol.asyncDispose]())
 const { deps, clock } = api
 const HERE = 'arn:aws:lambda:us-east-1:000000000000'
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
 const layers = await Promise.all(
   ['tools', 'trace'].map(async (LayerName) => {
     const path = { LayerName }
@@ -35,7 +37,7 @@ const layers = await Promise.all(
       json: {},
       zip: nodePackage(LayerName),
     })
-    return String(answer.body['LayerVersionArn'])
+    return textOf(answer.body['LayerVersionArn'])
   }),
 )
 
@@ -108,18 +110,18 @@ interface Step {
 }
 
 function slotsOf(name: string, { latest, versions, aliases }: Fn): Slot[] {
-  const slot = (place: string, version: string, weight: number, of: Release, trusted: boolean) => ({
+  const slot = (place: string, version: string, weight: number, of: Release) => ({
     words: [name, place, version, weight, of.code.sha256.slice(0, 8), ...of.layers].join(' '),
-    signer: trusted ? of.code.signer : undefined,
+    signer: of.trusted ? of.code.signer : undefined,
   })
-  const found = [slot('$LATEST primary', '$LATEST', 1, latest, latest.trusted)]
-  for (const [number, of] of versions)
-    found.push(slot(`${number} primary`, number, 1, of, of.trusted))
+  const found = [slot('$LATEST primary', '$LATEST', 1, latest)]
+  for (const [number, of] of versions) found.push(slot(`${number} primary`, number, 1, of))
   for (const [alias, { version, second, trusted }] of aliases) {
     const push = (part: string, number: string, weight: number) => {
       const of = versions.get(number)
       if (of === undefined) throw new Error(`the model has no version ${number}`)
-      found.push(slot(`${alias} ${part}`, number, weight, of, trusted.get(number) === true))
+      const then = { ...of, trusted: trusted.get(number) === true }
+      found.push(slot(`${alias} ${part}`, number, weight, then))
     }
     push('primary', version, second === undefined ? 1 : restOf(second.weight))
     if (second !== undefined) push('weighted', second.version, second.weight)
@@ -155,7 +157,7 @@ class Model {
   }
 
   /** What was live at the last step up to then, with the revocations of then that the records know. */
-  then(atMs: number, knownAtMs: number): string[] {
+  at(atMs: number, knownAtMs: number): string[] {
     const slots = this.steps.findLast((step) => step.atMs <= atMs)?.slots ?? []
     return slots
       .map(({ words, signer }) => {
@@ -276,7 +278,7 @@ async function change(model: Model, fn: Fn, step: Changing): Promise<Fn> {
       return { ...fn, latest: model.release(fn.latest.code, chosen) }
     }
     case 'publish': {
-      const number = String((await ask('PublishVersion', { path }))['Version'])
+      const number = textOf((await ask('PublishVersion', { path }))['Version'])
       const { code, layers: of } = fn.latest
       // Unchanged code answers the version that is there.
       if (fn.versions.has(number)) return fn
@@ -438,7 +440,7 @@ it(
           for (const knownAtMs of [atMs, ...asked.filter((one) => one > atMs)]
             .slice(0, 4)
             .concat(nowMs))
-            expect(await said(names, atMs, knownAtMs)).toEqual(model.then(atMs, knownAtMs))
+            expect(await said(names, atMs, knownAtMs)).toEqual(model.at(atMs, knownAtMs))
 
         const there = (await functionsOf(names)).map(({ name }) => name)
         for (const fromMs of instants)
