@@ -117,6 +117,21 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/live.ts'),
   },
   {
+    name: 'diff',
+    summary: 'what changed in the live set between two times, and by whose decision',
+    load: () => import('./commands/diff.ts'),
+  },
+  {
+    name: 'history',
+    summary: 'who changed what is live of a function or alias, by which decision; refusals beside',
+    load: () => import('./commands/history.ts'),
+  },
+  {
+    name: 'where',
+    summary: 'where a digest, publisher, layer or package is live, or was',
+    load: () => import('./commands/where.ts'),
+  },
+  {
     name: 'plan',
     summary: 'what a change would do to what is live; nothing is changed',
     load: () => import('./commands/plan.ts'),

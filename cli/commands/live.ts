@@ -6,11 +6,14 @@ import {
   connect,
   isObject,
   objects,
+  refuseWithoutAt,
+  showLiveAt,
   text,
   textTable,
   withConnection,
   type ConnectionOptions,
   type JsonObject,
+  type LiveAtOptions,
 } from '../service/index.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -31,10 +34,24 @@ export const command: CommandModule = {
   summary: 'show what can be invoked, now or at a time',
   configure(command: Command, terminal: Terminal, environment: Environment): void {
     withConnection(command)
-      .option('--at <time>', 'RFC 3339 with a zone: 2026-05-03T14:00:00Z')
-      .action(async (options: ConnectionOptions & { readonly at?: string }) => {
+      .option('--at <time>', 'what could be invoked then; RFC 3339 with a zone: 2026-05-03T14:00Z')
+      .option('--known-at <time>', 'as the records of that time say, not those of now')
+      .option('--function <name>', 'of this function alone, with --at')
+      .option('--alias <name>', 'of this alias (or version) of it alone, with --at')
+      .addHelpText(
+        'after',
+        `
+Examples:
+  lacre live
+  lacre live --at 2026-05-03T14:00Z --function shop
+  lacre live --at 2026-05-03T14:00Z --known-at 2026-05-03T14:00Z --json`,
+      )
+      .action(async (options: ConnectionOptions & LiveAtOptions) => {
         const service = connect(options, environment)
-        const answer = await service.get('/api/v1/live', { at: options.at })
+        const { at } = options
+        if (at !== undefined) return await showLiveAt(service, terminal, { ...options, at })
+        refuseWithoutAt(options)
+        const answer = await service.get('/api/v1/live')
         const rows = objects(answer, 'live')
         const atMs = parseIsoTime(text(answer, 'at')) ?? 0
         const table =

@@ -54,6 +54,19 @@ export async function listBreakGlass(
   return (await select.execute()).map(toBreakGlass)
 }
 
+/** Granted by then, whose time was not up. */
+export async function grantedBreakGlass(reader: Reader, atMs: number): Promise<BreakGlass[]> {
+  const rows = await reader
+    .selectFrom('break_glass')
+    .selectAll()
+    .where('granted_at', '<=', atMs)
+    .where('until', '>', atMs)
+    .orderBy('granted_at')
+    .orderBy('id')
+    .execute()
+  return rows.map(toBreakGlass)
+}
+
 /** Granted by then, whether in force or over, and not reviewed by then. */
 export async function unreviewedBreakGlass(reader: Reader, atMs: number): Promise<BreakGlass[]> {
   const rows = await reader

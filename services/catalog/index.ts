@@ -76,6 +76,7 @@ export {
   findBreakGlass,
   listBreakGlass,
   overdueBreakGlass,
+  grantedBreakGlass,
   unreviewedBreakGlass,
 } from './break-glass.ts'
 /** Writes, inside the gate. */
@@ -244,7 +245,12 @@ export {
 } from './reactions.ts'
 // Policy sets.
 /** Every one that was in force, of one kind; the newest is in force. */
-export { findPolicySet, findPolicySetInForce, listPolicySets } from './policy-sets.ts'
+export {
+  findPolicySet,
+  findPolicySetAt,
+  findPolicySetInForce,
+  listPolicySets,
+} from './policy-sets.ts'
 /** Their text, checked against its digest. */
 export { findPolicyDocument, keepPolicyDocument, keepPolicySchema } from './policy-sets.ts'
 /** Inside the gate, or by the service at its start. */

@@ -29,6 +29,20 @@ export async function findPolicySetInForce(
   return row && toRecord(row)
 }
 
+/** The set that was in force at an instant. */
+export async function findPolicySetAt(
+  reader: Reader,
+  kind: PolicyKind,
+  atMs: number,
+): Promise<PolicySetRecord | undefined> {
+  const row = await selectSets(reader, kind)
+    .where('applied_at', '<=', atMs)
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row && toRecord(row)
+}
+
 /** One of those that were ever in force. */
 export async function findPolicySet(
   reader: Reader,

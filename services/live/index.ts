@@ -31,3 +31,16 @@ export {
   type Verification,
 } from './verdicts.ts'
 export { toReleaseSpec, type ReleaseRow } from './release-spec.ts'
+/** What was live then, slot by slot, and the intervals behind it. */
+export { slotsThen, type SlotKey, type SlotThen, type SlotsAsked } from './slots.ts'
+export { holdsTheSame, intervalsById, type HeldInterval } from './held.ts'
+/** When a function's live set changed, and what ended and began then. */
+export { momentsOf, newestFirst, turnAt, type Moment, type Turn } from './moments.ts'
+/** Where a digest, a layer or a publisher is live, or was. */
+export {
+  intervalsOf,
+  publishersBehind,
+  type LiveTerm,
+  type TermPage,
+  type TermPosition,
+} from './terms.ts'

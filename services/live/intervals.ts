@@ -3,6 +3,7 @@ import { LATEST, canonicalJson, type Json, type Place } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { bornVerdict } from './verdicts.ts'
 import { isDirect, readLiveFunctions, type LiveFunction, type LiveVersion } from './snapshot.ts'
+import { insertTerms } from './terms.ts'
 
 /** One slot of the live set as it should be recorded now. */
 interface LiveSlot {
@@ -151,6 +152,13 @@ async function openMissing(
       .returning('id')
       .executeTakeFirstOrThrow()
     opened.push({ id: row.id, decisionId: slot.decisionId })
+    await insertTerms(tx, {
+      functionName,
+      release: slot.target.spec.release,
+      codeSha256: slot.target.spec.code.codeSha256,
+      layers: slot.target.spec.layers,
+      decisionId: slot.decisionId,
+    })
   }
   return opened
 }

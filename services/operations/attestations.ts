@@ -16,6 +16,7 @@ import type { Caller, Deps } from './context.ts'
 import { openKnown } from './detached-seals.ts'
 import { fetchedLists } from './facts.ts'
 import { govern } from './gate.ts'
+import { insertPackages } from './history/sbom-packages.ts'
 import { trustChange } from './publishers.ts'
 import {
   bundlesOf,
@@ -58,6 +59,7 @@ export async function attachAttestation(
   const attached = await verifyFirst(deps, input)
   const { sha256: artifact, report } = attached
   const row = toRow(artifact, report, bundle)
+  const packages = report.kind === 'sbom' ? await deps.examiner.packages(bundle) : []
   return await govern(deps, caller, {
     action: 'lacre:AttachAttestation',
     resource: `lacre:artifact/${artifact}`,
@@ -69,6 +71,7 @@ export async function attachAttestation(
     commit: async (tx, _admitted, atMs): Promise<Committed<AttachedAttestation>> => {
       await refuseTooMany(tx, row, report)
       await insert(tx, { ...row, created_at: atMs }, bundle)
+      await insertPackages(tx, { artifact, attestation: report.digest }, packages)
       const key = { artifact_sha256: artifact, digest: report.digest }
       return { result: attached, touched: [{ table: 'attestation', key }] }
     },

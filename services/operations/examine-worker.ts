@@ -1,3 +1,4 @@
+import { packagesInBundle } from '../seal/index.ts'
 import { VerificationCache, attested, type AttestedInput } from '../trust/index.ts'
 import type { JudgeTask } from './examine.ts'
 import { examineArtifact, judgeArtifact } from './examining.ts'
@@ -10,4 +11,5 @@ serveTasks({
   examine: examineArtifact,
   judge: (task: JudgeTask) => judgeArtifact(task, cache),
   attested: (task: AttestedInput) => attested(task, cache),
+  packages: (bundle: Uint8Array) => packagesInBundle(bundle),
 })

@@ -11,6 +11,7 @@ import {
   type TrustedPublisher,
   type Verdict,
 } from '../model/index.ts'
+import type { SbomPackage } from '../seal/index.ts'
 import type { AttestedInput } from '../trust/index.ts'
 import type { Examination, ExaminedArtifact, StoredArtifact } from './change.ts'
 import { Offload } from './offload.ts'
@@ -92,6 +93,11 @@ export class Examiner {
   ): Promise<SubjectAttestations> {
     const task: AttestedInput = { ...by, artifact }
     return (await this.#offload.run('attested', task)) as SubjectAttestations
+  }
+
+  /** What the SBOM in a bundle lists, where it holds one. @throws PlatformError INVALID_SEAL */
+  async packages(bundle: Uint8Array): Promise<readonly SbomPackage[]> {
+    return (await this.#offload.run('packages', bundle)) as readonly SbomPackage[]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -164,6 +164,18 @@ export {
   settleHold,
   unsetReaction,
 } from './reaction-settings.ts'
+/** History, as known now and as known then; what the reader may not read is left out. Throw INVALID_PARAMETER, ACCESS_DENIED, RESOURCE_NOT_FOUND. */
+export {
+  readLiveThen,
+  type ExceptionThen,
+  type LiveThen,
+  type LiveThenAnswer,
+} from './history/live-then.ts'
+export { readLiveDiff, type LiveDiffAnswer, type SlotDiff } from './history/live-diff.ts'
+export { readTimeline, type TimelineEvent } from './history/timeline.ts'
+export { readWhere, type Sighting, type WhereKind } from './history/where.ts'
+export type { ToldDecision, ToldInterval } from './history/told.ts'
+export type { RevocationThen } from './history/revoked.ts'
 /** What works on this machine and what is in force. */
 export { readDoctor, type DoctorReport } from './doctor.ts'
 /** Policy sets: kept, put in force through the gate, compared. */

@@ -1,7 +1,8 @@
 import { canonicalJson, type Json } from '../model/index.ts'
 import { toObject, toText } from './members.ts'
-import { parsePredicateOf } from './predicates/index.ts'
-import type { Claim } from './predicates/claim.ts'
+import { decodeBundle } from './bundle.ts'
+import { parsePackagesOf, parsePredicateOf } from './predicates/index.ts'
+import type { Claim, SbomPackage } from './predicates/claim.ts'
 import { malformed } from './refusal.ts'
 import {
   parseAttestation,
@@ -40,6 +41,15 @@ export function parseAttestationStatement(payload: Uint8Array): AttestationState
     )
   const statement = parseAttestation(document, predicateType)
   return { ...statement, claim: parsePredicateOf(predicateType, document['predicate']) }
+}
+
+/** What the SBOM in a bundle lists; empty where the bundle holds none. @throws PlatformError INVALID_SEAL */
+export function packagesInBundle(bundle: Uint8Array): readonly SbomPackage[] {
+  const { content } = decodeBundle(bundle, 'detached')
+  if (content.kind !== 'statement') return []
+  const document = toObject(parseJson(content.payload, 'the statement'), 'the statement')
+  const predicateType = toText(document['predicateType'], 'predicateType')
+  return parsePackagesOf(predicateType, document['predicate'])
 }
 
 /** VEX has one purpose for all its formats, `attest:vex` (RULES §5). */

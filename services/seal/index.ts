@@ -46,10 +46,17 @@ export {
 export {
   encodeAttestation,
   isVexType,
+  packagesInBundle,
   parseAttestationStatement,
   type AttestationStatement,
 } from './attestation.ts'
-export type { Claim, ScanClaim, VexStatement, Vulnerability } from './predicates/claim.ts'
+export type {
+  Claim,
+  SbomPackage,
+  ScanClaim,
+  VexStatement,
+  Vulnerability,
+} from './predicates/claim.ts'
 /** Members of JSON documents of a fixed form, and canonical base64; throw INVALID_SEAL. */
 export {
   toBytes,

@@ -45,7 +45,6 @@ export type {
   LedgerEntryTable,
   LedgerHeadTable,
   LedgerNodeTable,
-  LiveIntervalTable,
   PrincipalTable,
   PublisherTable,
   PublisherVersionTable,
@@ -65,6 +64,7 @@ export type {
   ReactionHoldTable,
   ReactionSettingTable,
 } from './live-schema.ts'
+export type { LiveIntervalTable } from './history-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
 export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -1,9 +1,8 @@
-import type { Generated } from 'kysely'
-
 import type { ApprovalSchema } from './approvals-schema.ts'
 import type { OidcIdentityTable, RoleGrantTable } from './access-schema.ts'
 import type { AttestationTable } from './attestation-schema.ts'
 import type { AuthoritySchema } from './authority-schema.ts'
+import type { HistorySchema } from './history-schema.ts'
 import type { LiveSchema } from './live-schema.ts'
 import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
@@ -20,6 +19,7 @@ export interface Schema
     ApprovalSchema,
     AuthoritySchema,
     EventsSchema,
+    HistorySchema,
     LiveSchema,
     PlanSchema,
     PolicySchema,
@@ -54,7 +54,6 @@ export interface Schema
   resource_policy: ResourcePolicyTable
   resource_tags: ResourceTagsTable
   decision: DecisionTable
-  live_interval: LiveIntervalTable
   ledger_head: LedgerHeadTable
   ledger_entry: LedgerEntryTable
   ledger_node: LedgerNodeTable
@@ -326,24 +325,6 @@ export interface DecisionTable {
 }
 
 /** What could be invoked, from when to when (CONTRACTS). Closed and opened in the transaction that changes it. */
-export interface LiveIntervalTable {
-  id: Generated<number>
-  function_name: string
-  /** Alias name, version digits, or `$LATEST`. */
-  alias: string
-  slot: 'primary' | 'weighted'
-  version: string
-  weight: number
-  layers: string
-  code_sha256: string
-  release: string
-  decision_id: string
-  from_ms: number
-  to_ms: number | null
-  from_index: number
-  to_index: number | null
-}
-
 /** One row, id 1, locked by each append. */
 export interface LedgerHeadTable {
   id: number

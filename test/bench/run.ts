@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { catalogBench } from './catalog.ts'
 import { gateBench } from './gate.ts'
 import { livesetBench } from './liveset.ts'
+import { ledgerBench } from './ledger.ts'
 import { verifyBench } from './verify.ts'
 import { webhooksBench } from './webhooks.ts'
 
@@ -18,10 +19,11 @@ const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   catalog: catalogBench,
   gate: gateBench,
   liveset: livesetBench,
+  ledger: ledgerBench,
   verify: verifyBench,
   webhooks: webhooksBench,
 }
-const PLANNED = ['ledger', 'coldstart', 'pack']
+const PLANNED = ['coldstart', 'pack']
 
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean' } },

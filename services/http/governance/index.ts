@@ -9,6 +9,7 @@ import { eventRoutes } from './events.ts'
 import { attestationRoutes } from './attestations.ts'
 import { evidenceArchiveRoutes } from './evidence-archive.ts'
 import { evidenceRoutes } from './evidence.ts'
+import { historyRoutes } from './history.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
 import { managedRoutes } from './managed.ts'
@@ -45,6 +46,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),
     ...evidenceArchiveRoutes(deps),
+    ...historyRoutes(deps),
     ...ledgerRoutes(deps),
     ...upkeepRoutes(deps),
     ...others,

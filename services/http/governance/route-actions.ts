@@ -36,6 +36,13 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
     on: ['Alias', 'path', 'functionName'],
   },
   'GET /evidence/:functionName/:alias': { action: 'lacre:ExportEvidence', on: alias },
+  'GET /history/live': { action: 'lacre:ReadLive' },
+  'GET /history/diff': { action: 'lacre:ReadLive' },
+  'GET /history/where': { action: 'lacre:ReadLive' },
+  'GET /history/functions/:functionName': {
+    action: 'lacre:ReadLiveHistory',
+    on: ['Function', 'path', 'functionName'],
+  },
   'GET /ledger/checkpoint': { action: 'lacre:ReadLedger' },
   'GET /ledger/entries': { action: 'lacre:ReadLedger' },
   // what keeps the stored data sound and small

@@ -42,6 +42,21 @@ export async function mayReadAll(
   return true
 }
 
+/** As `mayReadAll`, for many answers of one request: each object is asked about once. */
+export function readsOf(
+  deps: Deps,
+  caller: Caller,
+): (objects: readonly ResourceRef[]) => Promise<boolean> {
+  const known = new Map<string, Promise<boolean>>()
+  const mayRead = async (object: ResourceRef): Promise<boolean> => {
+    const key = JSON.stringify(object)
+    const answer = known.get(key) ?? mayReadAll(deps, caller, [object])
+    known.set(key, answer)
+    return await answer
+  }
+  return async (objects) => (await Promise.all(objects.map(mayRead))).every(Boolean)
+}
+
 /** @throws PlatformError RESOURCE_NOT_FOUND, ACCESS_DENIED */
 export async function readDecisionFor(
   deps: Deps,
@@ -74,18 +89,9 @@ export async function listDecisionsFor(
       listed.map(({ id }) => id),
     )
     .execute()
-  const readable = new Map<string, boolean>()
-  const answer = async (object: ResourceRef): Promise<boolean> => {
-    const key = JSON.stringify(object)
-    const known = readable.get(key) ?? (await mayReadAll(deps, caller, [object]))
-    readable.set(key, known)
-    return known
-  }
+  const mayRead = readsOf(deps, caller)
   const shown = new Set<string>()
-  for (const { id, body } of rows) {
-    const objects = objectsNamed(JSON.parse(body) as Facts)
-    const answers = await Promise.all(objects.map(answer))
-    if (answers.every(Boolean)) shown.add(id)
-  }
+  for (const { id, body } of rows)
+    if (await mayRead(objectsNamed(JSON.parse(body) as Facts))) shown.add(id)
   return listed.filter(({ id }) => shown.has(id))
 }

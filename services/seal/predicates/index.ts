@@ -1,10 +1,13 @@
 import type { Json } from '../../model/index.ts'
-import type { Claim } from './claim.ts'
+import type { Claim, SbomPackage } from './claim.ts'
 import { parseOpenVex } from './open-vex.ts'
 import { parseProvenanceV02, parseProvenanceV1 } from './provenance.ts'
 import { parseSummary, parseTestResult } from './results.ts'
 import { parseCycloneDx, parseSpdx, summarizeSbom } from './sbom.ts'
 import { parseScan } from './scan.ts'
+
+const CYCLONE_DX = 'https://cyclonedx.org/bom'
+const SPDX = 'https://spdx.dev/Document'
 
 /** Predicate types whose content is read, without the version that some append after a slash. */
 const READERS: readonly (readonly [string, (predicate: Json) => Claim])[] = [
@@ -16,9 +19,9 @@ const READERS: readonly (readonly [string, (predicate: Json) => Claim])[] = [
   ['https://in-toto.io/attestation/vulns/v0.2', parseScan],
   ['https://in-toto.io/attestation/test-result/v0.1', parseTestResult],
   ['https://openvex.dev/ns', parseOpenVex],
-  ['https://cyclonedx.org/bom', cycloneDxBom],
+  [CYCLONE_DX, cycloneDxBom],
   ['https://cyclonedx.org/vex', cycloneDxVex],
-  ['https://spdx.dev/Document', spdxBom],
+  [SPDX, spdxBom],
 ]
 
 /**
@@ -26,13 +29,25 @@ const READERS: readonly (readonly [string, (predicate: Json) => Claim])[] = [
  * @throws PlatformError INVALID_SEAL
  */
 export function parsePredicateOf(predicateType: string, predicate: Json | undefined): Claim {
-  const found = READERS.find(
-    ([type]) =>
-      predicateType === type ||
-      (/^https:\/\/(?:openvex\.dev|cyclonedx\.org|spdx\.dev)\//.test(type) &&
-        predicateType.startsWith(`${type}/v`)),
-  )
+  const found = READERS.find(([type]) => isOfType(predicateType, type))
   return found === undefined ? { kind: 'other' } : found[1](predicate ?? null)
+}
+
+/** What an SBOM lists; empty for what is none. @throws PlatformError INVALID_SEAL */
+export function parsePackagesOf(
+  predicateType: string,
+  predicate: Json | undefined,
+): readonly SbomPackage[] {
+  if (isOfType(predicateType, CYCLONE_DX)) return parseCycloneDx(predicate ?? null).packages
+  return isOfType(predicateType, SPDX) ? parseSpdx(predicate ?? null) : []
+}
+
+function isOfType(predicateType: string, type: string): boolean {
+  return (
+    predicateType === type ||
+    (/^https:\/\/(?:openvex\.dev|cyclonedx\.org|spdx\.dev)\//.test(type) &&
+      predicateType.startsWith(`${type}/v`))
+  )
 }
 
 function cycloneDxBom(predicate: Json): Claim {
