@@ -56,8 +56,6 @@ export { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts
 export { rowDigest, type Row } from './row-digest.ts'
 /** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
 export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
-/** An entry for whoever is told of it. */
-export { entryEventId, toCloudEvent, type EntryContext } from './cloud-event.ts'
 /** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */
 export {
   LedgerWalk,
@@ -67,6 +65,11 @@ export {
   type VerifyEntriesOptions,
 } from './verify-entries.ts'
 /** An entry as others take it: CloudEvents, OCSF, CSV; a text to each. */
-export { toCloudEvent } from './formats/cloud-event.ts'
+export {
+  entryEventId,
+  toCloudEvent,
+  toNotification,
+  type EntryContext,
+} from './formats/cloud-event.ts'
 export { CSV_HEADER, toCsv } from './formats/csv.ts'
 export { OCSF_VERSION, toOcsf } from './formats/ocsf.ts'

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import {
   leafHash,
   parseEntry,
-  toCloudEvent,
+  toNotification,
   entryEventId,
   type LedgerEntry,
 } from '../ledger/index.ts'
@@ -263,7 +263,7 @@ async function readEvent(
   if (row === undefined || entry === undefined || leafHash(row.body) !== row.leaf_hash)
     return undefined
   const outcome = await outcomeOf(reader, entry)
-  const body = toCloudEvent(entry, { leafHash: row.leaf_hash, outcome })
+  const body = toNotification(entry, { leafHash: row.leaf_hash, outcome })
   return { id: entryEventId(entry.origin, index), body }
 }
 

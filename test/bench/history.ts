@@ -113,7 +113,7 @@ async function openHistory(changes: number): Promise<History> {
   fill(path, changes)
   const store = await openStore({ path })
   const set = authorizationSet()
-  const access = new AccessControl({ store, place, policies: () => set })
+  const access = new AccessControl({ store, place, policies: () => Promise.resolve(set) })
   const clock = { nowMs: () => BEGIN_MS + changes * EVERY_MS }
   const deps = { store, place, clock, access } as unknown as Deps
   const dispose = async (): Promise<void> => {

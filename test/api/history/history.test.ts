@@ -281,7 +281,7 @@ it('shows what may be read and nothing else', async () => {
   const set = authorizationSet(`
     @id("team") permit (
       principal in Lacre::Role::"team", action in Lacre::Action::"read", resource in Lacre::Function::"shop");`)
-  const access = new AccessControl({ store, place, policies: () => set })
+  const access = new AccessControl({ store, place, policies: () => Promise.resolve(set) })
   const deps = { ...app.deps, access }
   const team = { ...CALLER, principal: { id: 'usr-t', kind: 'user', name: 't', roles: ['team'], claims: {} } } as const // prettier-ignore
   const asked = { atMs: Date.now(), limit: 100 }

@@ -34,7 +34,7 @@ describe('CloudEvents', () => {
 
     expect(event).toMatchObject({
       specversion: '1.0',
-      id: '7',
+      id: expect.stringMatching(/^[0-9a-f]{16}-7$/) as string,
       source: 'lacre/000000000000/us-east-1/x',
       type: 'lacre.ledger.change',
       subject: entry().resource,
