@@ -47,6 +47,7 @@ export const governedTables = {
   resource_tags: ['resource'],
   decision: ['id'],
   live_interval: ['id'],
+  past_ledger: ['epoch'],
 } as const satisfies Partial<Record<keyof Schema, readonly string[]>>
 
 export type GovernedTable = keyof typeof governedTables

@@ -8,6 +8,11 @@ export type { Appended, NewEntry, Position } from './append.ts'
 export { governedTables, type GovernedTable, type Row, type RowRef } from './governed.ts'
 /** The ledger of a running service; opening one that lost entries throws LEDGER_BROKEN. */
 export { openAudit, recordKey, type AuditOptions, type AuditTrail } from './trail.ts'
+/** A new key for the ledger, or a new ledger where the old one cannot be gone on with. */
+export { rotateLedger } from './rotate.ts'
+export { recoverLedger, type RecoverOptions, type Recovered } from './recover.ts'
+/** Nothing is invoked while it stands. */
+export { HOLD_SETTING, findHold, liftHold } from './hold.ts'
 /** Whole verification: of a snapshot, or of a data directory that somebody else may be using. */
 export { verifyLedger, type VerifyLedgerOptions } from './verify.ts'
 export { verifyDirectory, type VerifyDirectoryOptions } from './verify-directory.ts'

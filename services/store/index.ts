@@ -51,6 +51,7 @@ export type {
   WorldTable,
 } from './schema.ts'
 export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
+export type { PastLedgerTable } from './ledger-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
 export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -15,6 +15,7 @@ import { up as stages } from '../../migrations/0013_stages.ts'
 import { up as policySets } from '../../migrations/0009_policy_sets.ts'
 import { up as access } from '../../migrations/0010_access.ts'
 import { up as attestations } from '../../migrations/0011_attestations.ts'
+import { up as ledgerEpochs } from '../../migrations/0017_ledger_epochs.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 import { up as events } from '../../migrations/events/0001_events.ts'
 
@@ -38,6 +39,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0009_policy_sets': { up: policySets },
   '0010_access': { up: access },
   '0011_attestations': { up: attestations },
+  '0017_ledger_epochs': { up: ledgerEpochs },
 }
 
 const eventsMigrations: Readonly<Record<string, Migration>> = {

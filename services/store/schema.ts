@@ -10,6 +10,7 @@ import type {
   LogHeadTable,
   LogNodeTable,
 } from './authority-schema.ts'
+import type { LedgerEpochSchema } from './ledger-schema.ts'
 import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
 import type { PolicySchema } from './policy-schema.ts'
@@ -20,7 +21,13 @@ import type { EventsSchema } from './events-schema.ts'
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
 export interface Schema
-  extends ApprovalSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
+  extends
+    ApprovalSchema,
+    LedgerEpochSchema,
+    PlanSchema,
+    StageSchema,
+    PolicySchema,
+    EventsSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable
