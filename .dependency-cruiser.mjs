@@ -18,6 +18,7 @@ const layers = {
   live: ['model', 'store', 'trust', 'policy', 'audit', 'jobs'],
   runtime: ['model', 'artifact', 'blobs'],
   authority: ['model', 'seal', 'keys', 'auth', 'ledger', 'store'],
+  witness: ['model', 'ledger', 'keys'],
   operations: [
     'model',
     'artifact',
@@ -81,14 +82,14 @@ export default {
       severity: 'error',
       from: {
         path: '^cli/',
-        pathNot: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$',
+        pathNot: '^cli/commands/(serve|ledger|authority|policy-offline|witness)\\.ts$',
       },
       to: { path: '^services/', pathNot: '^services/(model|artifact|seal|trust|policy|ledger)/' },
     },
     {
       name: 'cli-starts-the-service-through-main',
       severity: 'error',
-      from: { path: '^cli/commands/(serve|ledger|authority|policy-offline)\\.ts$' },
+      from: { path: '^cli/commands/(serve|ledger|authority|policy-offline|witness)\\.ts$' },
       to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
     },
     {

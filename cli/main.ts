@@ -162,8 +162,13 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/authority.ts'),
   },
   {
+    name: 'witness',
+    summary: "cosign logs' checkpoints: serve, key",
+    load: () => import('./commands/witness.ts'),
+  },
+  {
     name: 'ledger',
-    summary: 'verify the ledger, offline',
+    summary: 'checkpoints, proofs and verification of the ledger; a new key, a new beginning',
     load: () => import('./commands/ledger.ts'),
   },
 ]

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 
-import { openAudit, recordKey } from './audit/index.ts'
+import { Witnesses, openAudit, recordKey } from './audit/index.ts'
 import { openAuthenticator, type Authenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
@@ -36,6 +36,7 @@ import {
   RevocationListRefresher,
   activationHandler,
   activationOptions,
+  askWitness,
   breakGlassEndHandler,
   breakGlassEndOptions,
   breakGlassSettings,
@@ -99,6 +100,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     await deps.jobs.start()
     await deps.events.start(eventWork(deps, addressRules(config.allowedSources)))
     deps.revocationLists?.start()
+    deps.witnesses?.start()
     deps.audit.wake()
     return {
       url,
@@ -127,7 +129,17 @@ async function buildDeps(
   const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
   const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
-  const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin }))
+  const audit = closers.add(
+    await openAudit({
+      store,
+      keys,
+      clock,
+      log,
+      dataDir,
+      checkpointDir: config.checkpointDir,
+      origin,
+    }),
+  )
   const blobs = openBlobs(dataDir)
   const runtime = closers.add(
     await openRuntime({
@@ -175,7 +187,17 @@ async function buildDeps(
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
   )
-  const deps: Deps = { ...base, revocationLists }
+  const witnesses = closers.add(
+    new Witnesses({
+      store,
+      audit,
+      clock,
+      log,
+      witnesses: config.witnesses,
+      ask: askWitness(addressRules(config.allowedSources)),
+    }),
+  )
+  const deps: Deps = { ...base, revocationLists, witnesses }
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
@@ -229,7 +251,7 @@ async function listen(
   deps: Deps,
   { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
 ): Promise<{ readonly url: string; readonly functionUrls: string | undefined }> {
-  const { host, port, tls, trustProxy, openMetrics } = config
+  const { host, port, tls, trustProxy, openMetrics, openTlog } = config
   const box = accessKeyBox(deps.keys)
   const { store, clock, place } = deps
   const authenticator = openAuthenticator({
@@ -247,7 +269,8 @@ async function listen(
   let ready = true
   const server = buildServer({
     deps,
-    config: { host, port, tls, trustProxy, openMetrics },
+    config: { host, port, tls, trustProxy, openMetrics, openTlog },
+    ledger: deps,
     authenticator,
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     signerHandlers: signerHandlers(deps),

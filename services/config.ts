@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path'
 
 import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
+import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
+import { parseVerifierKey, type NoteKey } from './ledger/index.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings } from './operations/index.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
@@ -26,6 +28,9 @@ export interface ServeOptions {
   readonly masterKey?: string
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
+  readonly openTlog?: boolean
+  readonly checkpointDir?: string
+  readonly witness?: readonly string[]
   readonly policySet?: string
   readonly breakGlassMaxTtl?: string
   readonly breakGlassQuorum?: string
@@ -58,6 +63,12 @@ export interface Config {
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
+  /** The tiles of the ledger are for anybody. */
+  readonly openTlog: boolean
+  /** A second place for the ledger's last checkpoint, outside the data directory. */
+  readonly checkpointDir: string | undefined
+  /** Who is asked to cosign checkpoints. */
+  readonly witnesses: readonly WitnessConfig[]
   /** The shipped admission set that the operator names; without one what was in force stays. */
   readonly policySet: PolicySetName | undefined
   /** How long an exception lasts at most, and how many persons it takes. */
@@ -112,6 +123,9 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
+    openTlog: options.openTlog ?? false,
+    checkpointDir: readCheckpointDir(options, env),
+    witnesses: (options.witness ?? []).map(parseWitness),
     policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
     breakGlass: readBreakGlass(options, env),
     allowedSources: options.allowSource ?? [],
@@ -132,11 +146,12 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
 
 /** What works on a data directory with the service stopped. */
 export function readOfflineConfig(
-  options: Pick<ServeOptions, 'data' | 'masterKeyFile'>,
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile' | 'masterKey' | 'checkpointDir'>,
   env: NodeJS.ProcessEnv = process.env,
-): Pick<Config, 'dataDir' | 'masterKey' | 'logLevel'> {
+): Pick<Config, 'dataDir' | 'masterKey' | 'logLevel' | 'checkpointDir'> {
   return {
     dataDir: resolve(options.data),
+    checkpointDir: readCheckpointDir(options, env),
     masterKey: readMasterKey(options, env),
     logLevel: readLogLevel(env),
   }
@@ -202,6 +217,46 @@ export function readAuthorityConfig(
   })
 }
 
+/** As `lacre witness serve` takes them. */
+export interface WitnessServeOptions {
+  readonly data: string
+  readonly name?: string
+  readonly listen?: string
+  readonly logKey?: readonly string[]
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly masterKeyFile?: string
+  readonly masterKey?: string
+}
+
+export interface WitnessServeConfig extends Pick<
+  Config,
+  'dataDir' | 'host' | 'port' | 'tls' | 'masterKey' | 'logLevel'
+> {
+  /** Of a witness that is made now; one that is there keeps its own. */
+  readonly name: string | undefined
+  /** Keys of the logs that it knows. */
+  readonly logs: readonly NoteKey[]
+}
+
+const DEFAULT_WITNESS_PORT = 9_774
+
+/** As `readConfig`, for a witness. @throws PlatformError CONFIGURATION, INVALID_PARAMETER */
+export function readWitnessConfig(
+  options: WitnessServeOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): WitnessServeConfig {
+  return Object.freeze({
+    dataDir: resolve(options.data),
+    ...parseListen(options.listen ?? `127.0.0.1:${DEFAULT_WITNESS_PORT}`),
+    tls: readTls(options),
+    masterKey: readMasterKey(options, env),
+    logLevel: readLogLevel(env),
+    name: options.name,
+    logs: (options.logKey ?? []).map((text) => parseVerifierKey(text)),
+  })
+}
+
 /** The master key of a stopped authority's directory, for `rotate`. */
 export function readAuthorityKeyConfig(
   options: Pick<AuthorityServeOptions, 'data' | 'masterKeyFile' | 'masterKey'>,
@@ -233,6 +288,33 @@ function readBreakGlass(
     maxTtlMs,
     quorum: oneOf('the quorum of break-glass', quorum, ['1', '2']) === '1' ? 1 : 2,
   }
+}
+
+/** Inside the data directory it would be rolled back with it. */
+function readCheckpointDir(
+  options: Pick<ServeOptions, 'data' | 'checkpointDir'>,
+  env: NodeJS.ProcessEnv,
+): string | undefined {
+  const text = options.checkpointDir ?? env['LACRE_CHECKPOINT_DIR']
+  if (text === undefined) return undefined
+  const [dir, data] = [resolve(text), resolve(options.data)]
+  if (dir !== data && !dir.startsWith(`${data}/`)) return dir
+  throw new PlatformError('CONFIGURATION', `\`${text}\` lies in the data directory`)
+}
+
+/** `name+id+key=https://…`: the witness's verifier key, and the prefix of its API. */
+function parseWitness(text: string): WitnessConfig {
+  const at = text.search(/=https?:\/\//)
+  const [key, url] = [text.slice(0, at), text.slice(at + 1).replace(/\/+$/, '')]
+  if (at < 1 || !URL.canParse(url) || /[?#]/.test(url))
+    throw new PlatformError('CONFIGURATION', `--witness \`${text}\` is not KEY=URL`)
+  try {
+    parseVerifierKey(key, 'cosignature')
+  } catch (cause) {
+    const message = `--witness \`${text}\` has no verifier key of a witness (\`lacre witness key\` prints one)`
+    throw new PlatformError('CONFIGURATION', message, { cause })
+  }
+  return { key, url }
 }
 
 function readPolicySet(text: string | undefined): PolicySetName | undefined {

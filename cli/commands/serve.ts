@@ -34,6 +34,15 @@ export const command: CommandModule = {
       .option('--break-glass-max-ttl <seconds>', 'how long an exception lasts at most: 86400')
       .option('--break-glass-quorum <n>', 'persons that an exception takes: 2, or 1 alone')
       .option('--open-metrics', 'answer /metrics without a signature')
+      .option('--open-tlog', "answer the ledger's tiles (/tlog/1/…) without a signature")
+      .option(
+        '--checkpoint-dir <dir>',
+        "a second place for the ledger's last checkpoint, best on another disk",
+      )
+      .option(
+        '--witness <key=url...>',
+        'who cosigns checkpoints: its verifier key, and the URL it answers below',
+      )
       .option(
         '--allow-source <network...>',
         'a network inside that URLs of publishers (revocation lists) may lead to: 10.0.0.0/8',

@@ -18,7 +18,15 @@ export interface LedgerRows {
   nodes(range: NodeRange): Promise<{ readonly index: number; readonly hash: Hash }[]>
   countNodes(): Promise<number>
   /** By size. */
-  checkpoints(): Promise<{ readonly size: number; readonly note: string }[]>
+  checkpoints(): Promise<KeptCheckpoint[]>
+  /** That of a size, or the newest. */
+  checkpoint(size?: number): Promise<KeptCheckpoint | undefined>
+}
+
+export interface KeptCheckpoint {
+  readonly size: number
+  /** The signed note. */
+  readonly note: string
 }
 
 /** `past` is the number of a ledger that was ended; left out, it is the one in force. */
@@ -45,9 +53,16 @@ export function ledgerRows(reader: Reader, past?: number): LedgerRows {
       return Number(rows[0]?.count)
     },
     async checkpoints() {
-      const { rows } = await sql<{ size: number; note: string }>`select size, note
+      const { rows } = await sql<KeptCheckpoint>`select size, note
         from ${table('ledger_checkpoint')} where ${epoch} order by size`.execute(reader)
       return rows
+    },
+    async checkpoint(size) {
+      const wanted = size === undefined ? sql`1 = 1` : sql`size = ${size}`
+      const { rows } = await sql<KeptCheckpoint>`select size, note
+        from ${table('ledger_checkpoint')} where ${epoch} and ${wanted}
+        order by size desc limit 1`.execute(reader)
+      return rows[0]
     },
   }
 }

@@ -56,9 +56,10 @@ export {
 export { cosignedAt, cosignedText, encodeCosignature } from './cosignature.ts'
 /** C2SP tlog-witness: what it is asked with; throws INVALID_PARAMETER. */
 export { formatAddCheckpoint, parseAddCheckpoint, type AddCheckpoint } from './add-checkpoint.ts'
+/** C2SP tlog-proof: an entry with its way to a signed root; throws INVALID_PARAMETER. */
+export { formatTlogProof, isTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts'
 /** C2SP tlog-tiles, cut out of whatever holds the tree. */
 export {
-  TILE_WIDTH,
   cutTile,
   parseTilePath,
   type TilePlace,

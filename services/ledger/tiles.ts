@@ -1,7 +1,7 @@
 import type { Hash } from './merkle.ts'
 
 /** C2SP tlog-tiles: hashes of a full tile, and entries of a full bundle. */
-export const TILE_WIDTH = 256
+const TILE_WIDTH = 256
 const TILE_HEIGHT = 8
 /** Levels of tiles that a tree of 2^53 leaves can have. */
 const TILE_LEVELS_LIMIT = 7

@@ -207,7 +207,7 @@ const ROWS: readonly Row[] = [
     on: ['Function', 'Alias', 'PolicySet', 'Object'],
     names: `lacre:ApplyPolicySet lacre:PutFreeze lacre:LiftFreeze lacre:PutFreezeWindow lacre:RemoveFreezeWindow
       lacre:PutPromotionRule lacre:RemovePromotionRule lacre:PutFloor lacre:RemoveFloor lacre:GrantFloorException
-      lacre:EndFloorException lacre:PutReach lacre:Unlisted`,
+      lacre:EndFloorException lacre:PutReach lacre:ReleaseLedger lacre:Unlisted`,
   },
 ]
 

@@ -1,4 +1,4 @@
-import type { AuditTrail } from '../audit/index.ts'
+import type { AuditTrail, Witnesses } from '../audit/index.ts'
 import type { BlobStore } from '../blobs/index.ts'
 import type { Events } from '../events/index.ts'
 import type { JobRunner } from '../jobs/index.ts'
@@ -64,6 +64,8 @@ export interface Deps {
   readonly policies: Policies
   /** Fetches the lists of publishers' URLs; absent where nothing is fetched. */
   readonly revocationLists?: ListRefresher
+  /** Those who cosign the ledger's checkpoints. */
+  readonly witnesses?: Pick<Witnesses, 'standing' | 'start'>
   readonly quotas?: Quotas
   readonly breakGlass?: BreakGlassSettings
 }

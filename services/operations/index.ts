@@ -145,7 +145,17 @@ export { Policies, type ShippedPolicies } from './policies-in-force.ts'
 /** What is in force when the service starts; throws CONFIGURATION. */
 export { recordPolicyOffline, settlePolicies } from './policy-start.ts'
 /** The ledger as auditors read it; throws RESOURCE_NOT_FOUND before the first checkpoint. */
-export { readCheckpoint, readLedgerEntries, type LedgerLine } from './ledger.ts'
+export {
+  askWitness,
+  readCheckpoint,
+  readConsistency,
+  readInclusion,
+  readLedgerEntries,
+  readTlog,
+  type LedgerLine,
+} from './ledger.ts'
+/** What stands between a ledger begun anew and the first invocation; throws RESOURCE_CONFLICT. */
+export { readHold, releaseHold, type LedgerHold } from './ledger-hold.ts'
 /** A change the service makes by itself, with its ledger entry and without a decision. */
 export { record } from './commit.ts'
 /** Functions: create, update, read, delete. What is refused throws what the gate throws. */

@@ -159,6 +159,8 @@ function resolve(deps: Deps, name: string, qualifier: string | undefined): Invok
     case 'not-found':
       // Recorded: unqualified, AWS names `$LATEST`.
       throw functionNotFound(deps.place, name, qualifier ?? LATEST)
+    case 'held':
+      throw held(found.arn)
     case 'closed':
       throw notReachable(found.arn, found.target)
     case 'pending':
@@ -174,6 +176,15 @@ function notReachable(arn: string, target: string): PlatformError {
   return new PlatformError(
     'POLICY_DENIED',
     `${what} of this function is not invoked by name: its reach is \`aliases\`. Invoke an alias, or have \`${target}\` listed (\`lacre stage reach\`).`,
+    { detail: { functionArn: arn } },
+  )
+}
+
+/** RULES §6: after a new beginning of the ledger every alias is judged before the first invocation. */
+function held(arn: string): PlatformError {
+  return new PlatformError(
+    'POLICY_DENIED',
+    'nothing is invoked now: the ledger was begun anew, and what is live has not been judged since. An administrator releases it (`lacre ledger release`).',
     { detail: { functionArn: arn } },
   )
 }

@@ -37,6 +37,11 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   },
   'GET /ledger/checkpoint': { action: 'lacre:ReadLedger' },
   'GET /ledger/entries': { action: 'lacre:ReadLedger' },
+  'GET /ledger/proofs/consistency': { action: 'lacre:ReadLedger' },
+  'GET /ledger/proofs/inclusion': { action: 'lacre:ReadLedger' },
+  'GET /ledger/hold': { action: 'lacre:ReadLedger' },
+  'POST /ledger/hold/release': { action: 'lacre:ReleaseLedger' },
+  'GET /tlog': { action: 'lacre:ReadLedger' },
   // publishers and what they seal
   'GET /publishers': { action: 'lacre:ListPublishers' },
   'GET /publishers/:name': { action: 'lacre:GetPublisher', on: publisher },
