@@ -11,11 +11,7 @@ import {
 } from './config.ts'
 import { createLogger } from './http/index.ts'
 import { systemClock, systemRandom } from './model/index.ts'
-import {
-  beginNewLedger,
-  rotateLedgerKey,
-  type LedgerInForce,
-} from './offline-ledger.ts'
+import { beginNewLedger, rotateLedgerKey, type LedgerInForce } from './offline-ledger.ts'
 import { rollbackOffline, type OfflineRollback, type RolledBack } from './offline-policies.ts'
 import { startAuthority } from './serve-authority.ts'
 import { startWitness, witnessKey } from './serve-witness.ts'

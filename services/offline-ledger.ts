@@ -84,10 +84,7 @@ async function openRoom(config: OfflineConfig, around: OfflineSurroundings, clos
     .where('name', '=', 'place')
     .executeTakeFirst()
   if (place === undefined)
-    throw new PlatformError(
-      'CONFIGURATION',
-      'the service was never started on this data directory',
-    )
+    throw new PlatformError('CONFIGURATION', 'the service was never started on this data directory')
   const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
   const origin = `lacre/${place.value}/${random.uuid()}`
   return { store, masterKey, clock, log, dataDir, checkpointDir, origin }

@@ -95,7 +95,7 @@ function configureOffline(command: Command, terminal: Terminal, environment: Env
     verb
       .requiredOption('--data <dir>', 'the data directory; the service is stopped')
       .option('--master-key-file <file>', 'the key that encrypts secrets at rest')
-      .option('--checkpoint-dir <dir>', "as of `serve`: a second place for the last checkpoint")
+      .option('--checkpoint-dir <dir>', 'as of `serve`: a second place for the last checkpoint')
   stopped(command.command('rotate-key'))
     .description('a new key: the ledger ends by naming its successor, and a new one begins')
     .addHelpText('after', '\nExample:\n  lacre ledger rotate-key --data /var/lib/lacre\n')
@@ -152,7 +152,8 @@ async function verify(options: VerifyOptions, terminal: Terminal): Promise<void>
   if ([file, data, proof].filter((one) => one !== undefined).length !== 1)
     throw new PlatformError('INVALID_PARAMETER', 'give one of --file, --data and --proof')
   const outside = options.checkpoint.map((path) => readSmallFile(path).toString('utf8'))
-  if (proof !== undefined) return verifyProof(proof, options, outside.map(parseCheckpoint), terminal)
+  if (proof !== undefined)
+    return verifyProof(proof, options, outside.map(parseCheckpoint), terminal)
   const report =
     file === undefined
       ? await verifyData(data ?? '', options.logKey, outside)
@@ -247,4 +248,3 @@ function originOf(dataDir: string): string | undefined {
     ? parseCheckpoint(readSmallFile(latest).toString('utf8')).origin
     : undefined
 }
-

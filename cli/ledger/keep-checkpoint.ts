@@ -74,7 +74,8 @@ async function checkExtends(
     throw broken(
       `the checkpoint kept there is of \`${before.origin}\`, the service shows \`${now.origin}\`: a new key or a new beginning; \`lacre ledger verify --data\` follows it`,
     )
-  if (!isSignedBy(before.note, logKey)) throw broken("the checkpoint kept there is not by the log's key")
+  if (!isSignedBy(before.note, logKey))
+    throw broken("the checkpoint kept there is not by the log's key")
   if (before.size > now.size)
     throw broken(`the service shows ${now.size} entries, ${before.size} were there before`)
   const answer = await service.get('/api/v1/ledger/proofs/consistency', {
@@ -83,7 +84,12 @@ async function checkExtends(
   })
   const { proof } = answer
   const hashes = Array.isArray(proof) ? proof.filter((one) => typeof one === 'string') : []
-  const claim = { first: before.size, second: now.size, firstRoot: before.root, secondRoot: now.root }
+  const claim = {
+    first: before.size,
+    second: now.size,
+    firstRoot: before.root,
+    secondRoot: now.root,
+  }
   if (!verifyConsistency({ ...claim, proof: hashes }))
     throw broken('the ledger of the service does not extend the checkpoint kept there')
 }

@@ -1,6 +1,10 @@
 import { existsSync } from 'node:fs'
 
-import { formatAddCheckpoint, formatTlogProof, parseCheckpoint } from '../../services/ledger/index.ts'
+import {
+  formatAddCheckpoint,
+  formatTlogProof,
+  parseCheckpoint,
+} from '../../services/ledger/index.ts'
 import { PlatformError } from '../../services/model/index.ts'
 import { isObject, text, type JsonObject, type Service } from '../service/index.ts'
 import { readSmallFile } from '../signing/index.ts'

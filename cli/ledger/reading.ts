@@ -87,7 +87,8 @@ async function checkpoint(
   const { origin, size, root } = kept.checkpoint
   const { note, verifierKey, tlog, extended, witnesses } = kept
   if (logKey === undefined) terminal.say(`keep the log's key outside, too: ${verifierKey}`)
-  if (extended !== undefined) terminal.say(`it extends the one of ${extended} entries that was there`)
+  if (extended !== undefined)
+    terminal.say(`it extends the one of ${extended} entries that was there`)
   terminal.result(
     { origin, size, root, note, logKey: verifierKey, tlog, witnesses, file: out ?? null },
     out === undefined ? inlineLines(note) : `${inline(out)}: ${size} entries`,

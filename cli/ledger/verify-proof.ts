@@ -98,9 +98,7 @@ function common(
   const cosigned = keys.witnesses.flatMap((witness) => {
     const seconds = cosignedAt(to.note, witness)
     if (seconds === undefined) findings.push(`\`${witness.name}\` did not cosign the checkpoint`)
-    return seconds === undefined
-      ? []
-      : [{ witness: witness.name, at: toIsoTime(seconds * 1_000) }]
+    return seconds === undefined ? [] : [{ witness: witness.name, at: toIsoTime(seconds * 1_000) }]
   })
   return {
     kind,

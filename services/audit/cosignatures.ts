@@ -1,4 +1,9 @@
-import { cosignedAt, parseCheckpoint, parseVerifierKey, type LedgerFinding } from '../ledger/index.ts'
+import {
+  cosignedAt,
+  parseCheckpoint,
+  parseVerifierKey,
+  type LedgerFinding,
+} from '../ledger/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 
 /** What a witness said of a checkpoint: its key, and the line that it signed. */

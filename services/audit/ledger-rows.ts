@@ -1,6 +1,12 @@
 import { sql, type RawBuilder } from 'kysely'
 
-import { subtreeHash, EMPTY_ROOT, type Hash, type NodeReader, type TileRows } from '../ledger/index.ts'
+import {
+  subtreeHash,
+  EMPTY_ROOT,
+  type Hash,
+  type NodeReader,
+  type TileRows,
+} from '../ledger/index.ts'
 import { PlatformError } from '../model/index.ts'
 import type { LedgerEntryTable, Reader } from '../store/index.ts'
 

@@ -70,7 +70,10 @@ export async function recoverLedger(options: RecoverOptions): Promise<Recovered>
     const epoch = await currentEpoch(tx)
     const previous = await giveUp(tx, { epoch, notes, origin, atMs: clock.nowMs() })
     // Above what an entry was of, so that no verdict and no decision of before counts.
-    await tx.updateTable('world').set({ counter: (await findWorld(tx, world)) + 1 }).execute()
+    await tx
+      .updateTable('world')
+      .set({ counter: (await findWorld(tx, world)) + 1 })
+      .execute()
     await hold(tx, epoch + 1)
     const rows: RowRef[] = [
       { table: 'past_ledger', key: { epoch } },
@@ -181,7 +184,10 @@ async function kept(reader: Reader) {
 }
 
 /** The largest checkpoint kept outside; without one the largest in the database. */
-async function lastKnown(reader: Reader, notes: OutsideNotes): Promise<SignedCheckpoint | undefined> {
+async function lastKnown(
+  reader: Reader,
+  notes: OutsideNotes,
+): Promise<SignedCheckpoint | undefined> {
   const outside = [notes.own, notes.elsewhere].flatMap(readable)
   const inside = (await ledgerRows(reader).checkpoints()).flatMap(({ note }) => readable(note))
   return (outside.length > 0 ? outside : inside).toSorted((a, b) => b.size - a.size)[0]

@@ -10,12 +10,7 @@ import {
   type SignedCheckpoint,
   type TreeNode,
 } from '../ledger/index.ts'
-import type {
-  LedgerEntryTable,
-  LedgerHeadTable,
-  PastLedgerTable,
-  Reader,
-} from '../store/index.ts'
+import type { LedgerEntryTable, LedgerHeadTable, PastLedgerTable, Reader } from '../store/index.ts'
 import { findLogKey } from './epochs.ts'
 import { ledgerRows, type LedgerRows } from './ledger-rows.ts'
 import { checkBeginning, type Beginning, type EndedTree } from './verify-beginning.ts'

@@ -123,7 +123,9 @@ function rawOf(key: KeyObject): Buffer {
 }
 
 function refuseKey(cause?: unknown): PlatformError {
-  return new PlatformError('INVALID_PARAMETER', 'this is no Ed25519 key of a log or witness', { cause })
+  return new PlatformError('INVALID_PARAMETER', 'this is no Ed25519 key of a log or witness', {
+    cause,
+  })
 }
 
 function refuseNote(): PlatformError {

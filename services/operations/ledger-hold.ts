@@ -113,8 +113,7 @@ async function judgeOnce(deps: Deps, evaluator: PlanEvaluator): Promise<Judged |
       const { targets, next } = await readLiveTargets(reader, { after, limit: FUNCTIONS_A_PAGE })
       const live = targets.filter(({ role }) => role !== 'rollback')
       const situations = []
-      for (const target of live)
-        situations.push(await readLiveSituation(deps, reader, target, run))
+      for (const target of live) situations.push(await readLiveSituation(deps, reader, target, run))
       return { live, situations, next, world: await readWorld(reader) }
     })
     if (page.world !== world) return undefined

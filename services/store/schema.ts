@@ -21,13 +21,7 @@ import type { EventsSchema } from './events-schema.ts'
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
 export interface Schema
-  extends
-    ApprovalSchema,
-    LedgerEpochSchema,
-    PlanSchema,
-    StageSchema,
-    PolicySchema,
-    EventsSchema {
+  extends ApprovalSchema, LedgerEpochSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable

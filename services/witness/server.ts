@@ -66,7 +66,8 @@ async function answer(
 ): Promise<void> {
   const { method, url } = request
   if (url === '/healthz' && method === 'GET') return send(response, { status: 200, body: 'ok\n' })
-  if (url !== '/add-checkpoint') return send(response, { status: 404, body: 'there is no such path\n' })
+  if (url !== '/add-checkpoint')
+    return send(response, { status: 404, body: 'there is no such path\n' })
   if (method !== 'POST') return send(response, { status: 405, body: 'POST alone\n' })
   const body = await readBody(request)
   if (body === undefined) {

@@ -4,7 +4,12 @@ import { join } from 'node:path'
 
 import Database from 'better-sqlite3'
 
-import { governedTables, rotateLedger, verifyDirectory, type RowRef } from '../../services/audit/index.ts'
+import {
+  governedTables,
+  rotateLedger,
+  verifyDirectory,
+  type RowRef,
+} from '../../services/audit/index.ts'
 import type { Writer } from '../../services/store/index.ts'
 import { openState, tempDir, writeSetting, type State } from '../support/state.ts'
 import { tamper } from '../support/tamper.ts'

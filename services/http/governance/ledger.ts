@@ -87,7 +87,8 @@ export function ledgerRoutes(deps: Deps): Route[] {
     route({
       method: 'GET',
       path: '/ledger/proofs/consistency',
-      summary: 'That the tree of a checkpoint (the newest, or that of `to` entries) begins with one of `from` entries',
+      summary:
+        'That the tree of a checkpoint (the newest, or that of `to` entries) begins with one of `from` entries',
       params: Nothing,
       query: Type.Object(
         { from: CountText, to: Type.Optional(CountText) },
@@ -111,7 +112,8 @@ export function ledgerRoutes(deps: Deps): Route[] {
     route({
       method: 'GET',
       path: '/ledger/proofs/inclusion',
-      summary: 'That an entry lies in the tree of a checkpoint: of the newest, or of the one of `size` entries',
+      summary:
+        'That an entry lies in the tree of a checkpoint: of the newest, or of the one of `size` entries',
       params: Nothing,
       query: Type.Object(
         { index: CountText, size: Type.Optional(CountText) },
@@ -147,7 +149,8 @@ export function ledgerRoutes(deps: Deps): Route[] {
     route({
       method: 'POST',
       path: '/ledger/hold/release',
-      summary: 'Lets what is live be invoked again, once it was judged and the revocations are confirmed',
+      summary:
+        'Lets what is live be invoked again, once it was judged and the revocations are confirmed',
       params: Nothing,
       query: Nothing,
       body: Type.Object({ revocations: Sha256Text }, { additionalProperties: false }),
