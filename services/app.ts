@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 
-import { Witnesses, openAudit, recordKey } from './audit/index.ts'
+import { Witnesses, openAudit, recordKey, type AuditTrail } from './audit/index.ts'
 import { openAuthenticator, type Authenticator } from './auth/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
@@ -128,18 +128,7 @@ async function buildDeps(
   await checkPlace(store, place)
   const masterKey = loadMasterKey({ dataDir, random, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
-  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
-  const audit = closers.add(
-    await openAudit({
-      store,
-      keys,
-      clock,
-      log,
-      dataDir,
-      checkpointDir: config.checkpointDir,
-      origin,
-    }),
-  )
+  const audit = closers.add(await openLedger(config, around, { store, keys }))
   const blobs = openBlobs(dataDir)
   const runtime = closers.add(
     await openRuntime({
@@ -187,20 +176,28 @@ async function buildDeps(
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
   )
-  const witnesses = closers.add(
-    new Witnesses({
-      store,
-      audit,
-      clock,
-      log,
-      witnesses: config.witnesses,
-      ask: askWitness(addressRules(config.allowedSources)),
-    }),
-  )
+  const witnesses = closers.add(openWitnesses(config, base))
   const deps: Deps = { ...base, revocationLists, witnesses }
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return deps
+}
+
+async function openLedger(
+  { dataDir, checkpointDir, place }: Config,
+  { clock, log, random }: Surroundings,
+  { store, keys }: Pick<Deps, 'store' | 'keys'>,
+): Promise<AuditTrail> {
+  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
+  return await openAudit({ store, keys, clock, log, dataDir, checkpointDir, origin })
+}
+
+function openWitnesses(
+  { witnesses, allowedSources }: Config,
+  { store, audit, clock, log }: Deps,
+): Witnesses {
+  const ask = askWitness(addressRules(allowedSources))
+  return new Witnesses({ store, audit, clock, log, witnesses, ask })
 }
 
 /**

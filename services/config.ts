@@ -5,7 +5,7 @@ import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
-import { parseVerifierKey, type NoteKey } from './ledger/index.ts'
+import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings } from './operations/index.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
@@ -217,46 +217,6 @@ export function readAuthorityConfig(
   })
 }
 
-/** As `lacre witness serve` takes them. */
-export interface WitnessServeOptions {
-  readonly data: string
-  readonly name?: string
-  readonly listen?: string
-  readonly logKey?: readonly string[]
-  readonly tlsCert?: string
-  readonly tlsKey?: string
-  readonly masterKeyFile?: string
-  readonly masterKey?: string
-}
-
-export interface WitnessServeConfig extends Pick<
-  Config,
-  'dataDir' | 'host' | 'port' | 'tls' | 'masterKey' | 'logLevel'
-> {
-  /** Of a witness that is made now; one that is there keeps its own. */
-  readonly name: string | undefined
-  /** Keys of the logs that it knows. */
-  readonly logs: readonly NoteKey[]
-}
-
-const DEFAULT_WITNESS_PORT = 9_774
-
-/** As `readConfig`, for a witness. @throws PlatformError CONFIGURATION, INVALID_PARAMETER */
-export function readWitnessConfig(
-  options: WitnessServeOptions,
-  env: NodeJS.ProcessEnv = process.env,
-): WitnessServeConfig {
-  return Object.freeze({
-    dataDir: resolve(options.data),
-    ...parseListen(options.listen ?? `127.0.0.1:${DEFAULT_WITNESS_PORT}`),
-    tls: readTls(options),
-    masterKey: readMasterKey(options, env),
-    logLevel: readLogLevel(env),
-    name: options.name,
-    logs: (options.logKey ?? []).map((text) => parseVerifierKey(text)),
-  })
-}
-
 /** The master key of a stopped authority's directory, for `rotate`. */
 export function readAuthorityKeyConfig(
   options: Pick<AuthorityServeOptions, 'data' | 'masterKeyFile' | 'masterKey'>,
@@ -290,43 +250,16 @@ function readBreakGlass(
   }
 }
 
-/** Inside the data directory it would be rolled back with it. */
-function readCheckpointDir(
-  options: Pick<ServeOptions, 'data' | 'checkpointDir'>,
-  env: NodeJS.ProcessEnv,
-): string | undefined {
-  const text = options.checkpointDir ?? env['LACRE_CHECKPOINT_DIR']
-  if (text === undefined) return undefined
-  const [dir, data] = [resolve(text), resolve(options.data)]
-  if (dir !== data && !dir.startsWith(`${data}/`)) return dir
-  throw new PlatformError('CONFIGURATION', `\`${text}\` lies in the data directory`)
-}
-
-/** `name+id+key=https://…`: the witness's verifier key, and the prefix of its API. */
-function parseWitness(text: string): WitnessConfig {
-  const at = text.search(/=https?:\/\//)
-  const [key, url] = [text.slice(0, at), text.slice(at + 1).replace(/\/+$/, '')]
-  if (at < 1 || !URL.canParse(url) || /[?#]/.test(url))
-    throw new PlatformError('CONFIGURATION', `--witness \`${text}\` is not KEY=URL`)
-  try {
-    parseVerifierKey(key, 'cosignature')
-  } catch (cause) {
-    const message = `--witness \`${text}\` has no verifier key of a witness (\`lacre witness key\` prints one)`
-    throw new PlatformError('CONFIGURATION', message, { cause })
-  }
-  return { key, url }
-}
-
 function readPolicySet(text: string | undefined): PolicySetName | undefined {
   return text === undefined ? undefined : oneOf('the policy set', text, POLICY_SETS)
 }
 
-function readLogLevel(env: NodeJS.ProcessEnv): Config['logLevel'] {
+export function readLogLevel(env: NodeJS.ProcessEnv = process.env): Config['logLevel'] {
   const level = env['LACRE_LOG_LEVEL'] ?? 'info'
   return oneOf('LACRE_LOG_LEVEL', level, ['debug', 'info', 'warn', 'error'])
 }
 
-function parseListen(text: string | undefined): { host: string; port: number } {
+export function parseListen(text: string | undefined): { host: string; port: number } {
   if (text === undefined) return { host: '127.0.0.1', port: DEFAULT_PORT }
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text)
   const host = match?.[1] ?? match?.[2]
@@ -361,7 +294,7 @@ function checkUrlBase(text: string): void {
   }
 }
 
-function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls'] {
+export function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls'] {
   const { tlsCert, tlsKey } = options
   if (tlsCert === undefined && tlsKey === undefined) return undefined
   if (tlsCert === undefined || tlsKey === undefined) {
@@ -374,9 +307,9 @@ function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls
   }
 }
 
-function readMasterKey(
+export function readMasterKey(
   options: Pick<ServeOptions, 'masterKeyFile' | 'masterKey'>,
-  env: NodeJS.ProcessEnv,
+  env: NodeJS.ProcessEnv = process.env,
 ): Config['masterKey'] {
   const base64 = env['LACRE_MASTER_KEY']
   delete env['LACRE_MASTER_KEY']

@@ -3,11 +3,9 @@ import {
   readAuthorityConfig,
   readConfig,
   readOfflineConfig,
-  readWitnessConfig,
   type AuthorityServeOptions,
   type Config,
   type ServeOptions,
-  type WitnessServeOptions,
 } from './config.ts'
 import { createLogger } from './http/index.ts'
 import { systemClock, systemRandom } from './model/index.ts'
@@ -15,8 +13,10 @@ import { beginNewLedger, rotateLedgerKey, type LedgerInForce } from './offline-l
 import { rollbackOffline, type OfflineRollback, type RolledBack } from './offline-policies.ts'
 import { startAuthority } from './serve-authority.ts'
 import { startWitness, witnessKey } from './serve-witness.ts'
+import { readWitnessConfig, type WitnessServeOptions } from './witness-config.ts'
 
-export type { AuthorityServeOptions, ServeOptions, WitnessServeOptions } from './config.ts'
+export type { AuthorityServeOptions, ServeOptions } from './config.ts'
+export type { WitnessServeOptions } from './witness-config.ts'
 export type { LedgerInForce } from './offline-ledger.ts'
 export type { RolledBack } from './offline-policies.ts'
 /** What the private authority hands out, and its new keys. */

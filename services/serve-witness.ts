@@ -4,11 +4,12 @@ import { join } from 'node:path'
 
 import { openOutsideAt } from './audit/index.ts'
 import { Closers, asyncOf } from './closers.ts'
-import { dataPaths, masterKeyOptions, type WitnessServeConfig } from './config.ts'
+import { dataPaths, masterKeyOptions } from './config.ts'
 import { createKeyFile, loadMasterKey, openKeyFile, type Signer } from './keys/index.ts'
 import { formatVerifierKey, noteKey } from './ledger/index.ts'
 import { PlatformError, sha256, type Clock, type Random } from './model/index.ts'
 import { lockDataDirectory } from './store/index.ts'
+import type { WitnessServeConfig } from './witness-config.ts'
 import { Witness, createWitnessServer, type WitnessLog } from './witness/index.ts'
 
 const PURPOSE = 'witness'

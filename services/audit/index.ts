@@ -19,7 +19,7 @@ export {
 export { rotateLedger } from './rotate.ts'
 export { recoverLedger, type RecoverOptions, type Recovered } from './recover.ts'
 /** Nothing is invoked while it stands. */
-export { HOLD_SETTING, findHold, liftHold } from './hold.ts'
+export { findHold, liftHold } from './hold.ts'
 /** Whole verification: of a snapshot, or of a data directory that somebody else may be using. */
 export { verifyLedger, type VerifyLedgerOptions } from './verify.ts'
 export { verifyDirectory, type VerifyDirectoryOptions } from './verify-directory.ts'

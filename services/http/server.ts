@@ -14,7 +14,8 @@ import { checkListener, createListener, httpDefaults, type HttpConfig } from './
 import type { HttpMetrics } from './metrics.ts'
 import { serve, type Edge, type Face } from './pipeline.ts'
 import { isSignerPath, signerFace, type SignerHandlers } from './signer/index.ts'
-import { TLOG_ROUTE, answerOpenTlog, tlogAnswers, tlogFace } from './tlog.ts'
+import { TLOG_ROUTE } from './tlog-prefix.ts'
+import { answerOpenTlog, tlogAnswers, tlogFace } from './tlog.ts'
 import { refuseUnreadable } from './unreadable.ts'
 
 export interface ServerParts {

@@ -8,12 +8,6 @@ import { ownFace, ownPlan } from './governance-face.ts'
 import type { Face } from './pipeline.ts'
 import type { WireAnswer } from './wire.ts'
 
-/** Below it, C2SP tlog-tiles of one ledger: each has a prefix of its own, since what is read there never changes. */
-export function tlogPrefix(epoch: number): string {
-  return `/tlog/${epoch}`
-}
-
-export const TLOG_ROUTE = '/tlog/:epoch/*'
 const OPERATION = 'GET /tlog'
 const A_DAY_S = 86_400
 

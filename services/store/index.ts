@@ -33,10 +33,6 @@ export type {
   JobsTable,
   LayerTable,
   LayerVersionTable,
-  LedgerCheckpointTable,
-  LedgerEntryTable,
-  LedgerHeadTable,
-  LedgerNodeTable,
   LiveIntervalTable,
   PrincipalTable,
   PublisherTable,
@@ -51,7 +47,13 @@ export type {
   WorldTable,
 } from './schema.ts'
 export type { ApprovalRequestTable, ApprovalTable, BreakGlassTable } from './approvals-schema.ts'
-export type { PastLedgerTable } from './ledger-schema.ts'
+export type {
+  LedgerCheckpointTable,
+  LedgerEntryTable,
+  LedgerHeadTable,
+  LedgerNodeTable,
+  PastLedgerTable,
+} from './ledger-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
 export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

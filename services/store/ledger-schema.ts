@@ -1,3 +1,35 @@
+/** One row, id 1, locked by each append. */
+export interface LedgerHeadTable {
+  id: number
+  origin: string
+  size: number
+  /** JSON array of hex hashes: the frontier, largest subtree first. */
+  frontier: string
+  root: string
+  last_at: number
+}
+
+export interface LedgerEntryTable {
+  index: number
+  leaf_hash: string
+  /** Canonical JSON: the leaf. */
+  body: string
+}
+
+/** Complete subtrees: level 0 are leaves. */
+export interface LedgerNodeTable {
+  level: number
+  index: number
+  hash: string
+}
+
+export interface LedgerCheckpointTable {
+  size: number
+  /** C2SP signed note. */
+  note: string
+  at: number
+}
+
 /** Ledgers that were ended, the newest with the highest epoch; the one in force has the next number. */
 export interface PastLedgerTable {
   epoch: number
@@ -43,7 +75,11 @@ export interface LedgerCosignatureTable {
   line: string
 }
 
-export interface LedgerEpochSchema {
+export interface LedgerSchema {
+  ledger_head: LedgerHeadTable
+  ledger_entry: LedgerEntryTable
+  ledger_node: LedgerNodeTable
+  ledger_checkpoint: LedgerCheckpointTable
   past_ledger: PastLedgerTable
   past_ledger_entry: PastLedgerEntryTable
   past_ledger_node: PastLedgerNodeTable

@@ -10,7 +10,7 @@ import type {
   LogHeadTable,
   LogNodeTable,
 } from './authority-schema.ts'
-import type { LedgerEpochSchema } from './ledger-schema.ts'
+import type { LedgerSchema } from './ledger-schema.ts'
 import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
 import type { PolicySchema } from './policy-schema.ts'
@@ -21,7 +21,7 @@ import type { EventsSchema } from './events-schema.ts'
  * ids text. CONTRACTS.md "Tables that must not be re-cut" is the law here.
  */
 export interface Schema
-  extends ApprovalSchema, LedgerEpochSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
+  extends ApprovalSchema, LedgerSchema, PlanSchema, StageSchema, PolicySchema, EventsSchema {
   setting: SettingTable
   world: WorldTable
   principal: PrincipalTable
@@ -52,10 +52,6 @@ export interface Schema
   resource_tags: ResourceTagsTable
   decision: DecisionTable
   live_interval: LiveIntervalTable
-  ledger_head: LedgerHeadTable
-  ledger_entry: LedgerEntryTable
-  ledger_node: LedgerNodeTable
-  ledger_checkpoint: LedgerCheckpointTable
   jobs: JobsTable
   authority_key: AuthorityKeyTable
   issued_certificate: IssuedCertificateTable
@@ -351,38 +347,6 @@ export interface LiveIntervalTable {
   to_ms: number | null
   from_index: number
   to_index: number | null
-}
-
-/** One row, id 1, locked by each append. */
-export interface LedgerHeadTable {
-  id: number
-  origin: string
-  size: number
-  /** JSON array of hex hashes: the frontier, largest subtree first. */
-  frontier: string
-  root: string
-  last_at: number
-}
-
-export interface LedgerEntryTable {
-  index: number
-  leaf_hash: string
-  /** Canonical JSON: the leaf. */
-  body: string
-}
-
-/** Complete subtrees: level 0 are leaves. */
-export interface LedgerNodeTable {
-  level: number
-  index: number
-  hash: string
-}
-
-export interface LedgerCheckpointTable {
-  size: number
-  /** C2SP signed note. */
-  note: string
-  at: number
 }
 
 /** CONTRACTS: jobs(kind, key, state, run_at, lease_until, fence, attempts, payload_digest). */

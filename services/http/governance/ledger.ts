@@ -11,7 +11,7 @@ import {
   type LedgerHold,
 } from '../../operations/index.ts'
 import { toIsoTime } from '../../model/index.ts'
-import { tlogPrefix } from '../tlog.ts'
+import { tlogPrefix } from '../tlog-prefix.ts'
 import { parseCount } from './instants.ts'
 import { route, type Route } from './route.ts'
 import { CountText, Nothing, Sha256Text } from './schemas.ts'
@@ -55,6 +55,10 @@ const SignedRoot = Type.Object({ size: Type.Integer(), root: Sha256Text, note: T
 
 /** The ledger for auditors: checkpoints to keep outside, and the entries they are over. */
 export function ledgerRoutes(deps: Deps): Route[] {
+  return [...readingRoutes(deps), ...proofRoutes(deps), ...holdRoutes(deps)]
+}
+
+function readingRoutes(deps: Deps): Route[] {
   return [
     route({
       method: 'GET',
@@ -84,6 +88,38 @@ export function ledgerRoutes(deps: Deps): Route[] {
         return { body: { ...checkpoint, witnesses, tlog: tlogPrefix(checkpoint.epoch) } }
       },
     }),
+    route({
+      method: 'GET',
+      path: '/ledger/entries',
+      summary: 'Entries from an index on; each body is the leaf, byte for byte',
+      params: Nothing,
+      query: Type.Object(
+        { from: Type.Optional(CountText), limit: Type.Optional(CountText) },
+        { additionalProperties: false },
+      ),
+      body: Nothing,
+      status: 200,
+      answer: Type.Object({
+        entries: Type.Array(
+          Type.Object({ index: Type.Integer(), leafHash: Sha256Text, body: Type.String() }),
+        ),
+      }),
+      handle: async ({ query }) => {
+        const limit = parseCount('limit', query.limit, ENTRIES_PAGE)
+        const from = parseCount('from', query.from, {
+          min: 0,
+          max: Number.MAX_SAFE_INTEGER,
+          otherwise: 0,
+        })
+        const entries = await readLedgerEntries(deps, { from, limit })
+        return { body: { entries: entries.map((entry) => ({ ...entry })) } }
+      },
+    }),
+  ]
+}
+
+function proofRoutes(deps: Deps): Route[] {
+  return [
     route({
       method: 'GET',
       path: '/ledger/proofs/consistency',
@@ -135,6 +171,11 @@ export function ledgerRoutes(deps: Deps): Route[] {
         return { body: { index: at, body, checkpoint: { ...checkpoint }, proof: [...proof] } }
       },
     }),
+  ]
+}
+
+function holdRoutes(deps: Deps): Route[] {
+  return [
     route({
       method: 'GET',
       path: '/ledger/hold',
@@ -159,33 +200,6 @@ export function ledgerRoutes(deps: Deps): Route[] {
       handle: async ({ caller, body }) => {
         const { result, decision } = await releaseHold(deps, caller, body.revocations)
         return { body: toHold(result), decision }
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/ledger/entries',
-      summary: 'Entries from an index on; each body is the leaf, byte for byte',
-      params: Nothing,
-      query: Type.Object(
-        { from: Type.Optional(CountText), limit: Type.Optional(CountText) },
-        { additionalProperties: false },
-      ),
-      body: Nothing,
-      status: 200,
-      answer: Type.Object({
-        entries: Type.Array(
-          Type.Object({ index: Type.Integer(), leafHash: Sha256Text, body: Type.String() }),
-        ),
-      }),
-      handle: async ({ query }) => {
-        const limit = parseCount('limit', query.limit, ENTRIES_PAGE)
-        const from = parseCount('from', query.from, {
-          min: 0,
-          max: Number.MAX_SAFE_INTEGER,
-          otherwise: 0,
-        })
-        const entries = await readLedgerEntries(deps, { from, limit })
-        return { body: { entries: entries.map((entry) => ({ ...entry })) } }
       },
     }),
   ]

@@ -123,7 +123,7 @@ it.each([
   ['64 proof lines', async () => (await request(5, 9)).replace('old 5\n', `old 5\n${`${'A'.repeat(43)}=\n`.repeat(64)}`), 400, undefined, undefined],
   ['a signature of another key', () => Promise.resolve(formatAddCheckpoint({ oldSize: 5, proof: [], note: signed(5, logOf(5).root, ORIGIN, generateKeyPairSync('ed25519').privateKey) })), 403, undefined, undefined],
   ['a log it does not know', () => Promise.resolve(formatAddCheckpoint({ oldSize: 5, proof: [], note: signed(5, logOf(5).root, 'log.example/two') })), 404, undefined, undefined],
-] as const)('answers %s as C2SP says', async (_, body, status, text, type) => {
+] as const)('answers %s as C2SP says', async (...[, body, status, text, type]) => {
   const { witness, kept } = open()
   await witness.addCheckpoint(await request(0, 5))
   const answer = await witness.addCheckpoint(await body())
