@@ -21,6 +21,7 @@ const layers = {
   live: ['model', 'store', 'trust', 'policy', 'audit', 'jobs'],
   runtime: ['model', 'artifact', 'blobs'],
   authority: ['model', 'seal', 'keys', 'auth', 'ledger', 'store'],
+  witness: ['model', 'ledger', 'keys'],
   operations: [
     'model',
     'artifact',
@@ -89,7 +90,7 @@ export default {
       from: {
         path: '^cli/',
         pathNot:
-          '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
+          '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline|witness)\\.ts$',
       },
       to: {
         path: '^services/',
@@ -100,7 +101,7 @@ export default {
       name: 'cli-starts-the-service-through-main',
       severity: 'error',
       from: {
-        path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline)\\.ts$',
+        path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline|witness)\\.ts$',
       },
       to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
     },

@@ -85,6 +85,13 @@ export function writeFileFrom(path: string, source: ByteSource, mode = 0o644): v
   }
 }
 
+/** A small text, whole or not at all. */
+export function writeTextFile(path: string, text: string): void {
+  const bytes = Buffer.from(text)
+  const read = (at: number, length: number): Uint8Array => bytes.subarray(at, at + length)
+  writeFileFrom(path, { sizeBytes: bytes.byteLength, read })
+}
+
 function writeFully(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.byteLength;)
     done += writeSync(descriptor, bytes, done, bytes.byteLength - done)

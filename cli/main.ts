@@ -207,8 +207,14 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/evidence.ts'),
   },
   {
+    name: 'witness',
+    summary: "cosign logs' checkpoints: serve, key",
+    load: () => import('./commands/witness.ts'),
+  },
+  {
     name: 'ledger',
-    summary: 'export the ledger and the audit, verify it offline',
+    summary:
+      'checkpoints, proofs, export and verification of the ledger; a new key, a new beginning',
     load: () => import('./commands/ledger.ts'),
   },
 ]

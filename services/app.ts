@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-import { openAudit, recordKey } from './audit/index.ts'
+import { Witnesses, openAudit, recordKey, type AuditTrail } from './audit/index.ts'
 import { openAuthenticator, type Authenticator } from './auth/index.ts'
 import { readRestored, removeRestored } from './backup/index.ts'
 import { openBlobs } from './blobs/index.ts'
@@ -48,6 +48,7 @@ import {
   collectGarbage,
   activationHandler,
   activationOptions,
+  askWitness,
   breakGlassEndHandler,
   breakGlassEndOptions,
   breakGlassSettings,
@@ -123,6 +124,7 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
     deps.webhooks.start(webhookWork(deps, rules))
     deps.revocationLists?.start()
     deps.verifier.start(deps)
+    deps.witnesses?.start()
     deps.audit.wake()
     return {
       url,
@@ -151,9 +153,8 @@ async function buildDeps(
   const mayMake = (await sealingKeys(store.reader)).length === 0
   const masterKey = loadMasterKey({ dataDir, random, mayMake, ...masterKeyOptions(config) })
   const keys = await openKeys({ store, masterKey, clock, record: recordKey })
-  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
   const outbox = new Outbox()
-  const audit = closers.add(await openAudit({ store, keys, clock, log, dataDir, origin, outbox }))
+  const audit = closers.add(await openLedger(config, around, { store, keys, outbox }))
   const blobs = openBlobs(dataDir)
   const runtime = closers.add(
     await openRuntime({
@@ -207,7 +208,8 @@ async function buildDeps(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),
   )
   const scrubs = closers.add(new Scrubs({ ...base, revocationLists }))
-  const deps = { ...base, verifier, revocationLists, scrubs }
+  const witnesses = closers.add(openWitnesses(config, base))
+  const deps = { ...base, verifier, revocationLists, scrubs, witnesses }
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return { deps, scrubs }
@@ -220,6 +222,23 @@ function openWebhooks(
   const webhooks = new Webhooks({ ...parts, reachable: addressRules(config.allowedSources) })
   parts.metrics.watchOutbox(() => webhooks.gauges())
   return webhooks
+}
+
+async function openLedger(
+  { dataDir, checkpointDir, place }: Config,
+  { clock, log, random }: Surroundings,
+  parts: Pick<Deps, 'store' | 'keys'> & { readonly outbox: Outbox },
+): Promise<AuditTrail> {
+  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
+  return await openAudit({ ...parts, clock, log, dataDir, checkpointDir, origin })
+}
+
+function openWitnesses(
+  { witnesses, allowedSources }: Config,
+  { store, audit, clock, log }: Deps,
+): Witnesses {
+  const ask = askWitness(addressRules(allowedSources))
+  return new Witnesses({ store, audit, clock, log, witnesses, ask })
 }
 
 /**
@@ -274,7 +293,7 @@ async function listen(
   deps: Deps,
   { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
 ): Promise<{ readonly url: string; readonly functionUrls: string | undefined }> {
-  const { host, port, tls, trustProxy, openMetrics } = config
+  const { host, port, tls, trustProxy, openMetrics, openTlog } = config
   const box = accessKeyBox(deps.keys)
   const { store, clock, place } = deps
   const authenticator = openAuthenticator({
@@ -292,7 +311,8 @@ async function listen(
   let ready = true
   const server = buildServer({
     deps,
-    config: { host, port, tls, trustProxy, openMetrics },
+    config: { host, port, tls, trustProxy, openMetrics, openTlog },
+    ledger: deps,
     authenticator,
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     signerHandlers: signerHandlers(deps),

@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path'
 
 import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
+import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
+import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
 import { readReactionLimits } from './reaction-limits.ts'
@@ -27,6 +29,9 @@ export interface ServeOptions {
   readonly masterKey?: string
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
+  readonly openTlog?: boolean
+  readonly checkpointDir?: string
+  readonly witness?: readonly string[]
   readonly policySet?: string
   readonly breakGlassMaxTtl?: string
   readonly breakGlassQuorum?: string
@@ -61,6 +66,12 @@ export interface Config {
     | undefined
   readonly maxEnvironments: number
   readonly openMetrics: boolean
+  /** The tiles of the ledger are for anybody. */
+  readonly openTlog: boolean
+  /** A second place for the ledger's last checkpoint, outside the data directory. */
+  readonly checkpointDir: string | undefined
+  /** Who is asked to cosign checkpoints. */
+  readonly witnesses: readonly WitnessConfig[]
   /** The shipped admission set that the operator names; without one what was in force stays. */
   readonly policySet: PolicySetName | undefined
   /** How long an exception lasts at most, and how many persons it takes. */
@@ -117,6 +128,9 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
+    openTlog: options.openTlog ?? false,
+    checkpointDir: readCheckpointDir(options, env),
+    witnesses: (options.witness ?? []).map(parseWitness),
     policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
     breakGlass: readBreakGlass(options, env),
     reactions: readReactionLimits({
@@ -141,11 +155,12 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
 
 /** What works on a data directory with the service stopped. */
 export function readOfflineConfig(
-  options: Pick<ServeOptions, 'data' | 'masterKeyFile' | 'masterKey'>,
+  options: Pick<ServeOptions, 'data' | 'masterKeyFile' | 'masterKey' | 'checkpointDir'>,
   env: NodeJS.ProcessEnv = process.env,
-): Pick<Config, 'dataDir' | 'masterKey' | 'logLevel'> {
+): Pick<Config, 'dataDir' | 'masterKey' | 'logLevel' | 'checkpointDir'> {
   return {
     dataDir: resolve(options.data),
+    checkpointDir: readCheckpointDir(options, env),
     masterKey: readMasterKey(options, env),
     logLevel: readLogLevel(env),
   }
@@ -248,12 +263,12 @@ function readPolicySet(text: string | undefined): PolicySetName | undefined {
   return text === undefined ? undefined : oneOf('the policy set', text, POLICY_SETS)
 }
 
-function readLogLevel(env: NodeJS.ProcessEnv): Config['logLevel'] {
+export function readLogLevel(env: NodeJS.ProcessEnv = process.env): Config['logLevel'] {
   const level = env['LACRE_LOG_LEVEL'] ?? 'info'
   return oneOf('LACRE_LOG_LEVEL', level, ['debug', 'info', 'warn', 'error'])
 }
 
-function parseListen(text: string | undefined): { host: string; port: number } {
+export function parseListen(text: string | undefined): { host: string; port: number } {
   if (text === undefined) return { host: '127.0.0.1', port: DEFAULT_PORT }
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text)
   const host = match?.[1] ?? match?.[2]
@@ -288,7 +303,7 @@ function checkUrlBase(text: string): void {
   }
 }
 
-function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls'] {
+export function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls'] {
   const { tlsCert, tlsKey } = options
   if (tlsCert === undefined && tlsKey === undefined) return undefined
   if (tlsCert === undefined || tlsKey === undefined) {
@@ -301,9 +316,9 @@ function readTls(options: Pick<ServeOptions, 'tlsCert' | 'tlsKey'>): Config['tls
   }
 }
 
-function readMasterKey(
+export function readMasterKey(
   options: Pick<ServeOptions, 'masterKeyFile' | 'masterKey'>,
-  env: NodeJS.ProcessEnv,
+  env: NodeJS.ProcessEnv = process.env,
 ): Config['masterKey'] {
   const base64 = env['LACRE_MASTER_KEY']
   delete env['LACRE_MASTER_KEY']

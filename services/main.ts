@@ -4,14 +4,20 @@ import {
   readConfig,
   readOfflineConfig,
   type AuthorityServeOptions,
+  type Config,
   type ServeOptions,
 } from './config.ts'
 import { createLogger } from './http/index.ts'
 import { systemClock, systemRandom } from './model/index.ts'
+import { beginNewLedger, rotateLedgerKey, type LedgerInForce } from './offline-ledger.ts'
 import { rollbackOffline, type OfflineRollback, type RolledBack } from './offline-policies.ts'
 import { startAuthority } from './serve-authority.ts'
+import { startWitness, witnessKey } from './serve-witness.ts'
+import { readWitnessConfig, type WitnessServeOptions } from './witness-config.ts'
 
 export type { AuthorityServeOptions, ServeOptions } from './config.ts'
+export type { WitnessServeOptions } from './witness-config.ts'
+export type { LedgerInForce } from './offline-ledger.ts'
 export type { RolledBack } from './offline-policies.ts'
 /** What the private authority hands out, and its new keys. */
 export { readTrustedRoot, rotateAuthority } from './serve-authority.ts'
@@ -35,6 +41,36 @@ export async function rollbackPolicies(
   const log = createLogger({ level: logLevel })
   const around = { clock: systemClock, random: systemRandom, log }
   return await rollbackOffline({ ...config, kind, version, ifVersion }, around)
+}
+
+/** What changes the ledger with the service stopped. */
+export type OfflineLedgerOptions = Pick<
+  ServeOptions,
+  'data' | 'masterKeyFile' | 'masterKey' | 'checkpointDir'
+>
+
+/**
+ * A new key for the ledger: it ends by naming its successor, and a new ledger begins (RULES §6).
+ * @throws PlatformError as `rotateLedgerKey`
+ */
+export async function rotateLogKey(options: OfflineLedgerOptions): Promise<LedgerInForce> {
+  const { logLevel, ...config } = readOfflineConfig(options)
+  return await rotateLedgerKey(config, offline(logLevel))
+}
+
+/**
+ * Begins a new ledger where the old one cannot be gone on with.
+ * @throws PlatformError as `beginNewLedger`
+ */
+export async function beginEpoch(
+  options: OfflineLedgerOptions & { readonly reason: string },
+): ReturnType<typeof beginNewLedger> {
+  const { logLevel, ...config } = readOfflineConfig(options)
+  return await beginNewLedger({ ...config, reason: options.reason }, offline(logLevel))
+}
+
+function offline(level: Config['logLevel']) {
+  return { clock: systemClock, random: systemRandom, log: createLogger({ level }) }
 }
 
 export interface ServeEvents {
@@ -77,6 +113,29 @@ export async function serveAuthority(
   events.ready(authority.url)
   const signal = await stopped
   log.info({ signal }, 'stopping')
+}
+
+/**
+ * Runs a witness until SIGTERM or SIGINT, then ends it.
+ * @throws PlatformError CONFIGURATION, DATA_DIRECTORY_IN_USE
+ */
+export async function serveWitness(
+  options: WitnessServeOptions,
+  events: { ready(url: string, verifierKey: string): void },
+): Promise<void> {
+  const config = readWitnessConfig(options)
+  const log = createLogger({ level: config.logLevel })
+  const stopped = stopSignal()
+  const around = { clock: systemClock, random: systemRandom, log }
+  await using witness = await startWitness(config, around)
+  events.ready(witness.url, witness.verifierKey)
+  const signal = await stopped
+  log.info({ signal }, 'stopping')
+}
+
+/** The verifier key of a witness, made where it is not there yet. @throws PlatformError CONFIGURATION */
+export async function readWitnessKey(options: WitnessServeOptions): Promise<string> {
+  return await witnessKey(readWitnessConfig(options), { random: systemRandom })
 }
 
 function stopSignal(): Promise<string> {

@@ -39,6 +39,15 @@ export const command: CommandModule = {
         'what running calls of a refused or left release have: 5',
       )
       .option('--open-metrics', 'answer /metrics without a signature')
+      .option('--open-tlog', "answer the ledger's tiles (/tlog/1/…) without a signature")
+      .option(
+        '--checkpoint-dir <dir>',
+        "a second place for the ledger's last checkpoint, best on another disk",
+      )
+      .option(
+        '--witness <key=url...>',
+        'who cosigns checkpoints: its verifier key, and the URL it answers below',
+      )
       .option(
         '--allow-source <network...>',
         'a network inside that URLs of publishers (revocation lists) may lead to: 10.0.0.0/8',

@@ -3,43 +3,61 @@ import {
   isFrontier,
   isSignedBy,
   leafHash,
-  noteKey,
   parseCheckpoint,
   rootOf,
-  subtreeHash,
-  EMPTY_ROOT,
   type SignedCheckpoint,
 } from '../ledger/index.ts'
 import { PlatformError } from '../model/index.ts'
 import type { LedgerHeadTable, Reader } from '../store/index.ts'
-import { findHead, frontierOf, nodeReader } from './head.ts'
+import { currentEpoch, findLogKey, pastLedgers } from './epochs.ts'
+import { findHead, frontierOf } from './head.ts'
+import { ledgerRows, nodeReaderOf, rootOfRows } from './ledger-rows.ts'
 
-/** The purpose of the ledger's own key. */
-export const LEDGER_KEY = 'ledger'
+/** Notes kept outside the database. */
+export interface OutsideNotes {
+  /** In the data directory; undefined where there is none. */
+  readonly own: string | undefined
+  /** In a directory elsewhere, where one is configured and has one. */
+  readonly elsewhere?: string | undefined
+}
 
 /**
- * Whether the ledger may be gone on with: its head fits its rows, and it extends the last checkpoint kept outside the
- * database. A few rows are read, however long it is; `verifyLedger` reads all. Returns that checkpoint.
+ * Whether the ledger may be gone on with: its head fits its rows, and it extends the last checkpoints kept outside the
+ * database. A few rows are read, however long it is; `verifyLedger` reads all. Returns the largest of them.
  * @throws PlatformError LEDGER_BROKEN
  */
 export async function checkAtStart(
   reader: Reader,
-  outside: string | undefined,
+  outside: OutsideNotes,
 ): Promise<SignedCheckpoint | undefined> {
   const head = await findHead(reader)
   if (head !== undefined) await checkHead(reader, head)
   const signed = await largestSigned(reader)
-  if (outside === undefined) {
-    if (signed === 0) return undefined
+  const own = await ofThisLedger(reader, outside.own, signed)
+  const elsewhere = await ofThisLedger(reader, outside.elsewhere, signed)
+  if (own === undefined && signed > 0)
     throw broken('the checkpoint kept outside the database is gone, though one was signed')
-  }
-  const checkpoint = parseOutside(outside)
-  if (checkpoint.size < signed)
+  if (own !== undefined && own.size < signed)
     throw broken(
-      `the checkpoint kept outside the database is of size ${checkpoint.size}, one of ${signed} was signed`,
+      `the checkpoint kept outside the database is of size ${own.size}, one of ${signed} was signed`,
     )
-  await checkExtends(reader, head, checkpoint)
-  return checkpoint
+  for (const checkpoint of [own, elsewhere])
+    if (checkpoint !== undefined) await checkExtends(reader, head, checkpoint)
+  return elsewhere !== undefined && elsewhere.size > (own?.size ?? 0) ? elsewhere : own
+}
+
+/** A ledger that has just begun is preceded by the checkpoint that its first entry quotes. */
+async function ofThisLedger(
+  reader: Reader,
+  note: string | undefined,
+  signed: number,
+): Promise<SignedCheckpoint | undefined> {
+  if (note === undefined) return undefined
+  const checkpoint = parseOutside(note)
+  const quoted = (await pastLedgers(reader)).at(-1)?.checkpoint ?? undefined
+  if (signed > 0 || quoted === undefined) return checkpoint
+  const { origin, size } = parseOutside(quoted)
+  return checkpoint.origin === origin && checkpoint.size <= size ? undefined : checkpoint
 }
 
 /**
@@ -56,7 +74,7 @@ async function checkHead(reader: Reader, head: LedgerHeadTable): Promise<void> {
   const frontier = frontierOf(head)
   if (!isFrontier(frontier) || rootOf(frontier) !== head.root)
     throw broken('the head of the ledger does not fit itself')
-  const read = nodeReader(reader)
+  const read = nodeReaderOf(ledgerRows(reader))
   for (const [at, node] of frontierNodes(head.size).entries()) {
     if ((await read(node.level, node.index)) !== frontier.hashes[at])
       throw broken('the head of the ledger does not fit its tree')
@@ -85,27 +103,15 @@ async function checkExtends(
     )
   if (head !== undefined && head.origin !== checkpoint.origin)
     throw broken('the checkpoint kept outside the database is of another ledger')
-  const root = await rootAt(reader, checkpoint.size)
+  const root = await rootOfRows(ledgerRows(reader), checkpoint.size)
   if (root !== checkpoint.root)
     throw broken(`the first ${checkpoint.size} entries are not those that were signed`)
-  const key = await findLogKey(reader, checkpoint.origin)
+  const key = await findLogKey(reader, {
+    origin: checkpoint.origin,
+    epoch: await currentEpoch(reader),
+  })
   if (key === undefined || !isSignedBy(checkpoint.note, key))
     throw broken('the checkpoint kept outside the database is not by the key of this ledger')
-}
-
-/** The root of the first `size` entries, out of the tree's nodes. @throws PlatformError LEDGER_BROKEN */
-export async function rootAt(reader: Reader, size: number): Promise<string> {
-  return size === 0 ? EMPTY_ROOT : await subtreeHash(nodeReader(reader), { start: 0, end: size })
-}
-
-/** The ledger's public key as the database has it. */
-export async function findLogKey(reader: Reader, origin: string) {
-  const row = await reader
-    .selectFrom('sealed_key')
-    .select('public_key_pem')
-    .where('purpose', '=', LEDGER_KEY)
-    .executeTakeFirst()
-  return row === undefined ? undefined : noteKey(origin, row.public_key_pem)
 }
 
 async function largestSigned(reader: Reader): Promise<number> {

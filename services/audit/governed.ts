@@ -55,6 +55,7 @@ export const governedTables = {
   reaction: ['verdict_id', 'wanted'],
   reaction_hold: ['id'],
   version_refusal: ['function_name', 'version', 'release'],
+  past_ledger: ['epoch'],
 } as const satisfies Partial<Record<keyof Schema, readonly string[]>>
 
 export type GovernedTable = keyof typeof governedTables

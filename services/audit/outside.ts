@@ -12,11 +12,16 @@ export interface OutsideCheckpoint {
   write(note: string): Promise<void>
 }
 
+/** That of a data directory, in it and outside its database. */
 export function openOutside(dataDir: string): OutsideCheckpoint {
-  const dir = join(dataDir, 'checkpoints')
+  return openOutsideAt(outsideDir(dataDir))
+}
+
+/** In a directory of its own: better on another disk, where whoever rolls back the data directory does not reach it. */
+export function openOutsideAt(dir: string): OutsideCheckpoint {
   const latest = join(dir, 'latest')
   return {
-    read: () => readOutside(dataDir),
+    read: () => readLatest(dir),
     async write(note) {
       try {
         mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -37,8 +42,16 @@ export function openOutside(dataDir: string): OutsideCheckpoint {
 
 /** The note under `dataDir`, for whoever only reads. @throws PlatformError LEDGER_BROKEN */
 export function readOutside(dataDir: string): string | undefined {
+  return readLatest(outsideDir(dataDir))
+}
+
+function outsideDir(dataDir: string): string {
+  return join(dataDir, 'checkpoints')
+}
+
+function readLatest(dir: string): string | undefined {
   try {
-    return readFileSync(join(dataDir, 'checkpoints', 'latest'), 'utf8')
+    return readFileSync(join(dir, 'latest'), 'utf8')
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
     throw new PlatformError('LEDGER_BROKEN', 'the last checkpoint cannot be read', { cause })

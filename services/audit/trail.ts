@@ -12,10 +12,13 @@ import type { Keys, Signer } from '../keys/index.ts'
 import type { Store, Writer } from '../store/index.ts'
 import { Outbox } from '../webhooks/index.ts'
 import { append, initLedger, nextPosition, type Appended, type NewEntry } from './append.ts'
-import { LEDGER_KEY, checkAtStart, rootAt } from './at-start.ts'
+import { checkAtStart } from './at-start.ts'
 import type { Position } from './append.ts'
+import { currentEpoch, ledgerKey } from './epochs.ts'
 import { findHead } from './head.ts'
-import { openOutside, type OutsideCheckpoint } from './outside.ts'
+import { ledgerRows, rootOfRows } from './ledger-rows.ts'
+import { openOutside, openOutsideAt, type OutsideCheckpoint } from './outside.ts'
+import { findSuccession, succeed } from './succession.ts'
 
 /** At most one checkpoint in this time; the last of a burst is signed at its end. */
 const CHECKPOINT_INTERVAL_MS = 1_000
@@ -30,6 +33,8 @@ export interface AuditOptions {
   readonly clock: Clock
   readonly log: Log
   readonly dataDir: string
+  /** A second place for the last checkpoint, where whoever rolls back the data directory does not reach it. */
+  readonly checkpointDir?: string | undefined
   /** The name of a ledger that is made now; one that is there keeps its own. */
   readonly origin: string
   /** Where it is written who is to be told of entries, and who hears of commits. */
@@ -39,6 +44,8 @@ export interface AuditOptions {
 /** The ledger of a running service. */
 export interface AuditTrail {
   readonly origin: string
+  /** Its number: each key and each new beginning is a ledger of its own. */
+  readonly epoch: number
   readonly publicKeyPem: string
   /** C2SP's form of the log's key: what to keep outside and give to `--log-key`. */
   readonly verifierKey: string
@@ -53,20 +60,45 @@ export interface AuditTrail {
    * @throws PlatformError LEDGER_BROKEN, OUT_OF_SPACE
    */
   checkpoint(): Promise<SignedCheckpoint | undefined>
+  /** The last checkpoint that was signed. */
+  readonly last: SignedCheckpoint | undefined
+  /** Calls after each new checkpoint. */
+  onSigned(listener: () => void): void
   /** Signs the last checkpoint. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
- * Opens the ledger, or makes it. One that does not extend the last checkpoint kept outside does not open.
+ * Opens the ledger, or makes it. One that does not extend the last checkpoints kept outside does not open; one that
+ * ended by naming its successor is succeeded.
  * @throws PlatformError LEDGER_BROKEN
  */
 export async function openAudit(options: AuditOptions): Promise<AuditTrail> {
-  const { store, keys } = options
-  const outside = openOutside(options.dataDir)
-  const last = await store.snapshot((reader) => checkAtStart(reader, outside.read()))
+  const { store } = options
+  const trail = await openTrail(options)
+  const succession = await store.snapshot(findSuccession)
+  if (succession === undefined) return trail
+  const checkpoint = await trail.checkpoint()
+  await trail[Symbol.asyncDispose]()
+  await store.transaction((tx) =>
+    succeed(tx, { succession, checkpoint, epoch: trail.epoch, atMs: options.clock.nowMs() }),
+  )
+  const next = await openTrail(options)
+  await next.checkpoint()
+  return next
+}
+
+async function openTrail(options: AuditOptions): Promise<StoredTrail> {
+  const { store, keys, dataDir, checkpointDir } = options
+  const own = openOutside(dataDir)
+  const elsewhere = checkpointDir === undefined ? undefined : openOutsideAt(checkpointDir)
+  const notes = { own: own.read(), elsewhere: elsewhere?.read() }
+  const last = await store.snapshot((reader) => checkAtStart(reader, notes))
   const origin = await store.transaction((tx) => initLedger(tx, options.origin))
-  return new StoredTrail(options, { outside, last, origin, signer: await keys.signer(LEDGER_KEY) })
+  const epoch = await currentEpoch(store.reader)
+  const signer = await keys.signer(ledgerKey(epoch))
+  const outside = elsewhere === undefined ? [own] : [own, elsewhere]
+  return new StoredTrail(options, { outside, last, origin, epoch, signer })
 }
 
 /** The ledger entry of a key made at first use: `openKeys({ record: recordKey })`. */
@@ -86,26 +118,30 @@ export async function recordKey(tx: Writer, purpose: string, atMs: number): Prom
 }
 
 interface TrailParts {
-  readonly outside: OutsideCheckpoint
+  readonly outside: readonly OutsideCheckpoint[]
   readonly last: SignedCheckpoint | undefined
   readonly origin: string
+  readonly epoch: number
   readonly signer: Signer
 }
 
 class StoredTrail implements AuditTrail {
   readonly origin: string
+  readonly epoch: number
   readonly publicKeyPem: string
   readonly #key: NoteKey
   readonly #options: AuditOptions
   readonly #parts: TrailParts
   readonly #outbox: Outbox
   readonly #stop = new AbortController()
+  readonly #listeners: (() => void)[] = []
   #last: SignedCheckpoint | undefined
   #signing: Promise<SignedCheckpoint | undefined> | undefined
   #scheduled: Promise<void> | undefined
 
   constructor(options: AuditOptions, parts: TrailParts) {
     this.origin = parts.origin
+    this.epoch = parts.epoch
     this.publicKeyPem = parts.signer.publicKeyPem
     this.#key = noteKey(parts.origin, parts.signer.publicKeyPem)
     this.#options = options
@@ -116,6 +152,14 @@ class StoredTrail implements AuditTrail {
 
   get verifierKey(): string {
     return formatVerifierKey(this.#key)
+  }
+
+  get last(): SignedCheckpoint | undefined {
+    return this.#last
+  }
+
+  onSigned(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   append(tx: Writer, entry: NewEntry): Promise<Appended> {
@@ -163,18 +207,19 @@ class StoredTrail implements AuditTrail {
     const { store, clock } = this.#options
     const last = this.#last
     const { size, root } = await store.snapshot(async (reader) => {
-      const head = await findHead(reader)
+      const size = (await findHead(reader))?.size ?? 0
+      const rows = ledgerRows(reader)
       // The tree that is signed contains the one signed before, or nothing is.
-      if (last !== undefined && (await rootAt(reader, last.size)) !== last.root)
+      if (last !== undefined && (await rootOfRows(rows, last.size)) !== last.root)
         throw new PlatformError('LEDGER_BROKEN', 'the ledger does not extend its last checkpoint')
-      return { size: head?.size ?? 0, root: await rootAt(reader, head?.size ?? 0) }
+      return { size, root: await rootOfRows(rows, size) }
     })
     if (last !== undefined && size < last.size)
       throw new PlatformError('LEDGER_BROKEN', 'the ledger is shorter than its last checkpoint')
     if (size === (last?.size ?? 0)) return last
     const note = this.#note(formatCheckpoint({ origin: this.origin, size, root }))
     // Outside first: a row about a checkpoint that nobody outside has would be no use.
-    await this.#parts.outside.write(note)
+    for (const place of this.#parts.outside) await place.write(note)
     this.#last = parseCheckpoint(note)
     await store.transaction((tx) =>
       tx
@@ -183,6 +228,7 @@ class StoredTrail implements AuditTrail {
         .onConflict((conflict) => conflict.column('size').doNothing())
         .execute(),
     )
+    for (const listener of this.#listeners) listener()
     return this.#last
   }
 

@@ -1,25 +1,19 @@
-import { sql } from 'kysely'
-
 import {
-  EMPTY_FRONTIER,
-  LedgerWalk,
   parseCheckpoint,
-  rootOf,
   type LedgerEntry,
   type LedgerFinding,
   type LedgerReport,
   type NoteKey,
   type SignedCheckpoint,
-  type TreeNode,
 } from '../ledger/index.ts'
 import { sha256 } from '../model/index.ts'
-import type { LedgerEntryTable, Reader } from '../store/index.ts'
-import { findLogKey } from './at-start.ts'
+import type { PastLedgerTable, Reader } from '../store/index.ts'
 import { compareRows, type LastChange } from './compare-rows.ts'
+import { cosignatureFindings } from './cosignatures.ts'
+import { currentEpoch, pastLedgers } from './epochs.ts'
 import { rowName } from './governed.ts'
 import { findHead } from './head.ts'
-
-const BATCH = 1_000
+import { verifyTree, type VerifiedTree } from './verify-tree.ts'
 
 export interface VerifyLedgerOptions {
   /** Compares every governed row with the ledger, too. */
@@ -32,20 +26,30 @@ export interface VerifyLedgerOptions {
 
 /**
  * Recomputes the whole ledger from its entries, compares it with every row derived from it and with every checkpoint,
- * and with `data` the governed rows with the entries. Wants one snapshot: `store.snapshot(...)`.
+ * and with `data` the governed rows with the entries. Ledgers that were ended come first, each bound to the next.
+ * Wants one snapshot: `store.snapshot(...)`.
  */
 export async function verifyLedger(
   reader: Reader,
   options: VerifyLedgerOptions = {},
 ): Promise<LedgerReport> {
-  return await new Verification(reader, options).run()
+  return (await examineLedger(reader, options)).report
+}
+
+/** As `verifyLedger`, with the highest world that an entry names. */
+export async function examineLedger(
+  reader: Reader,
+  options: VerifyLedgerOptions,
+): Promise<{ readonly report: LedgerReport; readonly world: number }> {
+  const verification = new Verification(reader, options)
+  return { report: await verification.run(), world: verification.world }
 }
 
 class Verification {
+  world = 0
   readonly #reader: Reader
   readonly #options: VerifyLedgerOptions
   readonly #findings: LedgerFinding[] = []
-  #world = 0
   readonly #lastChanges = new Map<string, LastChange>()
 
   constructor(reader: Reader, options: VerifyLedgerOptions) {
@@ -54,168 +58,71 @@ class Verification {
   }
 
   async run(): Promise<LedgerReport> {
+    const past = await pastLedgers(this.#reader)
     const head = await findHead(this.#reader)
-    const outside = this.#options.logKey
-    const logKey = outside ?? (await findLogKey(this.#reader, head?.origin ?? 'lacre'))
-    const walk = new LedgerWalk({
-      checkpoints: await this.#checkpoints(),
-      logKey,
-      onEntry: (entry) => this.#remember(entry),
-    })
-    await this.#walkEntries(walk)
-    await this.#checkHead(walk)
+    const outside = this.#outside()
+    const trees: VerifiedTree[] = []
+    for (const ended of [...past, undefined]) {
+      trees.push(
+        await verifyTree(this.#reader, {
+          epoch: ended?.epoch ?? (await currentEpoch(this.#reader)),
+          ended,
+          head,
+          before: trees.at(-1),
+          checkpoints: outside.filter((one) => isOf(one, ended, past)),
+          logKey: this.#keyFor(ended, past),
+          onEntry: (entry) => this.#remember(entry),
+        }),
+      )
+    }
+    this.#findings.push(...(await cosignatureFindings(this.#reader)))
     if (this.#options.data === true) await this.#checkData()
-    const report = walk.finish()
-    const findings = [...this.#findings, ...report.findings]
+    const report = trees.at(-1)?.report
+    const findings = [...this.#findings, ...trees.flatMap((tree) => tree.report.findings)]
     return {
-      ...report,
+      ...(report ?? { size: 0, root: '', origin: undefined, checkpointedSize: 0 }),
       findings,
-      authenticated: outside !== undefined && report.authenticated && findings.length === 0,
+      authenticated: findings.length === 0 && isAuthenticated(trees),
+      past: past.map(({ epoch, origin, size, how }) => ({ epoch, origin, size, how })),
     }
   }
 
-  async #checkpoints(): Promise<SignedCheckpoint[]> {
-    const rows = await this.#reader
-      .selectFrom('ledger_checkpoint')
-      .selectAll()
-      .orderBy('size')
-      .execute()
-    const parsed: SignedCheckpoint[] = []
-    for (const { size, note } of rows) {
-      const checkpoint = this.#parse(note, `the checkpoint of size ${size} cannot be read`)
-      if (checkpoint === undefined) continue
-      parsed.push(checkpoint)
-      if (checkpoint.size !== size)
-        this.#find('edited', `the checkpoint kept for size ${size} is of size ${checkpoint.size}`)
-    }
-    for (const note of this.#options.checkpoints ?? []) {
-      const checkpoint = this.#parse(note, 'the checkpoint kept outside cannot be read')
-      if (checkpoint !== undefined) parsed.push(checkpoint)
-    }
-    return parsed
+  #outside(): SignedCheckpoint[] {
+    return (this.#options.checkpoints ?? []).flatMap((note) => {
+      try {
+        return [parseCheckpoint(note)]
+      } catch {
+        this.#find('malformed', 'the checkpoint kept outside cannot be read')
+        return []
+      }
+    })
   }
 
-  #parse(note: string, otherwise: string): SignedCheckpoint | undefined {
-    try {
-      return parseCheckpoint(note)
-    } catch {
-      this.#find('malformed', otherwise)
-      return undefined
-    }
+  /** A key is of the ledger whose name it carries; one that names none is held against the ledger in force. */
+  #keyFor(
+    ended: PastLedgerTable | undefined,
+    past: readonly PastLedgerTable[],
+  ): NoteKey | undefined {
+    const { logKey } = this.#options
+    if (ended !== undefined) return logKey?.name === ended.origin ? logKey : undefined
+    return past.some(({ origin }) => origin === logKey?.name) ? undefined : logKey
   }
 
   #remember(entry: LedgerEntry): void {
-    this.#world = Math.max(this.#world, entry.world)
+    this.world = Math.max(this.world, entry.world)
     if (this.#options.data !== true) return
-    for (const change of entry.changes) {
-      const { table, key } = change
-      this.#lastChanges.set(rowName(table, key), {
-        table,
-        key,
-        sha256: change.sha256,
-        index: entry.index,
-      })
+    for (const { table, key, sha256: digest } of entry.changes) {
+      const change = { table, key, sha256: digest, index: entry.index }
+      this.#lastChanges.set(rowName(table, key), change)
     }
-  }
-
-  async #walkEntries(walk: LedgerWalk): Promise<void> {
-    let last = -1
-    for (;;) {
-      const rows = await this.#reader
-        .selectFrom('ledger_entry')
-        .selectAll()
-        .where('index', '>', last)
-        .orderBy('index')
-        .limit(BATCH)
-        .execute()
-      const newest = rows.at(-1)
-      if (newest === undefined) return
-      last = newest.index
-      await this.#checkNodes(rows.flatMap((row) => this.#addRow(walk, row)))
-      // A service that verifies itself answers others in between.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-
-  #addRow(walk: LedgerWalk, row: LedgerEntryTable): readonly TreeNode[] {
-    const position = walk.frontier.size
-    const { leaf, nodes } = walk.add(row.body)
-    if (leaf !== row.leaf_hash)
-      this.#find('edited', `entry ${row.index} does not hash to its leaf`, row.index)
-    if (row.index !== position)
-      this.#find('dropped', `the row of entry ${position} is not there`, position)
-    return nodes
-  }
-
-  /** A batch completes neighbours at each level, so one range to a level is read. */
-  async #checkNodes(nodes: readonly TreeNode[]): Promise<void> {
-    const levels = new Map<number, TreeNode[]>()
-    for (const node of nodes) {
-      const level = levels.get(node.level)
-      if (level === undefined) levels.set(node.level, [node])
-      else level.push(node)
-    }
-    for (const [level, computed] of levels) {
-      const kept = await this.#keptNodes(level, computed)
-      for (const { index, hash } of computed) {
-        if (kept.get(index) === hash) continue
-        const what = kept.has(index) ? 'is not what its entries hash to' : 'is not there'
-        this.#find('edited', `node ${index} of level ${level} ${what}`, index * 2 ** level)
-      }
-    }
-  }
-
-  async #keptNodes(level: number, nodes: readonly TreeNode[]): Promise<Map<number, string>> {
-    const rows = await this.#reader
-      .selectFrom('ledger_node')
-      .select(['index', 'hash'])
-      .where('level', '=', level)
-      .where('index', '>=', nodes[0]?.index ?? 0)
-      .where('index', '<=', nodes.at(-1)?.index ?? 0)
-      .execute()
-    return new Map(rows.map((row) => [row.index, row.hash]))
-  }
-
-  async #checkHead(walk: LedgerWalk): Promise<void> {
-    const head = await findHead(this.#reader)
-    const { frontier } = walk
-    const wanted = frontier === EMPTY_FRONTIER ? [] : frontier.hashes
-    if (head === undefined) {
-      if (frontier.size > 0) this.#find('edited', 'the head of the ledger is not there')
-      return
-    }
-    if (head.size > frontier.size)
-      this.#find(
-        'truncated',
-        `the head says ${head.size} entries, ${frontier.size} are there`,
-        frontier.size,
-      )
-    else if (head.size < frontier.size)
-      this.#find('edited', `the head says ${head.size} entries, ${frontier.size} are there`)
-    else if (head.frontier !== JSON.stringify(wanted) || head.root !== rootOf(frontier))
-      this.#find('edited', 'the head of the ledger is not what its entries hash to')
-    await this.#checkNewest(walk, head.last_at)
-    const nodes = await sql<{ count: number }>`select count(*) as count from ledger_node`.execute(
-      this.#reader,
-    )
-    if (Number(nodes.rows[0]?.count) !== nodesOf(frontier.size))
-      this.#find('edited', 'the tree of the ledger has nodes too many or too few')
-  }
-
-  async #checkNewest(walk: LedgerWalk, lastAt: number): Promise<void> {
-    if (walk.lastAt !== lastAt)
-      this.#find('edited', 'the head of the ledger has another time than the newest entry')
-    const head = await findHead(this.#reader)
-    if (walk.origin !== undefined && head?.origin !== walk.origin)
-      this.#find('forked', 'the head of the ledger names another ledger')
   }
 
   async #checkData(): Promise<void> {
     for await (const finding of compareRows(this.#reader, this.#lastChanges))
       this.#findings.push(finding)
     const world = await this.#reader.selectFrom('world').select('counter').executeTakeFirst()
-    if ((world?.counter ?? 0) < this.#world)
-      this.#find('row', `the world stands at ${world?.counter}, an entry was of ${this.#world}`)
+    if ((world?.counter ?? 0) < this.world)
+      this.#find('row', `the world stands at ${world?.counter}, an entry was of ${this.world}`)
     const documents = this.#reader.selectFrom('document').selectAll().stream()
     for await (const row of documents) {
       if (sha256(row.body) === row.sha256) continue
@@ -225,14 +132,25 @@ class Verification {
     }
   }
 
-  #find(kind: LedgerFinding['kind'], message: string, index?: number): void {
-    this.#findings.push({ kind, message, index })
+  #find(kind: LedgerFinding['kind'], message: string): void {
+    this.#findings.push({ kind, message })
   }
 }
 
-/** How many complete subtrees a tree of that size has. */
-function nodesOf(size: number): number {
-  let nodes = 0
-  for (let width = size; width > 0; width = Math.floor(width / 2)) nodes += width
-  return nodes
+function isOf(
+  checkpoint: SignedCheckpoint,
+  ended: PastLedgerTable | undefined,
+  past: readonly PastLedgerTable[],
+): boolean {
+  if (ended !== undefined) return checkpoint.origin === ended.origin
+  return past.every(({ origin }) => origin !== checkpoint.origin)
+}
+
+/**
+ * The key from outside speaks for one ledger: for those before it, since its first entries quote them, and for those
+ * after it as long as each was announced under the key before.
+ */
+function isAuthenticated(trees: readonly VerifiedTree[]): boolean {
+  const from = trees.findIndex(({ report }) => report.authenticated)
+  return from >= 0 && trees.slice(from + 1).every(({ begun }) => begun === 'rotated')
 }

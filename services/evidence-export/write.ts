@@ -1,4 +1,4 @@
-import { nodeReader } from '../audit/index.ts'
+import { ledgerRows, nodeReaderOf } from '../audit/index.ts'
 import type { BlobReader } from '../blobs/index.ts'
 import {
   PATHS,
@@ -69,7 +69,7 @@ export async function writeEvidence(
 async function headOf(gathered: Gathered, parts: WriteParts): Promise<EvidenceHead> {
   const { origin, size } = parseCheckpoint(parts.note)
   const { scope, first, end } = gathered
-  const read = nodeReader(parts.reader)
+  const read = nodeReaderOf(ledgerRows(parts.reader))
   const frontier: Hash[] = []
   for (const { level, index } of frontierNodes(first)) frontier.push(await read(level, index))
   const consistency = await consistencyProof(read, end, size)
@@ -95,12 +95,12 @@ async function smallFiles(
   const rows = gathered.rows.map((row) => `${canonicalJson({ ...row } as unknown as Json)}\n`)
   put(PATHS.rows, rows.join(''))
   put(PATHS.checkpoints, await knownCheckpoints(gathered, parts, size))
-  const read = nodeReader(parts.reader)
+  const read = nodeReaderOf(ledgerRows(parts.reader))
   for (const index of gathered.indexes) {
     const { body } = await entryAt(parts.reader, index)
     put(entryPath(index), body)
     const proof = await inclusionProof(read, index, size)
-    put(proofPath(index), formatTlogProof(index, proof, parts.note))
+    put(proofPath(index), formatTlogProof({ index, proof, note: parts.note }))
   }
   return files
 }
@@ -134,7 +134,7 @@ async function knownCheckpoints(
   const chosen = rows.filter(
     (row, at) => at % step === 0 || at === rows.length - 1 || asked.has(row.size),
   )
-  const read = nodeReader(reader)
+  const read = nodeReaderOf(ledgerRows(reader))
   const lines: string[] = []
   for (const { size: earlier, note } of chosen) {
     const proof = await consistencyProof(read, earlier, size)

@@ -181,9 +181,9 @@ function readEntries(files: Files): ReadonlyMap<number, EvidenceEntry> {
     if (entry === undefined || entry.index !== index) throw unreadable(path)
     const proofFile = textOf(files, proofPath(index))
     const proof = reading(proofPath(index), () => parseTlogProof(proofFile))
-    if (proof.index !== index) throw unreadable(proofPath(index))
-    const note = proofFile.slice(proofFile.indexOf('\n\n') + 2)
-    return [index, { body, entry, proof, note }]
+    // No extra data: it would be authenticated by nothing.
+    if (proof.index !== index || proof.extra !== undefined) throw unreadable(proofPath(index))
+    return [index, { body, entry, proof, note: proof.note }]
   })
   const entries = new Map(found.toSorted(([a], [b]) => a - b))
   for (const { path, parts } of matching(files, FILES.proof)) {

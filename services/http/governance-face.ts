@@ -86,7 +86,8 @@ export const unknownRouteFace: Face = {
   },
 }
 
-function ownFace(plan: (request: SignedRequest) => Plan): Face {
+/** A face of our own APIs, by how it plans. */
+export function ownFace(plan: (request: SignedRequest) => Plan): Face {
   return {
     name: 'governance',
     refuse: toGovernanceAnswer,
@@ -103,7 +104,8 @@ function operationOf(route: Route): string {
   return `${route.method} ${route.path}`
 }
 
-function ownPlan(
+/** What requests of our own APIs have in common. */
+export function ownPlan(
   operation: string,
   method: string,
   params: unknown,

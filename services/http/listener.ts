@@ -13,6 +13,8 @@ export interface HttpConfig {
   readonly trustProxy?: string
   /** Whether `/metrics` answers without a signature; otherwise to nobody (RULES §7). */
   readonly openMetrics?: boolean
+  /** Whether the tiles of the ledger are for anybody; otherwise for whoever may read it. */
+  readonly openTlog?: boolean
   readonly maxConnections?: number
   readonly headersTimeoutMs?: number
   /** For a whole request, body included. */

@@ -14,6 +14,8 @@ import { checkListener, createListener, httpDefaults, type HttpConfig } from './
 import type { HttpMetrics } from './metrics.ts'
 import { serve, type Edge, type Face } from './pipeline.ts'
 import { isSignerPath, signerFace, type SignerHandlers } from './signer/index.ts'
+import { TLOG_ROUTE } from './tlog-prefix.ts'
+import { answerOpenTlog, tlogAnswers, tlogFace } from './tlog.ts'
 import { refuseUnreadable } from './unreadable.ts'
 
 export interface ServerParts {
@@ -25,6 +27,8 @@ export interface ServerParts {
   readonly invoke?: InvokeHandler
   readonly governanceRoutes: readonly Route[]
   readonly signerHandlers?: SignerHandlers
+  /** What the tiles of the ledger are cut from; left out, there are none. */
+  readonly ledger?: Deps
   /** What download links are checked with and read from; left out, there are none. */
   readonly downloads?: DownloadDeps
   readonly metrics: HttpMetrics
@@ -57,6 +61,8 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     frameworkErrors: (_error, request, reply) => hijack(edge, { request, reply }, lambda),
   })
   openRoutes(app, parts)
+  if (parts.ledger !== undefined)
+    tlogRoute(app, edge, { ledger: parts.ledger, open: parts.config.openTlog === true })
   app.register(
     (scope, _options, done) => {
       governanceScope(scope, edge, parts.governanceRoutes)
@@ -99,6 +105,20 @@ function openRoutes(app: FastifyInstance, parts: ServerParts): void {
     // Function names and rates tell something: opened by setting alone (RULES §7).
     if (parts.config.openMetrics !== true) return reply.code(403).send({ status: 'not open' })
     return reply.type(parts.metrics.contentType).send(await parts.metrics.text())
+  })
+}
+
+/** C2SP tlog-tiles: for anybody where the setting opens it, else for whoever may read the ledger (RULES §7). */
+function tlogRoute(
+  app: FastifyInstance,
+  edge: Edge,
+  { ledger, open }: { readonly ledger: Deps; readonly open: boolean },
+): void {
+  const tlog = tlogAnswers(ledger)
+  const signed = takeOver(edge, (request) => tlogFace(tlog, request.params))
+  app.get(TLOG_ROUTE, {
+    ...(!open && { onRequest: signed }),
+    handler: open ? (request, reply) => answerOpenTlog(tlog, request, reply) : unreachable,
   })
 }
 

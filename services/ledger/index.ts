@@ -34,11 +34,13 @@ export {
 /** C2SP signed-note, Ed25519; throws INVALID_PARAMETER where text is no note or no key. */
 export {
   formatNote,
+  formatSignatureLine,
   formatVerifierKey,
   isSignedBy,
   noteKey,
   parseNote,
   parseVerifierKey,
+  type KeyType,
   type NoteKey,
   type NoteSignature,
   type SignedNote,
@@ -50,10 +52,16 @@ export {
   type Checkpoint,
   type SignedCheckpoint,
 } from './checkpoint.ts'
-/** C2SP tlog-proof: a place in a log as a file that other tools read; throws INVALID_PARAMETER. */
-export { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts'
 /** What an entry says of a row: its digest. */
 export { rowDigest, type Row } from './row-digest.ts'
+/** C2SP tlog-cosignature (Ed25519): what a witness says of a checkpoint. */
+export { cosignedAt, cosignedText, encodeCosignature } from './cosignature.ts'
+/** C2SP tlog-witness: what it is asked with; throws INVALID_PARAMETER. */
+export { formatAddCheckpoint, parseAddCheckpoint, type AddCheckpoint } from './add-checkpoint.ts'
+/** C2SP tlog-proof: an entry with its way to a signed root; throws INVALID_PARAMETER. */
+export { formatTlogProof, isTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts'
+/** C2SP tlog-tiles, cut out of whatever holds the tree. */
+export { cutTile, parseTilePath, type TilePlace, type TileRows } from './tiles.ts'
 /** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
 export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
 /** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */
@@ -62,6 +70,7 @@ export {
   verifyEntries,
   type LedgerFinding,
   type LedgerReport,
+  type PastLedgerReport,
   type VerifyEntriesOptions,
 } from './verify-entries.ts'
 /** An entry as others take it: CloudEvents, OCSF, CSV; a text to each. */

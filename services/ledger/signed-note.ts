@@ -2,8 +2,9 @@ import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto
 
 import { PlatformError } from '../model/index.ts'
 
-/** C2SP signed-note: the algorithm byte of Ed25519. */
-const ED25519 = 0x01
+/** C2SP: what a key signs, by the algorithm byte that its id and its text form hold. */
+export const KEY_TYPES = { note: 0x01, cosignature: 0x04 } as const
+export type KeyType = keyof typeof KEY_TYPES
 const SIGNATURES_LIMIT = 100
 const NOTE_LIMIT_CHARS = 65_536
 
@@ -12,6 +13,7 @@ export interface NoteKey {
   readonly name: string
   /** 8 hex digits: the first four bytes of SHA-256(name, line feed, algorithm, public key). */
   readonly id: string
+  readonly type: KeyType
   readonly publicKey: KeyObject
 }
 
@@ -28,35 +30,37 @@ export interface SignedNote {
 }
 
 /** @throws PlatformError INVALID_PARAMETER where the PEM holds no Ed25519 public key, or the name is none */
-export function noteKey(name: string, publicKeyPem: string): NoteKey {
-  return keyOf(name, rawPublicKey(publicKeyPem))
+export function noteKey(name: string, publicKeyPem: string, type: KeyType = 'note'): NoteKey {
+  return keyOf(name, rawPublicKey(publicKeyPem), type)
 }
 
 /** `name+1a2b3c4d+base64`, C2SP's form of a verifier key. @throws PlatformError INVALID_PARAMETER */
-export function parseVerifierKey(text: string): NoteKey {
+export function parseVerifierKey(text: string, type: KeyType = 'note'): NoteKey {
   const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim())
   const [, name = '', id = '', encoded = ''] = match ?? []
   const bytes = Buffer.from(encoded, 'base64')
   if (match === null || bytes.length !== 33 || bytes.toString('base64') !== encoded)
     throw refuseKey()
-  if (bytes[0] !== ED25519) throw refuseKey()
-  const key = keyOf(name, bytes.subarray(1))
+  if (bytes[0] !== KEY_TYPES[type]) throw refuseKey()
+  const key = keyOf(name, bytes.subarray(1), type)
   if (key.id !== id) throw refuseKey()
   return key
 }
 
 export function formatVerifierKey(key: NoteKey): string {
-  const bytes = Buffer.concat([Buffer.of(ED25519), rawOf(key.publicKey)])
+  const bytes = Buffer.concat([Buffer.of(KEY_TYPES[key.type]), rawOf(key.publicKey)])
   return `${key.name}+${key.id}+${bytes.toString('base64')}`
 }
 
 /** The note with a signature that somebody else made over exactly `text`. */
 export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
-  const lines = signatures.map(({ name, id, bytes }) => {
-    const encoded = Buffer.concat([Buffer.from(id, 'hex'), bytes]).toString('base64')
-    return `— ${name} ${encoded}\n`
-  })
-  return `${text}\n${lines.join('')}`
+  return `${text}\n${signatures.map(formatSignatureLine).join('')}`
+}
+
+/** With its line feed. */
+export function formatSignatureLine({ name, id, bytes }: NoteSignature): string {
+  const encoded = Buffer.concat([Buffer.from(id, 'hex'), bytes]).toString('base64')
+  return `— ${name} ${encoded}\n`
 }
 
 /** @throws PlatformError INVALID_PARAMETER where it is no signed note */
@@ -91,17 +95,17 @@ export function isSignedBy(note: SignedNote, key: NoteKey): boolean {
   return own.length > 0 && own.every(({ bytes }) => verify(null, text, key.publicKey, bytes))
 }
 
-function keyOf(name: string, raw: Uint8Array): NoteKey {
+function keyOf(name: string, raw: Uint8Array, type: KeyType): NoteKey {
   if (!/^[^+\s]+$/.test(name)) throw refuseKey()
   const id = createHash('sha256')
     .update(`${name}\n`)
-    .update(Buffer.of(ED25519))
+    .update(Buffer.of(KEY_TYPES[type]))
     .update(raw)
     .digest('hex')
     .slice(0, 8)
   const x = Buffer.from(raw).toString('base64url')
   const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-  return { name, id, publicKey }
+  return { name, id, type, publicKey }
 }
 
 function rawPublicKey(pem: string): Buffer {
@@ -119,7 +123,9 @@ function rawOf(key: KeyObject): Buffer {
 }
 
 function refuseKey(cause?: unknown): PlatformError {
-  return new PlatformError('INVALID_PARAMETER', 'this is no Ed25519 key of a log', { cause })
+  return new PlatformError('INVALID_PARAMETER', 'this is no Ed25519 key of a log or witness', {
+    cause,
+  })
 }
 
 function refuseNote(): PlatformError {

@@ -1,44 +1,66 @@
 import { PlatformError } from '../model/index.ts'
-import { parseCheckpoint, type SignedCheckpoint } from './checkpoint.ts'
 import type { Hash } from './merkle.ts'
 
-const HEADER = 'c2sp.org/tlog-proof@v1'
-/** Hashes of a path: a tree of 2^53 leaves has no longer one. */
-const PATH_LIMIT = 53
+const VERSION = 'c2sp.org/tlog-proof@v1'
+/** A path in a tree of 2^63 leaves. */
+const PROOF_LIMIT = 63
 
-/** C2SP tlog-proof: an entry's place in a log, with all that a client needs to see it offline. */
+/** C2SP tlog-proof: an entry in the tree of a checkpoint. */
 export interface TlogProof {
   readonly index: number
   readonly proof: readonly Hash[]
-  readonly checkpoint: SignedCheckpoint
+  /** The checkpoint, a signed note. */
+  readonly note: string
+  /** Whatever travels along; nothing but the leaf that it hashes to makes it believed. */
+  readonly extra?: Uint8Array | undefined
 }
 
-/** `note` is the checkpoint, byte for byte. No extra data: it would be authenticated by nothing. */
-export function formatTlogProof(index: number, proof: readonly Hash[], note: string): string {
-  const hashes = proof.map((hash) => `${Buffer.from(hash, 'hex').toString('base64')}\n`)
-  return `${HEADER}\nindex ${index}\n${hashes.join('')}\n${note}`
+export function formatTlogProof({ index, proof, note, extra }: TlogProof): string {
+  const lines = [
+    VERSION,
+    ...(extra === undefined ? [] : [`extra ${Buffer.from(extra).toString('base64')}`]),
+    `index ${index}`,
+    ...proof.map((hash) => Buffer.from(hash, 'hex').toString('base64')),
+  ]
+  return `${lines.join('\n')}\n\n${note}`
 }
 
-/** @throws PlatformError INVALID_PARAMETER */
+export function isTlogProof(text: string): boolean {
+  return text.startsWith(`${VERSION}\n`)
+}
+
+/** @throws PlatformError INVALID_PARAMETER; the note is not looked into */
 export function parseTlogProof(text: string): TlogProof {
-  const split = text.indexOf('\n\n')
-  const [header, place = '', ...hashes] = text.slice(0, Math.max(split, 0)).split('\n')
-  const index = /^index (0|[1-9][0-9]{0,15})$/.exec(place)?.[1]
-  if (header !== HEADER || index === undefined || hashes.length > PATH_LIMIT) throw refuse()
-  if (!Number.isSafeInteger(Number(index))) throw refuse()
+  const end = text.indexOf('\n\n')
+  const [version, ...rest] = end < 0 ? [] : text.slice(0, end).split('\n')
+  const extra = rest[0]?.startsWith('extra ') ? decode(rest.shift()?.slice(6) ?? '') : undefined
+  const index = /^index (0|[1-9][0-9]{0,15})$/.exec(rest.shift() ?? '')?.[1]
+  const sound =
+    version === VERSION &&
+    index !== undefined &&
+    Number.isSafeInteger(Number(index)) &&
+    rest.length <= PROOF_LIMIT
+  if (!sound) throw refuse()
   return {
     index: Number(index),
-    proof: hashes.map(parseHash),
-    checkpoint: parseCheckpoint(text.slice(split + 2)),
+    proof: rest.map(parseHash),
+    note: text.slice(end + 2),
+    ...(extra !== undefined && { extra }),
   }
 }
 
-function parseHash(text: string): Hash {
-  const bytes = Buffer.from(text, 'base64')
-  if (bytes.length !== 32 || bytes.toString('base64') !== text) throw refuse()
+function parseHash(line: string): Hash {
+  const bytes = decode(line)
+  if (bytes.length !== 32) throw refuse()
   return bytes.toString('hex')
 }
 
+function decode(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.toString('base64') !== text) throw refuse()
+  return bytes
+}
+
 function refuse(): PlatformError {
-  return new PlatformError('INVALID_PARAMETER', 'this is no proof of a log (C2SP tlog-proof)')
+  return new PlatformError('INVALID_PARAMETER', 'this is no tlog-proof')
 }

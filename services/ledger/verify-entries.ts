@@ -43,6 +43,16 @@ export interface LedgerReport {
    */
   readonly authenticated: boolean
   readonly findings: readonly LedgerFinding[]
+  /** Ledgers that this one follows, the first one first; only where rows were read. */
+  readonly past?: readonly PastLedgerReport[]
+}
+
+export interface PastLedgerReport {
+  readonly epoch: number
+  readonly origin: string
+  readonly size: number
+  /** How the one after it began. `recovered`: what was wrong then is told by its first entry, and not found again. */
+  readonly how: 'rotated' | 'recovered'
 }
 
 export interface VerifyEntriesOptions {

@@ -1,4 +1,4 @@
-import type { RowRef } from '../audit/index.ts'
+import { findHold, type RowRef } from '../audit/index.ts'
 import {
   LATEST,
   functionArn,
@@ -35,6 +35,8 @@ export type Resolution =
   | { readonly kind: 'closed'; readonly arn: string; readonly target: string }
   /** Its release violates, and the reaction that is set refuses it by every name. */
   | { readonly kind: 'refused'; readonly arn: string; readonly version: string }
+  /** There, and not to be invoked: a ledger was begun anew, and what is live has not been judged since (RULES §6). */
+  | { readonly kind: 'held'; readonly arn: string }
   | { readonly kind: 'pending'; readonly arn: string }
   | { readonly kind: 'failed'; readonly arn: string; readonly reason: string }
 
@@ -42,6 +44,7 @@ export type Resolution =
 export class LiveSet {
   #functions: ReadonlyMap<string, LiveFunction> = new Map()
   #urls: ReadonlyMap<string, LiveUrl> = new Map()
+  #held = true
   readonly #store: Store
   readonly #place: Place
 
@@ -52,14 +55,16 @@ export class LiveSet {
 
   /** Replaces the snapshot (of the named functions, or whole) by what is committed. */
   async refresh(functionNames?: readonly string[]): Promise<void> {
-    const fresh = await this.#store.snapshot((reader) =>
-      readLiveFunctions(
+    const { fresh, held } = await this.#store.snapshot(async (reader) => ({
+      fresh: await readLiveFunctions(
         reader,
         this.#place,
         functionNames,
         functionNames === undefined ? undefined : this.#functions,
       ),
-    )
+      held: (await findHold(reader)) !== undefined,
+    }))
+    this.#held = held
     if (functionNames === undefined) {
       this.#functions = fresh
       this.#urls = urlsOf(fresh.values())
@@ -88,6 +93,7 @@ export class LiveSet {
     const owner = this.#functions.get(name)
     const arn = functionArn(this.#place, name, qualifier)
     if (owner === undefined) return { kind: 'not-found', arn }
+    if (this.#held) return { kind: 'held', arn }
     const direct = directTarget(qualifier)
     if (direct !== undefined) {
       const target = direct === LATEST ? owner.latest : owner.versions.get(direct)
@@ -117,6 +123,7 @@ export class LiveSet {
 
   /** What is to stand ready before it is asked for: active versions with provisioned concurrency. */
   provisioned(): { readonly spec: ReleaseSpec; readonly count: number }[] {
+    if (this.#held) return []
     return [...this.#functions.values()].flatMap((owner) =>
       [...(owner.concurrency?.provisioned ?? [])].flatMap(([version, count]) => {
         const target = version === LATEST ? owner.latest : owner.versions.get(version)

@@ -211,6 +211,7 @@ const ROWS: readonly Row[] = [
       lacre:EndFloorException lacre:PutReach lacre:PutReaction lacre:RemoveReaction lacre:SettleReactions
       lacre:LiftRefusal lacre:CreateWebhook lacre:DisableWebhook lacre:EnableWebhook lacre:DeleteWebhook lacre:RotateWebhookSecret lacre:TestWebhook lacre:RedeliverWebhook
       lacre:CollectGarbage lacre:Scrub
+      lacre:ReleaseLedger
       lacre:Unlisted`,
   },
 ]

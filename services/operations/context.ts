@@ -1,4 +1,4 @@
-import type { AuditTrail } from '../audit/index.ts'
+import type { AuditTrail, Witnesses } from '../audit/index.ts'
 import type { BlobStore } from '../blobs/index.ts'
 import type { Events } from '../events/index.ts'
 import type { JobRunner } from '../jobs/index.ts'
@@ -92,6 +92,8 @@ export interface Deps {
   readonly revocationLists?: ListRefresher
   /** Absent where nothing is scrubbed. */
   readonly scrubs?: Scrubber
+  /** Those who cosign the ledger's checkpoints. */
+  readonly witnesses?: Pick<Witnesses, 'standing' | 'start'>
   readonly quotas?: Quotas
   readonly breakGlass?: BreakGlassSettings
   readonly reactions?: ReactionLimits

@@ -194,7 +194,17 @@ export { recordPolicyOffline, settlePolicies } from './policy-start.ts'
 /** Evidence of what was live in an alias, as a finished file; throws as documented there. */
 export { exportEvidence, type EvidenceFile, type EvidenceRequest } from './evidence.ts'
 /** The ledger as auditors read it; throws RESOURCE_NOT_FOUND before the first checkpoint. */
-export { readCheckpoint, readLedgerEntries, type LedgerLine } from './ledger.ts'
+export {
+  askWitness,
+  readCheckpoint,
+  readConsistency,
+  readInclusion,
+  readLedgerEntries,
+  readTlog,
+  type LedgerLine,
+} from './ledger.ts'
+/** What stands between a ledger begun anew and the first invocation; throws RESOURCE_CONFLICT. */
+export { readHold, releaseHold, type LedgerHold } from './ledger-hold.ts'
 /** A change the service makes by itself, with its ledger entry and without a decision. */
 export { record } from './commit.ts'
 /** Functions: create, update, read, delete. What is refused throws what the gate throws. */

@@ -173,6 +173,8 @@ function resolve(deps: Deps, name: string, qualifier: string | undefined): Invok
     case 'not-found':
       // Recorded: unqualified, AWS names `$LATEST`.
       throw functionNotFound(deps.place, name, qualifier ?? LATEST)
+    case 'held':
+      throw held(found.arn)
     case 'closed':
       throw notReachable(found.arn, found.target)
     case 'refused':
@@ -203,6 +205,15 @@ function refused(arn: string, version: string): PlatformError {
 
 export function refusedMessage(version: string): string {
   return `version ${version} of this function is refused: it violates the rules in force (\`lacre reaction show\` says which). Move to a compliant version, or have the refusal lifted (\`lacre reaction lift\`).`
+}
+
+/** RULES §6: after a new beginning of the ledger every alias is judged before the first invocation. */
+function held(arn: string): PlatformError {
+  return new PlatformError(
+    'POLICY_DENIED',
+    'nothing is invoked now: the ledger was begun anew, and what is live has not been judged since. An administrator releases it (`lacre ledger release`).',
+    { detail: { functionArn: arn } },
+  )
 }
 
 /** AWS's sentence for invoking what is not active; for a failed one with its reason (promise P6). */

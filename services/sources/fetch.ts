@@ -67,12 +67,17 @@ function get(
 }
 
 async function collect(response: IncomingMessage, fetch: FetchRequest): Promise<Uint8Array> {
+  if (response.statusCode === 200) return await collectBody(response, fetch)
+  response.destroy()
+  throw unreachable(fetch.url, `the answer is ${response.statusCode ?? 0}, and none is followed`)
+}
+
+/** The whole body, up to its limit. @throws PlatformError UNAVAILABLE */
+export async function collectBody(
+  response: IncomingMessage,
+  fetch: Pick<FetchRequest, 'url' | 'maxBytes'>,
+): Promise<Uint8Array> {
   try {
-    if (response.statusCode !== 200)
-      throw unreachable(
-        fetch.url,
-        `the answer is ${response.statusCode ?? 0}, and none is followed`,
-      )
     const chunks: Uint8Array[] = []
     let size = 0
     for await (const chunk of response as AsyncIterable<Uint8Array>) {

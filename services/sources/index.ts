@@ -7,8 +7,15 @@
 export { addressRules, type AddressRules } from './addresses.ts'
 /** One document; throws UNAVAILABLE. */
 export { fetchDocument, type FetchRequest } from './fetch.ts'
-/** Hands a document over; throws UNAVAILABLE. */
-export { postDocument, postForAnswer, type PostAnswer, type PostRequest } from './post.ts'
+/** Hands a document over, or asks by one; throws UNAVAILABLE. */
+export {
+  askByPost,
+  postDocument,
+  postForAnswer,
+  type PostAnswer,
+  type PostHead,
+  type PostRequest,
+} from './post.ts'
 /** The revocation lists that were fetched, the newest of each URL. */
 export {
   putRevocationList,

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 
 import { PlatformError } from '../model/index.ts'
 import type { AddressRules } from './addresses.ts'
-import { checkedLookup, forbidden, unreachable } from './fetch.ts'
+import { checkedLookup, collectBody, forbidden, unreachable } from './fetch.ts'
 
 /** What is handed over: to a URL that an operator configured (RULES §11). */
 export interface PostRequest {
@@ -18,7 +18,8 @@ export interface PostRequest {
   readonly signal?: AbortSignal
 }
 
-export interface PostAnswer {
+/** The answer, as far as its beginning says. */
+export interface PostHead {
   readonly status: number
   /** The first bytes of the body, as far as they came at once. */
   readonly head: Uint8Array
@@ -26,6 +27,13 @@ export interface PostAnswer {
 
 /** What an answer's first bytes are waited for once its status is there: the status is what counts. */
 const HEAD_TIMEOUT_MS = 1_000
+
+/** The whole answer. */
+export interface PostAnswer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: Uint8Array
+}
 
 /**
  * One document by POST, under the rules of `fetchDocument`; any 2xx means that it was taken, and the answer's body is
@@ -42,7 +50,33 @@ export async function postDocument(post: PostRequest, rules: AddressRules): Prom
  * The same, for whoever looks at the answer himself, whatever its status. Nothing is followed.
  * @throws PlatformError UNAVAILABLE where none came
  */
-export async function postForAnswer(post: PostRequest, rules: AddressRules): Promise<PostAnswer> {
+export async function postForAnswer(post: PostRequest, rules: AddressRules): Promise<PostHead> {
+  return await exchange(post, rules, async (response) => ({
+    status: response.statusCode ?? 0,
+    head: await readHead(response, post.headBytes ?? 0),
+  }))
+}
+
+/**
+ * A question by POST, under the same rules; the answer is read whatever its status, up to `maxBytes`.
+ * @throws PlatformError UNAVAILABLE
+ */
+export async function askByPost(
+  post: PostRequest & { readonly maxBytes: number },
+  rules: AddressRules,
+): Promise<PostAnswer> {
+  return await exchange(post, rules, async (response) => ({
+    status: response.statusCode ?? 0,
+    contentType: response.headers['content-type'] ?? '',
+    body: await collectBody(response, post),
+  }))
+}
+
+async function exchange<T>(
+  post: PostRequest,
+  rules: AddressRules,
+  read: (response: IncomingMessage) => Promise<T>,
+): Promise<T> {
   const url = new URL(post.url)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   // A literal address is connected to without any lookup.
@@ -58,7 +92,7 @@ export async function postForAnswer(post: PostRequest, rules: AddressRules): Pro
   post.signal?.addEventListener('abort', giveUp)
   if (post.signal?.aborted === true) giveUp()
   try {
-    return await send(url, post, { rules, signal: limit.signal })
+    return await send(url, post, { rules, signal: limit.signal, read })
   } catch (error) {
     if (error instanceof PlatformError) throw error
     throw unreachable(post.url, late ? 'it took too long' : String(error), error)
@@ -68,11 +102,13 @@ export async function postForAnswer(post: PostRequest, rules: AddressRules): Pro
   }
 }
 
-function send(
-  url: URL,
-  post: PostRequest,
-  { rules, signal }: { readonly rules: AddressRules; readonly signal: AbortSignal },
-): Promise<PostAnswer> {
+interface Sending<T> {
+  readonly rules: AddressRules
+  readonly signal: AbortSignal
+  readonly read: (response: IncomingMessage) => Promise<T>
+}
+
+function send<T>(url: URL, post: PostRequest, { rules, signal, read }: Sending<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const options: RequestOptions = {
       method: 'POST',
@@ -82,10 +118,7 @@ function send(
       signal,
       headers: { ...post.headers, 'content-length': Buffer.byteLength(post.body) },
     }
-    const onAnswer = (response: IncomingMessage): void => {
-      const status = response.statusCode ?? 0
-      readHead(response, post.headBytes ?? 0).then((head) => resolve({ status, head }), reject)
-    }
+    const onAnswer = (response: IncomingMessage): void => void read(response).then(resolve, reject)
     const request = (url.protocol === 'https:' ? requestTls : requestPlain)(url, options, onAnswer)
     request.on('error', reject)
     request.end(post.body)

@@ -41,10 +41,6 @@ export type {
   JobsTable,
   LayerTable,
   LayerVersionTable,
-  LedgerCheckpointTable,
-  LedgerEntryTable,
-  LedgerHeadTable,
-  LedgerNodeTable,
   PrincipalTable,
   PublisherTable,
   PublisherVersionTable,
@@ -65,6 +61,13 @@ export type {
   ReactionSettingTable,
 } from './live-schema.ts'
 export type { LiveIntervalTable } from './history-schema.ts'
+export type {
+  LedgerCheckpointTable,
+  LedgerEntryTable,
+  LedgerHeadTable,
+  LedgerNodeTable,
+  PastLedgerTable,
+} from './ledger-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
 export type { OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'

@@ -3,6 +3,7 @@ import type { OidcIdentityTable, RoleGrantTable } from './access-schema.ts'
 import type { AttestationTable } from './attestation-schema.ts'
 import type { AuthoritySchema } from './authority-schema.ts'
 import type { HistorySchema } from './history-schema.ts'
+import type { LedgerSchema } from './ledger-schema.ts'
 import type { LiveSchema } from './live-schema.ts'
 import type { PlanSchema } from './plan-schema.ts'
 import type { StageSchema } from './stage-schema.ts'
@@ -20,6 +21,7 @@ export interface Schema
     AuthoritySchema,
     EventsSchema,
     HistorySchema,
+    LedgerSchema,
     LiveSchema,
     PlanSchema,
     PolicySchema,
@@ -54,10 +56,6 @@ export interface Schema
   resource_policy: ResourcePolicyTable
   resource_tags: ResourceTagsTable
   decision: DecisionTable
-  ledger_head: LedgerHeadTable
-  ledger_entry: LedgerEntryTable
-  ledger_node: LedgerNodeTable
-  ledger_checkpoint: LedgerCheckpointTable
   jobs: JobsTable
 }
 
@@ -322,39 +320,6 @@ export interface DecisionTable {
   /** document.sha256 of the Decision and of its Facts. */
   document: string
   facts: string
-}
-
-/** What could be invoked, from when to when (CONTRACTS). Closed and opened in the transaction that changes it. */
-/** One row, id 1, locked by each append. */
-export interface LedgerHeadTable {
-  id: number
-  origin: string
-  size: number
-  /** JSON array of hex hashes: the frontier, largest subtree first. */
-  frontier: string
-  root: string
-  last_at: number
-}
-
-export interface LedgerEntryTable {
-  index: number
-  leaf_hash: string
-  /** Canonical JSON: the leaf. */
-  body: string
-}
-
-/** Complete subtrees: level 0 are leaves. */
-export interface LedgerNodeTable {
-  level: number
-  index: number
-  hash: string
-}
-
-export interface LedgerCheckpointTable {
-  size: number
-  /** C2SP signed note. */
-  note: string
-  at: number
 }
 
 /** CONTRACTS: jobs(kind, key, state, run_at, lease_until, fence, attempts, payload_digest). */

@@ -148,6 +148,7 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /break-glass/{id}/end': 'wants an exception: ending one takes it away',
   'POST /break-glass/{id}/review': 'wants an exception: a review admits nothing',
   'POST /plans': 'a plan changes nothing',
+  'POST /ledger/hold/release': 'wants a hold: tested in test/api/ledger',
   'POST /events/replay': 'an event runs what is live when it is dispatched',
   'POST /events/purge': 'takes events away',
   'POST /events/{id}/replay': 'an event runs what is live when it is dispatched',

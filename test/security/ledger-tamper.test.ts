@@ -4,7 +4,12 @@ import { join } from 'node:path'
 
 import Database from 'better-sqlite3'
 
-import { governedTables, verifyDirectory, type RowRef } from '../../services/audit/index.ts'
+import {
+  governedTables,
+  rotateLedger,
+  verifyDirectory,
+  type RowRef,
+} from '../../services/audit/index.ts'
 import type { Writer } from '../../services/store/index.ts'
 import { openState, tempDir, writeSetting, type State } from '../support/state.ts'
 import { tamper } from '../support/tamper.ts'
@@ -311,7 +316,9 @@ async function prepare(state: State): Promise<void> {
 }
 
 beforeAll(async () => {
-  await using state = await openState(origin.path)
+  // The ledger in force follows one that was ended: what is kept of that one is held, too.
+  await (await openState(origin.path))[Symbol.asyncDispose]()
+  await using state = await openState(origin.path, { open: rotateLedger })
   await prepare(state)
 })
 afterAll(() => origin[Symbol.dispose]())

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { openAudit, recordKey, type AuditTrail } from '../../services/audit/index.ts'
+import {
+  openAudit,
+  recordKey,
+  type AuditOptions,
+  type AuditTrail,
+} from '../../services/audit/index.ts'
 import { loadMasterKey, openKeys, type Keys } from '../../services/keys/index.ts'
 import { systemRandom, type Clock } from '../../services/model/index.ts'
 import { openStore, type Store } from '../../services/store/index.ts'
@@ -90,8 +95,19 @@ export interface State extends AsyncDisposable {
 
 export const MASTER_KEY = Buffer.alloc(32, 7).toString('base64')
 
+/** How a state is opened where that is not as the service opens it. */
+export interface StateOptions {
+  readonly clock?: FakeClock
+  readonly checkpointDir?: string
+  /** `openAudit`, or what ends with it. */
+  readonly open?: (options: AuditOptions) => Promise<AuditTrail>
+}
+
 /** A store with its keys and ledger in `dir`, as the service opens them. */
-export async function openState(dir: string, clock = new FakeClock()): Promise<State> {
+export async function openState(
+  dir: string,
+  { clock = new FakeClock(), checkpointDir, open = openAudit }: StateOptions = {},
+): Promise<State> {
   const log = new MemoryLog()
   const databasePath = join(dir, 'lacre.db')
   const store = await openStore({ path: databasePath })
@@ -100,7 +116,16 @@ export async function openState(dir: string, clock = new FakeClock()): Promise<S
     const keys = await openKeys({ store, masterKey, clock, record: recordKey })
     const origin = `lacre.test/${randomBytes(4).toString('hex')}`
     const outbox = new Outbox()
-    const audit = await openAudit({ store, keys, clock, log, dataDir: dir, origin, outbox })
+    const audit = await open({
+      store,
+      keys,
+      clock,
+      log,
+      dataDir: dir,
+      checkpointDir,
+      origin,
+      outbox,
+    })
     const dispose = async (): Promise<void> => {
       await audit[Symbol.asyncDispose]()
       await store.close()

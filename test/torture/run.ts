@@ -5,14 +5,25 @@ import { parseArgs } from 'node:util'
 import { torture as events } from './events.ts'
 import { torture as kill } from './kill.ts'
 import { torture as restore } from './restore.ts'
+import { torture as ledger } from './ledger.ts'
+import { torture as tamper } from './tamper.ts'
 
 const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
   kill,
   events,
   restore,
+  ledger,
+  tamper,
+}
+/** How often, where it is not said. */
+const N_OF: Readonly<Record<string, number>> = {
+  events: 1_000,
+  ledger: 200,
+  restore: 5,
+  tamper: 200,
 }
 const PLANNED =
-  'power io disk clock faults soak overload malformed verdicts fuzz differential race tamper ledger linear simulate sandbox revoke'
+  'power io disk clock faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
 
 function usage(message: string): never {
   console.error(
@@ -41,7 +52,6 @@ if (PLANNED.split(' ').includes(name)) {
 }
 const run = built[name]
 if (run === undefined) usage(`there is no ${name}`)
-const counts: Readonly<Record<string, number>> = { events: 1_000, restore: 5 }
-const n = parseCount('n', values.n, counts[name] ?? 30)
+const n = parseCount('n', values.n, N_OF[name] ?? 30)
 const seed = parseCount('seed', values.seed, randomInt(1, 1_000_000))
 process.exitCode = (await run({ n, seed })) === 0 ? 0 : 1

@@ -3,12 +3,13 @@ import { createServer as createTlsServer } from 'node:https'
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
+import { cutTile, parseTilePath } from '../../ledger/index.ts'
 import { PlatformError, parseStrictJson, type Json, type Random } from '../../model/index.ts'
 import { encodePem } from '../../seal/index.ts'
 import type { Authority } from '../authority.ts'
 import { parseEntryRequest, type NewLogEntry } from '../log/entries.ts'
 import type { Included } from '../log/log.ts'
-import { parseTilePath, readTile } from '../log/tiles.ts'
+import { tileRows } from '../log/rows.ts'
 import { toErrorAnswer } from './answers.ts'
 
 /** Tokens, keys and digests are small; an envelope holds its payload. */
@@ -142,7 +143,7 @@ function logRoutes(app: FastifyInstance, { log }: Authority): void {
   app.get<{ Params: { '*': string } }>('/api/v2/tile/*', async (request, reply) => {
     const place = parseTilePath(request.params['*'])
     const size = log.checkpoint?.size ?? 0
-    const tile = place === 'not-a-tile' ? undefined : await readTile(log.reader, place, size)
+    const tile = place && (await cutTile(tileRows(log.reader), place, size))
     if (tile === undefined) throw notFound()
     return reply
       .type('application/octet-stream')

@@ -9,6 +9,7 @@ import {
   rootOf,
   type Frontier,
   type Hash,
+  type TileRows,
   type TreeNode,
 } from '../../ledger/index.ts'
 import { PlatformError } from '../../model/index.ts'
@@ -119,36 +120,31 @@ export async function readNode(reader: Reader, level: number, index: number): Pr
   return row.hash
 }
 
-/** `count` nodes of a level from `first` on, all or none. */
-export async function readNodes(
-  reader: Reader,
-  range: { readonly level: number; readonly first: number; readonly count: number },
-): Promise<Hash[] | undefined> {
-  const { level, first, count } = range
-  const rows = await reader
-    .selectFrom('log_node')
-    .select('hash')
-    .where('level', '=', level)
-    .where('index', '>=', first)
-    .where('index', '<', first + count)
-    .orderBy('index')
-    .execute()
-  return rows.length === count ? rows.map((row) => row.hash) : undefined
-}
-
-export async function readBodies(
-  reader: Reader,
-  first: number,
-  count: number,
-): Promise<string[] | undefined> {
-  const rows = await reader
-    .selectFrom('log_entry')
-    .select('body')
-    .where('index', '>=', first)
-    .where('index', '<', first + count)
-    .orderBy('index')
-    .execute()
-  return rows.length === count ? rows.map((row) => row.body) : undefined
+/** What tiles are cut from. */
+export function tileRows(reader: Reader): TileRows {
+  return {
+    async hashes({ level, first, count }) {
+      const rows = await reader
+        .selectFrom('log_node')
+        .select('hash')
+        .where('level', '=', level)
+        .where('index', '>=', first)
+        .where('index', '<', first + count)
+        .orderBy('index')
+        .execute()
+      return rows.length === count ? rows.map((row) => row.hash) : undefined
+    },
+    async bodies(first, count) {
+      const rows = await reader
+        .selectFrom('log_entry')
+        .select('body')
+        .where('index', '>=', first)
+        .where('index', '<', first + count)
+        .orderBy('index')
+        .execute()
+      return rows.length === count ? rows.map((row) => row.body) : undefined
+    },
+  }
 }
 
 /** The root of the tree when it had that size, out of its nodes. */

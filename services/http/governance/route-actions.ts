@@ -49,6 +49,11 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   'POST /gc': { action: 'lacre:CollectGarbage' },
   'POST /scrub': { action: 'lacre:Scrub' },
   'GET /scrub': { action: 'lacre:ReadDoctor' },
+  'GET /ledger/proofs/consistency': { action: 'lacre:ReadLedger' },
+  'GET /ledger/proofs/inclusion': { action: 'lacre:ReadLedger' },
+  'GET /ledger/hold': { action: 'lacre:ReadLedger' },
+  'POST /ledger/hold/release': { action: 'lacre:ReleaseLedger' },
+  'GET /tlog': { action: 'lacre:ReadLedger' },
   // publishers and what they seal
   'GET /publishers': { action: 'lacre:ListPublishers' },
   'GET /publishers/:name': { action: 'lacre:GetPublisher', on: publisher },

@@ -91,17 +91,23 @@ describe('a proof of a log', () => {
   it.each([[[]], [['ab'.repeat(32), 'cd'.repeat(32)]]])(
     'is read as it was written: %j',
     (proof) => {
-      const text = formatTlogProof(1, proof, note)
+      const text = formatTlogProof({ index: 1, proof, note })
 
       expect(text).toMatch(/^c2sp\.org\/tlog-proof@v1\nindex 1\n/)
-      expect(parseTlogProof(text)).toMatchObject({ index: 1, proof, checkpoint: { size: 2 } })
+      expect(parseTlogProof(text)).toEqual({ index: 1, proof, note })
     },
   )
 
   it.each<[string, string]>([
-    ['another header', formatTlogProof(1, [], note).replace('v1', 'v2')],
-    ['an index with a leading zero', formatTlogProof(1, [], note).replace('index 1', 'index 01')],
-    ['a hash that is none', formatTlogProof(1, [], note).replace('\n\n', '\nAAAA\n\n')],
+    ['another header', formatTlogProof({ index: 1, proof: [], note }).replace('v1', 'v2')],
+    [
+      'an index with a leading zero',
+      formatTlogProof({ index: 1, proof: [], note }).replace('index 1', 'index 01'),
+    ],
+    [
+      'a hash that is none',
+      formatTlogProof({ index: 1, proof: [], note }).replace('\n\n', '\nAAAA\n\n'),
+    ],
     ['no checkpoint', 'c2sp.org/tlog-proof@v1\nindex 1\n\n'],
     ['nothing', ''],
   ])('refuses %s', (_, text) => {

@@ -19,8 +19,8 @@ const routes = governanceRoutes(deps, [
   ...accessKeyRoutes(deps, {} as AccessKeyParts),
   ...principalRoutes(deps),
 ]).map(({ method, path }) => `${method} ${path}`)
-/** The one that the server itself registers. */
-const own = ['PUT /artifacts/:sha256']
+/** Those that the server itself registers. */
+const own = ['PUT /artifacts/:sha256', 'GET /tlog']
 
 const labelsOf = (path: string): Record<string, string> =>
   Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, 'thing']))

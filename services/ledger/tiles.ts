@@ -1,5 +1,4 @@
-import type { Reader } from '../../store/index.ts'
-import { readBodies, readNodes } from './rows.ts'
+import type { Hash } from './merkle.ts'
 
 /** C2SP tlog-tiles: hashes of a full tile, and entries of a full bundle. */
 const TILE_WIDTH = 256
@@ -7,14 +6,36 @@ const TILE_HEIGHT = 8
 /** Levels of tiles that a tree of 2^53 leaves can have. */
 const TILE_LEVELS_LIMIT = 7
 
-export interface TilePlace {
+export interface HashTile {
+  readonly kind: 'hashes'
   readonly level: number
   readonly index: number
   readonly width: number
 }
 
-/** `<L>/<N>[.p/<W>]` with N in groups of three digits (`x001/234`), in its one form; undefined for anything else. */
-export function parseTilePath(path: string): TilePlace | 'not-a-tile' | EntriesPlace {
+export interface EntryBundle {
+  readonly kind: 'entries'
+  readonly index: number
+  readonly width: number
+}
+
+export type TilePlace = HashTile | EntryBundle
+
+/** Where the hashes and bodies of a tile come from: all that is asked for, or undefined. */
+export interface TileRows {
+  hashes(range: {
+    readonly level: number
+    readonly first: number
+    readonly count: number
+  }): Promise<readonly Hash[] | undefined>
+  bodies(first: number, count: number): Promise<readonly string[] | undefined>
+}
+
+/**
+ * What stands after `tile/`: `<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]` with N in groups of three digits
+ * (`x001/234`), in its one form; undefined for anything else.
+ */
+export function parseTilePath(path: string): TilePlace | undefined {
   const match = /^(entries|[0-9]{1,2})\/((?:x[0-9]{3}\/){0,5}[0-9]{3})(?:\.p\/([0-9]{1,3}))?$/.exec(
     path,
   )
@@ -26,17 +47,11 @@ export function parseTilePath(path: string): TilePlace | 'not-a-tile' | EntriesP
     formatIndex(index) === groups &&
     width >= 1 &&
     (partial === undefined || (String(width) === partial && width < TILE_WIDTH))
-  if (!sound) return 'not-a-tile'
-  if (kind === 'entries') return { entries: true, index, width }
+  if (!sound) return undefined
+  if (kind === 'entries') return { kind: 'entries', index, width }
   const level = Number(kind)
-  if (String(level) !== kind || level >= TILE_LEVELS_LIMIT) return 'not-a-tile'
-  return { level, index, width }
-}
-
-export interface EntriesPlace {
-  readonly entries: true
-  readonly index: number
-  readonly width: number
+  if (String(level) !== kind || level >= TILE_LEVELS_LIMIT) return undefined
+  return { kind: 'hashes', level, index, width }
 }
 
 /** Groups of three digits, all but the last behind an x. */
@@ -47,21 +62,21 @@ function formatIndex(index: number): string {
   return groups.map((group, at) => (at === groups.length - 1 ? group : `x${group}`)).join('/')
 }
 
-/** The bytes of a tile that lies within the signed tree; undefined where it does not. */
-export async function readTile(
-  reader: Reader,
-  place: TilePlace | EntriesPlace,
+/** The bytes of a tile that lies within the signed tree of `size` leaves; undefined where it does not. */
+export async function cutTile(
+  rows: TileRows,
+  place: TilePlace,
   size: number,
 ): Promise<Buffer | undefined> {
   const first = place.index * TILE_WIDTH
-  if ('entries' in place) {
+  if (place.kind === 'entries') {
     if (first + place.width > size) return undefined
-    const bodies = await readBodies(reader, first, place.width)
+    const bodies = await rows.bodies(first, place.width)
     return bodies && Buffer.concat(bodies.map(lengthPrefixed))
   }
   const level = place.level * TILE_HEIGHT
   if ((first + place.width) * 2 ** level > size) return undefined
-  const hashes = await readNodes(reader, { level, first, count: place.width })
+  const hashes = await rows.hashes({ level, first, count: place.width })
   return hashes && Buffer.concat(hashes.map((hash) => Buffer.from(hash, 'hex')))
 }
 

@@ -9,11 +9,11 @@ import {
   toCsv,
   toOcsf,
   type LedgerEntry,
-} from '../services/ledger/index.ts'
-import { PlatformError, canonicalJson, parseIsoTime } from '../services/model/index.ts'
-import { moveIntoPlace, partialPath } from './files.ts'
-import { objects, text, type ConnectionOptions, type Service } from './service/index.ts'
-import { inline, type Terminal } from './terminal.ts'
+} from '../../services/ledger/index.ts'
+import { PlatformError, canonicalJson, parseIsoTime } from '../../services/model/index.ts'
+import { moveIntoPlace, partialPath } from '../files.ts'
+import { objects, text, type ConnectionOptions, type Service } from '../service/index.ts'
+import { inline, type Terminal } from '../terminal.ts'
 
 export interface LedgerExportOptions extends ConnectionOptions {
   readonly out: string

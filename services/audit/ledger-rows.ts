@@ -1,0 +1,104 @@
+import { sql, type RawBuilder } from 'kysely'
+
+import {
+  subtreeHash,
+  EMPTY_ROOT,
+  type Hash,
+  type NodeReader,
+  type TileRows,
+} from '../ledger/index.ts'
+import { PlatformError } from '../model/index.ts'
+import type { LedgerEntryTable, Reader } from '../store/index.ts'
+
+export interface NodeRange {
+  readonly level: number
+  /** Both included. */
+  readonly first: number
+  readonly last: number
+}
+
+/** The rows of one ledger: of the one in force, or of one that was ended. */
+export interface LedgerRows {
+  /** From an index on, in order. */
+  entries(from: number, limit: number): Promise<LedgerEntryTable[]>
+  nodes(range: NodeRange): Promise<{ readonly index: number; readonly hash: Hash }[]>
+  countNodes(): Promise<number>
+  /** By size. */
+  checkpoints(): Promise<KeptCheckpoint[]>
+  /** That of a size, or the newest. */
+  checkpoint(size?: number): Promise<KeptCheckpoint | undefined>
+}
+
+export interface KeptCheckpoint {
+  readonly size: number
+  /** The signed note. */
+  readonly note: string
+}
+
+/** `past` is the number of a ledger that was ended; left out, it is the one in force. */
+export function ledgerRows(reader: Reader, past?: number): LedgerRows {
+  const table = (name: string): RawBuilder<unknown> =>
+    sql.table(past === undefined ? name : `past_${name}`)
+  const epoch = past === undefined ? sql`1 = 1` : sql`epoch = ${past}`
+  return {
+    async entries(from, limit) {
+      const { rows } = await sql<LedgerEntryTable>`select "index", leaf_hash, body
+        from ${table('ledger_entry')} where ${epoch} and "index" >= ${from}
+        order by "index" limit ${limit}`.execute(reader)
+      return rows
+    },
+    async nodes({ level, first, last }) {
+      const { rows } = await sql<{ index: number; hash: Hash }>`select "index", hash
+        from ${table('ledger_node')} where ${epoch} and level = ${level}
+        and "index" >= ${first} and "index" <= ${last} order by "index"`.execute(reader)
+      return rows
+    },
+    async countNodes() {
+      const { rows } = await sql<{ count: number }>`select count(*) as count
+        from ${table('ledger_node')} where ${epoch}`.execute(reader)
+      return Number(rows[0]?.count)
+    },
+    async checkpoints() {
+      const { rows } = await sql<KeptCheckpoint>`select size, note
+        from ${table('ledger_checkpoint')} where ${epoch} order by size`.execute(reader)
+      return rows
+    },
+    async checkpoint(size) {
+      const wanted = size === undefined ? sql`1 = 1` : sql`size = ${size}`
+      const { rows } = await sql<KeptCheckpoint>`select size, note
+        from ${table('ledger_checkpoint')} where ${epoch} and ${wanted}
+        order by size desc limit 1`.execute(reader)
+      return rows[0]
+    },
+  }
+}
+
+/** Complete subtrees out of the rows. @throws PlatformError LEDGER_BROKEN */
+export function nodeReaderOf(rows: LedgerRows): NodeReader {
+  return async (level, index) => {
+    const [row] = await rows.nodes({ level, first: index, last: index })
+    if (row !== undefined) return row.hash
+    throw new PlatformError('LEDGER_BROKEN', `node ${index} of level ${level} is not there`)
+  }
+}
+
+/** The root of the first `size` entries, out of the tree's nodes. @throws PlatformError LEDGER_BROKEN */
+export async function rootOfRows(rows: LedgerRows, size: number): Promise<Hash> {
+  if (size === 0) return EMPTY_ROOT
+  return await subtreeHash(nodeReaderOf(rows), { start: 0, end: size })
+}
+
+/** What tiles are cut from. */
+export function tileRowsOf(rows: LedgerRows): TileRows {
+  return {
+    async hashes({ level, first, count }) {
+      const found = await rows.nodes({ level, first, last: first + count - 1 })
+      return found.length === count ? found.map(({ hash }) => hash) : undefined
+    },
+    async bodies(first, count) {
+      const found = await rows.entries(first, count)
+      const whole = found.length === count && found.at(-1)?.index === first + count - 1
+      return whole ? found.map(({ body }) => body) : undefined
+    },
+  }
+}
