@@ -13,7 +13,6 @@ export {
   COMPLIANCE_STATES,
   complianceOf,
   readStanding,
-  refusalKey,
   stateOf,
   type Compliance,
   type ComplianceState,

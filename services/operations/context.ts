@@ -3,14 +3,13 @@ import type { BlobStore } from '../blobs/index.ts'
 import type { Events } from '../events/index.ts'
 import type { JobRunner } from '../jobs/index.ts'
 import type { Keys } from '../keys/index.ts'
-import type { LiveSet } from '../live/index.ts'
+import type { ComplianceState, LiveSet } from '../live/index.ts'
 import type { Clock, Place, Principal, Random } from '../model/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Webhooks } from '../webhooks/index.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { Examiner } from './examine.ts'
-import type { VerifierStatus } from './live-verifier.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlanUse } from './plan-use.ts'
 import type { Policies } from './policies-in-force.ts'
@@ -43,6 +42,20 @@ export interface ReactionLimits {
   readonly maxAliases: number
   /** What a running call of a release that is taken out of use has left, milliseconds. */
   readonly graceMs: number
+}
+
+/** How far the verifier is. */
+export interface VerifierStatus {
+  /** The world that all of the live set was judged in last, and when; `undefined` before the first time. */
+  readonly verified:
+    { readonly world: number; readonly atMs: number; readonly durationMs: number } | undefined
+  readonly judged: number
+  readonly evaluated: number
+  /** Aliases by how they stand. */
+  readonly states: Readonly<Partial<Record<ComplianceState, number>>> | undefined
+  readonly clockIsOff: boolean
+  /** Why the last look failed. */
+  readonly fault: string | undefined
 }
 
 /** Judges what is live again, and reacts. */

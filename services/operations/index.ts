@@ -151,7 +151,7 @@ export { type DecisionDocument, type DecisionSummary } from './decisions.ts'
 /** Of them, those that name nothing which the caller may not read; the one form throws ACCESS_DENIED. */
 export { listDecisionsFor, readDecisionFor } from './access/readable.ts'
 /** Judges what is live again and again, and reacts. */
-export { LiveVerifier, type VerifierStatus } from './live-verifier.ts'
+export { LiveVerifier } from './live-verifier.ts'
 export { DEFAULT_REACTION_LIMITS } from './reactions.ts'
 /** What can be invoked, now or then. */
 export { readLive, readLiveHistory, readVerification, type LiveRowStanding } from './live.ts'

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { putReactionHold, reactionsByScope, type ReactionHold } from '../catalog/index.ts'
 import { compiledUrl, newId, type Json } from '../model/index.ts'
 import { record } from './commit.ts'
-import type { Deps, LiveWatch } from './context.ts'
+import type { Deps, LiveWatch, VerifierStatus } from './context.ts'
 import type { DueFound, DueReaction } from './live-due.ts'
 import type { JudgedOne, PassAsked, PassFound, VerdictChange } from './live-judge.ts'
 import type { OpenAsked } from './live-judge-worker.ts'
@@ -21,19 +21,6 @@ const CLOCK_LIMIT_MS = 60_000
 const AT_ONCE_MS = 60_000
 /** Reactions after which the live set is looked at again, if it moved. */
 const REACTIONS_A_ROUND = 10
-
-/** How far the verifier is. */
-export interface VerifierStatus {
-  /** The world that all of the live set was judged in last, and when; `undefined` before the first time. */
-  readonly verified:
-    { readonly world: number; readonly atMs: number; readonly durationMs: number } | undefined
-  readonly judged: number
-  readonly evaluated: number
-  readonly states: PassFound['states']
-  readonly clockIsOff: boolean
-  /** Why the last look failed. */
-  readonly fault: string | undefined
-}
 
 /**
  * Judges what is live again: on every commit that verdicts may depend on, when something ends by itself, and by a timer

@@ -8,9 +8,8 @@ import {
   type LiveRow,
   type Verification,
 } from '../live/index.ts'
-import type { Deps } from './context.ts'
+import type { Deps, VerifierStatus } from './context.ts'
 import { readWorld } from './facts.ts'
-import type { VerifierStatus } from './live-verifier.ts'
 
 export interface LiveRowStanding extends LiveRow {
   readonly compliance: Compliance

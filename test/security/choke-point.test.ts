@@ -21,6 +21,7 @@ import { stored } from '../support/stored.ts'
 
 const FunctionName = 'fn'
 const HERE = 'arn:aws:lambda:us-east-1:000000000000'
+const HOLD = 'rxh-00000000000000000000000000'
 const functionArn = `${HERE}:function:${FunctionName}`
 const role = 'arn:aws:iam::000000000000:role/lambda'
 const policy = JSON.stringify({
@@ -178,6 +179,11 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /floors/{functionName}/{alias}/remove': body({ path: '/floors/held/prod/remove' }),
   'POST /floors/{functionName}/{alias}/exceptions': body({ path: '/floors/held/prod/exceptions', body: { version: '1', reason: 'r', expiresAt: new Date(Date.now() + 3_600_000).toISOString() } }),
   'POST /floors/{functionName}/{alias}/exceptions/{id}/end': 'wants an exception: the same check as granting one',
+  'PUT /reactions/{scope}': body({ path: '/reactions/other', body: { reaction: 'alert' } }),
+  'POST /reactions/{scope}/remove': body({ path: '/reactions/held/remove' }),
+  'POST /reaction-holds/{id}/release': body({ path: `/reaction-holds/${HOLD}/release` }),
+  'POST /reaction-holds/{id}/dismiss': body({ path: `/reaction-holds/${HOLD}/dismiss` }),
+  'POST /refusals/{functionName}/{version}/lift': body({ path: `/refusals/${FunctionName}/2/lift` }),
   'PUT /functions/{functionName}/reach': body({ path: '/functions/held/reach', body: { mode: 'all', direct: [] } }),
 } // prettier-ignore
 
@@ -191,6 +197,7 @@ async function everything(): Promise<unknown> {
   const tables = [
     'function_setting', 'event_source_mapping', 'resource_policy', 'resource_tags', 'freeze', 'freeze_window',
     'promotion_rule', 'floor_rule', 'floor_exception', 'function_reach', 'access_key', 'signing_requirement', 'webhook',
+    'reaction_setting', 'reaction_hold', 'version_refusal',
   ] as const // prettier-ignore
   const { reader } = app.deps.store
   const rows: unknown[] = [await stored(app.deps)]
@@ -249,6 +256,13 @@ beforeAll(async () => {
   for (const name of ['on', 'off'])
     await governance(app.admin, { method: 'POST', path: '/webhooks', body: { name, url: 'https://hooks.invalid/', filter: { types: ['nothing'] } } })
   await governance(app.admin, { method: 'POST', path: '/webhooks/off/disable' })
+  await set('PUT', '/reactions/held', { reaction: 'alert' })
+  await app.deps.store.transaction(async (tx) => {
+    const hold = { id: HOLD, aliases: 11, through: 0, opened_at: 0, state: 'open' as const, settled_at: null, settled_by: null }
+    await tx.insertInto('reaction_hold').values(hold).execute()
+    const refusal = { function_name: FunctionName, version: '2', release: 'r', reason: 'r', refused_at: 0 }
+    await tx.insertInto('version_refusal').values(refusal).execute()
+  })
   const forbid = compilePolicySet([{ name: 'none.cedar', text: 'forbid (principal, action, resource);' }])
   askInstead(app, { name: 'none', set: forbid })
 }) // prettier-ignore
