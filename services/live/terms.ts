@@ -116,18 +116,20 @@ export async function intervalsOf(
   { after, open = false, limit }: TermAsked,
 ): Promise<TermPage> {
   const intervals: HeldInterval[] = []
-  let from = after
   let key = after === undefined ? await nextRelease(reader, term, undefined) : keyOf(after)
+  let done = after
   for (let looked = 0; key !== undefined && looked < RELEASES_LIMIT; looked += 1) {
     const room = limit - intervals.length
+    // The position is one in the first release; those after it are read from their beginning.
+    const from = looked === 0 ? after : undefined
     intervals.push(...(await ofRelease(reader, key, { after: from, open, limit: room })))
     const last = intervals.at(-1)
     if (last !== undefined && intervals.length === limit)
       return { intervals, next: positionOf(last) }
-    from = { functionName: key.function_name, release: key.release, ...END }
+    done = { functionName: key.function_name, release: key.release, ...END }
     key = await nextRelease(reader, term, key)
   }
-  return { intervals, next: key === undefined ? undefined : from }
+  return { intervals, next: key === undefined ? undefined : done }
 }
 
 /** After every interval of a release. */

@@ -37,8 +37,10 @@ export async function slotPage(
 ): Promise<SlotPage> {
   const wanted: SlotThen[] = []
   let { after } = from
-  while (budget.left > 0) {
-    const asked = { functionName, alias, after, limit: Math.min(SLOTS_AT_ONCE, budget.left) }
+  // As many as may be enough; more at once where most of them are not wanted.
+  for (let size = limit + 1; budget.left > 0; size *= 2) {
+    const most = Math.min(size, SLOTS_AT_ONCE, budget.left)
+    const asked = { functionName, alias, after, limit: most }
     const slots = await slotsThen(reader, instantsMs, asked)
     budget.left -= slots.length
     for (const slot of slots) {
