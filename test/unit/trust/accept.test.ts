@@ -77,7 +77,10 @@ test('refuses tampered, whatever the decision says', () => {
   const tampered: Verdict = { ...verdict, kind: 'tampered' }
   const lying: Verdict = {
     ...verdict,
-    seals: verdict.seals.map((seal) => ({ ...seal, outcome: 'tampered' as const })),
+    seals: [
+      ...verdict.seals,
+      ...verdict.seals.map((seal) => ({ ...seal, outcome: 'tampered' as const })),
+    ],
   }
 
   expect(() => accept(held, tampered, decision(), facts)).toThrow('changed after it was sealed')
@@ -144,5 +147,10 @@ test('refuses facts about another artifact, and other bytes than were judged', a
   )
   expect(() =>
     accept({ identity: artifact, source: zip.source }, verdict, decision(), facts),
-  ).toThrow('not those that were judged')
+  ).toThrow(
+    expect.objectContaining({
+      code: 'POLICY_DENIED',
+      publicMessage: 'the bytes are not those that were judged',
+    }) as Error,
+  )
 })

@@ -21,6 +21,11 @@ test.each<[string, Partial<SealReport>, Partial<SealReport>]>([
   ['has a trusted time', { times: [time] }, {}],
   ['has another trusted time', { times: [time, { ...time, atMs: 2 }] }, { times: [time] }],
   ['stands in a log', { logs: [log] }, {}],
+  [
+    'counts as before, and has a time',
+    { outcome: 'trusted', times: [time] },
+    { outcome: 'trusted' },
+  ],
   ['verifies where the kept one does not', {}, { outcome: 'tampered', times: [time] }],
   ['has in a verified time what was unchecked', { times: [time] }, { unchecked: ['a timestamp'] }],
 ])('a wrapping says more that %s', (_title, now, kept) => {

@@ -306,6 +306,22 @@ test('counts a signer for what any of its seals counts for', () => {
   expect(statusOf(seals, 2, 2)).toEqual(['passed'])
 })
 
+test('counts two as one that a third links, by whatever name, for all publishers of the three', () => {
+  const named = (key: number, lineage: string | undefined, publishers: string[]): SealReport => {
+    const seal = sealBy(key, publishers)
+    return {
+      ...seal,
+      signer: seal.signer && { ...seal.signer, ...(lineage && { lineage: lineage as Sha256 }) },
+    }
+  }
+  const linked = [named(1, 'old', ['a']), named(2, 'new', ['b'])]
+  const link = { ...named(1, 'new', ['c']) }
+
+  expect(signersOf([...linked, link])).toEqual(['key 1'])
+  expect(signersOf([...linked, link, named(3, 'old', ['d'])])).toEqual(['key 1'])
+  expect(signersOf([...linked, link, sealBy(4, ['c'])])).toEqual(['key 1', 'key 4'])
+})
+
 test.each<[string, Partial<SealReport>]>([
   ['not trusted', { outcome: 'untrusted' }],
   ['of no signer', { signer: undefined }],
