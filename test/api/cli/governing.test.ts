@@ -122,7 +122,7 @@ describe('the whole way', () => {
     const whole = await json<Deployed>(...two)
 
     expect([shared.version, whole.version]).toEqual(['2', '2'])
-    expect(out).toMatch(/shop +prod +2 +25 % +trusted: cli_team +dec-/)
+    expect(out).toMatch(/shop +prod +2 +25 % +trusted: cli_team +compliant +dec-/)
   })
 
   it('rolls back to the version that was live before', async () => {
