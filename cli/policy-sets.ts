@@ -222,7 +222,7 @@ export async function rollBack(
 
 /** Two sets beside each other; each a version that the service keeps, a folder, or the name of a shipped set. */
 export async function showDiff(
-  { connect, terminal, kind }: Omit<Speaking, 'service'> & { connect(): Service },
+  { connect, terminal, kind }: Omit<Speaking, 'service'> & { readonly connect: () => Service },
   [first, second]: readonly [string, string | undefined],
 ): Promise<void> {
   const sourceOf = async (side: string | undefined): Promise<PolicySetSource> => {

@@ -23,7 +23,7 @@ import {
   openUrlListener,
   type UrlListener,
 } from './http/index.ts'
-import { openEvents } from './events/index.ts'
+import { openEvents, type Events } from './events/index.ts'
 import { JobRunner } from './jobs/index.ts'
 import {
   accessKeyBox,
@@ -180,20 +180,7 @@ async function buildDeps(
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
-  const events = closers.add(
-    await openEvents({
-      path: dataPaths(dataDir).events,
-      clock,
-      random,
-      log,
-      place,
-      metrics,
-      // Whoever waits for his answer has the other half.
-      concurrency: Math.max(1, Math.floor(config.maxEnvironments / 2)),
-      delayScale: config.eventDelayScale,
-      webhooks: config.eventWebhooks,
-    }),
-  )
+  const events = closers.add(await openEventQueue(config, around, metrics))
   const verifier = closers.add(
     new LiveVerifier({ database: dataPaths(dataDir).database, dataDir: resolve(dataDir) }),
   )
@@ -213,6 +200,25 @@ async function buildDeps(
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return { deps, scrubs }
+}
+
+async function openEventQueue(
+  config: Config,
+  { clock, random, log }: Surroundings,
+  metrics: HttpMetrics,
+): Promise<Events> {
+  return await openEvents({
+    path: dataPaths(config.dataDir).events,
+    clock,
+    random,
+    log,
+    place: config.place,
+    metrics,
+    // Whoever waits for his answer has the other half.
+    concurrency: Math.max(1, Math.floor(config.maxEnvironments / 2)),
+    delayScale: config.eventDelayScale,
+    webhooks: config.eventWebhooks,
+  })
 }
 
 function openWebhooks(

@@ -1,3 +1,5 @@
+import type { Command } from 'commander'
+
 import type { ServeOptions } from '../../services/main.ts'
 import type { CommandModule } from '../command.ts'
 import { openedMasterKey } from '../signing/index.ts'
@@ -7,7 +9,7 @@ export const command: CommandModule = {
   name: 'serve',
   summary: 'run the service: APIs, gate, ledger and runtime over one data directory',
   configure(command, terminal, environment) {
-    command
+    withLedger(command)
       .requiredOption('--data <dir>', 'the data directory; made when it is not there')
       .option('--listen <host:port>', 'where to listen; port 0 takes any free one')
       .option(
@@ -39,15 +41,6 @@ export const command: CommandModule = {
         'what running calls of a refused or left release have: 5',
       )
       .option('--open-metrics', 'answer /metrics without a signature')
-      .option('--open-tlog', "answer the ledger's tiles (/tlog/1/…) without a signature")
-      .option(
-        '--checkpoint-dir <dir>',
-        "a second place for the ledger's last checkpoint, best on another disk",
-      )
-      .option(
-        '--witness <key=url...>',
-        'who cosigns checkpoints: its verifier key, and the URL it answers below',
-      )
       .option(
         '--allow-source <network...>',
         'a network inside that URLs of publishers (revocation lists) may lead to: 10.0.0.0/8',
@@ -80,4 +73,17 @@ export const command: CommandModule = {
         )
       })
   },
+}
+
+function withLedger(command: Command): Command {
+  return command
+    .option('--open-tlog', "answer the ledger's tiles (/tlog/1/…) without a signature")
+    .option(
+      '--checkpoint-dir <dir>',
+      "a second place for the ledger's last checkpoint, best on another disk",
+    )
+    .option(
+      '--witness <key=url...>',
+      'who cosigns checkpoints: its verifier key, and the URL it answers below',
+    )
 }
