@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-import { Witnesses, openAudit, recordKey, type AuditTrail } from './audit/index.ts'
+import { recordKey } from './audit/index.ts'
 import { openAuthenticator, type Authenticator } from './auth/index.ts'
 import { readRestored, removeRestored } from './backup/index.ts'
 import { openBlobs } from './blobs/index.ts'
@@ -23,7 +23,6 @@ import {
   openUrlListener,
   type UrlListener,
 } from './http/index.ts'
-import { openEvents, type Events } from './events/index.ts'
 import { JobRunner } from './jobs/index.ts'
 import {
   accessKeyBox,
@@ -33,7 +32,7 @@ import {
   webhookSecretBox,
 } from './keys/index.ts'
 import { LiveSet } from './live/index.ts'
-import { PlatformError, type Clock, type Random } from './model/index.ts'
+import { PlatformError } from './model/index.ts'
 import {
   ACTIVATE,
   BREAK_GLASS_END,
@@ -48,7 +47,6 @@ import {
   collectGarbage,
   activationHandler,
   activationOptions,
-  askWitness,
   breakGlassEndHandler,
   breakGlassEndOptions,
   breakGlassSettings,
@@ -59,8 +57,14 @@ import {
   webhookWork,
   recordRestore,
   type Deps,
-  type Log,
 } from './operations/index.ts'
+import {
+  openEventQueue,
+  openLedger,
+  openWebhooks,
+  openWitnesses,
+  type Surroundings,
+} from './open-parts.ts'
 import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
 import { repeat } from './repeat.ts'
@@ -69,7 +73,7 @@ import { authorizationInForce, authorizationNotice } from './authorization.ts'
 import { bearerTokens } from './bearer-tokens.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
-import { Outbox, Webhooks, type WebhooksOptions } from './webhooks/index.ts'
+import { Outbox } from './webhooks/index.ts'
 
 /** Raw uploads that no deployment has taken up in this time are dropped at the next start. */
 const STAGED_KEPT_MS = 24 * 3_600_000
@@ -80,13 +84,6 @@ const PREPARED_CHECK_INTERVAL_MS = 15 * 60_000
 const UPKEEP_FIRST_MS = 3_600_000
 const SCRUB_INTERVAL_MS = 24 * 3_600_000
 const GARBAGE_INTERVAL_MS = 6 * 3_600_000
-
-/** What differs between a service and a test of it. */
-export interface Surroundings {
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-}
 
 export interface App extends AsyncDisposable {
   /** Where it listens: `http://127.0.0.1:9771`. */
@@ -200,51 +197,6 @@ async function buildDeps(
   jobs.handle(BREAK_GLASS_END, breakGlassEndHandler(deps), breakGlassEndOptions)
   jobs.handle(ACTIVATE, activationHandler(deps), activationOptions(deps))
   return { deps, scrubs }
-}
-
-async function openEventQueue(
-  config: Config,
-  { clock, random, log }: Surroundings,
-  metrics: HttpMetrics,
-): Promise<Events> {
-  return await openEvents({
-    path: dataPaths(config.dataDir).events,
-    clock,
-    random,
-    log,
-    place: config.place,
-    metrics,
-    // Whoever waits for his answer has the other half.
-    concurrency: Math.max(1, Math.floor(config.maxEnvironments / 2)),
-    delayScale: config.eventDelayScale,
-    webhooks: config.eventWebhooks,
-  })
-}
-
-function openWebhooks(
-  config: Config,
-  parts: Omit<WebhooksOptions, 'reachable' | 'metrics'> & { readonly metrics: HttpMetrics },
-): Webhooks {
-  const webhooks = new Webhooks({ ...parts, reachable: addressRules(config.allowedSources) })
-  parts.metrics.watchOutbox(() => webhooks.gauges())
-  return webhooks
-}
-
-async function openLedger(
-  { dataDir, checkpointDir, place }: Config,
-  { clock, log, random }: Surroundings,
-  parts: Pick<Deps, 'store' | 'keys'> & { readonly outbox: Outbox },
-): Promise<AuditTrail> {
-  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
-  return await openAudit({ ...parts, clock, log, dataDir, checkpointDir, origin })
-}
-
-function openWitnesses(
-  { witnesses, allowedSources }: Config,
-  { store, audit, clock, log }: Deps,
-): Witnesses {
-  const ask = askWitness(addressRules(allowedSources))
-  return new Witnesses({ store, audit, clock, log, witnesses, ask })
 }
 
 /**

@@ -1,0 +1,60 @@
+import { Witnesses, openAudit, type AuditTrail } from './audit/index.ts'
+import { dataPaths, type Config } from './config.ts'
+import { openEvents, type Events } from './events/index.ts'
+import type { HttpMetrics } from './http/index.ts'
+import type { Clock, Random } from './model/index.ts'
+import { askWitness, type Deps, type Log } from './operations/index.ts'
+import { addressRules } from './sources/index.ts'
+import { Webhooks, type Outbox, type WebhooksOptions } from './webhooks/index.ts'
+
+/** What differs between a service and a test of it. */
+export interface Surroundings {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export async function openEventQueue(
+  config: Config,
+  { clock, random, log }: Surroundings,
+  metrics: HttpMetrics,
+): Promise<Events> {
+  return await openEvents({
+    path: dataPaths(config.dataDir).events,
+    clock,
+    random,
+    log,
+    place: config.place,
+    metrics,
+    // Whoever waits for his answer has the other half.
+    concurrency: Math.max(1, Math.floor(config.maxEnvironments / 2)),
+    delayScale: config.eventDelayScale,
+    webhooks: config.eventWebhooks,
+  })
+}
+
+export function openWebhooks(
+  config: Config,
+  parts: Omit<WebhooksOptions, 'reachable' | 'metrics'> & { readonly metrics: HttpMetrics },
+): Webhooks {
+  const webhooks = new Webhooks({ ...parts, reachable: addressRules(config.allowedSources) })
+  parts.metrics.watchOutbox(() => webhooks.gauges())
+  return webhooks
+}
+
+export async function openLedger(
+  { dataDir, checkpointDir, place }: Config,
+  { clock, log, random }: Surroundings,
+  parts: Pick<Deps, 'store' | 'keys'> & { readonly outbox: Outbox },
+): Promise<AuditTrail> {
+  const origin = `lacre/${place.account}/${place.region}/${random.uuid()}`
+  return await openAudit({ ...parts, clock, log, dataDir, checkpointDir, origin })
+}
+
+export function openWitnesses(
+  { witnesses, allowedSources }: Config,
+  { store, audit, clock, log }: Deps,
+): Witnesses {
+  const ask = askWitness(addressRules(allowedSources))
+  return new Witnesses({ store, audit, clock, log, witnesses, ask })
+}
