@@ -50,7 +50,6 @@ export const governedTables = {
   decision: ['id'],
   live_interval: ['id'],
   live_verdict: ['id'],
-  live_verification: ['world'],
   reaction_setting: ['scope'],
   reaction: ['verdict_id', 'wanted'],
   reaction_hold: ['id'],

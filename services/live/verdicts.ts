@@ -290,16 +290,14 @@ export async function lastVerification(reader: Reader): Promise<Verification | u
   )
 }
 
-/** `undefined` where that world was verified before. */
+/** Nothing where that world was verified before. */
 export async function recordVerification(
   tx: Writer,
   { world, atMs, judged, notCompliant, policySet }: Verification,
-): Promise<RowRef | undefined> {
-  const written = await tx
+): Promise<void> {
+  await tx
     .insertInto('live_verification')
     .values({ world, at: atMs, judged, not_compliant: notCompliant, policy_set: policySet })
     .onConflict((conflict) => conflict.column('world').doNothing())
-    .executeTakeFirst()
-  if ((written.numInsertedOrUpdatedRows ?? 0n) === 0n) return undefined
-  return { table: 'live_verification', key: { world } }
+    .execute()
 }

@@ -77,14 +77,11 @@ function alert(deps: Deps, type: EntryType, changes: readonly VerdictChange[]): 
   }
 }
 
-/** That all that is live was judged in this world, once to a world. */
+/**
+ * That all that is live was judged in this world, once to a world: a row and no entry, or every change would be followed by
+ * one. What was found is in the entries of the verdicts that changed.
+ */
 export async function recordWorld(deps: Deps, found: PassFound): Promise<void> {
-  const { world, judged, notCompliant, policySet } = found
-  const note = { world, judged, notCompliant, policySet }
-  const event = { type: 'live.verified', action: VERIFY, resource: LIVE_SET, note }
-  await record(deps, event, async (tx) => {
-    const { atMs } = await deps.audit.nextPosition(tx, deps.clock.nowMs())
-    const row = await recordVerification(tx, { ...found, atMs })
-    return row === undefined ? undefined : { result: undefined, touched: [row] }
-  })
+  const atMs = deps.clock.nowMs()
+  await deps.store.transaction((tx) => recordVerification(tx, { ...found, atMs }))
 }

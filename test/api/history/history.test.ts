@@ -10,10 +10,12 @@ import {
   waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda'
 import Database from 'better-sqlite3'
+import type { Kysely } from 'kysely'
 import { afterAll, describe, expect, it } from 'vitest'
 
 import type { CommandRow } from '../../../cli/command.ts'
 import { runCommandLine } from '../../../cli/run.ts'
+import { up } from '../../../migrations/0016_history.ts'
 import { sha256 } from '../../../services/model/index.ts'
 import { AccessControl, readLiveThen, readWhere } from '../../../services/operations/index.ts'
 import { openStore } from '../../../services/store/index.ts'
@@ -348,11 +350,12 @@ it('a directory of before is indexed by the migration as it would have been sinc
   const before = rows()
   const db = new Database(path)
   db.exec(`drop table live_term; drop table sbom_package; drop index live_interval_by_slot;
-    drop index live_interval_by_end; drop index live_interval_by_release; drop index decision_refused;
-    delete from kysely_migration where name = '0016_history'`)
+    drop index live_interval_by_end; drop index live_interval_by_release; drop index decision_refused`)
   db.close()
 
-  await (await openStore({ path })).close()
+  const store = await openStore({ path })
+  await store.transaction((tx) => up(tx as unknown as Kysely<unknown>))
+  await store.close()
 
   expect(rows()).toEqual(before)
   expect(JSON.stringify(before)).toContain('@angular/core')

@@ -76,6 +76,13 @@ async function keepMoving(stop: AbortSignal): Promise<void> {
 
 it('decides every move by the set that is in force where the ledger has it, and leaves one outcome', async () => {
   await twoVersions('raced')
+  // What violates stays where it is: by default it would be frozen.
+  const settled = await governance(admin, {
+    method: 'PUT',
+    path: '/reactions/raced',
+    body: { reaction: 'record' },
+  })
+  expect(settled.status).toBe(200)
   for (let round = 0; round < ROUNDS; round += 1) {
     const open = (await apply(admin, `open-${round}`, OPEN)).body
     const from = (await entriesFrom(0)).length
@@ -84,7 +91,8 @@ it('decides every move by the set that is in force where the ledger has it, and 
     const closed = (await apply(admin, `closed-${round}`, NO_PROD)).body
     stop.abort()
     await Promise.all(moving)
-    const entries = await entriesFrom(from)
+    // What is found of it afterwards is another matter.
+    const entries = (await entriesFrom(from)).filter(({ type }) => !type.startsWith('live.'))
     const at = entries.findIndex(({ action }) => action === 'lacre:ApplyPolicySet')
     const [before, after] = [entries.slice(0, at), entries.slice(at + 1)]
 
