@@ -499,3 +499,16 @@ test.each([
   expect(judged(inline({}))).toEqual([])
   expect(judged(inline({}, root()))).toContain('crl-signature')
 })
+
+test('asks no list about a pinned certificate that issued itself: nobody revokes it but its publisher', async () => {
+  const own = issue({ subject: 'alone' })
+  const seal = await sealOf(zip, identityOf(own), { place: 'detached' })
+  const document = {
+    ...publisherFromPem(own.pem),
+    revocation: { lists: inline({}), onFailure: 'closed' as const },
+  }
+
+  const verdict = judgeZip(zip, [publisher(document)], { detached: [seal] })
+
+  expect([verdict.kind, reasonsOf(verdict)]).toEqual(['trusted', []])
+})
