@@ -25,6 +25,13 @@ export interface TestApp extends AsyncDisposable {
   readonly complaints: readonly string[]
 }
 
+/** What violates stays where it is, unless a test is about that: nobody waits for a freeze that comes by itself. */
+const TEST_OPTIONS = {
+  listen: '127.0.0.1:0',
+  isolation: 'process',
+  reactionsMaxAliases: '0',
+} as const satisfies Partial<ServeOptions>
+
 /**
  * The whole service inside the test's process, on a directory of its own and a free port. Start one per file:
  * `const app = await startTestApp()` … `afterAll(() => app[Symbol.asyncDispose]())`.
@@ -34,10 +41,7 @@ export async function startTestApp(options: Partial<ServeOptions> = {}): Promise
   const dataDir = kept ?? mkdtempSync(join(tmpdir(), 'lacre-test-'))
   const complaints: string[] = []
   try {
-    const config = readConfig(
-      { listen: '127.0.0.1:0', isolation: 'process', ...options, data: dataDir },
-      {},
-    )
+    const config = readConfig({ ...TEST_OPTIONS, ...options, data: dataDir }, {})
     const log = quietLog(complaints)
     const app = await startApp(config, { clock: systemClock, random: systemRandom, log })
     const admin = readAdminFile(dataDir)

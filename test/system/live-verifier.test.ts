@@ -36,7 +36,7 @@ const caller = { principal: { ...systemPrincipal, id: 'usr-test' }, requestId: '
 const keys = new Map<string, KeyObject>()
 
 beforeAll(async () => {
-  app = await startTestApp()
+  app = await startTestApp({ reactionsMaxAliases: '10' })
 }, 60_000)
 afterAll(() => app[Symbol.asyncDispose]())
 
