@@ -58,9 +58,23 @@ test('the schema knows every action that the gate may be asked about', () => {
     'lambda:InvokeFunctionUrl',
     'lambda:InvokedViaFunctionUrl',
     'lambda:GetLayerVersion',
+    'lacre:ListRevocations',
+    'lacre:ReadLedger',
+    'lacre:ReadLive',
   ]
   // What the service does by itself asks nobody.
-  const own = ['lacre:Activate', 'lacre:Install', 'lacre:CreateKey', 'lacre:RenewRevocationList']
+  const own = [
+    'lacre:Activate',
+    'lacre:CollectGarbage',
+    'lacre:CreateKey',
+    'lacre:Install',
+    'lacre:RenewRevocationList',
+    'lacre:Restore',
+    'lacre:Scrub',
+    'lacre:VerifyLiveSet',
+    // Freezes and refuses: taking away is asked of no policy.
+    'lacre:React',
+  ]
   // An event admits nothing: what it runs is looked up when it is dispatched.
   // Neither does telling a webhook again of what it was told before.
   const events = ['lacre:ReplayEvents', 'lacre:PurgeEvents', 'lacre:RedeliverWebhook']
