@@ -12,7 +12,9 @@ export async function keptThings(data: string, admin: AdminFile): Promise<unknow
   try {
     const tables = ['artifact', 'function', 'function_version', 'alias', 'layer_version']
     const rows = tables.map((table) => db.prepare(`select * from "${table}"`).all())
-    return { blobs: blobNames(data), rows, live: await liveTable(admin) }
+    // How it stands is judged again by itself.
+    const live = (await liveTable(admin)).map((row) => ({ ...row, compliance: null }))
+    return { blobs: blobNames(data), rows, live }
   } finally {
     db.close()
   }

@@ -95,7 +95,10 @@ describe('lacre ledger export', () => {
     const findings = exported('ocsf').trimEnd().split('\n')
     const records = exported('csv').trimEnd().split('\r\n')
 
-    expect(JSON.parse(events[0] ?? '')).toMatchObject({ specversion: '1.0', id: '0' })
+    expect(JSON.parse(events[0] ?? '')).toMatchObject({
+      specversion: '1.0',
+      id: expect.stringMatching(/^[0-9a-f]{16}-0$/) as string,
+    })
     expect(JSON.parse(findings[0] ?? '')).toMatchObject({ metadata: { version: '1.3.0' } })
     expect(findings).toHaveLength(events.length)
     expect(records).toHaveLength(events.length + 1)
