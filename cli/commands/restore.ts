@@ -19,7 +19,8 @@ whole ledger, every row against it, the secrets under the master key. Then it is
 
 The last checkpoint that was kept elsewhere (lacre ledger export, GET /api/v1/ledger/checkpoint, or checkpoints/latest of
 the old data directory) shows that the backup lacks nothing that was signed. The first start writes the restore into
-the ledger.
+the ledger. With --new-epoch a backup that lacks what was signed is restored too; the service does not start on it before
+lacre ledger new-epoch, whose first entry quotes that checkpoint.
 
 Examples:
   lacre restore --from /backup/lacre --data /var/lib/lacre --master-key-file /safe/master.key --checkpoint last.note
@@ -40,7 +41,10 @@ export const command: CommandModule = {
         'the key that sealed the secrets, plain or wrapped by a KMS',
       )
       .option('--checkpoint <file>', 'the last checkpoint of the ledger that was kept elsewhere')
-      .option('--new-epoch', 'begin the ledger anew where the backup does not extend it')
+      .option(
+        '--new-epoch',
+        'go on where the backup does not extend it: a new ledger has to be begun then',
+      )
       .addHelpText('after', HELP)
       .action((options: RestoreCommandOptions) => run(options, terminal, environment))
   },
@@ -63,13 +67,19 @@ async function run(
     ...(note !== undefined && { checkpoint: note }),
     onProgress: (done, total) => progress.update(done, total),
   }).finally(() => progress.end())
-  const { digest, manifest, checkpointSize, passedOver } = report
+  const { digest, manifest, checkpointSize, extendsCheckpoint, passedOver } = report
   const { ledger, damaged, createdAt } = manifest
   const result: Json = {
     data: options.data,
     digest,
     createdAt,
-    ledger: { origin: ledger.origin, size: ledger.size, root: ledger.root, checkpointSize },
+    ledger: {
+      origin: ledger.origin,
+      size: ledger.size,
+      root: ledger.root,
+      checkpointSize,
+      extendsCheckpoint,
+    },
     files: manifest.files.length,
     damaged,
     passedOver,
@@ -78,10 +88,17 @@ async function run(
     `restored    ${inline(options.data)}`,
     `backup      ${digest}`,
     `as of       ${createdAt}`,
-    `ledger      ${ledger.size} entries, extends the checkpoint over ${checkpointSize}`,
+    extendsCheckpoint
+      ? `ledger      ${ledger.size} entries, extends the checkpoint over ${checkpointSize}`
+      : `ledger      ${ledger.size} entries, DOES NOT EXTEND the checkpoint over ${checkpointSize}`,
     `files       ${manifest.files.length}, each by its digest`,
     ...damaged.map((blob) => `LACKING     the artifact ${blob} was damaged before the backup`),
     ...passedOver.map((path) => `left        ${inline(path)}: the manifest does not name it`),
+    ...(extendsCheckpoint
+      ? []
+      : [
+          `next        lacre ledger new-epoch --data ${inline(options.data)} --master-key-file … --reason …`,
+        ]),
     `next        lacre serve --data ${inline(options.data)} --master-key-file …`,
   ]
   terminal.result(result, lines.join('\n'))

@@ -33,7 +33,7 @@ export interface RestoreOptions {
   readonly masterKey: MasterKey
   /** The last checkpoint that was kept elsewhere, a C2SP signed note. */
   readonly checkpoint: string | undefined
-  /** Whether the ledger is to begin anew where it does not extend that checkpoint. */
+  /** Whether to go on where the ledger does not extend that checkpoint: nothing serves it until it was begun anew. */
   readonly newEpoch: boolean
   /** Who restores, for the ledger. */
   readonly by: string
@@ -44,6 +44,8 @@ export interface RestoreReport {
   readonly digest: Sha256
   readonly manifest: BackupManifest
   readonly checkpointSize: number
+  /** Otherwise the service refuses to start until `lacre ledger new-epoch`. */
+  readonly extendsCheckpoint: boolean
   /** Files beside the backup that its manifest does not name. */
   readonly passedOver: readonly string[]
 }
@@ -52,7 +54,7 @@ export interface RestoreReport {
  * Makes a data directory of a backup: everything is verified in a directory beside it, which then becomes it at once.
  * The first start writes into the ledger that it was restored.
  * @throws PlatformError INVALID_BACKUP, LEDGER_BROKEN (it does not extend the checkpoint), CONFIGURATION (master key, newer
- * version), RESOURCE_CONFLICT (the place is taken), INVALID_PARAMETER, OUT_OF_SPACE, NOT_BUILT
+ * version), RESOURCE_CONFLICT (the place is taken), INVALID_PARAMETER, OUT_OF_SPACE
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const note = checkpointOf(options)
@@ -63,9 +65,11 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const outside = openOutside(stage.dir)
   if (manifest.ledger.checkpoint !== null) await outside.write(manifest.ledger.checkpoint)
   await copyAll(backup, stage.dir, options)
-  const checkpointSize = await verify(stage.dir, { manifest, note, options })
-  // The larger one is the one that was signed last: nothing smaller is ever signed again.
-  if (checkpointSize > sizeOf(manifest.ledger.checkpoint)) await outside.write(note)
+  const { checkpointSize, extendsCheckpoint } = await verify(stage.dir, { manifest, note, options })
+  // The larger one is the one that was signed last: nothing smaller is ever signed again. One that is not extended keeps
+  // the service from starting, and is what the first entry of the next ledger quotes.
+  if (!extendsCheckpoint || checkpointSize > sizeOf(manifest.ledger.checkpoint))
+    await outside.write(note)
   const digest = manifestDigest(manifest)
   await writeRestored(stage.dir, {
     id: Buffer.from(options.random.bytes(16)).toString('hex'),
@@ -79,15 +83,14 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     damaged: manifest.damaged.length,
   })
   await stage.become()
-  return { digest, manifest, checkpointSize, passedOver: backup.passedOver }
+  return { digest, manifest, checkpointSize, extendsCheckpoint, passedOver: backup.passedOver }
 }
 
 /**
- * RULES §6: a restored ledger extends the last checkpoint kept elsewhere, or begins a new epoch. Without either, entries
- * that were answered for could be missing and nobody would see it.
+ * RULES §6: a restored ledger extends the last checkpoint kept elsewhere, or begins a new epoch whose first entry quotes
+ * it. Without one, entries that were answered for could be missing and nobody would see it.
  */
-function checkpointOf({ checkpoint, newEpoch }: RestoreOptions): string {
-  if (newEpoch) beginEpoch()
+function checkpointOf({ checkpoint }: RestoreOptions): string {
   if (checkpoint === undefined)
     throw new PlatformError(
       'INVALID_PARAMETER',
@@ -95,14 +98,6 @@ function checkpointOf({ checkpoint, newEpoch }: RestoreOptions): string {
     )
   parseCheckpoint(checkpoint)
   return checkpoint
-}
-
-/** The one place where a restore that does not extend the last checkpoint would go on. */
-function beginEpoch(): never {
-  throw new PlatformError(
-    'NOT_BUILT',
-    'a new epoch of the ledger is not built in this version: restore a backup that extends the last checkpoint',
-  )
 }
 
 const sizeOf = (note: string | null): number => (note === null ? 0 : parseCheckpoint(note).size)
@@ -155,8 +150,11 @@ interface Against {
   readonly options: RestoreOptions
 }
 
-/** Everything that can be known of the copy; the size of the checkpoint that it extends. */
-async function verify(dir: string, against: Against): Promise<number> {
+/** Everything that can be known of the copy, and whether it extends the checkpoint. */
+async function verify(
+  dir: string,
+  against: Against,
+): Promise<Pick<RestoreReport, 'checkpointSize' | 'extendsCheckpoint'>> {
   const { lacre } = against.options.databases
   try {
     await verifyContent(dir, against)
@@ -167,7 +165,15 @@ async function verify(dir: string, against: Against): Promise<number> {
     throw invalidBackup(what, cause)
   }
   await using db = openReader(join(dir, lacre))
-  return (await checkAgainst(db, against.note)).size
+  const checkpointSize = parseCheckpoint(against.note).size
+  try {
+    await checkAgainst(db, against.note)
+    return { checkpointSize, extendsCheckpoint: true }
+  } catch (error) {
+    const isBroken = error instanceof PlatformError && error.code === 'LEDGER_BROKEN'
+    if (!isBroken || !against.options.newEpoch) throw error
+    return { checkpointSize, extendsCheckpoint: false }
+  }
 }
 
 async function verifyContent(dir: string, against: Against): Promise<void> {

@@ -29,6 +29,7 @@ export interface RestoreFrom {
   readonly old: string
   readonly checkpoint?: string
   readonly masterKeyFile?: string
+  readonly newEpoch?: boolean
 }
 
 export async function restoreTo(options: RestoreFrom): Promise<RestoreReport> {
@@ -40,7 +41,7 @@ export async function restoreTo(options: RestoreFrom): Promise<RestoreReport> {
     databases: { lacre: 'lacre.db', events: 'events.db' },
     masterKey: loadMasterKey({ dataDir, random: systemRandom, file }),
     checkpoint: options.checkpoint ?? lastCheckpoint(old),
-    newEpoch: false,
+    newEpoch: options.newEpoch ?? false,
     by: 'a test',
     ...around,
   })

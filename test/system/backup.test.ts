@@ -35,9 +35,11 @@ it('backs a running service up, restores it after kill -9, and finds what rots',
   const taken = lacre(from('b', 'new'))
   const bare = lacre(['restore', '--from', at('b'), '--data', at('x'), ...key])
   const keyless = lacre(['restore', '--from', at('b'), '--data', at('x'), '--checkpoint', at('note')])
-  const epoch = lacre([...from('b', 'x'), '--new-epoch'])
+  const epoch = lacre([...from('b', 'anew'), '--new-epoch', '--json'])
 
-  expect([taken.status, bare.status, keyless.status, epoch.status]).toEqual([3, 2, 2, 3])
+  expect([taken.status, bare.status, keyless.status, epoch.status]).toEqual([3, 2, 2, 0])
+  // It extends the checkpoint: nothing is begun anew that need not be.
+  expect(JSON.parse(epoch.stdout)).toMatchObject({ ledger: { extendsCheckpoint: true } })
   expect(bare.stderr).toMatch(/--checkpoint/)
   expect(keyless.stderr).toMatch(/--master-key-file/)
   expect(existsSync(at('x'))).toBe(false)

@@ -5,6 +5,7 @@ import { UpdateFunctionCodeCommand } from '@aws-sdk/client-lambda'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
 import { verifyDirectory } from '../../../services/audit/index.ts'
+import { beginEpoch } from '../../../services/main.ts'
 import { sha256 } from '../../../services/model/index.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import { backUpTo, lastCheckpoint, restoreTo } from '../../support/backups.ts'
@@ -108,6 +109,28 @@ it('refuses a backup that lacks what was signed, one without a checkpoint, anoth
   await expect(restoreTo({ ...common, from: at('b3'), dataDir: at('b3') })).rejects.toMatchObject({ code: 'RESOURCE_CONFLICT' })
   expect(readdirSync(place.path).filter((name) => name.startsWith('new'))).toEqual([])
 }) // prettier-ignore
+
+it('restores one that lacks what was signed where a new ledger is to begin, which nothing serves before it did', async () => {
+  await backUpTo(app.dataDir, at('early'))
+  await updateAndWait(app.client, 'kept', nodePackage('lost'))
+  await app.deps.audit.checkpoint()
+  const last = lastCheckpoint(app.dataDir)
+  const dataDir = at('behind')
+  const report = await restoreTo({ from: at('early'), dataDir, old: app.dataDir, newEpoch: true })
+  const options = { data: dataDir, masterKeyFile: join(app.dataDir, 'master.key') }
+
+  expect(report.extendsCheckpoint).toBe(false)
+  await expect(startTestApp(options)).rejects.toMatchObject({ code: 'LEDGER_BROKEN' })
+  const { recovered } = await beginEpoch({ ...options, reason: 'the disk was lost' })
+
+  expect(recovered.previous.checkpoint).toBe(last)
+  await using restored = await startTestApp(options)
+  const rows = await restored.deps.store.reader.selectFrom('ledger_entry').select('body').orderBy('index').execute()
+  const types = rows.map(({ body }) => (JSON.parse(body) as { type: string }).type)
+  expect(types[0]).toBe('ledger.begun')
+  expect(types).toContain('restore')
+  await expect(invoke(restored.client, 'kept')).rejects.toMatchObject({ name: 'AccessDeniedException' })
+}, 60_000) // prettier-ignore
 
 it('makes no backup of a damaged blob, but where that is wanted', async () => {
   const zip = nodePackage('to be damaged')
