@@ -1,26 +1,17 @@
-import type { Facts, ReleaseLayer, SubjectFacts } from '../model/index.ts'
-import type { Reader } from '../store/index.ts'
+import type { Selectable } from 'kysely'
+
+import type { Facts, SubjectFacts } from '../model/index.ts'
+import type { LiveIntervalTable, Reader } from '../store/index.ts'
+import { toHeldInterval, type HeldInterval } from './held.ts'
 
 /** One row of "what is live": a slot with what stands behind it. Times in milliseconds. */
-export interface LiveRow {
+export interface LiveRow extends Omit<HeldInterval, 'id' | 'fromIndex' | 'toIndex'> {
   /** live_interval.id */
   readonly liveId: number
-  readonly functionName: string
-  /** Alias name, version digits, or `$LATEST`. */
-  readonly alias: string
-  readonly slot: 'primary' | 'weighted'
-  readonly version: string
-  readonly weight: number
-  readonly layers: readonly ReleaseLayer[]
-  readonly codeSha256: string
-  readonly release: string
-  readonly decisionId: string
   readonly outcome: string
   /** What the seals of the code said when it was decided, and whose they were. */
   readonly verdict: string
   readonly publishers: readonly string[]
-  readonly fromMs: number
-  readonly toMs: number | null
 }
 
 /** What could be invoked at `atMs`, or now, by interval rows alone. */
@@ -65,19 +56,7 @@ export async function liveHistory(
   return rows.map(toLiveRow)
 }
 
-interface IntervalRow {
-  readonly id: number
-  readonly function_name: string
-  readonly alias: string
-  readonly slot: 'primary' | 'weighted'
-  readonly version: string
-  readonly weight: number
-  readonly layers: string
-  readonly code_sha256: string
-  readonly release: string
-  readonly decision_id: string
-  readonly from_ms: number
-  readonly to_ms: number | null
+interface IntervalRow extends Selectable<LiveIntervalTable> {
   readonly outcome: string
   readonly facts: string
 }
@@ -87,22 +66,13 @@ function toLiveRow(row: IntervalRow): LiveRow {
   const code = facts.subjects.find(
     (subject) => subject.kind === 'function' && subject.codeSha256 === row.code_sha256,
   )
+  const { id, fromIndex: _from, toIndex: _to, ...held } = toHeldInterval(row)
   return {
-    liveId: row.id,
-    functionName: row.function_name,
-    alias: row.alias,
-    slot: row.slot,
-    version: row.version,
-    weight: row.weight,
-    layers: JSON.parse(row.layers) as ReleaseLayer[],
-    codeSha256: row.code_sha256,
-    release: row.release,
-    decisionId: row.decision_id,
+    ...held,
+    liveId: id,
     outcome: row.outcome,
     verdict: code?.verdict.kind ?? 'unknown',
     publishers: code === undefined ? [] : publishersOf(code),
-    fromMs: row.from_ms,
-    toMs: row.to_ms,
   }
 }
 

@@ -1,4 +1,5 @@
 import { PlatformError, toIsoTime, type Decision, type Facts } from '../model/index.ts'
+import type { Reader } from '../store/index.ts'
 import type { Deps } from './context.ts'
 
 /** A decision as kept, with the facts it is a function of. */
@@ -16,22 +17,32 @@ export interface DecisionSummary {
   readonly resource: string
 }
 
-/** @throws PlatformError RESOURCE_NOT_FOUND */
-export async function readDecision(deps: Deps, id: string): Promise<DecisionDocument> {
-  const row = await deps.store.reader
+export type DecisionsById = ReadonlyMap<string, DecisionDocument>
+
+/** Decisions with their facts; each document is parsed once. What is not there is not in the answer. */
+export async function decisionsById(reader: Reader, ids: Iterable<string>): Promise<DecisionsById> {
+  const wanted = [...new Set(ids)]
+  if (wanted.length === 0) return new Map()
+  const rows = await reader
     .selectFrom('decision')
     .innerJoin('document', 'document.sha256', 'decision.document')
     .innerJoin('document as facts', 'facts.sha256', 'decision.facts')
-    .select(['document.body', 'facts.body as facts'])
-    .where('decision.id', '=', id)
-    .executeTakeFirst()
-  if (row === undefined) {
-    throw new PlatformError('RESOURCE_NOT_FOUND', `there is no decision \`${id.slice(0, 80)}\``)
-  }
-  return {
-    decision: JSON.parse(row.body) as Decision,
-    facts: JSON.parse(row.facts) as Facts,
-  }
+    .select(['decision.id', 'document.body', 'facts.body as facts'])
+    .where('decision.id', 'in', wanted)
+    .execute()
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      { decision: JSON.parse(row.body) as Decision, facts: JSON.parse(row.facts) as Facts },
+    ]),
+  )
+}
+
+/** @throws PlatformError RESOURCE_NOT_FOUND */
+export async function readDecision(deps: Deps, id: string): Promise<DecisionDocument> {
+  const found = (await decisionsById(deps.store.reader, [id])).get(id)
+  if (found !== undefined) return found
+  throw new PlatformError('RESOURCE_NOT_FOUND', `there is no decision \`${id.slice(0, 80)}\``)
 }
 
 /** Newest first; of one resource, or of those with one outcome, where asked. */

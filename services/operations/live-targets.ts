@@ -6,20 +6,15 @@ import {
   type LiveRowsAsked,
   type VersionRecord,
 } from '../catalog/index.ts'
-import { LATEST, functionArn, type Decision, type Facts, type Place } from '../model/index.ts'
+import { LATEST, functionArn, type Place } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { aliasFacts } from './alias-plan.ts'
 import type { Change, ChangeFactsInput } from './change.ts'
+import { decisionsById, type DecisionDocument, type DecisionsById } from './decisions.ts'
 import { environmentNames, subjectsOf } from './release-plan.ts'
 
 /** What a name reaches: an alias's first and second version, what it served before, or what `$LATEST` serves. */
 export type LiveRole = 'alias' | 'canary' | 'rollback' | 'latest'
-
-/** The decision that let something become live, as kept. */
-export interface DecisionInForce {
-  readonly decision: Decision
-  readonly facts: Facts
-}
 
 /** One version behind one name. */
 export interface LiveTarget {
@@ -34,7 +29,8 @@ export interface LiveTarget {
   readonly serves: string
   readonly owner: FunctionRecord
   readonly record: VersionRecord
-  readonly inForce: DecisionInForce
+  /** The decision that let it become live. */
+  readonly inForce: DecisionDocument
 }
 
 /** Earlier versions of one alias that are looked at, the latest first: what somebody would go back to. */
@@ -53,7 +49,7 @@ export async function readLiveTargets(
     ...aliases.flatMap((alias) => namedBy(byId.get(alias.functionId), alias, before)),
   ]
   const versions = await readVersions(reader, named)
-  const decisions = await readDecisions(reader, [
+  const decisions = await decisionsById(reader, [
     ...named.flatMap(({ decisionId }) => (decisionId === undefined ? [] : [decisionId])),
     ...[...versions.values()].map(({ decisionId }) => decisionId),
   ])
@@ -154,31 +150,10 @@ async function readVersions(
   return new Map(found.map((one) => [rowKey(one.functionId, one.version), one]))
 }
 
-async function readDecisions(
-  reader: Reader,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, DecisionInForce>> {
-  const wanted = [...new Set(ids)]
-  if (wanted.length === 0) return new Map()
-  const rows = await reader
-    .selectFrom('decision')
-    .innerJoin('document', 'document.sha256', 'decision.document')
-    .innerJoin('document as facts', 'facts.sha256', 'decision.facts')
-    .select(['decision.id', 'document.body', 'facts.body as facts'])
-    .where('decision.id', 'in', wanted)
-    .execute()
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      { decision: JSON.parse(row.body) as Decision, facts: JSON.parse(row.facts) as Facts },
-    ]),
-  )
-}
-
 function toTarget(
   { owner, decisionId, ...named }: Named,
   versions: ReadonlyMap<string, VersionRecord>,
-  decisions: ReadonlyMap<string, DecisionInForce>,
+  decisions: DecisionsById,
 ): LiveTarget[] {
   const record = versions.get(rowKey(owner.id, named.version))
   const inForce = decisions.get(decisionId ?? record?.decisionId ?? '')

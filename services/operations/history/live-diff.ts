@@ -3,6 +3,7 @@ import { PlatformError, functionRef } from '../../model/index.ts'
 import type { Reader } from '../../store/index.ts'
 import { readsOf } from '../access/readable.ts'
 import type { Caller, Deps } from '../context.ts'
+import { decisionsById, type DecisionsById } from '../decisions.ts'
 import {
   authorizeScope,
   refuseFuture,
@@ -13,11 +14,9 @@ import {
 import { entriesByIndex, type ToldEntry } from './entries.ts'
 import { readSlotMarker, slotBudget, slotMarker, slotPage } from './slot-page.ts'
 import {
-  decisionsById,
   namedBy,
   tellDecision,
   tellInterval,
-  type DecisionsById,
   type ToldDecision,
   type ToldInterval,
 } from './told.ts'

@@ -4,6 +4,7 @@ import { PlatformError, functionRef, isInForce } from '../../model/index.ts'
 import type { Reader } from '../../store/index.ts'
 import { readsOf } from '../access/readable.ts'
 import type { Caller, Deps } from '../context.ts'
+import { decisionsById, type DecisionsById } from '../decisions.ts'
 import {
   authorizeScope,
   refuseFuture,
@@ -18,13 +19,7 @@ import {
   type RevocationsKnown,
 } from './revoked.ts'
 import { bySlot, readSlotMarker, slotBudget, slotMarker, slotPage } from './slot-page.ts'
-import {
-  decisionsById,
-  namedBy,
-  tellInterval,
-  type DecisionsById,
-  type ToldInterval,
-} from './told.ts'
+import { namedBy, tellInterval, type ToldInterval } from './told.ts'
 
 export interface LiveThenAsked extends HistoryScope, HistoryPage {
   /** The instant that is asked about. */

@@ -4,15 +4,10 @@ import type { Reader } from '../../store/index.ts'
 import { readsOf } from '../access/readable.ts'
 import type { Caller, Deps } from '../context.ts'
 import { toMarker } from '../page.ts'
+import { decisionsById, type DecisionsById } from '../decisions.ts'
 import { authorizeScope, readCells, refuseUnknown, type HistoryPage } from './asked.ts'
 import { entriesByIndex, type ToldEntry } from './entries.ts'
-import {
-  decisionsById,
-  namedBy,
-  tellDecision,
-  type DecisionsById,
-  type ToldDecision,
-} from './told.ts'
+import { namedBy, tellDecision, type ToldDecision } from './told.ts'
 
 export interface TimelineAsked extends HistoryPage {
   readonly functionName: string

@@ -1,9 +1,8 @@
 import { publishersBehind, type HeldInterval } from '../../live/index.ts'
 import type { Decision, Facts, ReleaseLayer, Sha256, SubjectFacts } from '../../model/index.ts'
-import type { Reader } from '../../store/index.ts'
 import { objectsNamed } from '../access/readable.ts'
 import type { ResourceRef } from '../../model/index.ts'
-import type { DecisionDocument } from '../decisions.ts'
+import type { DecisionsById } from '../decisions.ts'
 
 /** A decision in the few words that history needs; `withheld` where it names what the reader may not read. */
 export type ToldDecision =
@@ -51,27 +50,6 @@ export interface ToldSeals {
   /** Of the code; `unknown` where the decision judged no code. */
   readonly verdict: string
   readonly publishers: readonly string[]
-}
-
-export type DecisionsById = ReadonlyMap<string, DecisionDocument>
-
-/** Decisions with their facts; each document is parsed once. */
-export async function decisionsById(reader: Reader, ids: Iterable<string>): Promise<DecisionsById> {
-  const wanted = [...new Set(ids)]
-  if (wanted.length === 0) return new Map()
-  const rows = await reader
-    .selectFrom('decision')
-    .innerJoin('document', 'document.sha256', 'decision.document')
-    .innerJoin('document as facts', 'facts.sha256', 'decision.facts')
-    .select(['decision.id', 'document.body', 'facts.body as facts'])
-    .where('decision.id', 'in', wanted)
-    .execute()
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      { decision: JSON.parse(row.body) as Decision, facts: JSON.parse(row.facts) as Facts },
-    ]),
-  )
 }
 
 /** What a reader must be able to read to be told of the decision; nothing is said of one that is not there. */

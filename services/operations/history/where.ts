@@ -9,10 +9,11 @@ import type { Reader } from '../../store/index.ts'
 import { readsOf } from '../access/readable.ts'
 import type { Caller, Deps } from '../context.ts'
 import { toMarker } from '../page.ts'
+import { decisionsById } from '../decisions.ts'
 import { readCells, type HistoryPage } from './asked.ts'
 import { parsePackage, type PackageAsked } from './package-name.ts'
 import { isAsked, nextPackages, type PackageFound } from './sbom-packages.ts'
-import { decisionsById, namedBy, tellInterval, type ToldInterval } from './told.ts'
+import { namedBy, tellInterval, type ToldInterval } from './told.ts'
 
 export type WhereKind = 'digest' | 'publisher' | 'layer' | 'package'
 
