@@ -1,6 +1,6 @@
 import { revocationHistory, type NewRevocation } from '../../catalog/index.ts'
 import type { HeldInterval } from '../../live/index.ts'
-import type { Facts, SealReport } from '../../model/index.ts'
+import type { Facts, SealReport, SubjectFacts } from '../../model/index.ts'
 import type { Reader } from '../../store/index.ts'
 
 /** A revocation that reaches what was live at an instant. */
@@ -39,10 +39,8 @@ export function revocationsReaching(
   atMs: number,
 ): RevocationThen[] {
   if (known.size === 0) return []
-  const parts = new Set([held.codeSha256, ...held.layers.map(({ codeSha256 }) => codeSha256)])
   const found = new Map<string, RevocationThen>()
-  for (const { arn, codeSha256, verdict } of facts.subjects) {
-    if (!parts.has(codeSha256)) continue
+  for (const { arn, verdict } of subjectsBehind(facts, held))
     for (const seal of verdict.seals.filter(({ outcome }) => outcome === 'trusted'))
       for (const one of targetsOf(seal).flatMap((key) => known.get(key) ?? []))
         if (!isBefore(seal, one.effectiveAtMs))
@@ -51,8 +49,20 @@ export function revocationsReaching(
             subject: arn,
             knownThen: one.recordedAtMs <= atMs,
           })
-  }
   return [...found.values()]
+}
+
+/** What was judged of this slot: the decision of an alias judges both of its versions, which may be of the same code. */
+function subjectsBehind({ subjects }: Pick<Facts, 'subjects'>, held: HeldInterval): SubjectFacts[] {
+  const code = subjects.filter(
+    ({ kind, codeSha256 }) => kind === 'function' && codeSha256 === held.codeSha256,
+  )
+  const own = code.find(({ arn }) => arn.endsWith(`:${held.version}`)) ?? code[0]
+  const layers = new Set<string>(held.layers.map(({ codeSha256 }) => codeSha256))
+  return [
+    ...(own === undefined ? [] : [own]),
+    ...subjects.filter(({ kind, codeSha256 }) => kind === 'layer' && layers.has(codeSha256)),
+  ]
 }
 
 function isBefore({ trustedTimesMs }: SealReport, effectiveAtMs: number): boolean {
