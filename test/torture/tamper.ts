@@ -8,7 +8,7 @@ import {
   PublishVersionCommand,
   waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda'
-import type Database from 'better-sqlite3'
+import Database from 'better-sqlite3'
 
 import { governedTables, verifyDirectory } from '../../services/audit/index.ts'
 import { PlatformError } from '../../services/model/index.ts'
@@ -24,6 +24,7 @@ const TABLES = {
   alias: ['alias'],
   leaf: ['ledger_entry', 'ledger_node', 'ledger_head'],
 } as const
+const KEY_TAKEN = /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE|ROWID)$/
 const KINDS = ['blob', 'row', 'policy', 'alias', 'leaf'] as const
 
 export async function torture({ n, seed }: { n: number; seed: number }): Promise<number> {
@@ -90,20 +91,30 @@ function flipRow(dir: string, kind: keyof typeof TABLES, random: Seeded): string
   tamper(dir, (db) => {
     db.pragma('foreign_keys = OFF')
     db.pragma('ignore_check_constraints = ON')
-    const filled = TABLES[kind].filter((table) => rowIds(db, table).length > 0)
-    const table = random.pick(filled)
-    const rowid = random.pick(rowIds(db, table))
-    const row = db.prepare(`select * from "${table}" where rowid = ?`).get(rowid) as object
-    const columns = Object.entries(row).filter(([, value]) => value !== null && value !== '')
-    const [column, value] = random.pick(columns) as [string, string | number]
-    const next =
-      typeof value === 'number'
-        ? flippedNumber(value, random)
-        : flipped(Buffer.from(value, 'latin1'), random).toString('latin1')
-    db.prepare(`update "${table}" set "${column}" = ? where rowid = ?`).run(next, rowid)
-    what = `${table}.${column} of row ${rowid}: ${value} is ${next}`
+    while (what === '') what = flipOne(db, kind, random)
   })
   return what
+}
+
+/** What was flipped; nothing where the file would then hold one key twice, which its format has no room for. */
+function flipOne(db: Database.Database, kind: keyof typeof TABLES, random: Seeded): string {
+  const filled = TABLES[kind].filter((table) => rowIds(db, table).length > 0)
+  const table = random.pick(filled)
+  const rowid = random.pick(rowIds(db, table))
+  const row = db.prepare(`select * from "${table}" where rowid = ?`).get(rowid) as object
+  const columns = Object.entries(row).filter(([, value]) => value !== null && value !== '')
+  const [column, value] = random.pick(columns) as [string, string | number]
+  const next =
+    typeof value === 'number'
+      ? flippedNumber(value, random)
+      : flipped(Buffer.from(value, 'latin1'), random).toString('latin1')
+  try {
+    db.prepare(`update "${table}" set "${column}" = ? where rowid = ?`).run(next, rowid)
+  } catch (error) {
+    if (error instanceof Database.SqliteError && KEY_TAKEN.test(error.code)) return ''
+    throw error
+  }
+  return `${table}.${column} of row ${rowid}: ${value} is ${next}`
 }
 
 function flippedNumber(value: number, random: Seeded): number {
