@@ -20,5 +20,5 @@ export async function authorizationNotice(policies: Policies, reader: Reader): P
   const { name, version, set } = await policies.inForce(reader, 'authorization')
   if (isUsable(set))
     return `authorization: ${policySetVersion({ name, set })}, version ${version ?? 0}`
-  return `authorization: the built-in table of roles, since the set in force CANNOT BE USED: ${set.fault}. Go back with \`lacre policy rollback --kind authorization\``
+  return `authorization: the built-in table of roles, since the set in force CANNOT BE USED: ${set.fault}. Only leaving is admitted; stop the service and go back with \`lacre policy rollback --kind authorization --data DIR\``
 }

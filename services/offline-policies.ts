@@ -4,6 +4,7 @@ import { openAudit, recordKey } from './audit/index.ts'
 import {
   findPolicySet,
   findPolicySetInForce,
+  keepPolicyDocument,
   listPolicySets,
   type PolicySetRecord,
 } from './catalog/index.ts'
@@ -21,13 +22,19 @@ import {
   type Random,
 } from './model/index.ts'
 import { Policies, policyNote, recordPolicyOffline, type Log } from './operations/index.ts'
-import { isUsable } from './policy/index.ts'
+import {
+  compilePolicySet,
+  isUsable,
+  toSetDocument,
+  type PolicySet,
+  type PolicySetSource,
+} from './policy/index.ts'
 import { shippedPolicies } from './shipped-policies.ts'
 import { lockDataDirectory, openStore, type Reader, type Store } from './store/index.ts'
 
 export interface OfflineRollback extends Pick<Config, 'dataDir' | 'masterKey'> {
   readonly kind: PolicyKind
-  /** Without one the last set before the one in force that can be used. */
+  /** Without one the last set before the one in force that can be used; of authorization else the one that is shipped. */
   readonly version: number | undefined
   /** The version that has to be in force. */
   readonly ifVersion: number | undefined
@@ -37,7 +44,8 @@ export interface RolledBack {
   readonly kind: PolicyKind
   readonly from: number
   readonly version: number
-  readonly ofVersion: number
+  /** Absent where no version could be used, and the set that comes with the program was taken. */
+  readonly ofVersion: number | undefined
   readonly name: string
   readonly digest: string
 }
@@ -69,27 +77,46 @@ export async function rollbackOffline(
   const policies = closers.add(new Policies(shippedPolicies()))
   const live = new LiveSet({ store, place })
   const { now, target } = await store.snapshot((reader) => choose(reader, policies, options))
-  const { record: of, digest } = target
   const record: PolicySetRecord = {
-    ...of,
+    ...(target.how === 'shipped' ? await keepShipped(store, target) : target),
+    kind,
     version: now.version + 1,
-    digest,
     schemaSha256: policies.schemaSha256(kind),
-    how: 'rolled-back',
-    ofVersion: of.version,
     appliedAtMs: clock.nowMs(),
     principalId: systemPrincipal.id,
     decisionId: undefined,
   }
   const note = { ...policyNote(record), offline: true }
   await recordPolicyOffline({ store, audit, live, clock, policies }, record, note)
-  const { version, name } = record
-  return { kind, from: now.version, version, ofVersion: of.version, name, digest }
+  const { version, name, digest, ofVersion } = record
+  return { kind, from: now.version, version, ofVersion, name, digest }
+}
+
+type Row = Pick<PolicySetRecord, 'name' | 'digest' | 'document' | 'how' | 'ofVersion'>
+
+interface ShippedSet {
+  readonly how: 'shipped'
+  readonly name: string
+  readonly digest: string
+  readonly source: PolicySetSource
 }
 
 interface Chosen {
   readonly now: PolicySetRecord
-  readonly target: { readonly record: PolicySetRecord; readonly digest: string }
+  readonly target: (Row & { readonly how: 'rolled-back' }) | ShippedSet
+}
+
+/** Beside the text that is damaged. */
+async function keepShipped(store: Store, { source, ...row }: ShippedSet): Promise<Row> {
+  const document = await store.transaction((tx) => keepPolicyDocument(tx, toSetDocument(source)))
+  return { ...row, document, ofVersion: undefined }
+}
+
+function toEarlier(
+  { name, document, version }: PolicySetRecord,
+  { digest }: PolicySet,
+): Row & { readonly how: 'rolled-back' } {
+  return { name, document, digest, how: 'rolled-back', ofVersion: version }
 }
 
 async function choose(
@@ -115,20 +142,36 @@ async function choose(
         'RESOURCE_CONFLICT',
         `version ${version} cannot be used: ${set.fault}`,
       )
-    return { now, target: { record, digest: set.digest } }
+    return { now, target: toEarlier(record, set) }
   }
   for (let before = now.version; ;) {
     const [record] = await listPolicySets(reader, kind, { limit: 1, before })
-    if (record === undefined)
-      throw new PlatformError(
-        'RESOURCE_CONFLICT',
-        'no earlier policy set can be used: start the service with --policy-set default',
-      )
+    if (record === undefined) return { now, target: await toShipped(reader, policies, now) }
     const set = await policies.load(reader, record)
     const isOther = record.document !== now.document || record.name !== now.name
-    if (isOther && isUsable(set)) return { now, target: { record, digest: set.digest } }
+    if (isOther && isUsable(set)) return { now, target: toEarlier(record, set) }
     before = record.version
   }
+}
+
+/** No start puts an authorization set in the place of one that is kept, so this has to. */
+async function toShipped(
+  reader: Reader,
+  policies: Policies,
+  now: PolicySetRecord,
+): Promise<ShippedSet> {
+  const { sets, schema, validated } = policies.shipped(now.kind)
+  const [first] = sets
+  if (now.kind === 'admission' || first === undefined)
+    throw new PlatformError(
+      'RESOURCE_CONFLICT',
+      'no earlier policy set can be used: start the service with --policy-set default',
+    )
+  const [name, source] = first
+  const { digest } = compilePolicySet(source.files, schema, validated)
+  if (now.digest === digest && isUsable(await policies.load(reader, now)))
+    throw new PlatformError('RESOURCE_CONFLICT', `\`${name}\` is in force, and nothing before it`)
+  return { how: 'shipped', name, digest, source }
 }
 
 async function placeOf(store: Store): Promise<Place> {

@@ -150,8 +150,8 @@ async function rollback(
     )
   terminal.say('the service is stopped: done without asking any policy, and recorded so')
   terminal.result(
-    { ...done, offline: true },
-    `version ${done.version}, ${inline(done.name)}@${done.digest.slice(0, 12)} is in force, the text of version ${done.ofVersion}`,
+    { ...done, ofVersion: done.ofVersion ?? null, offline: true },
+    `version ${done.version}, ${inline(done.name)}@${done.digest.slice(0, 12)} is in force, ${done.ofVersion === undefined ? 'the text that comes with Lacre' : `the text of version ${done.ofVersion}`}`,
   )
 }
 

@@ -126,7 +126,8 @@ class PolicySets {
     // A set that could not be used only ever denies: what was wrong with it is told in the check itself.
     const unusable = checks.find(({ rule }) => rule === 'policy.set')
     if (unusable !== undefined) {
-      const set: UnusableSet = { digest: cell(row, 'digest'), fault: unusable.got }
+      const { got: fault, fix } = unusable
+      const set: UnusableSet = { digest: cell(row, 'digest'), fault, fix }
       return { name, version: number, set }
     }
     const known = this.#compiled.get(number) ?? this.#compile(number, row)

@@ -58,7 +58,7 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       .selectFrom('ledger_head')
       .select(['origin', 'size', 'root'])
       .executeTakeFirst()
-    const policies = await deps.policies.inForce(reader, 'admission')
+    const policies = await deps.policies.deciding(reader)
     return {
       policySet: policySetVersion(policies),
       policySetVersion: policies.version ?? 0,

@@ -99,7 +99,7 @@ export async function readSituation(
       revocationLists: await reads.revocationLists(reader, publishers),
       move: await readMove(reader, change, { input, principal, atMs }, reads.places),
       stage: await readStage(reader, change, { input, atMs }, reads.places),
-      policies: await deps.policies.inForce(reader, 'admission'),
+      policies: await deps.policies.deciding(reader),
     }
   })
 }

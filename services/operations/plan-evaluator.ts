@@ -15,9 +15,9 @@ export class PlanEvaluator implements AsyncDisposable {
     () => new Offload(compiledUrl(import.meta.url, './plan-worker.js'), 1),
   )
 
-  /** The set in force: read in this one place. */
+  /** The set that decides: read in this one place. */
   async useInForce(deps: Deps): Promise<string> {
-    return await this.#version('use', await deps.policies.inForce(deps.store.reader, 'admission'))
+    return await this.#version('use', await deps.policies.deciding(deps.store.reader))
   }
 
   /** A candidate, held against the schema of the set in force. @throws PlatformError INVALID_PARAMETER with every fault */

@@ -2,6 +2,7 @@ import { findPolicyDocument, findPolicySetInForce, type PolicySetRecord } from '
 import { PlatformError, sha256, type Json, type PolicyKind } from '../model/index.ts'
 import {
   compilePolicySet,
+  isUsable,
   parseSetDocument,
   toSetDocument,
   type PolicyInForce,
@@ -70,6 +71,21 @@ export class Policies implements AsyncDisposable {
     return { name, version, set: await this.load(reader, record) }
   }
 
+  /**
+   * The admission set as changes are decided by it: none where the set that says who may do what cannot be used, since
+   * the built-in table then lets in whom that set would not (RULES §5).
+   */
+  async deciding(reader: Reader): Promise<PolicyInForce> {
+    const admission = await this.inForce(reader, 'admission')
+    const { set: access } = await this.inForce(reader, 'authorization')
+    if (isUsable(access)) return admission
+    const { digest } = admission.set
+    const fault = `the authorization set in force cannot be used: ${access.fault}`
+    const fix =
+      'stop the service and go back: `lacre policy rollback --kind authorization --data DIR`'
+    return { ...admission, set: { digest, fault, fix } }
+  }
+
   /** The text of a set that is or was in force, compiled against the schema of this program. */
   async load(reader: Reader, record: PolicySetRecord): Promise<PolicySet | UnusableSet> {
     const { kind, digest, document, schemaSha256 } = record
@@ -126,7 +142,13 @@ export async function readSource(
 ): Promise<PolicySetSource | undefined> {
   const body = await findPolicyDocument(reader, document)
   if (body === undefined) return undefined
-  return parseSetDocument(JSON.parse(body) as Json)
+  try {
+    return parseSetDocument(JSON.parse(body) as Json)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    if (error instanceof PlatformError && error.code === 'INVALID_PARAMETER') return undefined
+    throw error
+  }
 }
 
 function filesText(source: PolicySetSource): string {

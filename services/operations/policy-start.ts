@@ -58,7 +58,7 @@ async function settleKind(deps: Deps, kind: PolicyKind, named: string | undefine
       { kind, version: now.record.version, fault: now.set.fault },
       kind === 'admission'
         ? 'the policy set in force cannot be used: only leaving is admitted'
-        : 'the authorization set in force cannot be used: the built-in table of roles decides',
+        : 'the authorization set in force cannot be used: the built-in table of roles decides, and only leaving is admitted',
     )
 }
 

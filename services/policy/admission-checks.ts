@@ -72,7 +72,10 @@ function* checksOf(facts: Facts, set: PolicyInForce['set'], ask: Ask): Generator
 /** Fails closed: who cannot read the policies admits nothing (RULES §5). */
 function unusable(
   facts: Facts,
-  { fault }: UnusableSet,
+  {
+    fault,
+    fix = 'stop the service and go back to an earlier set: `lacre policy rollback --data DIR`',
+  }: UnusableSet,
   status: 'failed' | 'skipped',
 ): DecisionCheck {
   return check(facts, 'policy.set', {
@@ -80,7 +83,7 @@ function unusable(
     expected: 'a policy set in force that can be used',
     got: fault,
     unevaluated: true,
-    fix: 'stop the service and go back to an earlier set: `lacre policy rollback --data DIR`',
+    fix,
   })
 }
 

@@ -5,6 +5,8 @@ export interface UnusableSet {
   readonly digest: string
   /** Why, for people. */
   readonly fault: string
+  /** The way out; without one that of an admission set. */
+  readonly fix?: string | undefined
 }
 
 /** The set that is asked, by the name it was put in force under. */

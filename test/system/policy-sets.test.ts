@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-lambda'
 import { afterAll, expect, test } from 'vitest'
 
+import { lambdaClient, type AdminFile } from '../support/client.ts'
 import { lacre, lacreJson } from '../support/command.ts'
 import { createActive, invoke, refusalOf } from '../support/functions.ts'
 import { governance } from '../support/governance.ts'
@@ -153,6 +154,95 @@ test('where the set in force cannot be read, only leaving works; the last resort
         }) as object,
       }),
     )
+  }
+})
+
+/** Damages the text of a set, and of none that shares it. */
+function damageSet(data: string, version: number): void {
+  tamper(data, (db) => {
+    db.prepare(
+      `update document set body = body || ' ' where sha256 =
+        (select document from policy_set where kind = 'authorization' and version = ?)`,
+    ).run(version)
+  })
+}
+
+test('where the authorization set cannot be read its limits are not widened: only leaving works, until the last resort', async () => {
+  const data = dataDir()
+  const own = join(folder, 'team-only')
+  mkdirSync(own)
+  const roles = readFileSync(new URL('../../policies/authorization/roles.cedar', import.meta.url), 'utf8') // prettier-ignore
+  writeFileSync(
+    join(own, 'roles.cedar'),
+    `${roles}
+    @id("team-only") forbid (principal in Lacre::Role::"deployer", action in Lacre::Action::"deploy", resource)
+    unless { resource is Lacre::Function && resource.hasTag("team") && resource.getTag("team") == "x" };`,
+  )
+  const AUTHORIZATION = ['--kind', 'authorization', '--data', data]
+  const deploy = (client: LambdaClient, release: number): Promise<unknown> =>
+    client.send(new UpdateFunctionCodeCommand({ FunctionName: 'other', ZipFile: nodePackage(release) })) // prettier-ignore
+  let dora: AdminFile
+  {
+    await using service = await startService({ data })
+    const client = service.client()
+    await createActive(client, 'other')
+    await createActive(client, 'kept', { Publish: true })
+    await client.send(
+      new CreateAliasCommand({ FunctionName: 'kept', Name: 'live', FunctionVersion: '1' }),
+    )
+    lacreJson(['user', 'create', 'dora', '--role', 'deployer', '--data', data])
+    const { body } = await governance<{ accessKey: { id: string }; secretAccessKey: string }>(
+      service.admin,
+      { method: 'POST', path: '/access-keys', body: { principal: 'dora' } },
+    )
+    dora = {
+      ...service.admin,
+      accessKeyId: body.accessKey.id,
+      secretAccessKey: body.secretAccessKey,
+    }
+    lacreJson(['policy', 'apply', own, ...AUTHORIZATION])
+    const refused = await refusalOf(deploy(lambdaClient(dora), 2))
+    expect(refused.message).toContain('is not authorized to perform: lambda:UpdateFunctionCode')
+    await keepKey(data, service.admin)
+  }
+  damageSet(data, 2)
+  {
+    await using service = await startService({ data })
+    dora = { ...dora, endpoint: service.admin.endpoint }
+    const refused = await refusalOf(deploy(lambdaClient(dora), 2))
+    const doctor = lacre(['doctor', '--data', data])
+    const online = lacre(['policy', 'rollback', '1', ...AUTHORIZATION])
+
+    expect(refused).toMatchObject({ name: 'AccessDeniedException', status: 403 })
+    expect(refused.message).toContain('the authorization set in force cannot be used')
+    expect(refused.message).toContain('policy.set')
+    expect(doctor.stdout).toContain('the authorization set in force cannot be used')
+    expect(service.log).toContain('`lacre policy rollback --kind authorization --data DIR`')
+    expect(online.status).toBe(1)
+    expect((await invoke(service.client(), 'other')).payload).toMatchObject({ release: 1 })
+    await leaves(service.client())
+  }
+  expect(lacreJson(['policy', 'rollback', ...AUTHORIZATION])).toMatchObject({
+    from: 2,
+    version: 3,
+    ofVersion: 1,
+    name: 'shipped-roles',
+    offline: true,
+  })
+  // Both that are of the same text: nothing earlier is left, so the text that comes with the program takes their place.
+  damageSet(data, 3)
+  expect(lacreJson(['policy', 'rollback', ...AUTHORIZATION])).toMatchObject({
+    from: 3,
+    version: 4,
+    ofVersion: null,
+    name: 'shipped-roles',
+  })
+  expect(lacre(['policy', 'rollback', ...AUTHORIZATION]).status).toBe(3)
+  {
+    await using service = await startService({ data })
+    dora = { ...dora, endpoint: service.admin.endpoint }
+    await deploy(lambdaClient(dora), 4)
+    expect(service.log).toContain('authorization: shipped-roles@')
   }
 })
 

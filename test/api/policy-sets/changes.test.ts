@@ -230,6 +230,23 @@ it('uses no set whose record points at the text of another', async () => {
   })
 })
 
+it('uses no set whose record points at a document of another form', async () => {
+  const { policies, store } = app.deps
+  const [one] = await listPolicySets(store.reader, 'admission', { limit: 1 })
+  if (one === undefined) throw new Error('a set is wanted')
+  const rows = await store.reader.selectFrom('document').select(['sha256', 'body']).execute()
+  const schema = rows.find(({ body }) => !body.startsWith('{'))
+  const facts = rows.find(({ body }) => body.startsWith('{') && !body.includes('"files"'))
+
+  for (const document of [schema?.sha256 ?? '', facts?.sha256 ?? '']) {
+    expect(rows.some(({ sha256 }) => sha256 === document)).toBe(true)
+    expect(await policies.load(store.reader, { ...one, document })).toEqual({
+      digest: one.digest,
+      fault: 'its text is missing or damaged',
+    })
+  }
+})
+
 it('does not put strict-production in force where it has no ground to stand on', async () => {
   const { sets } = app.deps.policies.shipped('admission')
   const text = sets.get('strict-production')?.files[0]?.text ?? ''
