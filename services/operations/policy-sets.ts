@@ -13,12 +13,14 @@ import {
   type Decision,
   type Json,
   type PolicyKind,
+  type ResourceRef,
   type Sha256,
 } from '../model/index.ts'
 import {
   compilePolicySet,
   isUsable,
   lacking,
+  mayDo,
   policySetVersion,
   toSetDocument,
   type CheckedSet,
@@ -26,6 +28,7 @@ import {
   type PolicySetSource,
 } from '../policy/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
+import { asKept } from './access/principals.ts'
 import type { Change } from './change.ts'
 import type { Caller, Deps } from './context.ts'
 import { govern } from './gate.ts'
@@ -245,8 +248,9 @@ function refuseName(
 async function refuseSelfService(
   deps: Deps,
   reader: Reader,
-  { caller: { principal }, next }: { readonly caller: Caller; readonly next: Next },
+  { caller, next }: { readonly caller: Caller; readonly next: Next },
 ): Promise<void> {
+  const principal = await asKept(reader, caller.principal)
   const [first, ...more] = lacking(await deps.access.policies(reader), principal)
   if (first !== undefined) {
     const others = more.length === 0 ? '' : ` and ${more.length} more`
@@ -257,10 +261,13 @@ async function refuseSelfService(
   }
   const { schema } = deps.policies.shipped(next.kind)
   const set = compilePolicySet((await next.source(reader)).files, schema, next.digest)
-  if (lacking(set, principal).includes(APPLY))
+  const resource: ResourceRef = { kind: 'PolicySet', name: next.kind }
+  const allowed = mayDo(set, { principal, action: APPLY, resource, tags: {} }).allowed
+  const [closed] = [...(allowed ? [] : [APPLY]), ...lacking(set, principal)]
+  if (closed !== undefined)
     throw new PlatformError(
       'RESOURCE_CONFLICT',
-      `under this set \`${principal.name}\` could put no other in force: keep a permit of \`${APPLY}\` for him`,
+      `under this set \`${principal.name}\` could put no other in force, for he would not be sure of \`${closed}\` everywhere: keep a permit of it for him, and end a forbid that asks who somebody is by \`unless { principal in Lacre::Role::"…" }\` with a role of his`,
     )
 }
 

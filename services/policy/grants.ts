@@ -2,7 +2,14 @@ import { API_ACTIONS, GOVERN_GROUPS, type Principal } from '../model/index.ts'
 import type { Policy, PolicySet } from './cedar.ts'
 import { SHIPPED_ROLES } from './shipped-roles.ts'
 
-type Holder = Pick<Principal, 'kind' | 'roles'>
+type Holder = Pick<Principal, 'id' | 'kind' | 'roles'>
+
+/** As the schema names the kinds of principals. */
+const TYPES: Readonly<Record<Principal['kind'], string | undefined>> = {
+  user: 'Lacre::User',
+  workload: 'Lacre::Workload',
+  system: undefined,
+}
 
 /** Every role that a policy names, or of the built-in table: no other can be granted. */
 export function knownRoles(set: PolicySet | undefined): readonly string[] {
@@ -28,14 +35,15 @@ export function actionsOfRole(set: PolicySet | undefined, role: string): readonl
 /**
  * Actions that a role may give and that whoever grants it lacks (RULES §5: no one grants more than he has); empty where
  * he may grant it. Told from the text of the policies, on the safe side: he holds the role himself, or has for every one of its
- * actions a permit without any condition on thing or circumstance, which no policy forbids him.
+ * actions a permit without any condition on thing or circumstance; and no policy forbids it to him that may not forbid it
+ * to whoever gets the role.
  */
 export function exceeding(
   set: PolicySet | undefined,
   granter: Holder,
   role: string,
 ): readonly string[] {
-  if (granter.roles.includes(role)) return []
+  const holds = granter.roles.includes(role)
   if (set === undefined) {
     const has = new Set(granter.roles.flatMap((own) => [...actionsOfRole(set, own)]))
     return actionsOfRole(set, role).filter((name) => !has.has(name))
@@ -47,20 +55,26 @@ export function exceeding(
     if (!given.some((policy) => speaksOf(policy, name))) return false
     const about = policies.filter((policy) => speaksOf(policy, name))
     const free = about.some((policy) => policy.effect === 'permit' && isFreeFor(policy, granter))
-    return !free || about.some((policy) => forbidsOnly(policy, granter, role))
+    const stopped = about.some((policy) => mayStop(policy, granter) && !isFor(policy, role))
+    return (!holds && !free) || stopped
   })
 }
 
-/** Actions that this one has no permit for without any condition on thing or circumstance. */
-export function lacking(set: PolicySet | undefined, { roles }: Holder): readonly string[] {
+/**
+ * Actions that this one may not do for certain, whatever the thing and the circumstance: without a permit that wants nothing
+ * else, or under a forbid that may be his and is not everybody's.
+ */
+export function lacking(set: PolicySet | undefined, who: Holder): readonly string[] {
   if (set === undefined) {
-    const has = new Set(roles.flatMap((role) => [...actionsOfRole(set, role)]))
+    const has = new Set(who.roles.flatMap((role) => [...actionsOfRole(set, role)]))
     return allActions((name) => !has.has(name))
   }
-  const permits = [...set.policies.values()].filter(({ effect }) => effect === 'permit')
-  const isFree = (name: string, policy: Policy): boolean =>
-    speaksOf(policy, name) && isFreeForAny(policy, roles)
-  return allActions((name) => !permits.some((policy) => isFree(name, policy)))
+  const policies = [...set.policies.values()]
+  return allActions((name) => {
+    const about = policies.filter((policy) => speaksOf(policy, name))
+    const free = about.some((policy) => policy.effect === 'permit' && isFreeForAny(policy, who))
+    return !free || about.some((policy) => mayStop(policy, who) && !isForEverybody(policy))
+  })
 }
 
 /**
@@ -75,8 +89,7 @@ export function mightDo(set: PolicySet | undefined, who: Holder, action: string)
     return who.roles.some((role) => SHIPPED_ROLES.get(role)?.has(known.group) === true)
   }
   return [...set.policies.values()].some(
-    (policy) =>
-      policy.effect === 'permit' && speaksOf(policy, action) && mayMean(policy, who.roles),
+    (policy) => policy.effect === 'permit' && speaksOf(policy, action) && mayMean(policy, who),
   )
 }
 
@@ -96,10 +109,10 @@ function parentOf(group: string): string | undefined {
 }
 
 /** A permit of anybody's or of a role of his, that wants nothing else. */
-function isFreeForAny(policy: Policy, roles: readonly string[]): boolean {
+function isFreeForAny(policy: Policy, who: Holder): boolean {
   const { principal, conditional, resource } = policy.scope
   if (principal === 'all') return !conditional && resource === 'all'
-  return isFreeFor(policy, { roles, kind: 'user' })
+  return isFreeFor(policy, who)
 }
 
 /** A permit that is this one's for certain and wants nothing else: by a role of his, no condition, every thing. */
@@ -108,14 +121,27 @@ function isFreeFor({ scope }: Policy, { roles }: Holder): boolean {
   return scope.principal === 'role' && scope.roles.every((role) => roles.includes(role))
 }
 
-/** May this policy be about one with these roles? Only one whose head names another role is surely not. */
-function mayMean({ scope }: Policy, roles: readonly string[]): boolean {
-  return scope.principal !== 'role' || scope.roles.some((role) => roles.includes(role))
+/** May this policy be about this one? Only one whose head names another role, another kind or somebody else is surely not. */
+function mayMean({ scope: { principal, roles, only } }: Policy, who: Holder): boolean {
+  if (principal === 'role' && !roles.some((role) => who.roles.includes(role))) return false
+  if (only === undefined) return true
+  return only.type === TYPES[who.kind] && (only.id === undefined || only.id === who.id)
 }
 
-/** A forbid that may stop the granter, and that holders of the role alone escape. */
-function forbidsOnly(policy: Policy, granter: Holder, role: string): boolean {
-  if (policy.effect !== 'forbid' || !mayMean(policy, granter.roles)) return false
-  const everybody = policy.scope.principal === 'all' && policy.scope.roles.length === 0
-  return !everybody && !(policy.scope.principal === 'role' && policy.scope.roles.includes(role))
+/** A forbid that may be this one's, and that none of his roles lifts for certain. */
+function mayStop(policy: Policy, who: Holder): boolean {
+  if (policy.effect !== 'forbid' || !mayMean(policy, who)) return false
+  return !policy.scope.exempt.some((role) => who.roles.includes(role))
+}
+
+/** Whether it says the same of everybody, since neither head nor conditions ask who it is. */
+function isForEverybody({ scope }: Policy): boolean {
+  return scope.principal === 'all' && !scope.asksWho
+}
+
+/** Whether it says of whoever has this role what it says of others: of everybody, or of all who have it. */
+function isFor(policy: Policy, role: string): boolean {
+  const { principal, roles, only, asksWho } = policy.scope
+  const byRole = principal === 'role' && only === undefined && !asksWho
+  return isForEverybody(policy) || (byRole && roles.every((one) => one === role))
 }

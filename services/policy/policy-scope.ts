@@ -9,6 +9,12 @@ export interface PolicyScope {
   readonly resource: 'all' | 'some'
   /** Whether it asks for more than its head: a condition, or a kind of principal. */
   readonly conditional: boolean
+  /** The kind of principals that its head is about, or the one of them. */
+  readonly only: { readonly type: string; readonly id: string | undefined } | undefined
+  /** Whether its conditions look at the principal, were it only at his kind. */
+  readonly asksWho: boolean
+  /** Roles that an `unless` lets past, whatever else is. */
+  readonly exempt: readonly string[]
 }
 
 /** Members of Cedar's JSON form of a policy that are looked at. */
@@ -16,7 +22,7 @@ interface PolicyJson {
   readonly principal: object
   readonly action: object
   readonly resource: object
-  readonly conditions: readonly unknown[]
+  readonly conditions: readonly { readonly kind: string; readonly body: object }[]
 }
 
 export function toScope({ principal, action, resource, conditions }: PolicyJson): PolicyScope {
@@ -28,7 +34,31 @@ export function toScope({ principal, action, resource, conditions }: PolicyJson)
     actions: opOf(action) === 'All' ? 'all' : entitiesOf('Lacre::Action', action),
     resource: opOf(resource) === 'All' ? 'all' : 'some',
     conditional: conditions.length > 0 || head === 'is',
+    only: onlyOf(principal),
+    asksWho: namesPrincipal(conditions),
+    exempt: conditions.flatMap(({ kind, body }) => (kind === 'unless' ? rolesThatDo(body) : [])),
   }
+}
+
+function onlyOf(head: object): PolicyScope['only'] {
+  if ('entity_type' in head && typeof head.entity_type === 'string')
+    return { type: head.entity_type, id: undefined }
+  if (opOf(head) !== '==' || !('entity' in head)) return undefined
+  const { type, id } = head.entity as { readonly type: string; readonly id: string }
+  return { type, id }
+}
+
+function namesPrincipal(node: unknown): boolean {
+  if (typeof node !== 'object' || node === null) return false
+  return ('Var' in node && node.Var === 'principal') || Object.values(node).some(namesPrincipal)
+}
+
+/** Each role that makes a condition true by itself: `principal in ROLE`, alone or beside others by `||`. */
+function rolesThatDo(body: object): string[] {
+  if ('||' in body) return Object.values(body['||'] as object).flatMap(rolesThatDo)
+  if (!('in' in body)) return []
+  const { left, right } = body.in as { readonly left: object; readonly right: object }
+  return 'Var' in left && left.Var === 'principal' ? entitiesOf('Lacre::Role', right) : []
 }
 
 function opOf(node: object): unknown {

@@ -12,7 +12,13 @@ import {
   type OidcIdentity,
   type PrincipalRecord,
 } from '../../auth/index.ts'
-import { PlatformError, newId, type Decision, type Json } from '../../model/index.ts'
+import {
+  PlatformError,
+  newId,
+  type Decision,
+  type Json,
+  type Principal,
+} from '../../model/index.ts'
 import type { Reader, Writer } from '../../store/index.ts'
 import type { ChangeFactsInput, Committed } from '../change.ts'
 import type { Caller, Deps } from '../context.ts'
@@ -228,18 +234,22 @@ function nothingLive(from: string | null, to: string | null): ChangeFactsInput {
   }
 }
 
-/** What the granter has now counts, not what he had when the request came in. */
 export async function checkGrants(
   deps: Deps,
   reader: Reader,
   { principal }: Caller,
   roles: readonly string[],
 ): Promise<void> {
+  const granter = await asKept(reader, principal)
+  for (const role of roles) await deps.access.checkGrant(reader, granter, role)
+}
+
+/** With the roles that he has now, not those that he had when the request came in. @throws PlatformError ACCESS_DENIED */
+export async function asKept(reader: Reader, principal: Principal): Promise<Principal> {
   const kept = (await readPrincipals(reader)).find(({ id }) => id === principal.id)
   if (kept?.disabledAtMs !== undefined)
     throw new PlatformError('ACCESS_DENIED', `\`${kept.name}\` is switched off`)
-  const granter = kept === undefined ? principal : { ...principal, roles: kept.roles }
-  for (const role of roles) await deps.access.checkGrant(reader, granter, role)
+  return kept === undefined ? principal : { ...principal, roles: kept.roles }
 }
 
 async function checkWithout(reader: Reader, after: PrincipalRecord): Promise<void> {

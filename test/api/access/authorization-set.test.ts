@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 
 import { afterAll, expect, it } from 'vitest'
 
+import { applyPolicySet } from '../../../services/operations/index.ts'
 import { startTestApp } from '../../support/app.ts'
 import type { AdminFile } from '../../support/client.ts'
 import { governance, type GovernanceAnswer } from '../../support/governance.ts'
@@ -118,8 +119,50 @@ it('is put in force by none who may not do everything himself, not even back to 
   ).toBe(201)
 })
 
+it('is put in force by none whom a policy forbids something that it does not forbid everybody', async () => {
+  const text = (permit: string): string =>
+    `${shipped}\n@id("intern") forbid (principal in Lacre::Role::"intern", action in Lacre::Action::"trust", resource);
+    @id("mfa") forbid (principal, action in Lacre::Action::"deploy", resource) unless { principal.hasTag("mfa") || principal in Lacre::Role::"admin" };
+    ${permit}`
+  expect((await apply(admin, text(''))).status).toBe(201)
+  const ines = await person('ines', 'admin')
+  const granted = await governance(admin, {
+    method: 'POST',
+    path: '/principals/ines/roles',
+    body: { role: 'intern' },
+  })
+  expect(granted.status).toBe(200)
+
+  expect(await apply(ines, shipped)).toMatchObject({
+    status: 403,
+    body: { error: { message: expect.stringContaining('by who may do everything: `ines`') } },
+  })
+  expect((await apply(admin, text('@id("any") permit (principal in Lacre::Role::"any", action in [Lacre::Action::"invoke"], resource);'))).status).toBe(201) // prettier-ignore
+})
+
+it('is put in force by none who could do everything only when his request came in', async () => {
+  const { body } = await governance<{ principal: { id: string } }>(admin, {
+    method: 'POST',
+    path: '/principals',
+    body: { kind: 'user', name: 'olga', roles: ['auditor'] },
+  })
+  const { id } = body.principal
+  const then = { id, kind: 'user', name: 'olga', roles: ['admin'], claims: {} } as const
+  const files = [{ name: 'roles.cedar', text: `${shipped}\n@id("all") permit (principal, action, resource);` }] // prettier-ignore
+
+  await expect(
+    applyPolicySet(
+      app.deps,
+      { principal: then, requestId: 'req-1' },
+      { kind: 'authorization', name: 'olgas', source: { files, cases: null } },
+    ),
+  ).rejects.toMatchObject({ code: 'ACCESS_DENIED', message: expect.stringContaining('`olga` may not') }) // prettier-ignore
+})
+
 it.each([
   ['one under which nobody could put another in force', withRole('x', 'action, resource)').replace(/@id\("admin"\)[^;]*;/, ''), 409, 'could put no other in force'], // prettier-ignore
+  ['one that forbids everybody to put another in force', `${shipped}\n@id("shut") forbid (principal, action == Lacre::Action::"lacre:ApplyPolicySet", resource);`, 409, 'could put no other in force'], // prettier-ignore
+  ['one whose forbid asks who somebody is', `${shipped}\n@id("mfa") forbid (principal, action in Lacre::Action::"deploy", resource) unless { principal.hasTag("mfa") };`, 409, 'unless { principal in'], // prettier-ignore
   ['one that does not fit the schema', '@id("a") permit (principal, action, resource) when { principal.nickname == "eve" };', 400, 'nickname'], // prettier-ignore
   ['admission policies', '@id("a") permit (principal, action, resource) when { context.verdict == "trusted" };', 400, 'verdict'], // prettier-ignore
   ['one whose case comes out otherwise', shipped, 400, 'expected deny'],

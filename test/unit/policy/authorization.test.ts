@@ -18,6 +18,7 @@ import {
   actionsOfRole,
   exceeding,
   knownRoles,
+  lacking,
   mayDo,
   mightDo,
   parseAccessCases,
@@ -223,6 +224,60 @@ describe('no one grants more than he has', () => {
         '@id("hid") permit (principal, action == Lacre::Action::"lambda:GetAlias", resource) when { principal in Lacre::Role::"other" };',
       ),
     ).toEqual([])
+  })
+
+  const GET = 'lambda:GetAlias'
+  const forbid = (head: string, rest = ''): string =>
+    `@id("no") forbid (${head}, action == Lacre::Action::"${GET}", resource) ${rest};`
+
+  it.each([
+    ['everybody', 'principal', '', false],
+    ['everybody, in some cases', 'principal', 'unless { resource has name }', false],
+    ['who carries no claim', 'principal', 'unless { principal.hasTag("mfa") }', true],
+    ['one kind, by its condition', 'principal', 'when { principal is Lacre::User }', true],
+    ['one kind', 'principal is Lacre::User', '', true],
+    ['the other kind', 'principal is Lacre::Workload', '', false],
+    ['this one', 'principal == Lacre::User::"usr-a"', '', true],
+    ['somebody else', 'principal == Lacre::User::"usr-b"', '', false],
+    ['a role of his', 'principal in Lacre::Role::"lead"', '', true],
+    ['a role that he lacks', 'principal in Lacre::Role::"intern"', '', false],
+    [
+      'all but a role of his',
+      'principal',
+      'unless { principal in Lacre::Role::"x" || principal in [Lacre::Role::"lead"] }',
+      false,
+    ],
+    [
+      'all but a role of his under a condition',
+      'principal',
+      'unless { principal in Lacre::Role::"lead" && resource has name }',
+      true,
+    ],
+    [
+      'a role of his, by its condition',
+      'principal',
+      'when { principal in Lacre::Role::"lead" }',
+      true,
+    ],
+    ['all but another role', 'principal', 'unless { principal in Lacre::Role::"other" }', true],
+  ])('counts a forbid of %s: %s %s', (_name, head, rest, counts) => {
+    const set = authorizationSet(`
+      @id("lead") permit (principal in Lacre::Role::"lead", action, resource);
+      ${small} ${forbid(head, rest)}`)
+
+    expect(exceeding(set, who('lead'), 'other')).toEqual(counts ? [GET] : [])
+    expect(lacking(set, who('lead'))).toEqual(counts ? [GET] : [])
+  })
+
+  it('passes a role on under what forbids it to all who have it, and under nothing else', () => {
+    const held = (head: string, rest?: string): readonly string[] =>
+      exceeding(authorizationSet(small + forbid(head, rest)), who('other', 'intern'), 'other')
+
+    expect(held('principal in Lacre::Role::"other"', 'when { resource has name }')).toEqual([])
+    expect(held('principal in Lacre::Role::"intern"')).toEqual([GET])
+    expect(held('principal in Lacre::Role::"other"', 'when { principal.hasTag("x") }')).toEqual([GET]) // prettier-ignore
+    expect(held('principal is Lacre::User in Lacre::Role::"other"')).toEqual([GET])
+    expect(held('principal == Lacre::User::"usr-a"')).toEqual([GET])
   })
 
   it('asks of things named in the body whether anything might permit it', () => {
