@@ -70,6 +70,17 @@ export async function checkAgainst(reader: Reader, note: string): Promise<Signed
   return checkpoint
 }
 
+/** Whether some ledger of this database, in force or ended, signed a checkpoint: no stranger's is believed. */
+export async function isByKnownKey(reader: Reader, note: string): Promise<boolean> {
+  const { origin, note: signed } = parseOutside(note)
+  const last = await currentEpoch(reader)
+  for (let epoch = 1; epoch <= last; epoch += 1) {
+    const key = await findLogKey(reader, { origin, epoch })
+    if (key !== undefined && isSignedBy(signed, key)) return true
+  }
+  return false
+}
+
 async function checkHead(reader: Reader, head: LedgerHeadTable): Promise<void> {
   const frontier = frontierOf(head)
   if (!isFrontier(frontier) || rootOf(frontier) !== head.root)

@@ -25,8 +25,8 @@ export { verifyLedger, type VerifyLedgerOptions } from './verify.ts'
 export { verifyDirectory, type VerifyDirectoryOptions } from './verify-directory.ts'
 /** Complete subtrees of the log, for proofs; throws LEDGER_BROKEN. */
 export { ledgerRows, nodeReaderOf } from './ledger-rows.ts'
-/** Whether a ledger extends a checkpoint kept elsewhere; throws LEDGER_BROKEN. */
-export { checkAgainst } from './at-start.ts'
+/** Whether a ledger extends a checkpoint kept elsewhere, and whether one is by a key of its own; throws LEDGER_BROKEN. */
+export { checkAgainst, isByKnownKey } from './at-start.ts'
 /** What the ledger is at: size, root, newest checkpoint. */
 export { readStand, type LedgerStand } from './head.ts'
 /** What is shown of it: checkpoints with their cosignatures, tiles, proofs; throws RESOURCE_NOT_FOUND. */

@@ -1,7 +1,7 @@
 import { mkdir, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 
-import { checkAgainst, openOutside, verifyDirectory } from '../audit/index.ts'
+import { checkAgainst, isByKnownKey, openOutside, verifyDirectory } from '../audit/index.ts'
 import { BlobDirectory, onDisk } from '../blobs/index.ts'
 import { namedBlobs } from '../catalog/index.ts'
 import { findUnopenable, type MasterKey } from '../keys/index.ts'
@@ -172,6 +172,13 @@ async function verify(
   } catch (error) {
     const isBroken = error instanceof PlatformError && error.code === 'LEDGER_BROKEN'
     if (!isBroken || !against.options.newEpoch) throw error
+    // What nobody here signed shows nothing, and would be quoted for ever.
+    if (!(await isByKnownKey(db, against.note)))
+      throw new PlatformError(
+        'LEDGER_BROKEN',
+        'the checkpoint is by no ledger key that the backup has: give one that the ledger signed, of before its key was rotated where that is newer than the backup',
+        { cause: error },
+      )
     return { checkpointSize, extendsCheckpoint: false }
   }
 }

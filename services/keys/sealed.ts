@@ -3,6 +3,7 @@ import type { Reader } from '../store/index.ts'
 import { accessKeyBox } from './access-key-box.ts'
 import { decryptSecret, openRow } from './keys.ts'
 import type { MasterKey } from './master-key.ts'
+import { webhookSecretBox } from './webhook-secret-box.ts'
 
 /** Every sealed secret in a database: a name for people, and how it is opened. */
 interface Sealed {
@@ -36,6 +37,10 @@ export async function findUnopenable(reader: Reader, masterKey: MasterKey): Prom
 async function listSealed(reader: Reader): Promise<Sealed[]> {
   const keys = await reader.selectFrom('sealed_key').selectAll().execute()
   const accessKeys = await reader.selectFrom('access_key').select(['id', 'secret_sealed']).execute()
+  const webhooks = await reader
+    .selectFrom('webhook')
+    .select(['id', 'secret_sealed', 'previous_sealed'])
+    .execute()
   return [
     ...keys.map((row) => ({
       name: `key ${row.purpose}`,
@@ -45,10 +50,21 @@ async function listSealed(reader: Reader): Promise<Sealed[]> {
     ...accessKeys.map(({ id, secret_sealed: box }) => ({
       name: `secret of access key ${id}`,
       box,
-      open: (masterKey: MasterKey): void => {
-        const open = (purpose: string, sealed: string) => decryptSecret(masterKey, purpose, sealed)
-        accessKeyBox({ open, seal: () => '' }).open(box, id)
-      },
+      open: (masterKey: MasterKey): void => void accessKeyBox(boxesOf(masterKey)).open(box, id),
     })),
+    ...webhooks.flatMap(({ id, secret_sealed: now, previous_sealed: before }) =>
+      [now, ...(before === null ? [] : [before])].map((box) => ({
+        name: `secret of webhook ${id}`,
+        box,
+        open: (masterKey: MasterKey): void =>
+          void webhookSecretBox(boxesOf(masterKey)).open(box, id),
+      })),
+    ),
   ]
+}
+
+/** It only opens. */
+function boxesOf(masterKey: MasterKey) {
+  const open = (purpose: string, sealed: string) => decryptSecret(masterKey, purpose, sealed)
+  return { open, seal: () => '' }
 }

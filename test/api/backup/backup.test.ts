@@ -116,6 +116,10 @@ it('restores one that lacks what was signed where a new ledger is to begin, whic
   await app.deps.audit.checkpoint()
   const last = lastCheckpoint(app.dataDir)
   const dataDir = at('behind')
+  const forged = last.replace(/\n\d+\n/, '\n999999\n')
+  const unsigned = restoreTo({ from: at('early'), dataDir, old: app.dataDir, newEpoch: true, checkpoint: forged })
+  await expect(unsigned).rejects.toMatchObject({ code: 'LEDGER_BROKEN', message: expect.stringMatching(/by no ledger key that the backup has/) })
+  expect(existsSync(dataDir)).toBe(false)
   const report = await restoreTo({ from: at('early'), dataDir, old: app.dataDir, newEpoch: true })
   const options = { data: dataDir, masterKeyFile: join(app.dataDir, 'master.key') }
 

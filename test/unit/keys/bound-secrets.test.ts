@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 
-import { accessKeyBox } from '../../../services/keys/index.ts'
-import { openState, tempDir } from '../../support/state.ts'
+import {
+  accessKeyBox,
+  findUnopenable,
+  loadMasterKey,
+  webhookSecretBox,
+} from '../../../services/keys/index.ts'
+import { systemRandom } from '../../../services/model/index.ts'
+import { MASTER_KEY, openState, tempDir } from '../../support/state.ts'
 
 describe('the secret of an access key', () => {
   it('opens beside its own id and beside no other', async () => {
@@ -54,4 +60,39 @@ describe('a managed key', () => {
     await expect(state.keys.managed('managed.none')).rejects.toMatchObject({ code: 'INTERNAL' })
     await expect(state.keys.signer('managed.two')).rejects.toMatchObject({ code: 'INTERNAL' })
   })
+})
+
+describe('before a database is gone on with', () => {
+  it.each(['secret_sealed', 'previous_sealed'] as const)(
+    'a webhook is named whose %s opens for another one only',
+    async (column) => {
+      using dir = tempDir()
+      await using state = await openState(dir.path)
+      const box = webhookSecretBox(state.keys)
+      const sealed = {
+        secret_sealed: box.seal('new', 'whk-1'),
+        previous_sealed: box.seal('old', 'whk-1'),
+      }
+      const rows = { url: 'https://a.example', filter: '{}', state: 'enabled', disabled_reason: null, previous_until: 2, created_at: 1 } as const // prettier-ignore
+      await state.store.transaction(async (tx) => {
+        await tx.insertInto('webhook').values({ id: 'whk-1', name: 'one', ...rows, ...sealed }).execute() // prettier-ignore
+      })
+      const masterKey = loadMasterKey({
+        dataDir: dir.path,
+        random: systemRandom,
+        value: MASTER_KEY,
+      })
+
+      expect(await findUnopenable(state.store.reader, masterKey)).toEqual([])
+      await state.store.transaction(async (tx) => {
+        await tx
+          .updateTable('webhook')
+          .set({ [column]: box.seal('new', 'whk-2') })
+          .execute()
+      })
+      expect(await findUnopenable(state.store.reader, masterKey)).toEqual([
+        'secret of webhook whk-1',
+      ])
+    },
+  )
 })
