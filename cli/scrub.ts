@@ -31,7 +31,7 @@ export function tellScrub(report: JsonObject, terminal: Terminal): void {
   const [entries, found] = isObject(ledger) ? [ledger['size'], ledger['findingCount']] : [0, 0]
   const findings = isObject(ledger) ? textsOf(ledger['findings']) : []
   const [checked, bytes] = isObject(blobs) ? [blobs['checked'], blobs['bytes']] : [0, 0]
-  const parts = ['damaged', 'missing', 'prepared'] as const
+  const parts = ['damaged', 'missing', 'unreadable', 'prepared'] as const
   const wrong = Number(found) + parts.reduce((sum, name) => sum + textsOf(report[name]).length, 0)
   const lines = [
     `scrub       ${wrong === 0 ? 'everything is as it should be' : 'DAMAGED'}`,
@@ -40,6 +40,9 @@ export function tellScrub(report: JsonObject, terminal: Terminal): void {
     ...textsOf(report['damaged']).map((digest) => `damaged     ${digest}, moved to quarantine/`),
     ...textsOf(report['missing']).map(
       (digest) => `missing     ${digest}: deploy the same bytes again`,
+    ),
+    ...textsOf(report['unreadable']).map(
+      (what) => `unreadable  ${inline(what)}: left where it is; look at the disk`,
     ),
     ...textsOf(report['prepared']).map((digest) => `changed     the prepared tree of ${digest}`),
     ...textsOf(report['foreign']).map((path) => `foreign     blobs/${inline(path)} is no blob`),

@@ -17,7 +17,7 @@ export interface OfflineScrub extends Pick<ServeOptions, 'data'> {
 /**
  * Scrubs the data directory of a service that does not run, and moves damaged blobs to `quarantine/`; the service's next scrub
  * finds them missing.
- * @throws PlatformError DATA_DIRECTORY_IN_USE while it runs, CONFIGURATION where there is no service's data, LEDGER_BROKEN
+ * @throws PlatformError DATA_DIRECTORY_IN_USE while it runs, CONFIGURATION where there is no service's data
  */
 export async function scrubDirectory(
   options: OfflineScrub,
@@ -31,11 +31,11 @@ export async function scrubDirectory(
   const blobs = new BlobDirectory(dataDir)
   const progress = { doneBytes: 0, totalBytes: 0 }
   const work = {
-    isSound: (digest: Sha256) => {
+    examine: (digest: Sha256) => {
       options.onProgress?.(progress.doneBytes, progress.totalBytes)
-      return blobs.rehash(digest)
+      return blobs.examine(digest)
     },
-    changedTrees: () => Promise.resolve(findChangedTrees(dataDir)),
+    changedTrees: () => Promise.resolve().then(() => findChangedTrees(dataDir)),
     verifyLedger: () => verifyDirectory({ dataDir, database: basename(database) }),
   }
   const report = await scrub(work, { blobs, named: await namedBlobs(db), progress })

@@ -30,7 +30,7 @@ export interface BackupOptions {
   readonly out: string
   readonly clock: Clock
   readonly random: Random
-  /** Leaves out blobs that are damaged or gone, and says so in the manifest; without it there is no backup then. */
+  /** Leaves out blobs that are damaged, gone or unreadable, and says so in the manifest; without it there is no backup then. */
   readonly withoutDamaged?: boolean
   readonly onProgress?: OnProgress
 }
@@ -159,7 +159,7 @@ class Work {
     const total = [...blobs.values()].reduce((all, size) => all + size, 0)
     let done = 0
     for (const [digest, sizeBytes] of blobs) {
-      // Where the blob is damaged or gone the backup before may still have it.
+      // Where the blob is damaged, gone or unreadable the backup before may still have it.
       const file = { path: blobPath(digest), sizeBytes, sha256: digest }
       if (!(await this.#keep(file, source.pathOf(digest)))) this.#leaveOut(digest)
       done += sizeBytes
@@ -183,7 +183,7 @@ class Work {
     if (this.#options.withoutDamaged !== true)
       throw new PlatformError(
         'LEDGER_BROKEN',
-        `the blob \`${digest}\` is damaged or gone: deploy the same bytes again, or back up \`--without-damaged\``,
+        `the blob \`${digest}\` is damaged, gone or unreadable: deploy the same bytes again, or back up \`--without-damaged\``,
         { detail: { blob: digest } },
       )
     this.damaged.push(digest)

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 
 import { onDisk } from '../blobs/index.ts'
-import type { Sha256 } from '../model/index.ts'
+import { PlatformError, type Sha256 } from '../model/index.ts'
 
 const PIECE_BYTES = 1_048_576
 
@@ -34,7 +34,14 @@ export async function openRegular(
   return undefined
 }
 
-/** SHA-256 of a stretch, or of what is there of it. */
+/** The disk does not give back what lies there, which no other file need be refused for. */
+export class Unreadable extends PlatformError {
+  constructor(cause: unknown) {
+    super('UNAVAILABLE', 'a file cannot be read: look at the disk', { cause })
+  }
+}
+
+/** SHA-256 of a stretch, or of what is there of it. @throws Unreadable */
 export async function hashStretch(
   { handle, offset, sizeBytes }: Stretch,
   onBytes: OnBytes = quiet,
@@ -47,7 +54,7 @@ export async function hashStretch(
   return digestOf(hash)
 }
 
-/** Writes a stretch at the end of `to`; the digest of exactly the bytes written. @throws PlatformError OUT_OF_SPACE */
+/** Writes a stretch at the end of `to`; the digest of exactly the bytes written. @throws PlatformError OUT_OF_SPACE; Unreadable */
 export async function copyStretch(
   { handle, offset, sizeBytes }: Stretch,
   to: FileHandle,
@@ -92,7 +99,11 @@ async function* piecesOf(
   const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Math.max(1, sizeBytes)))
   for (let at = 0; at < sizeBytes;) {
     const wanted = Math.min(buffer.byteLength, sizeBytes - at)
-    const { bytesRead } = await handle.read(buffer, 0, wanted, offset + at)
+    const { bytesRead } = await handle
+      .read(buffer, 0, wanted, offset + at)
+      .catch((cause: unknown) => {
+        throw new Unreadable(cause)
+      })
     if (bytesRead === 0) return
     yield buffer.subarray(0, bytesRead)
     at += bytesRead

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { onDisk, syncDirectory } from '../blobs/index.ts'
 import { PlatformError } from '../model/index.ts'
 import { lockDataDirectory } from '../store/index.ts'
-import { copyStretch, openRegular, writeAll, type OnBytes } from './files.ts'
+import { copyStretch, openRegular, Unreadable, writeAll, type OnBytes } from './files.ts'
 import { MANIFEST_FILE, formatManifest, type BackupFile, type BackupManifest } from './manifest.ts'
 import { TAR_END_BYTES, formatHeader, paddingOf } from './tar.ts'
 import type { BackupTarget } from './target.ts'
@@ -68,6 +68,10 @@ class TarTarget implements BackupTarget {
       await this.#write(Buffer.alloc(paddingOf(file.sizeBytes)))
       this.#endBytes = (await handle.stat()).size
       return true
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      await this.#cutBack()
+      return false
     } finally {
       await opened.handle.close()
     }

@@ -5,7 +5,14 @@ import { dirname, join, resolve, sep } from 'node:path'
 import { onDisk, syncDirectory } from '../blobs/index.ts'
 import { PlatformError, type Random } from '../model/index.ts'
 import { lockDataDirectory } from '../store/index.ts'
-import { copyStretch, hashStretch, openRegular, writeNew, type OnBytes } from './files.ts'
+import {
+  copyStretch,
+  hashStretch,
+  openRegular,
+  Unreadable,
+  writeNew,
+  type OnBytes,
+} from './files.ts'
 import {
   MANIFEST_FILE,
   formatManifest,
@@ -20,7 +27,7 @@ export interface BackupTarget extends AsyncDisposable {
   readonly scratch: string
   /** Whether the file is there already; its bytes are hashed again. */
   hasSound(file: BackupFile, onBytes?: OnBytes): Promise<boolean>
-  /** Copies a file; false where its bytes are not what they should be: then nothing of it is kept. @throws OUT_OF_SPACE */
+  /** Copies a file; false where its bytes are not what they should be, or cannot be read: then nothing of it is kept. @throws OUT_OF_SPACE */
   put(file: BackupFile, from: string, onBytes?: OnBytes): Promise<boolean>
   /** Makes it the backup. */
   finish(manifest: BackupManifest): Promise<void>
@@ -108,11 +115,14 @@ class DirectoryTarget implements BackupTarget {
     const path = join(this.#out, file.path)
     const found = await lstat(path).catch(() => undefined)
     if (found === undefined || !found.isFile() || found.size !== file.sizeBytes) return false
-    const opened = await openRegular(path)
+    const opened = await openRegular(path).catch(() => undefined)
     if (opened === undefined) return false
     try {
       const digest = await hashStretch({ ...opened, offset: 0 }, onBytes)
       return digest === file.sha256
+    } catch (error) {
+      if (error instanceof Unreadable) return false
+      throw error
     } finally {
       await opened.handle.close()
     }
@@ -177,6 +187,9 @@ export async function copyFile(
       await to.close()
     }
     return sound
+  } catch (error) {
+    if (error instanceof Unreadable) return false
+    throw error
   } finally {
     await opened.handle.close()
     if (!sound) await rm(way.to, { force: true })

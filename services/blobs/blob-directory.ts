@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { PlatformError, type ByteSource, type Sha256 } from '../model/index.ts'
 import { openSource, type BlobSource } from './blob-source.ts'
-import { errorCode, toDiskError } from './disk-errors.ts'
+import { errorCode, isDiskFault, toDiskError } from './disk-errors.ts'
 
 /** Short enough that hashing a piece is not felt by other requests. */
 const PIECE_BYTES = 262_144
@@ -15,6 +15,8 @@ export interface BlobFile {
   readonly path: string
   /** Undefined where it is no blob by its name, place and kind. */
   readonly digest: Sha256 | undefined
+  /** Set where the disk does not say what is there. */
+  readonly unreadable?: true
   readonly sizeBytes: number
   readonly writtenMs: number
 }
@@ -50,36 +52,74 @@ export class BlobDirectory {
     }
   }
 
-  /** Whether the bytes still hash to their name; false where there are none. `pace` is asked after each piece. */
-  async rehash(digest: Sha256, pace?: Pace): Promise<boolean> {
-    if (!(await this.has(digest))) return false
-    using source = this.open(digest)
-    return (await hashOf(source, pace)) === digest
+  /**
+   * What its bytes are found to be when they are hashed again. `pace` is asked after each piece.
+   * @throws PlatformError UNAVAILABLE where too many files are open to look
+   */
+  async examine(digest: Sha256, pace?: Pace): Promise<BlobCondition> {
+    try {
+      if (!(await this.has(digest))) return 'missing'
+      using source = openSource(this.pathOf(digest))
+      return (await hashOf(source, pace)) === digest ? 'sound' : 'damaged'
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return 'missing'
+      if (isDiskFault(error)) return 'unreadable'
+      throw toDiskError(error)
+    }
   }
 
-  /** Every file there is, in no order; of what is written at the moment nothing. */
+  /**
+   * Every file there is, in no order, and what of the directories cannot be read; of what is written at the moment
+   * nothing.
+   */
   async *list(): AsyncGenerator<BlobFile> {
-    for (const shard of await names(this.#root)) {
-      if (shard === 'temporary') continue
-      const isShard = /^[0-9a-f]{2}$/.test(shard)
-      if (!isShard) {
-        yield { path: shard, digest: undefined, sizeBytes: 0, writtenMs: 0 }
-        continue
+    try {
+      for (const shard of await names(this.#root)) {
+        if (shard === 'temporary') continue
+        if (/^[0-9a-f]{2}$/.test(shard)) yield* this.#listShard(shard)
+        else yield nothing(shard)
       }
+    } catch (error) {
+      yield unreadable('.', error)
+    }
+  }
+
+  async *#listShard(shard: string): AsyncGenerator<BlobFile> {
+    try {
       for await (const { name } of await opendir(join(this.#root, shard))) {
-        const found = await lstat(join(this.#root, shard, name)).catch(() => undefined)
-        if (found === undefined) continue
-        const isBlob = found.isFile() && /^[0-9a-f]{64}$/.test(name) && name.startsWith(shard)
-        yield {
-          path: `${shard}/${name}`,
-          digest: isBlob ? (name as Sha256) : undefined,
-          sizeBytes: found.size,
-          writtenMs: found.mtimeMs,
-        }
+        const found = await this.#find(shard, name)
+        if (found !== undefined) yield found
       }
+    } catch (error) {
+      yield unreadable(shard, error)
+    }
+  }
+
+  async #find(shard: string, name: string): Promise<BlobFile | undefined> {
+    const path = `${shard}/${name}`
+    try {
+      const found = await lstat(join(this.#root, path))
+      const isBlob = found.isFile() && /^[0-9a-f]{64}$/.test(name) && name.startsWith(shard)
+      const digest = isBlob ? (name as Sha256) : undefined
+      return { path, digest, sizeBytes: found.size, writtenMs: found.mtimeMs }
+    } catch (error) {
+      return errorCode(error) === 'ENOENT' ? undefined : unreadable(path, error)
     }
   }
 }
+
+function nothing(path: string): BlobFile {
+  return { path, digest: undefined, sizeBytes: 0, writtenMs: 0 }
+}
+
+/** What is wrong with the disk in one place does not keep others from being looked at; anything else is thrown. */
+function unreadable(path: string, error: unknown): BlobFile {
+  if (!isDiskFault(error)) throw toDiskError(error)
+  return { ...nothing(path), unreadable: true }
+}
+
+/** `unreadable`: the disk does not say what is there, so that it may be sound or not. */
+export type BlobCondition = 'sound' | 'damaged' | 'missing' | 'unreadable'
 
 /** Told of bytes just read; reading goes on when it resolves. */
 export type Pace = (bytes: number) => Promise<void>

@@ -10,7 +10,7 @@ import {
   type ByteSource,
   type Sha256,
 } from '../model/index.ts'
-import { BlobDirectory, type BlobFile, type Pace } from './blob-directory.ts'
+import { BlobDirectory, type BlobCondition, type BlobFile, type Pace } from './blob-directory.ts'
 import { BlobHolds } from './holds.ts'
 import { openSource, type BlobSource } from './blob-source.ts'
 import { errorCode, onDisk, syncDirectory, toDiskError } from './disk-errors.ts'
@@ -36,14 +36,14 @@ export interface BlobStore extends BlobReader {
   readonly dataDir: string
   /**
    * Keeps the bytes of an admitted artifact under their SHA-256, on the disk itself when this resolves. The bytes
-   * written are the bytes hashed. A sound blob that is there already is left alone, a damaged one replaced.
+   * written are the bytes hashed. A sound blob that is there already is left alone, any other replaced.
    * It is not removed before what is answered is disposed of: by then a row names it, or nobody wants it.
    * @throws PlatformError OUT_OF_SPACE, INVALID_ARTIFACT where the bytes are not those that were checked
    */
   put(accepted: AcceptedArtifact): Promise<Disposable>
   has(digest: Sha256): Promise<boolean>
-  /** Whether the bytes still hash to their name; false where there are none. */
-  rehash(digest: Sha256, pace?: Pace): Promise<boolean>
+  /** What its bytes are found to be when they are hashed again. @throws PlatformError UNAVAILABLE */
+  examine(digest: Sha256, pace?: Pace): Promise<BlobCondition>
   /** Every file where blobs lie, in no order. */
   list(): AsyncGenerator<BlobFile>
   /** Keeps others off a blob while it is looked at and perhaps taken away; `undefined` where somebody needs it. */
@@ -76,6 +76,8 @@ class DirectoryBlobStore extends BlobDirectory implements BlobStore {
   readonly #temporary: string
   readonly #quarantine: string
   readonly #holds = new BlobHolds()
+  /** Names of temporary files of requests that have not ended. */
+  readonly #inUse = new Set<string>()
 
   constructor(dataDir: string) {
     super(dataDir)
@@ -127,7 +129,15 @@ class DirectoryBlobStore extends BlobDirectory implements BlobStore {
   }
 
   async createTemp(): Promise<TempFile> {
-    return await createTempFile(join(this.#temporary, randomUUID()))
+    const name = randomUUID()
+    this.#inUse.add(name)
+    const letGo = (): void => void this.#inUse.delete(name)
+    try {
+      return await createTempFile(join(this.#temporary, name), letGo)
+    } catch (error) {
+      letGo()
+      throw error
+    }
   }
 
   async stage(temp: TempFile, digest: Sha256): Promise<void> {
@@ -136,7 +146,7 @@ class DirectoryBlobStore extends BlobDirectory implements BlobStore {
   }
 
   async expireTemporary(beforeMs: number): Promise<number> {
-    return await expire(this.#temporary, beforeMs)
+    return await expire(this.#temporary, beforeMs, this.#inUse)
   }
 
   openStaged(digest: Sha256): BlobSource | undefined {
@@ -162,7 +172,7 @@ class DirectoryBlobStore extends BlobDirectory implements BlobStore {
   }
 
   async #keep(accepted: AcceptedArtifact, codeSha256: Sha256): Promise<void> {
-    if (await this.rehash(codeSha256)) return
+    if ((await this.examine(codeSha256)) === 'sound') return
     await using temp = await this.createTemp()
     const digest = await copyAndHash(accepted.source, temp)
     if (digest !== codeSha256) {
@@ -200,9 +210,14 @@ async function copyAndHash(source: ByteSource, temp: TempFile): Promise<string> 
   return hash.digest('hex')
 }
 
-async function expire(dir: string, beforeMs: number): Promise<number> {
+async function expire(
+  dir: string,
+  beforeMs: number,
+  inUse: ReadonlySet<string> = new Set(),
+): Promise<number> {
   let dropped = 0
   for (const name of await readdir(dir)) {
+    if (inUse.has(name)) continue
     const path = join(dir, name)
     const found = await stat(path).catch(() => undefined)
     if (found === undefined || found.mtimeMs >= beforeMs) continue

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { PlatformError } from '../model/index.ts'
 
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'])
+const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 
 /** A disk that takes no more is a typed error from which the service recovers by itself; the rest stays as it is. */
 export function toDiskError(error: unknown): unknown {
@@ -18,6 +19,14 @@ export function toDiskError(error: unknown): unknown {
     return new PlatformError('UNAVAILABLE', 'the service has too many files open', { cause: error })
   }
   return error
+}
+
+/** Whether a read failed by what lies there, as EIO: not for want of files or memory, which passes. */
+export function isDiskFault(error: unknown): boolean {
+  // A file that became shorter meanwhile, as `readSync` does not tell.
+  if (error instanceof RangeError) return true
+  const code = errorCode(error instanceof PlatformError ? error.cause : error)
+  return code !== undefined && !PASSING.has(code)
 }
 
 /** `ENOENT` and its like, where the error is the operating system's. */

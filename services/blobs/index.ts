@@ -5,7 +5,7 @@
 /** Opens the blob directories under a data directory; throws OUT_OF_SPACE. */
 export { openBlobs, type BlobReader, type BlobRemoval, type BlobStore } from './blob-store.ts'
 /** The same to be read alone, also of a directory that somebody else is using. */
-export { BlobDirectory, type Pace } from './blob-directory.ts'
+export { BlobDirectory, type BlobCondition, type Pace } from './blob-directory.ts'
 /** Random access to one file; to be disposed of. */
 export { type BlobSource } from './blob-source.ts'
 /** A file that is gone when disposed of, unless staged first. */

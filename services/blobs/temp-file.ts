@@ -16,20 +16,22 @@ export interface TempFile extends AsyncDisposable {
 }
 
 /** @throws PlatformError OUT_OF_SPACE */
-export async function createTempFile(path: string): Promise<TempFile> {
+export async function createTempFile(path: string, onEnd: () => void): Promise<TempFile> {
   // `wx`: nobody else's file is ever taken over.
-  return new OpenTempFile(path, await onDisk(() => open(path, 'wx', 0o600)))
+  return new OpenTempFile(path, await onDisk(() => open(path, 'wx', 0o600)), onEnd)
 }
 
 class OpenTempFile implements TempFile {
   readonly path: string
   readonly #handle: FileHandle
+  readonly #onEnd: () => void
   #sizeBytes = 0
   #closed = false
 
-  constructor(path: string, handle: FileHandle) {
+  constructor(path: string, handle: FileHandle, onEnd: () => void) {
     this.path = path
     this.#handle = handle
+    this.#onEnd = onEnd
   }
 
   get sizeBytes(): number {
@@ -58,7 +60,11 @@ class OpenTempFile implements TempFile {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#handle.close()
-    await rm(this.path, { force: true })
+    try {
+      await this.#handle.close()
+      await rm(this.path, { force: true })
+    } finally {
+      this.#onEnd()
+    }
   }
 }

@@ -140,10 +140,10 @@ function upkeepMetrics(counter: MakeCounter, gauge: MakeGauge): UpkeepMetrics {
     collected: (gone) => {
       for (const [kind, count] of Object.entries(gone)) collected.inc({ kind }, count)
     },
-    scrubbed: ({ atMs, bytes: read, damaged: blob, missing, ledger, prepared }) => {
+    scrubbed: ({ atMs, bytes: read, damaged: blob, missing, unreadable, ledger, prepared }) => {
       bytes.inc(read)
       last.set(atMs / 1000)
-      for (const [kind, count] of Object.entries({ blob, missing, ledger, prepared }))
+      for (const [kind, count] of Object.entries({ blob, missing, unreadable, ledger, prepared }))
         damaged.set({ kind }, count)
     },
   }

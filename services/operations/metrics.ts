@@ -33,6 +33,7 @@ export interface Metrics extends EventMetrics, WebhookMetrics {
     readonly bytes: number
     readonly damaged: number
     readonly missing: number
+    readonly unreadable: number
     readonly ledger: number
     readonly prepared: number
   }): void

@@ -6,7 +6,7 @@ import type { Sha256 } from '../model/index.ts'
 import { serveTasks } from './serve-tasks.ts'
 
 /** One blob to be read, and how fast at most; as fast as it goes where null. */
-export interface RehashTask {
+export interface ExamineTask {
   readonly dataDir: string
   readonly digest: Sha256
   readonly bytesPerSecond: number | null
@@ -14,8 +14,8 @@ export interface RehashTask {
 
 serveTasks({
   ledger: (task: VerifyDirectoryOptions) => verifyDirectory(task),
-  rehash: (task: RehashTask) =>
-    new BlobDirectory(task.dataDir).rehash(task.digest, paceOf(task.bytesPerSecond)),
+  examine: (task: ExamineTask) =>
+    new BlobDirectory(task.dataDir).examine(task.digest, paceOf(task.bytesPerSecond)),
 })
 
 function paceOf(bytesPerSecond: number | null): Pace {

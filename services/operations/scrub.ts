@@ -1,4 +1,4 @@
-import type { BlobDirectory } from '../blobs/index.ts'
+import type { BlobCondition, BlobDirectory } from '../blobs/index.ts'
 import type { LedgerReport } from '../ledger/index.ts'
 import type { Sha256 } from '../model/index.ts'
 
@@ -9,8 +9,8 @@ const FINDINGS_TOLD = 100
 export interface ScrubWork {
   /** The whole ledger, and every governed row against it. */
   verifyLedger(): Promise<LedgerReport>
-  /** Whether a blob's bytes hash to its name. */
-  isSound(digest: Sha256): Promise<boolean>
+  /** What a blob's bytes are found to be. */
+  examine(digest: Sha256): Promise<BlobCondition>
   /** Digests of prepared trees that are not what they were prepared as. */
   changedTrees(): Promise<readonly string[]>
 }
@@ -31,6 +31,8 @@ export interface ScrubReport {
   readonly damaged: readonly Sha256[]
   /** Blobs that a row names and that are not there. */
   readonly missing: readonly Sha256[]
+  /** What the disk does not give back, sound or not: blobs by their digests, directories, `prepared`. It is left where it is. */
+  readonly unreadable: readonly string[]
   /** Files that are no blobs. */
   readonly foreign: readonly string[]
   /** Prepared trees that were changed: set aside, prepared again when needed. */
@@ -60,13 +62,14 @@ export interface ScrubState {
 }
 
 /**
- * Everything stored, held against what it should be. It reads alone.
- * @throws what `work` throws, and the signal's reason
+ * Everything stored, held against what it should be. It reads alone. What cannot be read is a finding, and the rest is gone
+ * on with.
+ * @throws the signal's reason, and what `examine` throws
  */
 export async function scrub(
   work: ScrubWork,
   stored: {
-    readonly blobs: Pick<BlobDirectory, 'list' | 'has'>
+    readonly blobs: Pick<BlobDirectory, 'list'>
     /** What rows name, read before anything else is. */
     readonly named: ReadonlyMap<Sha256, number>
     readonly progress: ScrubProgress
@@ -75,25 +78,41 @@ export async function scrub(
 ): Promise<ScrubReport> {
   const { blobs, named, progress, signal } = stored
   progress.totalBytes = [...named.values()].reduce((sum, size) => sum + size, 0)
-  const damaged: Sha256[] = []
+  const found: Record<Exclude<BlobCondition, 'sound'>, Sha256[]> = {
+    damaged: [],
+    missing: [],
+    unreadable: [],
+  }
+  const look = async (digest: Sha256): Promise<BlobCondition> => {
+    const condition = await work.examine(digest)
+    // What was removed meanwhile is not there to be damaged.
+    if (condition !== 'sound' && (condition !== 'missing' || named.has(digest)))
+      found[condition].push(digest)
+    return condition
+  }
   const foreign: string[] = []
+  const unreadable: string[] = []
   const seen = new Set<Sha256>()
-  for await (const { path, digest, sizeBytes } of blobs.list()) {
+  for await (const { path, digest, sizeBytes, ...listed } of blobs.list()) {
     signal?.throwIfAborted()
     if (digest === undefined) {
-      foreign.push(path)
+      ;(listed.unreadable === true ? unreadable : foreign).push(path)
       continue
     }
     seen.add(digest)
-    // What was removed meanwhile is not there to be damaged.
-    if (!(await work.isSound(digest)) && (await blobs.has(digest))) damaged.push(digest)
+    await look(digest)
     progress.doneBytes += sizeBytes
   }
-  const missing: Sha256[] = []
-  for (const digest of named.keys())
-    if (!seen.has(digest) && !(await blobs.has(digest))) missing.push(digest)
-  const prepared = await work.changedTrees()
-  const { findings, size } = await work.verifyLedger()
+  for (const digest of named.keys()) if (!seen.has(digest)) await look(digest)
+  const prepared = await work.changedTrees().catch(() => {
+    signal?.throwIfAborted()
+    unreadable.push('prepared')
+    return []
+  })
+  const { findings, size } = await work.verifyLedger().catch((error: unknown) => {
+    signal?.throwIfAborted()
+    return { size: 0, findings: [{ message: `it cannot be verified: ${messageOf(error)}` }] }
+  })
   return {
     ledger: {
       size,
@@ -101,15 +120,21 @@ export async function scrub(
       findingCount: findings.length,
     },
     blobs: { checked: seen.size, bytes: progress.doneBytes },
-    damaged: damaged.toSorted(),
-    missing: missing.toSorted(),
+    damaged: found.damaged.toSorted(),
+    missing: found.missing.toSorted(),
+    unreadable: [...found.unreadable.toSorted(), ...unreadable],
     foreign,
     prepared,
   }
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}
+
 /** Whether anything is not as it should be. Foreign files alone hurt nobody. */
 export function hasDamage(report: ScrubReport): boolean {
-  const { ledger, damaged, missing, prepared } = report
-  return ledger.findingCount + damaged.length + missing.length + prepared.length > 0
+  const { ledger, damaged, missing, unreadable, prepared } = report
+  const lists = [damaged, missing, unreadable, prepared]
+  return ledger.findingCount > 0 || lists.some(({ length }) => length > 0)
 }

@@ -1,13 +1,14 @@
 import { basename, dirname } from 'node:path'
 
 import type { VerifyDirectoryOptions } from '../audit/index.ts'
+import type { BlobCondition, BlobRemoval } from '../blobs/index.ts'
 import { namedBlobs } from '../catalog/index.ts'
 import type { LedgerReport } from '../ledger/index.ts'
 import { compiledUrl, toIsoTime, type Sha256 } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps } from './context.ts'
 import { Offload } from './offload.ts'
-import type { RehashTask } from './scrub-worker.ts'
+import type { ExamineTask } from './scrub-worker.ts'
 import { hasDamage, scrub, type ScrubState } from './scrub.ts'
 
 /** By itself the service reads so much a second: a disk has room for the rest. */
@@ -91,10 +92,10 @@ export class Scrubs implements AsyncDisposable {
     const named = await store.snapshot((reader) => namedBlobs(reader))
     const [dataDir, database] = [dirname(store.path), basename(store.path)]
     const work = {
-      isSound: async (digest: Sha256) => {
+      examine: async (digest: Sha256) => {
         const { bytesPerSecond } = running
-        const task: RehashTask = { dataDir: blobs.dataDir, digest, bytesPerSecond }
-        return (await this.#offload.run('rehash', task)) as boolean
+        const task: ExamineTask = { dataDir: blobs.dataDir, digest, bytesPerSecond }
+        return (await this.#offload.run('examine', task)) as BlobCondition
       },
       changedTrees: () => runtime.verifyPrepared(),
       verifyLedger: async () => {
@@ -120,28 +121,53 @@ export class Scrubs implements AsyncDisposable {
       bytes: report.blobs.bytes,
       damaged: report.damaged.length,
       missing: report.missing.length,
+      unreadable: report.unreadable.length,
       ledger: report.ledger.findingCount,
       prepared: report.prepared.length,
     })
     if (!ok) log.error({ ...report, quarantined }, 'stored data is damaged')
   }
 
-  /** Out of the way before anybody is served it; looked at once more, for a deployment may have mended it. */
+  /** Out of the way before anybody is served it. */
   async #setAside(damaged: readonly Sha256[]): Promise<Sha256[]> {
-    const { blobs } = this.#deps
     const aside: Sha256[] = []
-    for (const digest of damaged) {
-      using claim = blobs.claim(digest)
-      if (claim === undefined || !(await blobs.has(digest)) || (await blobs.rehash(digest)))
-        continue
-      await claim.setAside()
-      aside.push(digest)
-    }
-    for (let at = 0; at < aside.length; at += CHUNK) {
-      const note = { quarantined: aside.slice(at, at + CHUNK) }
+    for (let at = 0; at < damaged.length; at += CHUNK)
+      aside.push(...(await this.#setChunkAside(damaged.slice(at, at + CHUNK))))
+    return aside
+  }
+
+  /**
+   * Looked at once more, for a deployment may have mended it. It is in the ledger before it is gone: killed in between, the
+   * next scrub finds it again.
+   */
+  async #setChunkAside(damaged: readonly Sha256[]): Promise<Sha256[]> {
+    const { blobs, log } = this.#deps
+    const claims = new Map<Sha256, BlobRemoval>()
+    try {
+      for (const digest of damaged) {
+        const claim = blobs.claim(digest)
+        if (claim === undefined) continue
+        claims.set(digest, claim)
+        if ((await blobs.examine(digest)) === 'damaged') continue
+        claims.delete(digest)
+        claim[Symbol.dispose]()
+      }
+      if (claims.size === 0) return []
+      const note = { quarantined: [...claims.keys()] }
       const event = { type: 'scrub', action: 'lacre:Scrub', resource: 'installation', note }
       await record(this.#deps, event, () => Promise.resolve({ result: undefined, touched: [] }))
+      const aside: Sha256[] = []
+      for (const [digest, claim] of claims) {
+        try {
+          await claim.setAside()
+          aside.push(digest)
+        } catch (error) {
+          log.error({ err: error, digest }, 'a damaged blob could not be set aside')
+        }
+      }
+      return aside
+    } finally {
+      for (const claim of claims.values()) claim[Symbol.dispose]()
     }
-    return aside
   }
 }

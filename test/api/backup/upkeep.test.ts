@@ -1,8 +1,11 @@
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -15,10 +18,12 @@ import { sha256 } from '../../../services/model/index.ts'
 import { collectGarbage } from '../../../services/operations/index.ts'
 import { keepFiles } from '../../../services/store/index.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
+import { backUpTo } from '../../support/backups.ts'
 import { eventually } from '../../support/eventually.ts'
 import { createActive, invoke, updateAndWait } from '../../support/functions.ts'
 import { governance } from '../../support/governance.ts'
 import { nodePackage } from '../../support/packages.ts'
+import { tempDir } from '../../support/state.ts'
 
 /** Also what was written in this very moment, by a clock that is not quite ours. */
 const OF_NOW = -60_000
@@ -148,7 +153,7 @@ it('writes the bytes anew for a deployment that comes while they are being remov
   removal?.[Symbol.dispose]()
   await deployed
 
-  expect(await app.deps.blobs.rehash(digest)).toBe(true)
+  expect(await app.deps.blobs.examine(digest)).toBe('sound')
 })
 
 it('finds a damaged blob, sets it aside, serves it to nobody, and takes the same bytes again', async () => {
@@ -169,4 +174,50 @@ it('finds a damaged blob, sets it aside, serves it to nobody, and takes the same
   expect(await scrubbed()).toMatchObject({ ok: false, damaged: [], missing: [digest] })
   await app.client.send(new UpdateFunctionCodeCommand({ FunctionName: 'damaged', ZipFile: zip }))
   expect(await scrubbed()).toMatchObject({ ok: true, damaged: [], missing: [] })
+})
+
+it('tells what cannot be read and leaves it where it is, finds the rest, and backs up what is left', async () => {
+  const [unread, wrong] = [nodePackage('unreadable'), nodePackage('beside it')]
+  for (const [name, ZipFile] of [['unreadable', unread], ['beside-it', wrong]] as const)
+    await createActive(app.client, name, { Code: { ZipFile } }) // prettier-ignore
+  const path = pathOf(sha256(unread))
+  rmSync(path)
+  symlinkSync(path, path)
+  writeFileSync(pathOf(sha256(wrong)), 'others')
+
+  const found = await scrubbed()
+  using place = tempDir()
+  const refused = backUpTo(app.dataDir, join(place.path, 'b'))
+  await expect(refused).rejects.toMatchObject({ code: 'LEDGER_BROKEN' })
+  const { manifest } = await backUpTo(app.dataDir, join(place.path, 'c'), { withoutDamaged: true })
+
+  expect(found).toMatchObject({ ok: false, unreadable: [sha256(unread)], damaged: [sha256(wrong)], missing: [], quarantined: [sha256(wrong)] }) // prettier-ignore
+  expect(lstatSync(path).isSymbolicLink()).toBe(true)
+  expect(manifest.damaged.toSorted()).toEqual([sha256(unread), sha256(wrong)].toSorted())
+  for (const [name, ZipFile] of [['unreadable', unread], ['beside-it', wrong]] as const)
+    await app.client.send(new UpdateFunctionCodeCommand({ FunctionName: name, ZipFile })) // prettier-ignore
+  expect(await scrubbed()).toMatchObject({ ok: true, unreadable: [], damaged: [], missing: [] })
+})
+
+it('says in the ledger what is set aside before it is', async () => {
+  const zip = nodePackage('told first')
+  await createActive(app.client, 'told-first', { Code: { ZipFile: zip } })
+  writeFileSync(pathOf(sha256(zip)), 'others')
+  const { blobs } = app.deps
+  const claim = blobs.claim.bind(blobs)
+  const told: unknown[] = []
+  blobs.claim = (digest) => {
+    const claimed = claim(digest)
+    const setAside = async (): Promise<string> => {
+      told.push(await lastEntry())
+      return (await claimed?.setAside()) ?? ''
+    }
+    return claimed && { ...claimed, setAside, [Symbol.dispose]: () => claimed[Symbol.dispose]() }
+  }
+  const { quarantined } = (await scrubbed()) as { quarantined: string[] }
+  blobs.claim = claim
+
+  expect(quarantined).toEqual([sha256(zip)])
+  expect(told).toMatchObject([{ type: 'scrub', note: { quarantined } }])
+  await app.client.send(new UpdateFunctionCodeCommand({ FunctionName: 'told-first', ZipFile: zip }))
 })

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -13,6 +14,7 @@ import { join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
 
+import type { BlobFile } from '../../../services/blobs/blob-directory.ts'
 import { openBlobs } from '../../../services/blobs/index.ts'
 import {
   bufferSource,
@@ -51,7 +53,7 @@ describe('keeping a blob', () => {
     expect(Buffer.from(source.read(699_999, 2)).toString()).toBe(bytes.toString('latin1', 699_999))
     expect(statSync(pathOf(dir.path, digest)).mode & 0o777).toBe(0o600)
     expect(await blobs.has(digest)).toBe(true)
-    expect(await blobs.rehash(digest)).toBe(true)
+    expect(await blobs.examine(digest)).toBe('sound')
     expect(readdirSync(join(dir.path, 'blobs', 'temporary'))).toEqual([])
     const all: string[] = []
     for await (const { digest: name } of blobs.list()) all.push(String(name))
@@ -81,10 +83,33 @@ describe('keeping a blob', () => {
     await blobs.put(accepted(bytes))
     expect(statSync(path).ino).toBe(ino)
     writeFileSync(path, bytesOf(99))
-    expect(await blobs.rehash(sha256(bytes))).toBe(false)
+    expect(await blobs.examine(sha256(bytes))).toBe('damaged')
     await blobs.put(accepted(bytes))
 
     expect(readFileSync(path).equals(bytes)).toBe(true)
+  })
+
+  it('calls unreadable what the disk does not give back, lists the rest, and replaces it', async () => {
+    using dir = tempDir()
+    const blobs = openBlobs(dir.path)
+    const [bytes, other] = [bytesOf(100), bytesOf(101)]
+    const digest = sha256(bytes)
+    await blobs.put(accepted(bytes))
+    await blobs.put(accepted(other))
+    const path = pathOf(dir.path, digest)
+    rmSync(path)
+    symlinkSync(path, path)
+    const shard = sha256(other).startsWith('00') ? '01' : '00'
+    symlinkSync(shard, join(dir.path, 'blobs', shard))
+
+    const listed: BlobFile[] = []
+    for await (const file of blobs.list()) listed.push(file)
+    expect(await blobs.examine(digest)).toBe('unreadable')
+    expect(await blobs.examine(sha256('none'))).toBe('missing')
+    expect(listed.flatMap((file) => (file.unreadable === true ? [file.path] : []))).toEqual([shard])
+    expect(listed.flatMap((file) => file.digest ?? [])).toEqual([sha256(other)])
+    await blobs.put(accepted(bytes))
+    expect(await blobs.examine(digest)).toBe('sound')
   })
 
   it('may be asked for the same blob many times at once', async () => {
@@ -94,7 +119,7 @@ describe('keeping a blob', () => {
 
     await Promise.all(Array.from({ length: 8 }, () => blobs.put(accepted(bytes))))
 
-    expect(await blobs.rehash(sha256(bytes))).toBe(true)
+    expect(await blobs.examine(sha256(bytes))).toBe('sound')
   })
 })
 
@@ -142,6 +167,18 @@ describe('opening a blob', () => {
 })
 
 describe('temporary files', () => {
+  it('are not dropped before their request ends, however old', async () => {
+    using dir = tempDir()
+    const blobs = openBlobs(dir.path)
+    await using temp = await blobs.createTemp()
+    const left = join(dir.path, 'blobs', 'temporary', 'left')
+    writeFileSync(left, 'x')
+    for (const path of [temp.path, left]) utimesSync(path, 1, 1)
+
+    expect(await blobs.expireTemporary(Number.MAX_SAFE_INTEGER)).toBe(1)
+    expect([existsSync(temp.path), existsSync(left)]).toEqual([true, false])
+  })
+
   it('are gone when let go, and with the next start', async () => {
     using dir = tempDir()
     const blobs = openBlobs(dir.path)
@@ -213,6 +250,6 @@ describe('a full disk', () => {
     expect(await blobs.has(sha256(big))).toBe(false)
     await blobs.put(accepted(bytesOf(100_000)))
 
-    expect(await blobs.rehash(sha256(bytesOf(100_000)))).toBe(true)
+    expect(await blobs.examine(sha256(bytesOf(100_000)))).toBe('sound')
   })
 })
