@@ -127,6 +127,7 @@ function statusOf(
     fetched: input.revocationLists ?? [],
     staples: ocspResponses,
     intermediates: [...signer.others, ...material.intermediates],
+    authorities: [...material.anchors, ...material.intermediates],
     trustedTimesMs,
     atMs: input.atMs,
   }

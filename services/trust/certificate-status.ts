@@ -24,7 +24,10 @@ interface StatusFacts {
   readonly fetched: readonly FetchedRevocationList[]
   /** OCSP responses beside the seal. */
   readonly staples: readonly Uint8Array[]
+  /** Of the publisher and of the seal. */
   readonly intermediates: readonly Certificate[]
+  /** Anchors and intermediates of the publisher alone. */
+  readonly authorities: readonly Certificate[]
   readonly trustedTimesMs: readonly number[]
   readonly atMs: number
 }
@@ -59,7 +62,8 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
   const unchecked: string[] = [...staples.faults]
   const changesAtMs: number[] = []
   const links = linksOf(facts, cache)
-  for (const [i, link] of links.entries()) {
+  const foreign = links.length > 0 ? [] : foreignLinks(facts, cache)
+  for (const [i, link] of [...links, ...foreign].entries()) {
     const { certificate } = link
     const status = statusOf(link, context)
     const { revokedFromMs, revokedBy } = status
@@ -68,7 +72,7 @@ export function checkStatus(facts: StatusFacts, cache: VerificationCache): Statu
       if (revokedFromMs <= facts.atMs)
         findings.push(revokedFinding(certificate, revokedFromMs, revokedBy))
     }
-    if (settings === undefined) continue
+    if (settings === undefined || links.length === 0) continue
     unchecked.push(...status.remarks)
     if (status.untilMs !== undefined) changesAtMs.push(status.untilMs)
     else {
@@ -91,16 +95,14 @@ interface Link {
   readonly anchor: Certificate
 }
 
-/** Each certificate below the anchor with the one that issued it; a pinned one with its issuer, where that is at hand. */
-function linksOf({ path, intermediates }: StatusFacts, cache: VerificationCache): Link[] {
-  const [leaf, ...above] = path
-  if (leaf !== undefined && above.length === 0 && !isSelfIssued(leaf)) {
-    const issuer = intermediates.find(
-      (one) => one.subjectName.key === leaf.issuerName.key && isSignedBy(leaf, one, cache),
-    )
-    // whoever holds the key that signed it is who revokes it, whatever else is thought of him
-    return issuer === undefined ? [] : [{ certificate: leaf, issuer, anchor: issuer }]
-  }
+/**
+ * Each certificate below the anchor with the one that issued it; a pinned one with its issuer, where that is the
+ * publisher's: a seal could bring one of the same name that signs no lists.
+ */
+function linksOf(facts: StatusFacts, cache: VerificationCache): Link[] {
+  const { path } = facts
+  const pinned = pinnedOf(path)
+  if (pinned !== undefined) return issuerLinks(pinned, facts.authorities, cache)
   const anchor = path.at(-1)
   return path.flatMap((certificate, i) => {
     const issuer = path[i + 1]
@@ -108,10 +110,33 @@ function linksOf({ path, intermediates }: StatusFacts, cache: VerificationCache)
   })
 }
 
+/** A pinned one with an issuer that only the seal brings, who is believed what he revokes and nothing else. */
+function foreignLinks({ path, intermediates }: StatusFacts, cache: VerificationCache): Link[] {
+  const pinned = pinnedOf(path)
+  return pinned === undefined ? [] : issuerLinks(pinned, intermediates, cache)
+}
+
+/** A certificate that is its own anchor, and that somebody else issued. */
+function pinnedOf([only, ...others]: readonly Certificate[]): Certificate | undefined {
+  return only === undefined || others.length > 0 || isSelfIssued(only) ? undefined : only
+}
+
+/** Whoever holds the key that signed it is who revokes it, whatever else is thought of him. */
+function issuerLinks(
+  pinned: Certificate,
+  among: readonly Certificate[],
+  cache: VerificationCache,
+): Link[] {
+  const issuer = among.find(
+    (one) => one.subjectName.key === pinned.issuerName.key && isSignedBy(pinned, one, cache),
+  )
+  return issuer === undefined ? [] : [{ certificate: pinned, issuer, anchor: issuer }]
+}
+
 /** A pinned certificate that somebody else issued, who is not here: no list of his could be believed. */
 function pinnedFault(path: readonly Certificate[]): Fault | undefined {
-  const [only, ...others] = path
-  if (only === undefined || others.length > 0 || isSelfIssued(only)) return undefined
+  const only = pinnedOf(path)
+  if (only === undefined) return undefined
   const got = `the pinned certificate \`${only.name}\` is covered by no list: its issuer is no root or intermediate of the publisher`
   return { reason: 'crl-missing', got, counts: true }
 }

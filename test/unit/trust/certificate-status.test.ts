@@ -277,6 +277,7 @@ function statusWith(
     fetched: [],
     staples,
     intermediates: [],
+    authorities: [],
     trustedTimesMs,
     atMs: AT_MS,
   }
@@ -480,25 +481,51 @@ test.each([
   },
 )
 
-test.each([
-  ['among the intermediates of the publisher', true],
-  ['beside the signature', false],
-])('looks a pinned certificate up where its issuer is %s', async (_where, ofPublisher) => {
+const pinnedJudge = async (
+  beside: readonly (typeof ca)[],
+  of: 'rootsPem' | 'intermediatesPem' | undefined,
+  onFailure: RevocationSettings['onFailure'] = 'closed',
+) => {
   const pinned = issue({ issuer: ca, serial: 8 })
-  const seal = await sealOf(zip, identityOf(pinned, ofPublisher ? [] : [ca]), { place: 'detached' })
-  const judged = (lists: ReturnType<typeof inline>) => {
+  const seal = await sealOf(zip, identityOf(pinned, beside), { place: 'detached' })
+  return (lists: ReturnType<typeof inline>) => {
+    const own = publisherFromPem(pinned.pem) as X509PublisherDocument
     const document = {
-      ...(publisherFromPem(pinned.pem) as X509PublisherDocument),
-      revocation: { lists, onFailure: 'closed' as const },
-      ...(ofPublisher && { intermediatesPem: [ca.pem] }),
+      ...own,
+      revocation: { lists, onFailure },
+      ...(of !== undefined && { [of]: [...own[of], ca.pem] }),
     }
     return reasonsOf(judgeZip(zip, [publisher(document)], { detached: [seal] }))
   }
+}
 
-  expect(judged(inline({ revoked: [{ serial: 8 }] }))).toEqual(['certificate-revoked'])
-  expect(judged(inline({}))).toEqual([])
-  expect(judged(inline({}, root()))).toContain('crl-signature')
+test.each(['rootsPem', 'intermediatesPem'] as const)(
+  'looks a pinned certificate up where its issuer is among the %s of the publisher',
+  async (of) => {
+    const judged = await pinnedJudge([], of)
+
+    expect(judged(inline({ revoked: [{ serial: 8 }] }))).toEqual(['certificate-revoked'])
+    expect(judged(inline({}))).toEqual([])
+    expect(judged(inline({}, root()))).toContain('crl-signature')
+  },
+)
+
+test('believes an issuer of a pinned certificate whom only the seal brings what he revokes, and nothing else', async () => {
+  const judged = await pinnedJudge([ca], undefined)
+
+  expect(judged(inline({ revoked: [{ serial: 8 }] }))).toEqual(['certificate-revoked', 'crl-missing']) // prettier-ignore
+  expect(judged(inline({}))).toEqual(['crl-missing'])
 })
+
+test.each(['rootsPem', 'intermediatesPem'] as const)(
+  'hears the revocation of a pinned certificate though the seal brings an issuer that signs no lists: %s',
+  async (of) => {
+    const fake = root({ key: ca.key, keyUsage: 4 })
+    const judged = await pinnedJudge([fake], of, 'open')
+
+    expect(judged(inline({ revoked: [{ serial: 8 }] }))).toEqual(['certificate-revoked'])
+  },
+)
 
 test('asks no list about a pinned certificate that issued itself: nobody revokes it but its publisher', async () => {
   const own = issue({ subject: 'alone' })

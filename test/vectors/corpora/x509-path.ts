@@ -94,6 +94,7 @@ function revoked(
     fetched: [],
     staples: [],
     intermediates,
+    authorities: [...anchors, ...intermediates],
     trustedTimesMs: [],
     atMs,
   }
