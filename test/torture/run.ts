@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
+import { torture as disk } from './disk-full.ts'
 import { torture as events } from './events.ts'
 import { torture as io } from './io.ts'
 import { torture as kill } from './kill.ts'
@@ -12,6 +13,7 @@ import { torture as tamper } from './tamper.ts'
 
 const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
   kill,
+  disk,
   io,
   power,
   events,
@@ -21,6 +23,7 @@ const built: Readonly<Record<string, (options: { n: number; seed: number }) => P
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
+  disk: 3,
   events: 1_000,
   io: 50,
   ledger: 200,
@@ -29,7 +32,7 @@ const N_OF: Readonly<Record<string, number>> = {
   tamper: 200,
 }
 const PLANNED =
-  'disk clock faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
+  'clock faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
 
 function usage(message: string): never {
   console.error(
