@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
+import { torture as clock } from './clock.ts'
 import { torture as disk } from './disk-full.ts'
 import { torture as events } from './events.ts'
 import { torture as io } from './io.ts'
@@ -13,6 +14,7 @@ import { torture as tamper } from './tamper.ts'
 
 const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
   kill,
+  clock,
   disk,
   io,
   power,
@@ -23,6 +25,7 @@ const built: Readonly<Record<string, (options: { n: number; seed: number }) => P
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
+  clock: 20,
   disk: 3,
   events: 1_000,
   io: 50,
@@ -32,7 +35,7 @@ const N_OF: Readonly<Record<string, number>> = {
   tamper: 200,
 }
 const PLANNED =
-  'clock faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
+  'faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
 
 function usage(message: string): never {
   console.error(
