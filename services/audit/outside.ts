@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { PlatformError } from '../model/index.ts'
 
@@ -20,6 +20,7 @@ export function openOutside(dataDir: string): OutsideCheckpoint {
 /** In a directory of its own: better on another disk, where whoever rolls back the data directory does not reach it. */
 export function openOutsideAt(dir: string): OutsideCheckpoint {
   const latest = join(dir, 'latest')
+  let lasting = false
   return {
     read: () => readLatest(dir),
     async write(note) {
@@ -27,12 +28,10 @@ export function openOutsideAt(dir: string): OutsideCheckpoint {
         mkdirSync(dir, { recursive: true, mode: 0o700 })
         await writeSynced(`${latest}.new`, note)
         await rename(`${latest}.new`, latest)
-        const handle = await open(dir, 'r')
-        try {
-          await handle.sync()
-        } finally {
-          await handle.close()
-        }
+        await syncDirectory(dir)
+        // Its own name too, also where an earlier process made it and was cut off.
+        if (!lasting) await syncDirectory(dirname(dir))
+        lasting = true
       } catch (cause) {
         throw new PlatformError('OUT_OF_SPACE', 'the checkpoint cannot be written', { cause })
       }
@@ -55,6 +54,15 @@ function readLatest(dir: string): string | undefined {
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
     throw new PlatformError('LEDGER_BROKEN', 'the last checkpoint cannot be read', { cause })
+  }
+}
+
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

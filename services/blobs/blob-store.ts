@@ -78,6 +78,8 @@ class DirectoryBlobStore extends BlobDirectory implements BlobStore {
   readonly #holds = new BlobHolds()
   /** Names of temporary files of requests that have not ended. */
   readonly #inUse = new Set<string>()
+  /** Directories whose names are on the disk itself. */
+  readonly #lasting = new Set<string>()
 
   constructor(dataDir: string) {
     super(dataDir)
@@ -190,11 +192,21 @@ class DirectoryBlobStore extends BlobDirectory implements BlobStore {
   async #settle(from: string, to: string): Promise<void> {
     await onDisk(async () => {
       const dir = dirname(to)
-      const made = await mkdir(dir, { recursive: true, mode: 0o700 })
+      await this.#directory(dir)
       await rename(from, to)
       await syncDirectory(dir)
-      if (made !== undefined) await syncDirectory(dirname(dir))
     })
+  }
+
+  /** A directory whose own name lasts: also one that an earlier put made and was cut off from. */
+  async #directory(dir: string): Promise<void> {
+    if (this.#lasting.has(dir)) return
+    // Not the recursive form: it says ENOENT where the disk is full.
+    await mkdir(dir, { mode: 0o700 }).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error
+    })
+    await syncDirectory(dirname(dir))
+    this.#lasting.add(dir)
   }
 }
 

@@ -21,6 +21,8 @@ export class TortureClient {
   readonly decisions: string[] = []
   /** Every function name it ever used: the deleted ones must stay deleted. */
   readonly functionNames: readonly string[]
+  /** Whether an answer of this status may be got at all: the change then happened or not, as where no answer came. */
+  tolerates: (status: number | undefined) => boolean = () => false
 
   constructor(shop: Workshop) {
     this.shop = shop
@@ -53,6 +55,10 @@ export class TortureClient {
           return
         }
         const { httpStatusCode } = error.$metadata
+        if (this.tolerates(httpStatusCode)) {
+          this.uncertain = step
+          return
+        }
         if (error.name !== 'ResourceConflictException' || httpStatusCode !== 409) {
           this.wrong.push(`${step.what}: ${httpStatusCode} ${error.name}: ${error.message}`)
           return

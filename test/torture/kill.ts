@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,6 +12,7 @@ import { judgeRestart } from './judge.ts'
 import { OutsideEvidence, latestCheckpoint } from './outside.ts'
 import { Seeded } from './seeded.ts'
 import { deployPath, type Workshop } from './steps.ts'
+import { canTrace, Tracer } from './strace.ts'
 
 const CLIENTS = 4
 /** RELIABILITY, row 1. */
@@ -108,7 +108,7 @@ export async function makeClients(service: Service, seed: number): Promise<Tortu
 }
 
 /** Mode A: the whole load, and death at an instant. */
-async function killAtInstant(
+export async function killAtInstant(
   service: Service,
   clients: readonly TortureClient[],
   afterMs: number,
@@ -130,11 +130,10 @@ async function killAtCall(
 ): Promise<Kill> {
   const [client] = clients
   if (client === undefined) throw new Error('there are no clients')
-  const args = ['-f', '-q', '-p', String(service.pid), '-o', '/dev/null']
-  args.push('-e', `trace=${point.calls}`)
-  args.push('-e', `inject=${point.calls}:signal=SIGKILL:when=${point.when}`)
-  const strace = spawn('strace', args, { stdio: 'ignore' })
-  await traced(service.pid)
+  const tracer = await Tracer.attach(service.pid, [
+    `trace=${point.calls}`,
+    `inject=${point.calls}:signal=SIGKILL:when=${point.when}`,
+  ])
   const sdk = service.client()
   const working = client.work(sdk, deployPath())
   const limit = new AbortController()
@@ -144,26 +143,14 @@ async function killAtCall(
   if (!reached) await service.kill9()
   await working
   sdk.destroy()
-  if (strace.exitCode === null && strace.signalCode === null) strace.kill('SIGKILL')
+  await tracer.detach()
   const note = `before ${point.calls} no. ${point.when}${reached ? '' : ' (not reached)'}`
   return { mode: 'step', note }
 }
 
-/** Until the tracer holds every thread of the process. */
-async function traced(pid: number): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (/^TracerPid:\t[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) {
-      await sleep(50)
-      return
-    }
-    await sleep(10)
-  }
-  throw new Error('strace did not attach')
-}
-
 /** The points in the order of the seed; none where strace cannot be used. */
 function pointsToReach(chance: Seeded): Point[] {
-  if (spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status !== 0) return []
+  if (!canTrace()) return []
   const points = POINTS.flatMap(([calls, counts]) => counts.map((when) => ({ calls, when })))
   return points
     .map((point) => ({ point, order: chance.fraction() }))
@@ -172,7 +159,10 @@ function pointsToReach(chance: Seeded): Point[] {
 }
 
 /** After a failure what is held against is what is there, so that one loss is not told again by every later kill. */
-async function startOver(service: Service, clients: readonly TortureClient[]): Promise<void> {
+export async function startOver(
+  service: Service,
+  clients: readonly TortureClient[],
+): Promise<void> {
   const { DeleteFunctionCommand } = await import('@aws-sdk/client-lambda')
   const sdk = service.client()
   for (const client of clients) {

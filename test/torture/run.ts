@@ -2,14 +2,22 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
+import { torture as clock } from './clock.ts'
+import { torture as disk } from './disk-full.ts'
 import { torture as events } from './events.ts'
+import { torture as io } from './io.ts'
 import { torture as kill } from './kill.ts'
+import { torture as power } from './power.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
 import { torture as tamper } from './tamper.ts'
 
 const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
   kill,
+  clock,
+  disk,
+  io,
+  power,
   events,
   restore,
   ledger,
@@ -17,13 +25,17 @@ const built: Readonly<Record<string, (options: { n: number; seed: number }) => P
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
+  clock: 20,
+  disk: 3,
   events: 1_000,
+  io: 50,
   ledger: 200,
+  power: 20,
   restore: 5,
   tamper: 200,
 }
 const PLANNED =
-  'power io disk clock faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
+  'faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
 
 function usage(message: string): never {
   console.error(

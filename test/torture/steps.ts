@@ -278,3 +278,25 @@ export function deployPath(): (shop: Workshop, now: Expected) => Step {
     return publishLayer(shop, now)
   }
 }
+
+type Choose = (shop: Workshop, now: Expected) => Step
+
+/** Everything that a deployment writes, once: a function made or dropped, code, version, alias, layer, signing config. */
+export function wholeDeployment(): readonly Choose[] {
+  const nameOf = (shop: Workshop): string => `${shop.client}-one`
+  const other = (shop: Workshop): string => `${shop.client}-two`
+  return [
+    (shop, now) =>
+      now.functions[nameOf(shop)] === undefined
+        ? create(shop, now, nameOf(shop))
+        : updateCode(shop, now, nameOf(shop)),
+    (_shop, now) => publish(now, nameOf(_shop)),
+    (shop, now) => moveAlias(shop, now, nameOf(shop)),
+    (shop, now) => publishLayer(shop, now),
+    (shop, now) =>
+      now.functions[other(shop)] === undefined
+        ? create(shop, now, other(shop))
+        : drop(now, other(shop)),
+    (shop, now) => toggleConfig(shop, now, nameOf(shop)),
+  ]
+}
