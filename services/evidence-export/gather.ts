@@ -2,6 +2,7 @@ import {
   attestationPath,
   decisionPath,
   isOwn,
+  isWhole,
   schemaPath,
   sealPath,
   setPath,
@@ -137,15 +138,17 @@ class Gathering {
     const first = this.#first
     const intervals = await reader
       .selectFrom('live_interval')
-      .select(['id', 'from_index', 'to_index', 'decision_id'])
+      .select(['id', 'from_index', 'to_index', 'decision_id', 'weight'])
       .where('function_name', '=', functionName)
       .where('alias', '=', alias)
       .where('from_index', '<', this.#end)
       .where((is) => is.or([is('to_index', 'is', null), is('to_index', '>=', first)]))
       .orderBy('id')
       .execute()
-    const carried = intervals.map(({ from_index: from }) => from).filter((from) => from < first)
-    if (entries === 'opening') this.#first = carried.length === 0 ? 0 : Math.min(...carried)
+    const carried = intervals.filter(({ from_index: from }) => from < first)
+    const known = isWhole(carried.map(({ weight }) => weight))
+    if (entries === 'opening')
+      this.#first = known ? Math.min(...carried.map(({ from_index: from }) => from)) : 0
     else if (first > 0) this.#indexes.add(first - 1)
     if (this.#end < this.#size) this.#indexes.add(this.#end)
     return intervals

@@ -1,6 +1,6 @@
 import { readRow } from '../audit/index.ts'
 import { EVIDENCE_TABLES, type EvidenceRow } from '../evidence/index.ts'
-import { rowDigest, type EntryChange, type Row } from '../ledger/index.ts'
+import { rowDigest, type EntryChange, type LedgerEntry, type Row } from '../ledger/index.ts'
 import { PlatformError, canonicalJson } from '../model/index.ts'
 import type { Reader, Schema } from '../store/index.ts'
 import { firstHolding, firstSince } from './find.ts'
@@ -92,4 +92,20 @@ export class RowGathering {
     const at = row[WRITTEN_AT[table] ?? '']
     return typeof at === 'number' ? await firstSince(this.#reader, this.#size, at) : 0
   }
+}
+
+/** Whether an entry changed one of the rows since; what was live is of the window, whatever comes behind it. */
+export function saysOtherwise(
+  { changes }: Pick<LedgerEntry, 'changes'>,
+  rows: readonly EvidenceRow[],
+): boolean {
+  return changes.some(({ table, key, sha256: digest }) =>
+    rows.some(
+      ({ table: of, row }) =>
+        of === table &&
+        table !== 'live_interval' &&
+        Object.entries(key).every(([column, value]) => row[column] === value) &&
+        rowDigest(row) !== digest,
+    ),
+  )
 }

@@ -17,6 +17,7 @@ export {
   EVIDENCE_TABLES,
   LASTING_TABLES,
   isOwn,
+  isWhole,
   type EntryMode,
   type EvidenceScope,
 } from './scope.ts'

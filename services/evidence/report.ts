@@ -173,7 +173,7 @@ function statementsOf(contents: EvidenceContents): string[] {
   const statements = [
     'Every entry shown here stands in the log of this service at its index, under the checkpoint shown above.',
     COMPLETENESS[scope.entries],
-    'Rows of approvals, exceptions and publishers are shown as they were when this was exported; each with the entry that says so. What was live is shown as of the end of the window.',
+    'Rows of approvals, exceptions and publishers are shown as the service had them when this was exported, each with the entry that says so; no later entry inside says otherwise, and that none outside does is the word of the service. What was live is shown as of the end of the window.',
   ]
   statements.push(
     cosignersOf(contents).length === 0

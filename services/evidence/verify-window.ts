@@ -4,7 +4,7 @@ import { cell, type EvidenceContents } from './contents.ts'
 import { ExpectedRows } from './expected-rows.ts'
 import type { Findings } from './findings.ts'
 import { aliasIntervals } from './report.ts'
-import { LASTING_TABLES, isOwn } from './scope.ts'
+import { LASTING_TABLES, isOwn, isWhole } from './scope.ts'
 import { RangeWalk } from './verify-log.ts'
 
 /** One pass over the range: the tree, the times, and that nothing about the alias is left out of the rest. */
@@ -117,13 +117,14 @@ export function checkCarried(contents: EvidenceContents, findings: Findings): vo
   const { scope, range } = contents.head
   const live = aliasIntervals(contents).filter(({ row }) => {
     const to = row['to_ms'] ?? null
-    return Number(row['from_ms']) < scope.fromMs && (to === null || Number(to) > scope.fromMs)
+    return Number(row['from_ms']) < scope.fromMs && (to === null || Number(to) >= scope.fromMs)
   })
   const slots = live.map(({ row }) => cell(row, 'slot'))
   if (new Set(slots).size !== slots.length)
     findings.add('window', 'two versions are told to have been live in one slot at the start')
   if (scope.entries !== 'opening' || range.first === 0) return
-  if (live.length === 0 || live.some(({ row }) => Number(row['from_index']) < range.first))
+  const weights = live.map(({ row }) => Number(row['weight']))
+  if (!isWhole(weights) || live.some(({ row }) => Number(row['from_index']) < range.first))
     findings.add(
       'window',
       'the range does not reach back to where what was live at the start began',

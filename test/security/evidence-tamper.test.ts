@@ -18,7 +18,11 @@ import {
   formatVerifierKey,
   noteKey,
   parseCheckpoint,
+  parseEntry,
   parseVerifierKey,
+  rowDigest,
+  type LedgerEntry,
+  type Row,
 } from '../../services/ledger/index.ts'
 import { bufferSource, canonicalJson, type Json } from '../../services/model/index.ts'
 import { loadShippedPolicies } from '../../services/shipped-policies.ts'
@@ -318,6 +322,49 @@ describe('rows', () => {
     )
 
     expect(messages(await verify(forge(files)))).toMatch(/revocation .* is not inside/)
+  })
+
+  const entriesOf = (files: ReadonlyMap<string, Buffer>): LedgerEntry[] =>
+    linesOf(files, PATHS.range).flatMap((line) => parseEntry(line) ?? [])
+  type ShownRow = { readonly table: string; readonly index: number; readonly row: Row }
+  const toRow = (line: string): ShownRow => JSON.parse(line) as ShownRow
+
+  /** A row of then as an entry of then proves it: without what was written into it later. */
+  function asOf(line: string, later: readonly string[]): string {
+    const { table, row } = toRow(line)
+    const then = Object.fromEntries(Object.entries(row).filter(([name]) => !later.includes(name)))
+    const proof = entriesOf(whole).find(({ changes }) =>
+      changes.some((change) => change.table === table && change.sha256 === rowDigest(then)),
+    )
+    if (proof === undefined) throw new Error(`no entry says that ${table} was ever so`)
+    return canonicalJson({ table, row: then, index: proof.index })
+  }
+
+  it('finds what was live as going on, though the window has its end', async () => {
+    const files = withRows((lines) =>
+      lines.map((line) =>
+        isProd(line) && line.includes('"version":"3"') ? asOf(line, ['to_ms', 'to_index']) : line,
+      ),
+    )
+
+    const verdict = await verify(forge(files))
+
+    expect(kinds(verdict)).toEqual(['row'])
+    expect(messages(verdict)).toMatch(
+      /^live_interval .* is shown as entry \d+ left it, though entry \d+ changed it since$/,
+    )
+  })
+
+  it('finds an exception as it was before it was ended', async () => {
+    const files = withRows((lines) =>
+      lines.map((line) =>
+        line.includes('"table":"break_glass"')
+          ? asOf(line, ['ended', 'ended_at', 'ended_by'])
+          : line,
+      ),
+    )
+
+    expect(messages(await verify(forge(files)))).toMatch(/^break_glass .* changed it since$/)
   })
 
   it('finds a row that is proven by another entry than the one named', async () => {
