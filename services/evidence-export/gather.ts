@@ -3,6 +3,7 @@ import {
   decisionPath,
   isOwn,
   isWhole,
+  succeededAt,
   schemaPath,
   sealPath,
   setPath,
@@ -22,7 +23,14 @@ import {
   type Sha256,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { entriesBetween, firstHolding, firstSince } from './find.ts'
+import {
+  earlierLedger,
+  entriesBetween,
+  entryAt,
+  firstHolding,
+  firstSince,
+  unproven,
+} from './find.ts'
 import { RowGathering } from './rows.ts'
 
 /** Decisions in one archive: each is some files, of which a zip has no more than 65,534. */
@@ -76,6 +84,8 @@ class Gathering {
   readonly #indexes = new Set<number>()
   readonly #own = new Map<number, LedgerEntry>()
   #size = 0
+  /** When the ledger in force took over from another one. */
+  #succeeded: number | undefined
   #first = 0
   #end = 0
 
@@ -88,7 +98,8 @@ class Gathering {
   async run(): Promise<Gathered> {
     await this.#refuseUnknown()
     const intervals = await this.#bound()
-    const rows = new RowGathering(this.#reader, this.#size, this.#end)
+    const ledger = { size: this.#size, succeeded: this.#succeeded }
+    const rows = new RowGathering(this.#reader, ledger, this.#end)
     await this.#scan(rows, new Set(intervals.map(({ id }) => id)))
     for (const { id, from_index: from } of intervals) {
       rows.want('live_interval', { id })
@@ -133,6 +144,8 @@ class Gathering {
     const { functionName, alias, fromMs, toMs, entries } = this.#scope
     const head = await reader.selectFrom('ledger_head').select('size').executeTakeFirst()
     this.#size = head?.size ?? 0
+    this.#succeeded = await this.#refuseEarlier()
+    const succeeded = this.#succeeded
     this.#first = await firstSince(reader, this.#size, fromMs)
     this.#end = await firstSince(reader, this.#size, toMs)
     const first = this.#first
@@ -141,17 +154,40 @@ class Gathering {
       .select(['id', 'from_index', 'to_index', 'decision_id', 'weight'])
       .where('function_name', '=', functionName)
       .where('alias', '=', alias)
+      .where('from_ms', '>', succeeded ?? -1)
       .where('from_index', '<', this.#end)
       .where((is) => is.or([is('to_index', 'is', null), is('to_index', '>=', first)]))
       .orderBy('id')
       .execute()
     const carried = intervals.filter(({ from_index: from }) => from < first)
     const known = isWhole(carried.map(({ weight }) => weight))
+    if (entries === 'opening' && !known && succeeded !== undefined)
+      throw earlierLedger(succeeded, 'nothing shows what was live when the window began')
     if (entries === 'opening')
       this.#first = known ? Math.min(...carried.map(({ from_index: from }) => from)) : 0
     else if (first > 0) this.#indexes.add(first - 1)
     if (this.#end < this.#size) this.#indexes.add(this.#end)
     return intervals
+  }
+
+  /** Indexes are of one ledger, so that nothing of one that was ended can be shown. Answers when this one took over. */
+  async #refuseEarlier(): Promise<number | undefined> {
+    const { functionName, alias, fromMs } = this.#scope
+    const succeeded =
+      this.#size === 0 ? undefined : succeededAt((await entryAt(this.#reader, 0)).entry)
+    if (succeeded === undefined) return undefined
+    if (fromMs < succeeded) throw earlierLedger(succeeded, 'the window begins before it')
+    const row = await this.#reader
+      .selectFrom('live_interval')
+      .select('id')
+      .where('function_name', '=', functionName)
+      .where('alias', '=', alias)
+      .where('from_ms', '<=', succeeded)
+      .where((is) => is.or([is('to_ms', 'is', null), is('to_ms', '>=', fromMs)]))
+      .executeTakeFirst()
+    if (row !== undefined)
+      throw earlierLedger(succeeded, 'what was live when the window began went live before it')
+    return succeeded
   }
 
   #inRange(index: number): boolean {
@@ -209,7 +245,7 @@ class Gathering {
       const from = await firstSince(this.#reader, this.#size, row.at)
       const text = `"id":"${id}"`
       const index = await firstHolding(this.#reader, text, { from, size: this.#size })
-      if (index === undefined) throw broken(`no entry names decision ${id}`)
+      if (index === undefined) throw unproven(`decision ${id}`, this.#succeeded)
       this.#indexes.add(index)
     }
   }

@@ -18,6 +18,7 @@ export {
   LASTING_TABLES,
   isOwn,
   isWhole,
+  succeededAt,
   type EntryMode,
   type EvidenceScope,
 } from './scope.ts'

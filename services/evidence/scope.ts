@@ -66,6 +66,17 @@ const GROUND_TABLES: ReadonlySet<string> = new Set([
   'freeze_window',
 ])
 
+/** The first entry of every ledger but the first one of an installation (docs/ledger.md). */
+const BEGUN = 'ledger.begun'
+
+/**
+ * When this ledger took over from another one, by its first entry; undefined where it was the first. Evidence is of one
+ * ledger: it says nothing of what was before.
+ */
+export function succeededAt({ index, type, at }: LedgerEntry): number | undefined {
+  return index === 0 && type === BEGUN ? at : undefined
+}
+
 /** Weights are written as decimal fractions, of which one is what the other leaves. */
 const WEIGHT_TOLERANCE = 1e-9
 
