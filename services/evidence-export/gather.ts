@@ -37,6 +37,10 @@ import { RowGathering } from './rows.ts'
 const DECISIONS_LIMIT = 5_000
 /** Entries of the range in one archive: all of it is unpacked at once where it is verified. */
 const RANGE_LIMIT_BYTES = limits.UNZIPPED_SIZE_LIMIT_BYTES / 2
+/** What is left of an entry that is not shown: its hash in hex, and a line feed. */
+const HASH_LINE_BYTES = 65
+/** Entries with files of their own, two of each, of which a zip has no more than 65,534. */
+const OWN_ENTRIES_LIMIT = 20_000
 
 /** What gathering needs beside the store. */
 export interface EvidenceParts {
@@ -202,12 +206,13 @@ class Gathering {
       from: this.#first,
       end: this.#end,
     })) {
-      sizeBytes += whole ? body.length : 0
-      if (sizeBytes > RANGE_LIMIT_BYTES) throw tooMuch('entries')
       const entry = parseEntry(body)
       if (entry === undefined)
         throw new PlatformError('LEDGER_BROKEN', `entry ${index} of the ledger cannot be read`)
       const own = isOwn(this.#scope, entry, intervals)
+      sizeBytes += whole || own ? Buffer.byteLength(body) : HASH_LINE_BYTES
+      if (sizeBytes > RANGE_LIMIT_BYTES || this.#own.size >= OWN_ENTRIES_LIMIT)
+        throw tooMuch('entries')
       if (own) {
         this.#own.set(index, entry)
         this.#indexes.add(index)
