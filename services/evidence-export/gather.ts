@@ -211,9 +211,9 @@ class Gathering {
         throw new PlatformError('LEDGER_BROKEN', `entry ${index} of the ledger cannot be read`)
       const own = isOwn(this.#scope, entry, intervals)
       sizeBytes += whole || own ? Buffer.byteLength(body) : HASH_LINE_BYTES
-      if (sizeBytes > RANGE_LIMIT_BYTES || this.#own.size >= OWN_ENTRIES_LIMIT)
-        throw tooMuch('entries')
+      if (sizeBytes > RANGE_LIMIT_BYTES) throw tooMuch('entries')
       if (own) {
+        if (this.#own.size === OWN_ENTRIES_LIMIT) throw tooMuch('entries about the alias')
         this.#own.set(index, entry)
         this.#indexes.add(index)
       }

@@ -160,7 +160,7 @@ export function ownEntries(contents: EvidenceContents): LedgerEntry[] {
     .filter((entry) => isOwn(scope, entry, ids))
 }
 
-export function cosignersOf({ checkpoint, verifierKey }: EvidenceContents): string[] {
+function cosignersOf({ checkpoint, verifierKey }: EvidenceContents): string[] {
   const [name, id] = verifierKey.trim().split('+')
   const others = checkpoint.note.signatures.filter(
     (signature) => signature.name !== name || signature.id !== id,
@@ -178,7 +178,7 @@ function statementsOf(contents: EvidenceContents): string[] {
   statements.push(
     cosignersOf(contents).length === 0
       ? 'No witness cosigned the checkpoint. Without a witness, and without a checkpoint kept elsewhere, this proves what the service says; not that it says the same to everyone.'
-      : 'Others signed the checkpoint beside the log. Whoever has their keys can check that they saw the same log; this archive does not hold those keys.',
+      : 'Others are named on the checkpoint beside the log. That they signed it is not verified here, since this archive does not hold their keys: whoever has them can check that they saw the same log.',
   )
   return statements
 }

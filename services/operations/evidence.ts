@@ -1,3 +1,4 @@
+import { newestCheckpoint } from '../audit/index.ts'
 import type { BlobSource } from '../blobs/index.ts'
 import { ENTRY_MODES, type EntryMode, type EvidenceScope } from '../evidence/index.ts'
 import {
@@ -94,7 +95,7 @@ async function gatherUnder(
     )
     await refuseUnreadable(deps, caller, gathered)
     await deps.audit.checkpoint()
-    const signed = await newestCheckpoint(deps)
+    const signed = await newestCheckpoint(deps.store.reader)
     if (signed === undefined || signed.size < gathered.size) continue
     if (gathered.end === signed.size || gathered.indexes.includes(gathered.end))
       return { gathered, note: signed.note }
@@ -146,15 +147,6 @@ function shippedSchema({ policies }: Deps, digest: string): string | undefined {
   return policies.schemaSha256('admission') === digest
     ? policies.shipped('admission').schema
     : undefined
-}
-
-async function newestCheckpoint({ store }: Deps) {
-  return await store.reader
-    .selectFrom('ledger_checkpoint')
-    .select(['size', 'note'])
-    .orderBy('size', 'desc')
-    .limit(1)
-    .executeTakeFirst()
 }
 
 async function write(

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 
 import { afterAll, describe, expect, it } from 'vitest'
@@ -14,7 +14,10 @@ import {
   type VerifyEvidenceOptions,
 } from '../../services/evidence/index.ts'
 import {
+  cosignedText,
+  encodeCosignature,
   formatNote,
+  formatSignatureLine,
   formatVerifierKey,
   noteKey,
   parseCheckpoint,
@@ -480,6 +483,57 @@ describe('the log', () => {
     const verdict = await verifyEvidence(bufferSource(pack(whole)), { checkpoints: [later] })
 
     expect(messages(verdict)).toContain('shows less than was signed')
+  })
+})
+
+describe('witnesses given from outside', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const witness = noteKey('witness.example/w1', pem, 'cosignature')
+
+  /** The archive with a line of the witness below its checkpoint, wherever that stands. */
+  function cosigned(signer: KeyObject): Buffer {
+    const note = whole.get(PATHS.checkpoint)?.toString() ?? ''
+    const text = cosignedText(parseCheckpoint(note).note.text, 1_700_000_000)
+    const bytes = encodeCosignature(1_700_000_000, sign(null, Buffer.from(text), signer))
+    const longer = note + formatSignatureLine({ name: witness.name, id: witness.id, bytes })
+    return forge(
+      new Map(
+        [...whole].map(([path, file]): [string, Buffer] =>
+          path === PATHS.checkpoint || path.endsWith('.tlog-proof')
+            ? [path, Buffer.from(file.toString().replace(note, longer))]
+            : [path, file],
+        ),
+      ),
+    )
+  }
+
+  it('tells what one cosigned, by its key alone', async () => {
+    const bytes = cosigned(privateKey)
+    const { size } = parseManifest(whole.get(PATHS.manifest) ?? Buffer.alloc(0))
+
+    expect(await verify(bytes, { witnesses: [witness] })).toMatchObject({
+      answer: 'authenticated',
+      told: {
+        witnesses: [{ name: witness.name, size, atMs: 1_700_000_000_000 }],
+        unverifiedCosigners: [],
+      },
+    })
+    expect(await verify(bytes)).toMatchObject({
+      answer: 'authenticated',
+      told: { witnesses: [], unverifiedCosigners: [witness.name] },
+    })
+  })
+
+  it('finds a cosignature that is by another key, and one that is not there', async () => {
+    const other = cosigned(generateKeyPairSync('ed25519').privateKey)
+
+    expect(messages(await verify(other, { witnesses: [witness] }))).toMatch(
+      /^what witness.example\/w1 said of the checkpoint of size \d+ does not verify$/,
+    )
+    expect(messages(await verify(pack(whole), { witnesses: [witness] }))).toBe(
+      'no checkpoint inside is cosigned by witness.example/w1',
+    )
   })
 })
 
