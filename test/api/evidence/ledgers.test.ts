@@ -91,7 +91,7 @@ it('refuses to show what went live in it by rows that stand in an earlier one', 
 
   expect([status, bytes.toString()]).toEqual([
     400,
-    expect.stringMatching(/policy_set .*, which belongs to it, was last changed before it/),
+    expect.stringMatching(/artifact .*, which belongs to it, was last changed before it/),
   ])
 })
 
