@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 
 import type { Command } from 'commander'
@@ -9,7 +9,7 @@ import {
   type EvidenceTold,
   type EvidenceVerdict,
 } from '../../services/evidence/index.ts'
-import { parseCheckpoint } from '../../services/ledger/index.ts'
+import { parseCheckpoint, parseVerifierKey, type NoteKey } from '../../services/ledger/index.ts'
 import { PlatformError, sha256, toIsoTime, type Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -35,6 +35,7 @@ interface VerifyOptions {
   readonly checkpoint: readonly string[]
   readonly publisherKey: readonly string[]
   readonly trustedRoot?: string
+  readonly witnessKey: readonly string[]
 }
 
 /** Findings shown to a person; with `--json` all are there. */
@@ -89,6 +90,12 @@ export const command: CommandModule = {
         "the log's key kept outside: name+id+base64, or a file of it or PEM",
       )
       .option('--checkpoint <file>', 'a checkpoint kept outside; may be repeated', many, [])
+      .option(
+        '--witness-key <key>',
+        'a witness that must have cosigned a checkpoint inside: name+id+base64, or a file of it; may be repeated',
+        many,
+        [],
+      )
       .option('--publisher-key <file>', 'a key that seals may be by; may be repeated', many, [])
       .option('--trusted-root <file>', 'the trusted root that keyless publishers must stand on')
       .addHelpText('after', VERIFY_HELP)
@@ -142,6 +149,7 @@ async function verify(path: string, options: VerifyOptions, terminal: Terminal):
   const verdict = await verifyEvidence(source, {
     checkpoints,
     logKey: logKey === undefined ? undefined : readLogKey(logKey, () => originIn(checkpoints)),
+    witnesses: options.witnessKey.map(readWitnessKey),
     pinned: {
       keys: new Set(options.publisherKey.map(spkiOf)),
       trustedRoot: trustedRoot === undefined ? undefined : readText(trustedRoot),
@@ -154,6 +162,11 @@ async function verify(path: string, options: VerifyOptions, terminal: Terminal):
 
 function readText(path: string): string {
   return readSmallFile(path).toString('utf8')
+}
+
+/** @throws PlatformError INVALID_PARAMETER */
+function readWitnessKey(key: string): NoteKey {
+  return parseVerifierKey(existsSync(key) ? readText(key) : key, 'cosignature')
 }
 
 /** SHA-256 of the key's SubjectPublicKeyInfo. @throws PlatformError INVALID_PARAMETER */
@@ -181,7 +194,13 @@ function toJson({ answer, findings, told }: EvidenceVerdict): Json {
     authenticated: answer === 'authenticated',
     findings: findings.map((finding) => ({ ...finding })),
     ...(told !== undefined && {
-      evidence: { ...told, fromMs: undefined, toMs: undefined, ...windowOf(told) },
+      evidence: {
+        ...told,
+        fromMs: undefined,
+        toMs: undefined,
+        ...windowOf(told),
+        witnesses: told.witnesses.map((one) => ({ ...one })),
+      },
     }),
   }
 }
@@ -213,6 +232,10 @@ function toldLines(told: EvidenceTold): string[] {
     `live          ${told.intervals} intervals`,
     `decisions     ${told.decisions}, of which ${told.replayed} follow from their facts and policies`,
     `seals         ${told.seals} verified again, ${told.attestations} attestations, ${told.artifacts} artifacts inside`,
+    ...told.witnesses.map(
+      ({ name, size, atMs }) =>
+        `witness       ${inline(name)} cosigned the first ${size} entries at ${toIsoTime(atMs)}`,
+    ),
   ]
 }
 
@@ -224,10 +247,14 @@ function notes(told: EvidenceTold, { logKey, checkpoint }: VerifyOptions): strin
       "note          give --log-key, the log's key kept outside: whoever made an archive anew would get",
       '              the same answer without it',
     )
-  if (checkpoint.length === 0)
+  if (checkpoint.length === 0 && told.witnesses.length === 0)
     lines.push(
       'note          without a checkpoint kept elsewhere, or a witness, this proves what the service says,',
       '              and not that it says the same to everyone',
+    )
+  if (told.unverifiedCosigners.length > 0)
+    lines.push(
+      `note          cosignatures are not verified without --witness-key: ${told.unverifiedCosigners.map(inline).join(', ')}`,
     )
   if (told.completeness === 'not shown')
     lines.push('note          entries were left out: one about the alias may be among them')

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { WritableStream } from 'node:stream/web'
 
 import { ZipArchive } from 'archiver'
 
@@ -24,7 +23,9 @@ export class ArchiveWriter {
   /** `timeMs` is the one time of all entries. */
   constructor(sink: ArchiveSink, timeMs: number) {
     this.#date = toIsoTime(timeMs)
-    this.#written = pipeline(this.#archive, toWritable(sink))
+    this.#written = pipeline(this.#archive, async (chunks: AsyncIterable<Uint8Array>) => {
+      for await (const chunk of chunks) await sink.write(chunk)
+    })
     // Awaited in `finish`; a failure while an entry is read must not count as unhandled meanwhile.
     this.#written.catch(() => {})
   }
@@ -51,13 +52,15 @@ export class ArchiveWriter {
   }
 
   async finish(): Promise<void> {
-    await this.#archive.finalize()
-    await this.#written
+    // A sink that fails now ends it too: what is finalized then never ends by itself.
+    await Promise.all([this.#archive.finalize(), this.#written])
   }
 
   /** Ends what is half written, where something else failed. */
   async abort(): Promise<void> {
     this.#archive.abort()
+    // An entry whose source failed is never done, and nothing behind it would end.
+    this.#archive.destroy()
     await this.#written.catch(() => {})
   }
 
@@ -86,8 +89,4 @@ export class ArchiveWriter {
       'the evidence is too large for one archive: ask for a shorter window, for entries `own`, or without artifacts',
     )
   }
-}
-
-function toWritable(sink: ArchiveSink): Writable {
-  return Writable.fromWeb(new WritableStream({ write: (chunk: Uint8Array) => sink.write(chunk) }))
 }

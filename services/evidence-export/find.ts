@@ -1,5 +1,5 @@
 import { parseEntry, type LedgerEntry } from '../ledger/index.ts'
-import { PlatformError } from '../model/index.ts'
+import { PlatformError, toIsoTime } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 
 /** Entries looked through in one statement: short enough not to be felt by other requests. */
@@ -76,4 +76,19 @@ export async function* entriesBetween(
     for (const { index, body, leaf_hash: leafHash } of rows) yield { index, body, leafHash }
     await new Promise((resolve) => setImmediate(resolve))
   }
+}
+
+/** Evidence is of the ledger in force: what stands in an earlier one is not proven by it. */
+export function earlierLedger(succeededMs: number, what: string): PlatformError {
+  return new PlatformError(
+    'INVALID_PARAMETER',
+    `evidence is of the ledger in force, which succeeded another one at ${toIsoTime(succeededMs)}: ${what}`,
+  )
+}
+
+/** No entry says it: the ledger is broken, unless it is not the first one. */
+export function unproven(what: string, succeededMs: number | undefined): PlatformError {
+  return succeededMs === undefined
+    ? new PlatformError('LEDGER_BROKEN', `${what} is in no entry of the ledger as it stands`)
+    : earlierLedger(succeededMs, `${what}, which belongs to it, was last changed before it`)
 }

@@ -2,6 +2,8 @@ import {
   attestationPath,
   decisionPath,
   isOwn,
+  isWhole,
+  succeededAt,
   schemaPath,
   sealPath,
   setPath,
@@ -21,13 +23,24 @@ import {
   type Sha256,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import { entriesBetween, firstHolding, firstSince } from './find.ts'
+import {
+  earlierLedger,
+  entriesBetween,
+  entryAt,
+  firstHolding,
+  firstSince,
+  unproven,
+} from './find.ts'
 import { RowGathering } from './rows.ts'
 
 /** Decisions in one archive: each is some files, of which a zip has no more than 65,534. */
 const DECISIONS_LIMIT = 5_000
 /** Entries of the range in one archive: all of it is unpacked at once where it is verified. */
 const RANGE_LIMIT_BYTES = limits.UNZIPPED_SIZE_LIMIT_BYTES / 2
+/** What is left of an entry that is not shown: its hash in hex, and a line feed. */
+const HASH_LINE_BYTES = 65
+/** Entries with files of their own, two of each, of which a zip has no more than 65,534. */
+const OWN_ENTRIES_LIMIT = 20_000
 
 /** What gathering needs beside the store. */
 export interface EvidenceParts {
@@ -75,6 +88,8 @@ class Gathering {
   readonly #indexes = new Set<number>()
   readonly #own = new Map<number, LedgerEntry>()
   #size = 0
+  /** When the ledger in force took over from another one. */
+  #succeeded: number | undefined
   #first = 0
   #end = 0
 
@@ -87,7 +102,8 @@ class Gathering {
   async run(): Promise<Gathered> {
     await this.#refuseUnknown()
     const intervals = await this.#bound()
-    const rows = new RowGathering(this.#reader, this.#size, this.#end)
+    const ledger = { size: this.#size, succeeded: this.#succeeded }
+    const rows = new RowGathering(this.#reader, ledger, this.#end)
     await this.#scan(rows, new Set(intervals.map(({ id }) => id)))
     for (const { id, from_index: from } of intervals) {
       rows.want('live_interval', { id })
@@ -132,23 +148,50 @@ class Gathering {
     const { functionName, alias, fromMs, toMs, entries } = this.#scope
     const head = await reader.selectFrom('ledger_head').select('size').executeTakeFirst()
     this.#size = head?.size ?? 0
+    this.#succeeded = await this.#refuseEarlier()
+    const succeeded = this.#succeeded
     this.#first = await firstSince(reader, this.#size, fromMs)
     this.#end = await firstSince(reader, this.#size, toMs)
     const first = this.#first
     const intervals = await reader
       .selectFrom('live_interval')
-      .select(['id', 'from_index', 'to_index', 'decision_id'])
+      .select(['id', 'from_index', 'to_index', 'decision_id', 'weight'])
       .where('function_name', '=', functionName)
       .where('alias', '=', alias)
+      .where('from_ms', '>', succeeded ?? -1)
       .where('from_index', '<', this.#end)
       .where((is) => is.or([is('to_index', 'is', null), is('to_index', '>=', first)]))
       .orderBy('id')
       .execute()
-    const carried = intervals.map(({ from_index: from }) => from).filter((from) => from < first)
-    if (entries === 'opening') this.#first = carried.length === 0 ? 0 : Math.min(...carried)
+    const carried = intervals.filter(({ from_index: from }) => from < first)
+    const known = isWhole(carried.map(({ weight }) => weight))
+    if (entries === 'opening' && !known && succeeded !== undefined)
+      throw earlierLedger(succeeded, 'nothing shows what was live when the window began')
+    if (entries === 'opening')
+      this.#first = known ? Math.min(...carried.map(({ from_index: from }) => from)) : 0
     else if (first > 0) this.#indexes.add(first - 1)
     if (this.#end < this.#size) this.#indexes.add(this.#end)
     return intervals
+  }
+
+  /** Indexes are of one ledger, so that nothing of one that was ended can be shown. Answers when this one took over. */
+  async #refuseEarlier(): Promise<number | undefined> {
+    const { functionName, alias, fromMs } = this.#scope
+    const succeeded =
+      this.#size === 0 ? undefined : succeededAt((await entryAt(this.#reader, 0)).entry)
+    if (succeeded === undefined) return undefined
+    if (fromMs < succeeded) throw earlierLedger(succeeded, 'the window begins before it')
+    const row = await this.#reader
+      .selectFrom('live_interval')
+      .select('id')
+      .where('function_name', '=', functionName)
+      .where('alias', '=', alias)
+      .where('from_ms', '<=', succeeded)
+      .where((is) => is.or([is('to_ms', 'is', null), is('to_ms', '>=', fromMs)]))
+      .executeTakeFirst()
+    if (row !== undefined)
+      throw earlierLedger(succeeded, 'what was live when the window began went live before it')
+    return succeeded
   }
 
   #inRange(index: number): boolean {
@@ -163,13 +206,14 @@ class Gathering {
       from: this.#first,
       end: this.#end,
     })) {
-      sizeBytes += whole ? body.length : 0
-      if (sizeBytes > RANGE_LIMIT_BYTES) throw tooMuch('entries')
       const entry = parseEntry(body)
       if (entry === undefined)
         throw new PlatformError('LEDGER_BROKEN', `entry ${index} of the ledger cannot be read`)
       const own = isOwn(this.#scope, entry, intervals)
+      sizeBytes += whole || own ? Buffer.byteLength(body) : HASH_LINE_BYTES
+      if (sizeBytes > RANGE_LIMIT_BYTES) throw tooMuch('entries')
       if (own) {
+        if (this.#own.size === OWN_ENTRIES_LIMIT) throw tooMuch('entries about the alias')
         this.#own.set(index, entry)
         this.#indexes.add(index)
       }
@@ -206,7 +250,7 @@ class Gathering {
       const from = await firstSince(this.#reader, this.#size, row.at)
       const text = `"id":"${id}"`
       const index = await firstHolding(this.#reader, text, { from, size: this.#size })
-      if (index === undefined) throw broken(`no entry names decision ${id}`)
+      if (index === undefined) throw unproven(`decision ${id}`, this.#succeeded)
       this.#indexes.add(index)
     }
   }

@@ -1,15 +1,21 @@
 import { readRow } from '../audit/index.ts'
 import { EVIDENCE_TABLES, type EvidenceRow } from '../evidence/index.ts'
-import { rowDigest, type EntryChange, type Row } from '../ledger/index.ts'
-import { PlatformError, canonicalJson } from '../model/index.ts'
+import { rowDigest, type EntryChange, type LedgerEntry, type Row } from '../ledger/index.ts'
+import { canonicalJson } from '../model/index.ts'
 import type { Reader, Schema } from '../store/index.ts'
-import { firstHolding, firstSince } from './find.ts'
+import { firstHolding, firstSince, unproven } from './find.ts'
 
 interface Wanted {
   readonly table: string
   readonly key: EntryChange['key']
   /** The newest entry of the range that changed it, and what it then was. */
   readonly told?: { readonly index: number; readonly digest: string }
+}
+
+/** Entries there are, and when it took over from another one. */
+interface LedgerAtHand {
+  readonly size: number
+  readonly succeeded: number | undefined
 }
 
 /** When a row was first written, by table: where the search for the entry that proves it begins. */
@@ -31,14 +37,14 @@ const WRITTEN_AT: Readonly<Record<string, string>> = {
 /** The rows of an archive, each with the entry that says what it is. */
 export class RowGathering {
   readonly #reader: Reader
-  readonly #size: number
+  readonly #ledger: LedgerAtHand
   readonly #end: number
   readonly #wanted = new Map<string, Wanted>()
 
-  /** `size` entries are there, the range ends at `end`. */
-  constructor(reader: Reader, size: number, end: number) {
+  /** The range ends at `end`. */
+  constructor(reader: Reader, ledger: LedgerAtHand, end: number) {
     this.#reader = reader
-    this.#size = size
+    this.#ledger = ledger
     this.#end = end
   }
 
@@ -50,7 +56,7 @@ export class RowGathering {
     this.#wanted.set(name, { table, key, ...known, ...(told !== undefined && { told }) })
   }
 
-  /** @throws PlatformError LEDGER_BROKEN where a row is in no entry */
+  /** @throws PlatformError LEDGER_BROKEN where a row is in no entry, INVALID_PARAMETER where it is in one of an earlier ledger */
   async gather(): Promise<EvidenceRow[]> {
     const rows: EvidenceRow[] = []
     for (const name of [...this.#wanted.keys()].toSorted()) {
@@ -80,16 +86,29 @@ export class RowGathering {
     if (told?.digest === digest) return told.index
     const from = told === undefined ? await this.#beginning(table, row) : told.index + 1
     const text = `"sha256":"${digest}"`
-    const index = await firstHolding(this.#reader, text, { from, size: this.#size })
+    const index = await firstHolding(this.#reader, text, { from, size: this.#ledger.size })
     if (index !== undefined) return index
-    throw new PlatformError(
-      'LEDGER_BROKEN',
-      `${table} ${canonicalJson(key)} is in no entry of the ledger as it stands`,
-    )
+    throw unproven(`${table} ${canonicalJson(key)}`, this.#ledger.succeeded)
   }
 
   async #beginning(table: string, row: Row): Promise<number> {
     const at = row[WRITTEN_AT[table] ?? '']
-    return typeof at === 'number' ? await firstSince(this.#reader, this.#size, at) : 0
+    return typeof at === 'number' ? await firstSince(this.#reader, this.#ledger.size, at) : 0
   }
+}
+
+/** Whether an entry changed one of the rows since; what was live is of the window, whatever comes behind it. */
+export function saysOtherwise(
+  { changes }: Pick<LedgerEntry, 'changes'>,
+  rows: readonly EvidenceRow[],
+): boolean {
+  return changes.some(({ table, key, sha256: digest }) =>
+    rows.some(
+      ({ table: of, row }) =>
+        of === table &&
+        table !== 'live_interval' &&
+        Object.entries(key).every(([column, value]) => row[column] === value) &&
+        rowDigest(row) !== digest,
+    ),
+  )
 }

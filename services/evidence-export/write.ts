@@ -105,12 +105,19 @@ async function smallFiles(
   return files
 }
 
-/** Those signed over the range, the last one before it, and those that were asked for. */
+/** Those signed over the range, the last one before it, the last that a witness cosigned, and those that were asked for. */
 async function knownCheckpoints(
   { first, end }: Gathered,
   { reader, checkpointSizes }: WriteParts,
   size: number,
 ): Promise<string> {
+  const cosigned = await reader
+    .selectFrom('ledger_cosignature')
+    .select((select) => ['witness', select.fn.max('size').as('size')])
+    .where('size', '<', size)
+    .groupBy('witness')
+    .execute()
+  const asked = new Set([...checkpointSizes, ...cosigned.map((one) => one.size)])
   const rows = await reader
     .selectFrom('ledger_checkpoint')
     .select(['size', 'note'])
@@ -118,7 +125,7 @@ async function knownCheckpoints(
     .where((is) =>
       is.or([
         is.and([is('size', '>=', first), is('size', '<=', end)]),
-        is('size', 'in', [...checkpointSizes, -1]),
+        is('size', 'in', [...asked, -1]),
         is('size', '=', (query) =>
           query
             .selectFrom('ledger_checkpoint')
@@ -129,14 +136,20 @@ async function knownCheckpoints(
     )
     .orderBy('size')
     .execute()
-  const asked = new Set(checkpointSizes)
   const step = Math.ceil(rows.length / CHECKPOINTS_LIMIT)
   const chosen = rows.filter(
     (row, at) => at % step === 0 || at === rows.length - 1 || asked.has(row.size),
   )
   const read = nodeReaderOf(ledgerRows(reader))
   const lines: string[] = []
-  for (const { size: earlier, note } of chosen) {
+  for (const { size: earlier, note: own } of chosen) {
+    const said = await reader
+      .selectFrom('ledger_cosignature')
+      .select('line')
+      .where('size', '=', earlier)
+      .orderBy('witness')
+      .execute()
+    const note = own + said.map(({ line }) => line).join('')
     const proof = await consistencyProof(read, earlier, size)
     lines.push(`${canonicalJson({ note, proof })}\n`)
   }

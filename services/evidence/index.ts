@@ -17,6 +17,8 @@ export {
   EVIDENCE_TABLES,
   LASTING_TABLES,
   isOwn,
+  isWhole,
+  succeededAt,
   type EntryMode,
   type EvidenceScope,
 } from './scope.ts'

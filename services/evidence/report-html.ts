@@ -47,7 +47,7 @@ ${table(['', ''], [
   ['log', log.origin],
   ['checkpoint', `${log.size} entries, root ${log.root}`],
   ['log key', log.verifierKey],
-  ['cosigned by', log.cosigners.join(', ') || 'nobody'],
+  ['cosigners named, not verified here', log.cosigners.join(', ') || 'nobody'],
   ['entries held', `${entries.first} up to, without, ${entries.end} (${entries.mode}); about this alias: ${entries.own}`],
 ])}
 <p>This page says nothing by itself: <code>lacre evidence verify</code> makes it again from the rest of the archive and compares.</p>

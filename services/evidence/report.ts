@@ -160,7 +160,7 @@ export function ownEntries(contents: EvidenceContents): LedgerEntry[] {
     .filter((entry) => isOwn(scope, entry, ids))
 }
 
-export function cosignersOf({ checkpoint, verifierKey }: EvidenceContents): string[] {
+function cosignersOf({ checkpoint, verifierKey }: EvidenceContents): string[] {
   const [name, id] = verifierKey.trim().split('+')
   const others = checkpoint.note.signatures.filter(
     (signature) => signature.name !== name || signature.id !== id,
@@ -173,12 +173,12 @@ function statementsOf(contents: EvidenceContents): string[] {
   const statements = [
     'Every entry shown here stands in the log of this service at its index, under the checkpoint shown above.',
     COMPLETENESS[scope.entries],
-    'Rows of approvals, exceptions and publishers are shown as they were when this was exported; each with the entry that says so. What was live is shown as of the end of the window.',
+    'Rows of approvals, exceptions and publishers are shown as the service had them when this was exported, each with the entry that says so; no later entry inside says otherwise, and that none outside does is the word of the service. What was live is shown as of the end of the window.',
   ]
   statements.push(
     cosignersOf(contents).length === 0
       ? 'No witness cosigned the checkpoint. Without a witness, and without a checkpoint kept elsewhere, this proves what the service says; not that it says the same to everyone.'
-      : 'Others signed the checkpoint beside the log. Whoever has their keys can check that they saw the same log; this archive does not hold those keys.',
+      : 'Others are named on the checkpoint beside the log. That they signed it is not verified here, since this archive does not hold their keys: whoever has them can check that they saw the same log.',
   )
   return statements
 }

@@ -66,6 +66,28 @@ const GROUND_TABLES: ReadonlySet<string> = new Set([
   'freeze_window',
 ])
 
+/** The first entry of every ledger but the first one of an installation (docs/ledger.md). */
+const BEGUN = 'ledger.begun'
+
+/**
+ * When this ledger took over from another one, by its first entry; undefined where it was the first. Evidence is of one
+ * ledger: it says nothing of what was before.
+ */
+export function succeededAt({ index, type, at }: LedgerEntry): number | undefined {
+  return index === 0 && type === BEGUN ? at : undefined
+}
+
+/** Weights are written as decimal fractions, of which one is what the other leaves. */
+const WEIGHT_TOLERANCE = 1e-9
+
+/**
+ * Whether versions with these weights took all calls of an alias between them: then no other one was live with them. Only
+ * so does `opening` begin where the oldest of them did; else it begins with the ledger.
+ */
+export function isWhole(weights: readonly number[]): boolean {
+  return Math.abs(weights.reduce((all, one) => all + one, 0) - 1) < WEIGHT_TOLERANCE
+}
+
 /** Of an entry what decides whether it is the alias's own. */
 type Told = Pick<LedgerEntry, 'resource' | 'changes'>
 

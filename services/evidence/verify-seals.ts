@@ -10,6 +10,7 @@ import {
   type ByteSource,
   type Facts,
   type PublisherDocument,
+  type PublisherMatch,
   type Revocation,
   type RevocationTarget,
   type SealReport,
@@ -95,10 +96,10 @@ export class SealCheck {
     const counting = (subject.attestations?.reports ?? []).filter((one) => one.outcome === 'counts')
     if (subject.verdict.seals.length === 0 && counting.length === 0) return
     const identity = this.#identityOf(subject)
-    const again = this.#judgeAgain(decision, subject, identity)
+    this.#meetSeals(decision, subject, identity)
     for (const report of trusted)
       this.#checkSeal({
-        again,
+        again: this.#judgeAgain(decision, subject, { identity, first: report.publisher }),
         codeSha256: identity.codeSha256,
         id: decision.decision.id,
         report,
@@ -157,17 +158,33 @@ export class SealCheck {
     if (found === undefined) this.#findings.add('missing', `${seal} is not inside, or was changed`)
     else if (!sameSigner(found, report))
       this.#findings.add('seal', `${seal} is not by whom the decision took it to be`)
-    else if (found.outcome !== 'trusted' && !this.#hangsOnLists(report))
+    else if (found.outcome !== 'trusted')
       this.#findings.add('seal', `${seal} does not count by the publishers and revocations inside`)
     else this.counts.seals += 1
   }
 
+  /** Which of the seals inside the decision saw. */
+  #meetSeals(decision: ProvenDecision, subject: SubjectFacts, identity: ArtifactIdentity): void {
+    const again = this.#judgeAgain(decision, subject, { identity, first: undefined })
+    const told = new Set(subject.verdict.seals.map(({ digest }) => digest))
+    for (const [at, { path }] of this.#sealsOf(identity).entries()) {
+      const digest = again === 'needs the artifact' ? undefined : again[at]?.digest
+      if (again === 'needs the artifact' || (digest !== undefined && told.has(digest)))
+        this.#seen.add(path)
+    }
+  }
+
+  /** `first` is the publisher that the decision names: of several that a seal is as good for, the first one is taken. */
   #judgeAgain(
     { facts, entry }: ProvenDecision,
     subject: SubjectFacts,
-    identity: ArtifactIdentity,
+    {
+      identity,
+      first,
+    }: { readonly identity: ArtifactIdentity; readonly first: PublisherMatch | undefined },
   ): readonly SealReport[] | 'needs the artifact' {
-    const files = this.#sealsOf(identity)
+    const isFirst = (one: TrustedPublisher): boolean =>
+      one.id === first?.publisherId && one.version === first.version
     try {
       const { seals } = judge(
         {
@@ -177,22 +194,18 @@ export class SealCheck {
           name: nameOf(subject),
           account: this.#contents.head.scope.place.account,
           functionName: functionNameOf(facts),
-          seals: files,
-          publishers: this.#publishers(facts, entry.index),
+          seals: this.#sealsOf(identity),
+          publishers: this.#publishers(facts, entry.index).toSorted(
+            (a, b) => Number(isFirst(b)) - Number(isFirst(a)),
+          ),
           revocations: this.#revocations(entry.index),
           atMs: instantOf(facts),
         },
         this.#cache,
       )
-      const told = new Set(subject.verdict.seals.map(({ digest }) => digest))
-      for (const [at, { path }] of files.entries()) {
-        const digest = seals[at]?.digest
-        if (digest !== undefined && told.has(digest)) this.#seen.add(path)
-      }
       return seals
     } catch (error) {
       if (!(error instanceof BytesWanted)) throw error
-      for (const { path } of files) this.#seen.add(path)
       return 'needs the artifact'
     }
   }
@@ -234,8 +247,10 @@ export class SealCheck {
     else this.counts.attestations += 1
   }
 
-  /** Publishers as they stood at an entry: a version that was cancelled only later was in force. */
-  #publishers({ signingConfig }: Facts, atIndex: number): TrustedPublisher[] {
+  /** Publishers as they stood at an entry: a version made later was not there, one cancelled only later was in force. */
+  #publishers(facts: Facts, atIndex: number): TrustedPublisher[] {
+    const { signingConfig } = facts
+    const atMs = instantOf(facts)
     const { rows, head } = this.#contents
     const names = new Map(
       rows
@@ -251,10 +266,11 @@ export class SealCheck {
         const arn = publisherVersionArn(head.scope.place, name, version)
         const status = index < atIndex ? (row['status'] as TrustedPublisher['status']) : 'Active'
         const createdAtMs = Number(row['created_at'])
-        const document = JSON.parse(cell(row, 'document')) as PublisherDocument
+        const document = withKeptLists(JSON.parse(cell(row, 'document')) as PublisherDocument)
         const allowed = signingConfig === null || signingConfig.allowedPublishers.includes(arn)
         return { id, name, version, arn, status, createdAtMs, document, allowed }
       })
+      .filter(({ createdAtMs }) => createdAtMs <= atMs)
   }
 
   /** Of those recorded before an entry, per target the one that takes effect first. */
@@ -275,19 +291,6 @@ export class SealCheck {
         earliest.set(key, revocation)
     }
     return [...earliest.values()]
-  }
-
-  /** The lists of then are not kept: what a seal was by them cannot be told again. */
-  #hangsOnLists({ publisher }: SealReport): boolean {
-    const row = this.#contents.rows.find(
-      (one) =>
-        one.table === 'publisher_version' &&
-        one.row['publisher_id'] === publisher?.publisherId &&
-        one.row['version'] === publisher?.version,
-    )?.row
-    if (row === undefined) return false
-    const document = JSON.parse(cell(row, 'document')) as PublisherDocument
-    return document.kind === 'x509' && document.revocation !== undefined
   }
 
   #checkPinned({ signer, digest }: SealReport, what: string): void {
@@ -322,6 +325,17 @@ export class SealCheck {
     this.#done.add(key)
     return false
   }
+}
+
+/**
+ * Lists that were fetched are not kept: what they alone could say of a certificate stays unsaid, and all else is judged,
+ * by the lists of the document too.
+ */
+function withKeptLists(document: PublisherDocument): PublisherDocument {
+  if (document.kind !== 'x509' || document.revocation === undefined) return document
+  const lists = document.revocation.lists.filter((list) => 'pem' in list)
+  if (lists.length === document.revocation.lists.length) return document
+  return { ...document, revocation: { ...document.revocation, lists, onFailure: 'open' } }
 }
 
 function instantOf({ at }: Facts): number {

@@ -1,10 +1,10 @@
 import { canonicalJson } from '../model/index.ts'
 import type { LedgerEntry } from '../ledger/index.ts'
-import { cell, type EvidenceContents } from './contents.ts'
+import { cell, type EvidenceContents, type EvidenceRow } from './contents.ts'
 import { ExpectedRows } from './expected-rows.ts'
 import type { Findings } from './findings.ts'
 import { aliasIntervals } from './report.ts'
-import { LASTING_TABLES, isOwn } from './scope.ts'
+import { LASTING_TABLES, isOwn, isWhole, succeededAt } from './scope.ts'
 import { RangeWalk } from './verify-log.ts'
 
 /** One pass over the range: the tree, the times, and that nothing about the alias is left out of the rest. */
@@ -66,6 +66,7 @@ class RangeCheck {
   check(entry: LedgerEntry): void {
     const { scope } = this.#contents.head
     this.#checkTime(entry)
+    this.#checkBeginning(entry)
     if (scope.entries !== 'own') this.#checkRows(entry)
     if (isOwn(scope, entry, this.#intervals) && !this.#contents.entries.has(entry.index))
       this.#findings.add('missing', `entry ${entry.index}, which is about the alias, has no file`)
@@ -83,11 +84,38 @@ class RangeCheck {
     }
   }
 
+  /** The window lies in this ledger. The first entry of one says of itself that there was one before. */
+  #checkBeginning(entry: LedgerEntry): void {
+    const succeeded = succeededAt(entry)
+    if (succeeded === undefined) return
+    const { fromMs, entries } = this.#contents.head.scope
+    if (fromMs < succeeded)
+      this.#findings.add('window', 'the window begins before this ledger, which succeeds another')
+    else if (entries === 'opening' && !isAllLive(liveAtStart(this.#contents)))
+      this.#findings.add(
+        'window',
+        'what was live at the start may have begun in the ledger that this one succeeds',
+      )
+  }
+
   #checkTime({ index, at }: LedgerEntry): void {
     const { fromMs, toMs, entries } = this.#contents.head.scope
     if (at >= toMs || (entries !== 'opening' && at < fromMs))
       this.#findings.add('window', `entry ${index} of the range is outside the window`)
   }
+}
+
+/** What was live when a window began; with one that ended in that very instant. */
+function liveAtStart(contents: EvidenceContents): EvidenceRow[] {
+  const { fromMs } = contents.head.scope
+  return aliasIntervals(contents).filter(({ row }) => {
+    const to = row['to_ms'] ?? null
+    return Number(row['from_ms']) < fromMs && (to === null || Number(to) >= fromMs)
+  })
+}
+
+function isAllLive(live: readonly EvidenceRow[]): boolean {
+  return isWhole(live.map(({ row }) => Number(row['weight'])))
 }
 
 /** The range is all of the window: the entry in front of it is older, the one behind it newer. */
@@ -115,15 +143,12 @@ function checkBounds({ head, entries }: EvidenceContents, findings: Findings): v
 /** With `opening` the range reaches back to where everything live at the start began: at most one of a slot. */
 export function checkCarried(contents: EvidenceContents, findings: Findings): void {
   const { scope, range } = contents.head
-  const live = aliasIntervals(contents).filter(({ row }) => {
-    const to = row['to_ms'] ?? null
-    return Number(row['from_ms']) < scope.fromMs && (to === null || Number(to) > scope.fromMs)
-  })
+  const live = liveAtStart(contents)
   const slots = live.map(({ row }) => cell(row, 'slot'))
   if (new Set(slots).size !== slots.length)
     findings.add('window', 'two versions are told to have been live in one slot at the start')
   if (scope.entries !== 'opening' || range.first === 0) return
-  if (live.length === 0 || live.some(({ row }) => Number(row['from_index']) < range.first))
+  if (!isAllLive(live) || live.some(({ row }) => Number(row['from_index']) < range.first))
     findings.add(
       'window',
       'the range does not reach back to where what was live at the start began',

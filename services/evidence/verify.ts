@@ -5,12 +5,13 @@ import { artifactOf, readContents, type EvidenceContents } from './contents.ts'
 import { derivedFiles } from './derived.ts'
 import { Findings, type EvidenceFinding } from './findings.ts'
 import { PATHS, parseManifest, type Manifest } from './manifest.ts'
-import { aliasIntervals, cosignersOf, ownEntries } from './report.ts'
+import { aliasIntervals, ownEntries } from './report.ts'
 import { openArtifacts } from './verify-artifacts.ts'
 import { checkDecisions, replayDecisions } from './verify-decisions.ts'
 import { checkEntries, checkKnownCheckpoints, checkLogKey, checkOutside } from './verify-log.ts'
 import { SealCheck, type PinnedTrust } from './verify-seals.ts'
 import { checkCarried, walkRange } from './verify-window.ts'
+import { checkWitnesses, unverifiedCosigners, type WitnessTold } from './verify-witnesses.ts'
 
 /** What is known from outside of the archive; without a log key the answer is never "authenticated" (RULES §6). */
 export interface VerifyEvidenceOptions {
@@ -18,6 +19,8 @@ export interface VerifyEvidenceOptions {
   /** Checkpoints kept elsewhere, as notes. */
   readonly checkpoints?: readonly string[]
   readonly pinned?: PinnedTrust
+  /** Each of them must have cosigned a checkpoint inside. */
+  readonly witnesses?: readonly NoteKey[]
 }
 
 export interface EvidenceVerdict {
@@ -49,8 +52,9 @@ export interface EvidenceTold {
   readonly artifacts: number
   /** Checkpoints from outside that this log begins with. */
   readonly outsideCheckpoints: number
-  /** Names beside the log's own on the checkpoint; their keys are not inside, so that nothing is said of them. */
-  readonly cosigners: readonly string[]
+  readonly witnesses: readonly WitnessTold[]
+  /** Names of others on checkpoints inside whose keys were not given: not verified, so that nothing is said of them. */
+  readonly unverifiedCosigners: readonly string[]
 }
 
 const NOTHING_PINNED: PinnedTrust = { keys: new Set(), trustedRoot: undefined }
@@ -188,6 +192,7 @@ async function verifyContents(
   checkEntries(contents, findings)
   checkKnownCheckpoints(contents, key, findings)
   const walk = walkRange(contents, large.range, findings, options.checkpoints ?? [])
+  const witnesses = checkWitnesses(contents, options.witnesses ?? [], findings)
   const outside = checkOutside(contents, options.checkpoints ?? [], { walk, key, findings })
   const decisions = checkDecisions(contents, findings)
   const replayed = replayDecisions(contents, decisions, findings)
@@ -218,7 +223,8 @@ async function verifyContents(
     ...seals.counts,
     artifacts: unsealed.size,
     outsideCheckpoints: outside,
-    cosigners: cosignersOf(contents),
+    witnesses,
+    unverifiedCosigners: unverifiedCosigners(contents, options.witnesses ?? []),
   }
 }
 

@@ -1,6 +1,13 @@
+import { newestCheckpoint } from '../audit/index.ts'
 import type { BlobSource } from '../blobs/index.ts'
 import { ENTRY_MODES, type EntryMode, type EvidenceScope } from '../evidence/index.ts'
-import { gatherEvidence, writeEvidence, type Gathered } from '../evidence-export/index.ts'
+import {
+  entryAt,
+  gatherEvidence,
+  saysOtherwise,
+  writeEvidence,
+  type Gathered,
+} from '../evidence-export/index.ts'
 import { EVERYTHING, PlatformError, type SealInput, type Sha256 } from '../model/index.ts'
 import type { Reader, Store } from '../store/index.ts'
 import { mayReadAll, objectsNamed } from './access/readable.ts'
@@ -88,11 +95,13 @@ async function gatherUnder(
     )
     await refuseUnreadable(deps, caller, gathered)
     await deps.audit.checkpoint()
-    const signed = await newestCheckpoint(deps)
+    const signed = await newestCheckpoint(deps.store.reader)
     if (signed === undefined || signed.size < gathered.size) continue
     if (gathered.end === signed.size || gathered.indexes.includes(gathered.end))
       return { gathered, note: signed.note }
-    if ((await timeOf(deps, gathered.end)) < gathered.scope.toMs) continue
+    const { entry } = await entryAt(deps.store.reader, gathered.end)
+    // It came meanwhile, and is inside too: no row may be older than it says.
+    if (entry.at < gathered.scope.toMs || saysOtherwise(entry, gathered.rows)) continue
     const indexes = [...gathered.indexes, gathered.end]
     return { gathered: { ...gathered, indexes }, note: signed.note }
   }
@@ -138,24 +147,6 @@ function shippedSchema({ policies }: Deps, digest: string): string | undefined {
   return policies.schemaSha256('admission') === digest
     ? policies.shipped('admission').schema
     : undefined
-}
-
-async function newestCheckpoint({ store }: Deps) {
-  return await store.reader
-    .selectFrom('ledger_checkpoint')
-    .select(['size', 'note'])
-    .orderBy('size', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-}
-
-async function timeOf({ store }: Deps, index: number): Promise<number> {
-  const row = await store.reader
-    .selectFrom('ledger_entry')
-    .select('body')
-    .where('index', '=', index)
-    .executeTakeFirstOrThrow()
-  return (JSON.parse(row.body) as { readonly at: number }).at
 }
 
 async function write(

@@ -1,5 +1,10 @@
 import { lookup } from 'node:dns'
-import { request as requestPlain, type IncomingMessage, type RequestOptions } from 'node:http'
+import {
+  request as requestPlain,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http'
 import { request as requestTls } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 
@@ -43,26 +48,43 @@ export function forbidden(address: string): string {
   return `the address ${address} is not one that the configuration allows`
 }
 
-function get(
+async function get(
   url: URL,
   fetch: FetchRequest,
   { rules, signal }: { readonly rules: AddressRules; readonly signal: AbortSignal },
 ): Promise<Uint8Array> {
+  const options: RequestOptions = {
+    method: 'GET',
+    // a connection of its own: none that was opened under other rules is taken up again
+    agent: false,
+    lookup: checkedLookup(rules),
+    signal,
+    headers: { accept: fetch.accept, 'accept-encoding': 'identity' },
+  }
+  const request = (url.protocol === 'https:' ? requestTls : requestPlain)(url, options)
+  const answer = answerTo(request, (response) => collect(response, fetch))
+  request.end()
+  return await answer
+}
+
+/** What `read` makes of the answer. A connection that ends without one, as Node ends it after `101`, is a failure. */
+export function answerTo<T>(
+  request: ClientRequest,
+  read: (response: IncomingMessage) => Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const options: RequestOptions = {
-      method: 'GET',
-      // a connection of its own: none that was opened under other rules is taken up again
-      agent: false,
-      lookup: checkedLookup(rules),
-      signal,
-      headers: { accept: fetch.accept, 'accept-encoding': 'identity' },
-    }
-    const send = url.protocol === 'https:' ? requestTls : requestPlain
-    const request = send(url, options, (response) => {
-      collect(response, fetch).then(resolve, reject)
+    const onClose = (): void => reject(new Error('the connection ended without an answer'))
+    request.on('error', reject).on('close', onClose)
+    // Read in this very step: nobody would hear of an error of the answer that comes before it is read.
+    request.on('response', (response) => {
+      request.off('close', onClose)
+      // Node takes a `101` that names no other protocol for an answer.
+      if (response.statusCode === 101) {
+        response.destroy()
+        return reject(new Error('the other side wants another protocol'))
+      }
+      read(response).then(resolve, reject)
     })
-    request.on('error', reject)
-    request.end()
   })
 }
 

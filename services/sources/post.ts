@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 
 import { PlatformError } from '../model/index.ts'
 import type { AddressRules } from './addresses.ts'
-import { checkedLookup, collectBody, forbidden, unreachable } from './fetch.ts'
+import { answerTo, checkedLookup, collectBody, forbidden, unreachable } from './fetch.ts'
 
 /** What is handed over: to a URL that an operator configured (RULES §11). */
 export interface PostRequest {
@@ -108,21 +108,23 @@ interface Sending<T> {
   readonly read: (response: IncomingMessage) => Promise<T>
 }
 
-function send<T>(url: URL, post: PostRequest, { rules, signal, read }: Sending<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const options: RequestOptions = {
-      method: 'POST',
-      // A connection of its own: none that was opened under other rules is taken up again.
-      agent: false,
-      lookup: checkedLookup(rules),
-      signal,
-      headers: { ...post.headers, 'content-length': Buffer.byteLength(post.body) },
-    }
-    const onAnswer = (response: IncomingMessage): void => void read(response).then(resolve, reject)
-    const request = (url.protocol === 'https:' ? requestTls : requestPlain)(url, options, onAnswer)
-    request.on('error', reject)
-    request.end(post.body)
-  })
+async function send<T>(
+  url: URL,
+  post: PostRequest,
+  { rules, signal, read }: Sending<T>,
+): Promise<T> {
+  const options: RequestOptions = {
+    method: 'POST',
+    // A connection of its own: none that was opened under other rules is taken up again.
+    agent: false,
+    lookup: checkedLookup(rules),
+    signal,
+    headers: { ...post.headers, 'content-length': Buffer.byteLength(post.body) },
+  }
+  const request = (url.protocol === 'https:' ? requestTls : requestPlain)(url, options)
+  const answer = answerTo(request, read)
+  request.end(post.body)
+  return await answer
 }
 
 /** At most so many bytes; what is cut off, late or too much is not waited for, and the connection ends. */

@@ -24,7 +24,7 @@ export interface AttemptResult {
   readonly answer: string
 }
 
-/** One post, signed at this instant. Rejects only where `signal` was aborted, or the secret cannot be opened. */
+/** One post, signed at this instant. Rejects only where `signal` was aborted, by its reason, or the secret cannot be opened. */
 export async function attempt(
   parts: DeliveryParts,
   work: WebhookWork,
@@ -44,7 +44,8 @@ export async function attempt(
     const { status, head } = await work.post({ url: webhook.url, body, headers, ...limits, signal })
     return { status, latencyMs: latencyMs(), answer: shown(Buffer.from(head).toString('utf8')) }
   } catch (error) {
-    if (signal.aborted) throw error
+    // Not the error itself: it names the URL.
+    signal.throwIfAborted()
     return { status: undefined, latencyMs: latencyMs(), answer: shown(whyOf(error)) }
   }
 }

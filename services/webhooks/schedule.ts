@@ -36,3 +36,25 @@ export function decideNext(attempted: Attempted, random: Random): Next {
   if (runAtMs > firstTriedAtMs + RETRY_FOR_MS) return { outcome: 'dead' }
   return { outcome: 'failed', runAtMs }
 }
+
+/** A webhook that takes nothing for so long is switched off. */
+const FAILING_LIMIT_MS = 3 * 24 * 3_600_000
+/** … where the entry at hand was tried so often, some half an hour: the first no after days without an entry is none of days. */
+const FAILING_ATTEMPTS = 10
+/** … or one that so many entries wait for. */
+export const BACKLOG_LIMIT = 100_000
+
+/** Whether nothing was taken for too long; `failingSinceMs` is when the first entry after the last delivery was not. */
+export function isFailing(
+  { attempts, nowMs }: Pick<Attempted, 'attempts' | 'nowMs'>,
+  outcome: Next['outcome'],
+  failingSinceMs: number | undefined,
+): boolean {
+  if (failingSinceMs === undefined || nowMs - failingSinceMs < FAILING_LIMIT_MS) return false
+  return outcome === 'dead' || attempts >= FAILING_ATTEMPTS
+}
+
+/** Whether too many wait and they do not get fewer: one that was switched on again may work off what waited. */
+export function isBacklog(rows: number, rowsBefore: number | undefined): boolean {
+  return rows > BACKLOG_LIMIT && rowsBefore !== undefined && rows >= rowsBefore
+}

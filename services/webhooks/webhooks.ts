@@ -23,16 +23,12 @@ import {
   type QueueHead,
 } from './queue.ts'
 import { findWebhook, listWebhooks, webhookResource, type Webhook } from './rows.ts'
-import { decideNext, type Next } from './schedule.ts'
+import { decideNext, isBacklog, isFailing, type Next } from './schedule.ts'
 import type { Reachable } from './url.ts'
 
 /** Looks at every webhook this often even when nobody woke it: the backstop, not the path. */
 const LOOK_MS = 30_000
 const PRUNE_MS = 600_000
-/** A webhook that takes nothing for so long is switched off. */
-const FAILING_LIMIT_MS = 3 * 24 * 3_600_000
-/** … or one that so many entries wait for. */
-const BACKLOG_LIMIT = 100_000
 /** After an error of our own, such as a full disk: nobody is asked again and again for what cannot be settled. */
 const OWN_BACKOFF = { firstMs: 1_000, longestMs: 60_000 }
 
@@ -58,6 +54,8 @@ export class Webhooks implements AsyncDisposable {
   #watching: Promise<void> = Promise.resolve()
   #wanted = false
   #looking: Promise<void> | undefined
+  /** Entries that waited for each when it was last looked, where it was on then. */
+  #waiting: ReadonlyMap<string, number> = new Map()
 
   constructor(options: WebhooksOptions) {
     this.#parts = options
@@ -183,10 +181,16 @@ export class Webhooks implements AsyncDisposable {
   }
 
   async #endBacklogs(): Promise<void> {
-    for (const { webhookId, state, rows } of await countRows(this.#parts.store.reader)) {
-      if (state === 'pending' && rows > BACKLOG_LIMIT)
-        await this.#work?.disable(webhookId, 'backlog')
-    }
+    const { reader } = this.#parts.store
+    const webhooks = await listWebhooks(reader)
+    const enabled = new Set(webhooks.filter(({ state }) => state === 'enabled').map(({ id }) => id))
+    const before = this.#waiting
+    const counts = (await countRows(reader)).filter(
+      ({ webhookId, state }) => state === 'pending' && enabled.has(webhookId),
+    )
+    this.#waiting = new Map(counts.map(({ webhookId, rows }) => [webhookId, rows]))
+    for (const { webhookId, rows } of counts)
+      if (isBacklog(rows, before.get(webhookId))) await this.#work?.disable(webhookId, 'backlog')
   }
 
   /** Delivers the head of the queue where it is due; how long to wait, undefined where there is nothing to do. */
@@ -233,7 +237,7 @@ export class Webhooks implements AsyncDisposable {
       next.outcome === 'dead' ? 'a webhook was not told' : 'a webhook did not take an entry',
     )
     if (next.outcome === 'gone') await this.#work?.disable(webhook.id, 'gone')
-    else if (failingSinceMs !== undefined && nowMs - failingSinceMs >= FAILING_LIMIT_MS)
+    else if (isFailing({ ...tried, nowMs }, next.outcome, failingSinceMs))
       await this.#work?.disable(webhook.id, 'failing')
   }
 

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 
 import { afterAll, describe, expect, it } from 'vitest'
@@ -14,11 +14,18 @@ import {
   type VerifyEvidenceOptions,
 } from '../../services/evidence/index.ts'
 import {
+  cosignedText,
+  encodeCosignature,
   formatNote,
+  formatSignatureLine,
   formatVerifierKey,
   noteKey,
   parseCheckpoint,
+  parseEntry,
   parseVerifierKey,
+  rowDigest,
+  type LedgerEntry,
+  type Row,
 } from '../../services/ledger/index.ts'
 import { bufferSource, canonicalJson, type Json } from '../../services/model/index.ts'
 import { loadShippedPolicies } from '../../services/shipped-policies.ts'
@@ -320,6 +327,49 @@ describe('rows', () => {
     expect(messages(await verify(forge(files)))).toMatch(/revocation .* is not inside/)
   })
 
+  const entriesOf = (files: ReadonlyMap<string, Buffer>): LedgerEntry[] =>
+    linesOf(files, PATHS.range).flatMap((line) => parseEntry(line) ?? [])
+  type ShownRow = { readonly table: string; readonly index: number; readonly row: Row }
+  const toRow = (line: string): ShownRow => JSON.parse(line) as ShownRow
+
+  /** A row of then as an entry of then proves it: without what was written into it later. */
+  function asOf(line: string, later: readonly string[]): string {
+    const { table, row } = toRow(line)
+    const then = Object.fromEntries(Object.entries(row).filter(([name]) => !later.includes(name)))
+    const proof = entriesOf(whole).find(({ changes }) =>
+      changes.some((change) => change.table === table && change.sha256 === rowDigest(then)),
+    )
+    if (proof === undefined) throw new Error(`no entry says that ${table} was ever so`)
+    return canonicalJson({ table, row: then, index: proof.index })
+  }
+
+  it('finds what was live as going on, though the window has its end', async () => {
+    const files = withRows((lines) =>
+      lines.map((line) =>
+        isProd(line) && line.includes('"version":"3"') ? asOf(line, ['to_ms', 'to_index']) : line,
+      ),
+    )
+
+    const verdict = await verify(forge(files))
+
+    expect(kinds(verdict)).toEqual(['row'])
+    expect(messages(verdict)).toMatch(
+      /^live_interval .* is shown as entry \d+ left it, though entry \d+ changed it since$/,
+    )
+  })
+
+  it('finds an exception as it was before it was ended', async () => {
+    const files = withRows((lines) =>
+      lines.map((line) =>
+        line.includes('"table":"break_glass"')
+          ? asOf(line, ['ended', 'ended_at', 'ended_by'])
+          : line,
+      ),
+    )
+
+    expect(messages(await verify(forge(files)))).toMatch(/^break_glass .* changed it since$/)
+  })
+
   it('finds a row that is proven by another entry than the one named', async () => {
     const files = withRows((lines) =>
       lines.map((line) =>
@@ -433,6 +483,57 @@ describe('the log', () => {
     const verdict = await verifyEvidence(bufferSource(pack(whole)), { checkpoints: [later] })
 
     expect(messages(verdict)).toContain('shows less than was signed')
+  })
+})
+
+describe('witnesses given from outside', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const witness = noteKey('witness.example/w1', pem, 'cosignature')
+
+  /** The archive with a line of the witness below its checkpoint, wherever that stands. */
+  function cosigned(signer: KeyObject): Buffer {
+    const note = whole.get(PATHS.checkpoint)?.toString() ?? ''
+    const text = cosignedText(parseCheckpoint(note).note.text, 1_700_000_000)
+    const bytes = encodeCosignature(1_700_000_000, sign(null, Buffer.from(text), signer))
+    const longer = note + formatSignatureLine({ name: witness.name, id: witness.id, bytes })
+    return forge(
+      new Map(
+        [...whole].map(([path, file]): [string, Buffer] =>
+          path === PATHS.checkpoint || path.endsWith('.tlog-proof')
+            ? [path, Buffer.from(file.toString().replace(note, longer))]
+            : [path, file],
+        ),
+      ),
+    )
+  }
+
+  it('tells what one cosigned, by its key alone', async () => {
+    const bytes = cosigned(privateKey)
+    const { size } = parseManifest(whole.get(PATHS.manifest) ?? Buffer.alloc(0))
+
+    expect(await verify(bytes, { witnesses: [witness] })).toMatchObject({
+      answer: 'authenticated',
+      told: {
+        witnesses: [{ name: witness.name, size, atMs: 1_700_000_000_000 }],
+        unverifiedCosigners: [],
+      },
+    })
+    expect(await verify(bytes)).toMatchObject({
+      answer: 'authenticated',
+      told: { witnesses: [], unverifiedCosigners: [witness.name] },
+    })
+  })
+
+  it('finds a cosignature that is by another key, and one that is not there', async () => {
+    const other = cosigned(generateKeyPairSync('ed25519').privateKey)
+
+    expect(messages(await verify(other, { witnesses: [witness] }))).toMatch(
+      /^what witness.example\/w1 said of the checkpoint of size \d+ does not verify$/,
+    )
+    expect(messages(await verify(pack(whole), { witnesses: [witness] }))).toBe(
+      'no checkpoint inside is cosigned by witness.example/w1',
+    )
   })
 })
 

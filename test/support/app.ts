@@ -26,7 +26,7 @@ export interface TestApp extends AsyncDisposable {
 }
 
 /** What violates stays where it is, unless a test is about that: nobody waits for a freeze that comes by itself. */
-const TEST_OPTIONS = {
+export const TEST_OPTIONS = {
   listen: '127.0.0.1:0',
   isolation: 'process',
   reactionsMaxAliases: '0',

@@ -1,9 +1,19 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createServer as createRawServer,
+  type AddressInfo,
+  type Server as RawServer,
+} from 'node:net'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { addressRules, postDocument } from '../../../services/sources/index.ts'
+import {
+  addressRules,
+  askByPost,
+  fetchDocument,
+  postDocument,
+  postForAnswer,
+} from '../../../services/sources/index.ts'
 
 let server: Server
 let base = ''
@@ -65,4 +75,40 @@ test('does not connect to an address inside that is not listed, however the host
     await expect(post('/200', host, [])).rejects.toThrow(/not one that the configuration allows/)
 
   expect(got).toHaveLength(before)
+})
+
+/** Says these bytes to whoever asks, and no more. */
+async function saying(text: string, ends: boolean): Promise<RawServer & AsyncDisposable> {
+  const raw = createRawServer((socket) => {
+    socket
+      .on('error', () => undefined)
+      .once('data', () => (ends ? socket.end(text) : socket.write(text)))
+  })
+  await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve))
+  return raw as RawServer & AsyncDisposable
+}
+
+const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: x\r\n\r\n'
+
+test.each([
+  ['101, and another protocol', SWITCHED, false],
+  ['101, and another protocol, and leaves', SWITCHED, true],
+  ['101 alone, and leaves', 'HTTP/1.1 101 Switching Protocols\r\n\r\n', true],
+  ['nothing, and leaves', '', true],
+  ['half a head, and leaves', 'HTTP/1.1 200', true],
+])('comes to an end where the other side says %s', async (_, text, ends) => {
+  await using raw = await saying(text, ends)
+  const url = `http://127.0.0.1:${(raw.address() as AddressInfo).port}/`
+  const asked = {
+    url,
+    body: 'x',
+    headers: {},
+    timeoutMs: 2_000,
+    maxBytes: 100,
+    accept: 'text/plain',
+  }
+  const rules = addressRules(['127.0.0.0/8'])
+
+  for (const ask of [postDocument, postForAnswer, askByPost, fetchDocument])
+    await expect(ask(asked, rules)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 })

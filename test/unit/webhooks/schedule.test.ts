@@ -2,9 +2,12 @@ import { expect, test } from 'vitest'
 
 import type { Random } from '../../../services/model/index.ts'
 import {
+  BACKLOG_LIMIT,
   REFUSED_ATTEMPTS,
   RETRY_FOR_MS,
   decideNext,
+  isBacklog,
+  isFailing,
   type Next,
 } from '../../../services/webhooks/schedule.ts'
 
@@ -63,4 +66,26 @@ test('takes every 2xx for yes and 410 for never again', () => {
     Array.from({ length: 5 }, () => 'delivered'),
   )
   expect(attemptsOf(410, 0)).toMatchObject({ last: 'gone', attempts: 1 })
+})
+
+const DAY_MS = 24 * 3_600_000
+
+test.each<[string, boolean, Parameters<typeof isFailing>]>([
+  ['three days, many attempts', true, [{ attempts: 10, nowMs: 3 * DAY_MS }, 'failed', 0]],
+  ['three days, an entry given up', true, [{ attempts: 5, nowMs: 3 * DAY_MS }, 'dead', 0]],
+  ['three days, of which most had no entry', false, [{ attempts: 1, nowMs: 9 * DAY_MS }, 'failed', 0]],
+  ['less than three days', false, [{ attempts: 99, nowMs: 3 * DAY_MS - 1 }, 'dead', 0]],
+  ['a delivery since', false, [{ attempts: 99, nowMs: 9 * DAY_MS }, 'dead', undefined]],
+])('is it failing after %s: %s', (_, failing, asked) => {
+  expect(isFailing(...asked)).toBe(failing)
+}) // prettier-ignore
+
+test.each<[string, boolean, number, number | undefined]>([
+  ['no more than the limit', false, BACKLOG_LIMIT, 1],
+  ['more, as nobody has seen before', false, BACKLOG_LIMIT + 1, undefined],
+  ['more, and fewer than before', false, BACKLOG_LIMIT + 1, BACKLOG_LIMIT + 2],
+  ['more, and no fewer than before', true, BACKLOG_LIMIT + 1, BACKLOG_LIMIT + 1],
+  ['more than before', true, BACKLOG_LIMIT + 2, BACKLOG_LIMIT + 1],
+])('is it too much that waits, with %s: %s', (_, tooMuch, rows, before) => {
+  expect(isBacklog(rows, before)).toBe(tooMuch)
 })

@@ -1,7 +1,11 @@
+import { inspect } from 'node:util'
+
+import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { PlatformError, systemRandom, type Random } from '../../../services/model/index.ts'
 import type { Webhooks } from '../../../services/webhooks/index.ts'
+import { BACKLOG_LIMIT } from '../../../services/webhooks/schedule.ts'
 import type { WebhookPost, WebhookWork } from '../../../services/webhooks/ports.ts'
 import { eventually } from '../../support/eventually.ts'
 import { openState, tempDir, type State } from '../../support/state.ts'
@@ -127,6 +131,50 @@ test('after a day an entry is dead and the next one has its turn; after three th
   expect(disabled[0]).toBe(`${id} failing`)
   expect(state.clock.nowMs() - start_).toBeGreaterThanOrEqual(3 * DAY_MS)
 })
+
+test('the first no after days without an entry does not switch off a webhook that an entry was too much for', async () => {
+  await subscribe(state)
+  const answers: number[] = []
+  start(() => answered(answers.shift() ?? 204))
+  answers.push(...Array.from({ length: 5 }, () => 400), 503)
+  await appendEntry(state)
+  await passing(60_000, async () => (await outboxRows(state)).some((row) => row.state === 'dead'))
+  state.clock.advance(4 * DAY_MS)
+
+  const second = await appendEntry(state)
+
+  await passing(1_000, async () => (await outboxRows(state)).every((row) => row.state === 'dead'))
+  expect(disabled).toEqual([])
+  expect(posts.slice(-2).map(indexOf)).toEqual([second, second])
+})
+
+test('is switched off where too many entries wait, and they do not get fewer', async () => {
+  const { id } = await subscribe(state)
+  const later = state.clock.nowMs() + 20 * DAY_MS
+  await state.store.transaction((tx) =>
+    sql`insert into webhook_outbox (webhook_id, entry_index, state, attempts, created_at, run_at)
+      with recursive at (n) as (select 1 union all select n + 1 from at where n <= ${BACKLOG_LIMIT})
+      select ${id}, n + 1000, 'pending', 0, ${later}, ${later} from at`.execute(tx),
+  )
+  start(() => answered(200))
+
+  await passing(600_000, () => disabled.length > 0)
+
+  expect(disabled[0]).toBe(`${id} backlog`)
+})
+
+test('what is under way when it stops says that, and not the URL', async () => {
+  const webhook = await subscribe(state, { url: 'https://hooks.example.com/services/s3cret' })
+  start(({ url, signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new PlatformError('UNAVAILABLE', `\`${url}\` cannot be fetched`)))))
+  const tested = webhooks.test(webhook, 'lacre.test').catch((error: unknown) => error)
+  await eventually(() => posts.length).toBe(1)
+
+  await webhooks[Symbol.asyncDispose]()
+
+  const error = await tested
+  expect(error).toMatchObject({ code: 'UNAVAILABLE', message: 'the service is stopping' })
+  expect(inspect(error, { depth: 9 })).not.toContain('s3cret')
+}) // prettier-ignore
 
 test('410 switches the webhook off, and the entry waits for whoever switches it on', async () => {
   const { id } = await subscribe(state)
