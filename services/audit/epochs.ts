@@ -72,14 +72,7 @@ export async function beginLedger(
   for (const table of EMPTIED) await tx.deleteFrom(table).execute()
 }
 
-/** What webhooks were still to be told of the ledger that ends goes with it: its entries are found by their place. */
-const EMPTIED = [
-  'webhook_outbox',
-  'ledger_cosignature',
-  'ledger_checkpoint',
-  'ledger_node',
-  'ledger_entry',
-] as const
+const EMPTIED = ['ledger_cosignature', 'ledger_checkpoint', 'ledger_node', 'ledger_entry'] as const
 /** SQLite takes so many values in one statement; a row has four. */
 const ROWS_AT_A_TIME = 200
 
