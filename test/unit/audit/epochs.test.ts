@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import Database from 'better-sqlite3'
@@ -495,4 +496,28 @@ it('gives what comes after a rotation a later time, whatever the clock says', as
   ) ?? { at: 0 }
 
   expect(at).toBeGreaterThan(before)
+})
+
+it('begins no rotation that the disk has no room to finish', async (context) => {
+  using dir = tempDir()
+  const path = join(dir.path, 'small')
+  mkdirSync(path)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', path], { stdio: 'ignore' })
+  } catch {
+    return context.skip('no file system can be mounted here')
+  }
+  try {
+    const { origin } = await write(path, ['a'])
+    const { bavail, bsize } = statfsSync(path)
+    writeFileSync(join(path, 'ballast'), Buffer.alloc(bavail * bsize - 4_000_000))
+
+    await expect(rotate(path)).rejects.toMatchObject({ code: 'OUT_OF_SPACE' })
+    expect(await write(path, ['b'])).toMatchObject({ origin })
+    expect((await entriesOf(path)).map((entry) => entry?.type)).not.toContain('ledger.succeeded')
+    rmSync(join(path, 'ballast'))
+    expect((await rotate(path)).epoch).toBe(2)
+  } finally {
+    execFileSync('umount', [path])
+  }
 })
