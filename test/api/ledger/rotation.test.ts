@@ -1,5 +1,6 @@
 import {
   CreateAliasCommand,
+  DeleteAliasCommand,
   PublishVersionCommand,
   UpdateAliasCommand,
   type LambdaClient,
@@ -8,12 +9,13 @@ import { expect, it } from 'vitest'
 
 import { systemClock, systemRandom } from '../../../services/model/index.ts'
 import { rotateLedgerKey } from '../../../services/offline-ledger.ts'
-import { startTestApp } from '../../support/app.ts'
+import { startTestApp, type TestApp } from '../../support/app.ts'
 import { lambdaClient, type AdminFile } from '../../support/client.ts'
 import { createActive, refusalOf, updateAndWait } from '../../support/functions.ts'
 import { governance } from '../../support/governance.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { addPerson } from '../../support/people.ts'
+import { plan } from '../../support/planning.ts'
 import { createPublisher } from '../../support/publishing.ts'
 import { MemoryLog, tempDir } from '../../support/state.ts'
 import { bundleSeal, sealedZip } from '../../support/zip-seals.ts'
@@ -65,6 +67,7 @@ it('keeps across a new key of the ledger what releases had, and who did what', a
     }
     await approve('1')
     await dora.client.send(new CreateAliasCommand({ FunctionName, Name: 'prod', FunctionVersion: '1' }))
+    await fill(app, (await sizeOf(app)) + 20)
     await approve('2')
     await move(dora.client, '2')
     dora.client.destroy()
@@ -75,17 +78,33 @@ it('keeps across a new key of the ledger what releases had, and who did what', a
   const rotatedAt = new Date().toISOString()
 
   await using app = await startTestApp(options)
-  // The new ledger comes to the places that entries of the old one had, by somebody else.
-  const size = async () =>
-    (await app.deps.store.reader.selectFrom('ledger_head').select('size').executeTakeFirstOrThrow()).size
-  const ended = await app.deps.store.reader.selectFrom('past_ledger').select('size').executeTakeFirstOrThrow()
-  for (let at = 0; (await size()) < ended.size; at += 1) {
-    const body = { reason: 'filling' }
-    await governance(app.admin, { method: 'PUT', path: `/freezes/other-${at}`, body })
-  }
+  const { reader } = app.deps.store
+  const ended = await reader.selectFrom('past_ledger').select('size').executeTakeFirstOrThrow()
+  const [first] = await reader
+    .selectFrom('live_interval')
+    .select(['from_index', 'to_index'])
+    .where('alias', '=', 'prod')
+    .orderBy('id')
+    .execute()
+  // The new ledger comes to a place at which version 1 was live in the old one.
+  await fill(app, (first?.from_index ?? 0) + 1)
+  const place = await sizeOf(app)
   const dora = as(app.admin, people['dora'])
   const canary = await move(dora.client, '2', { '1': 0.1 })
   const back = await refusalOf(move(dora.client, '1'))
+  // What was closed in the old ledger has larger places than what is closed now.
+  await createPublisher(app, 'to_revoke')
+  const target = { kind: 'publisher', name: 'to_revoke' }
+  const { plan: planned } = await plan(app, { kind: 'revocation', target })
+  await dora.client.send(new DeleteAliasCommand({ FunctionName, Name: 'prod' }))
+  const held = await governance(app.admin, {
+    method: 'POST',
+    path: '/revocations',
+    body: { target, reason: 'test' },
+    headers: { 'x-lacre-plan': planned.hash ?? '' },
+  })
+  // And to the places that entries of the old one had, by somebody else.
+  await fill(app, ended.size)
   const events = await governance<{ events: Event[] }>(app.admin, {
     path: `/history/functions/${FunctionName}`,
     query: { alias: 'prod' },
@@ -97,13 +116,28 @@ it('keeps across a new key of the ledger what releases had, and who did what', a
   dora.client.destroy()
 
   expect(epoch).toBe(2)
+  expect(place).toBeGreaterThan(first?.from_index ?? Infinity)
+  expect(place).toBeLessThan(first?.to_index ?? 0)
   expect(canary).toMatchObject({ FunctionVersion: '2' })
   // Version 1 left before the rotation: what it had then gives it nothing now.
   expect(back.status).toBe(403)
   const changes = events.body.events.filter(({ kind }) => kind === 'change')
-  expect(changes.map(({ principal }) => principal?.name)).toEqual(['dora', 'dora', 'dora'])
+  expect(changes.map(({ principal }) => principal?.name)).toEqual(Array(4).fill('dora'))
+  expect(held.status).toBe(412)
   expect(diff.body.changes.find(({ alias }) => alias === 'prod')?.by.principal?.name).toBe('dora')
 }, 180_000) // prettier-ignore
+
+const sizeOf = async ({ deps }: Pick<TestApp, 'deps'>): Promise<number> =>
+  (await deps.store.reader.selectFrom('ledger_head').select('size').executeTakeFirstOrThrow()).size
+
+let filled = 0
+/** Entries by the admin until there are so many. */
+async function fill(app: TestApp, size: number): Promise<void> {
+  for (; (await sizeOf(app)) < size; filled += 1) {
+    const body = { reason: 'filling' }
+    await governance(app.admin, { method: 'PUT', path: `/freezes/other-${filled}`, body })
+  }
+}
 
 function as(admin: AdminFile, person: AdminFile | undefined) {
   const { accessKeyId = '', secretAccessKey = '' } = person ?? {}
