@@ -1,13 +1,8 @@
-import { sql } from 'kysely'
-
 import type { LedgerEntry } from '../ledger/index.ts'
 import { refOfArn } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { compileFilter, type CompiledFilter, type Told } from './filter.ts'
 import { listWebhooks, webhookResource } from './rows.ts'
-
-/** The number of the ledger in force, which is the one that is appended to. */
-const EPOCH = sql<number>`(select coalesce(max(epoch), 0) + 1 from past_ledger)`
 
 interface Subscription {
   readonly webhookId: string
@@ -36,7 +31,13 @@ export class Outbox {
     const subscriptions = this.#subscriptions ?? (await this.#read(tx))
     const ids = await recipients(tx, subscriptions, entry)
     if (ids.length === 0) return
-    const row = { epoch: EPOCH, entry_index: entry.index, state: 'pending' as const, attempts: 0 }
+    const ended = await tx
+      .selectFrom('past_ledger')
+      .select((select) => select.fn.max<number | null>('epoch').as('epoch'))
+      .executeTakeFirst()
+    // Appended is to the ledger in force alone.
+    const epoch = (ended?.epoch ?? 0) + 1
+    const row = { epoch, entry_index: entry.index, state: 'pending' as const, attempts: 0 }
     const times = { created_at: entry.at, first_tried_at: null, run_at: entry.at }
     await tx
       .insertInto('webhook_outbox')
