@@ -43,9 +43,14 @@ export interface Position {
   readonly atMs: number
 }
 
+/** The name of a ledger: without spaces and plus signs, at most 200 characters. */
+export function isOrigin(name: string): boolean {
+  return /^[^+\s]{1,200}$/.test(name)
+}
+
 /** Makes the empty ledger; one that is there stays as it is. Returns the origin in force. */
 export async function initLedger(tx: Writer, origin: string): Promise<string> {
-  assert(/^[^+\s]{1,200}$/.test(origin), 'an origin is a name without spaces and plus signs')
+  assert(isOrigin(origin), 'an origin is a name without spaces and plus signs')
   await tx
     .insertInto('ledger_head')
     .values({ id: 1, origin, ...EMPTY_HEAD })

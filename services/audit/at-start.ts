@@ -4,14 +4,17 @@ import {
   isSignedBy,
   leafHash,
   parseCheckpoint,
+  parseEntry,
   rootOf,
+  type LedgerEntry,
   type SignedCheckpoint,
 } from '../ledger/index.ts'
 import { PlatformError } from '../model/index.ts'
-import type { LedgerHeadTable, Reader } from '../store/index.ts'
+import type { LedgerHeadTable, PastLedgerTable, Reader } from '../store/index.ts'
 import { currentEpoch, findLogKey, pastLedgers } from './epochs.ts'
 import { findHead, frontierOf } from './head.ts'
 import { ledgerRows, nodeReaderOf, rootOfRows } from './ledger-rows.ts'
+import { checkBeginning } from './verify-beginning.ts'
 
 /** Notes kept outside the database. */
 export interface OutsideNotes {
@@ -22,42 +25,34 @@ export interface OutsideNotes {
 }
 
 /**
- * Whether the ledger may be gone on with: its head fits its rows, and it extends the last checkpoints kept outside the
- * database. A few rows are read, however long it is; `verifyLedger` reads all. Returns the largest of them.
+ * Whether the ledger may be gone on with: its head fits its rows, it follows from the ledger before, and each checkpoint
+ * kept outside the database is of it, or of one that it follows from. A few rows of each ledger are read, however long they
+ * are; `verifyLedger` reads all. Returns the largest checkpoint that is of the ledger in force.
  * @throws PlatformError LEDGER_BROKEN
  */
 export async function checkAtStart(
   reader: Reader,
   outside: OutsideNotes,
 ): Promise<SignedCheckpoint | undefined> {
-  const head = await findHead(reader)
+  const state = await readState(reader)
+  const { head, past } = state
   if (head !== undefined) await checkHead(reader, head)
+  await checkLineage(reader, state)
   const signed = await largestSigned(reader)
-  const own = await ofThisLedger(reader, outside.own, signed)
-  const elsewhere = await ofThisLedger(reader, outside.elsewhere, signed)
-  if (own === undefined && signed > 0)
+  const own = outside.own === undefined ? undefined : parseOutside(outside.own)
+  const elsewhere = outside.elsewhere === undefined ? undefined : parseOutside(outside.elsewhere)
+  if (own === undefined && (signed > 0 || past.length > 0))
     throw broken('the checkpoint kept outside the database is gone, though one was signed')
-  if (own !== undefined && own.size < signed)
-    throw broken(
-      `the checkpoint kept outside the database is of size ${own.size}, one of ${signed} was signed`,
-    )
   for (const checkpoint of [own, elsewhere])
-    if (checkpoint !== undefined) await checkExtends(reader, head, checkpoint)
-  return elsewhere !== undefined && elsewhere.size > (own?.size ?? 0) ? elsewhere : own
-}
-
-/** A ledger that has just begun is preceded by the checkpoint that its first entry quotes. */
-async function ofThisLedger(
-  reader: Reader,
-  note: string | undefined,
-  signed: number,
-): Promise<SignedCheckpoint | undefined> {
-  if (note === undefined) return undefined
-  const checkpoint = parseOutside(note)
-  const quoted = (await pastLedgers(reader)).at(-1)?.checkpoint ?? undefined
-  if (signed > 0 || quoted === undefined) return checkpoint
-  const { origin, size } = parseOutside(quoted)
-  return checkpoint.origin === origin && checkpoint.size <= size ? undefined : checkpoint
+    if (checkpoint !== undefined) await checkNote(reader, state, checkpoint)
+  const ofThis = (one: SignedCheckpoint | undefined): one is SignedCheckpoint =>
+    one !== undefined && one.origin === head?.origin
+  const size = ofThis(own) ? own.size : 0
+  if (own !== undefined && size < signed)
+    throw broken(
+      `the checkpoint kept outside the database is of size ${size}, one of ${signed} was signed`,
+    )
+  return [own, elsewhere].filter(ofThis).toSorted((a, b) => b.size - a.size)[0]
 }
 
 /**
@@ -66,7 +61,9 @@ async function ofThisLedger(
  */
 export async function checkAgainst(reader: Reader, note: string): Promise<SignedCheckpoint> {
   const checkpoint = parseOutside(note)
-  await checkExtends(reader, await findHead(reader), checkpoint)
+  const state = await readState(reader)
+  await checkLineage(reader, state)
+  await checkNote(reader, state, checkpoint)
   return checkpoint
 }
 
@@ -79,6 +76,113 @@ export async function isByKnownKey(reader: Reader, note: string): Promise<boolea
     if (key !== undefined && isSignedBy(signed, key)) return true
   }
   return false
+}
+
+interface LedgerState {
+  readonly head: LedgerHeadTable | undefined
+  readonly past: readonly PastLedgerTable[]
+}
+
+async function readState(reader: Reader): Promise<LedgerState> {
+  return { head: await findHead(reader), past: await pastLedgers(reader) }
+}
+
+/**
+ * Every ledger but the first follows from the one before. One that was rotated to was announced under a checkpoint of the
+ * key before; one that was begun anew is vouched for by a checkpoint of its own key. Without one of the two the database
+ * alone would say that another ledger is in force.
+ */
+async function checkLineage(reader: Reader, { head, past }: LedgerState): Promise<void> {
+  const newest = past.at(-1)
+  if (head === undefined && newest !== undefined) throw broken('the head of the ledger is gone')
+  if (newest?.how === 'recovered') await checkOwnCheckpoint(reader, head)
+  // Back to the last that was given up: what is in that one, nobody goes by.
+  for (const [back, before] of [...past].toReversed().entries()) {
+    const ended = back === 0 ? undefined : past.at(-back)
+    if (ended?.how === 'recovered') return
+    const rows = ledgerRows(reader, ended?.epoch)
+    const epoch = before.epoch + 1
+    const origin = ended?.origin ?? head?.origin ?? ''
+    const [first] = await rows.entries(0, 1)
+    if (first === undefined) throw broken(`ledger ${epoch} has no entry that begins it`)
+    const fits = first.index === 0 && leafHash(first.body) === (await nodeReaderOf(rows)(0, 0))
+    if (!fits) throw broken('the first entry of the ledger was changed')
+    const last = before.how === 'rotated' ? await checkEnd(reader, before) : undefined
+    const { findings } = checkBeginning(
+      { ended: before, last },
+      {
+        first: parseEntry(first.body),
+        origin,
+        key: await findLogKey(reader, { origin, epoch }),
+      },
+    )
+    const [finding] = findings
+    if (finding !== undefined) throw broken(finding.message)
+  }
+}
+
+/** The last entry of a ledger whose key was rotated: all of it is under a checkpoint of that key. */
+async function checkEnd(reader: Reader, ended: PastLedgerTable): Promise<LedgerEntry | undefined> {
+  const { epoch, origin, size, root } = ended
+  const checkpoint = parseOutside(ended.checkpoint ?? '')
+  const isWhole = checkpoint.origin === origin && checkpoint.size === size
+  if (!isWhole || checkpoint.root !== root)
+    throw broken(`ledger ${epoch} did not end under a checkpoint of all of it`)
+  await checkSigned(reader, checkpoint, epoch)
+  const rows = ledgerRows(reader, epoch)
+  if (size === 0 || (await rootOfRows(rows, size)) !== root)
+    throw broken(`the entries of ledger ${epoch} are not those that were signed`)
+  const [last] = await rows.entries(size - 1, 1)
+  if (last === undefined || leafHash(last.body) !== (await nodeReaderOf(rows)(0, size - 1)))
+    throw broken(`the last entry of ledger ${epoch} was changed`)
+  return parseEntry(last.body)
+}
+
+async function checkOwnCheckpoint(
+  reader: Reader,
+  head: LedgerHeadTable | undefined,
+): Promise<void> {
+  const kept = await ledgerRows(reader).checkpoint()
+  if (kept === undefined)
+    throw broken(
+      'the ledger was begun anew and never signed: `lacre ledger new-epoch` was cut off, run it again',
+    )
+  await checkExtends(reader, head, parseOutside(kept.note))
+}
+
+/** A checkpoint is held to the ledger whose name it carries. */
+async function checkNote(
+  reader: Reader,
+  { head, past }: LedgerState,
+  checkpoint: SignedCheckpoint,
+): Promise<void> {
+  const { origin, size, root } = checkpoint
+  const ended = past.find((one) => one.origin === origin)
+  if (ended?.how === 'rotated') await checkSigned(reader, checkpoint, ended.epoch)
+  // What was lost with a ledger that was given up is known up to the checkpoint that the next beginning quotes.
+  const quoted = past.some(({ how, checkpoint: note }) => {
+    const last = how === 'recovered' && note !== null ? parseOutside(note) : undefined
+    return last?.origin === origin && size <= last.size
+  })
+  if (quoted) return
+  if (ended === undefined) return await checkExtends(reader, head, checkpoint)
+  const { epoch } = ended
+  if (size > ended.size)
+    throw broken(
+      `ledger ${epoch} ended with ${ended.size} entries, a checkpoint was signed over ${size}`,
+    )
+  if ((await rootOfRows(ledgerRows(reader, epoch), size)) !== root)
+    throw broken(`the first ${size} entries of ledger ${epoch} are not those that were signed`)
+}
+
+async function checkSigned(
+  reader: Reader,
+  checkpoint: SignedCheckpoint,
+  epoch: number,
+): Promise<void> {
+  const key = await findLogKey(reader, { origin: checkpoint.origin, epoch })
+  if (key === undefined || !isSignedBy(checkpoint.note, key))
+    throw broken(`the checkpoint of ledger ${epoch} is not by its key`)
 }
 
 async function checkHead(reader: Reader, head: LedgerHeadTable): Promise<void> {

@@ -43,7 +43,12 @@ export async function findLogKey(
 export async function beginLedger(
   tx: Writer,
   ended: PastLedgerTable,
-  next: { readonly origin: string; readonly nodes?: readonly TreeNode[] },
+  next: {
+    readonly origin: string
+    /** When the newest entry was of: those of the next ledger are later, so that what carries their times is in order. */
+    readonly lastAt: number
+    readonly nodes?: readonly TreeNode[]
+  },
 ): Promise<void> {
   const { epoch } = ended
   await tx.insertInto('past_ledger').values(ended).execute()
@@ -58,7 +63,7 @@ export async function beginLedger(
       where ledger_cosignature.size = ledger_checkpoint.size), ''), at from ledger_checkpoint`.execute(
     tx,
   )
-  const head = { origin: next.origin, ...EMPTY_HEAD }
+  const head = { ...EMPTY_HEAD, origin: next.origin, last_at: next.lastAt + 1 }
   await tx
     .insertInto('ledger_head')
     .values({ id: 1, ...head })
@@ -67,14 +72,7 @@ export async function beginLedger(
   for (const table of EMPTIED) await tx.deleteFrom(table).execute()
 }
 
-/** What webhooks were still to be told of the ledger that ends goes with it: its entries are found by their place. */
-const EMPTIED = [
-  'webhook_outbox',
-  'ledger_cosignature',
-  'ledger_checkpoint',
-  'ledger_node',
-  'ledger_entry',
-] as const
+const EMPTIED = ['ledger_cosignature', 'ledger_checkpoint', 'ledger_node', 'ledger_entry'] as const
 /** SQLite takes so many values in one statement; a row has four. */
 const ROWS_AT_A_TIME = 200
 

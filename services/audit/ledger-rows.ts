@@ -7,7 +7,7 @@ import {
   type NodeReader,
   type TileRows,
 } from '../ledger/index.ts'
-import { PlatformError } from '../model/index.ts'
+import { PlatformError, limits } from '../model/index.ts'
 import type { LedgerEntryTable, Reader } from '../store/index.ts'
 
 export interface NodeRange {
@@ -19,12 +19,12 @@ export interface NodeRange {
 
 /** The rows of one ledger: of the one in force, or of one that was ended. */
 export interface LedgerRows {
-  /** From an index on, in order. */
+  /** From an index on, in order. Of a body that is larger than an entry can be, as much as shows that. */
   entries(from: number, limit: number): Promise<LedgerEntryTable[]>
   nodes(range: NodeRange): Promise<{ readonly index: number; readonly hash: Hash }[]>
   countNodes(): Promise<number>
-  /** By size. */
-  checkpoints(): Promise<KeptCheckpoint[]>
+  /** By size; the newest `limit` of them, or all. */
+  checkpoints(limit?: number): Promise<KeptCheckpoint[]>
   /** That of a size, or the newest. */
   checkpoint(size?: number): Promise<KeptCheckpoint | undefined>
 }
@@ -42,8 +42,8 @@ export function ledgerRows(reader: Reader, past?: number): LedgerRows {
   const epoch = past === undefined ? sql`1 = 1` : sql`epoch = ${past}`
   return {
     async entries(from, limit) {
-      const { rows } = await sql<LedgerEntryTable>`select "index", leaf_hash, body
-        from ${table('ledger_entry')} where ${epoch} and "index" >= ${from}
+      const { rows } = await sql<LedgerEntryTable>`select "index", leaf_hash,
+        substr(body, 1, ${limits.LEDGER_ENTRY_LIMIT_BYTES + 1}) as body from ${table('ledger_entry')} where ${epoch} and "index" >= ${from}
         order by "index" limit ${limit}`.execute(reader)
       return rows
     },
@@ -58,10 +58,11 @@ export function ledgerRows(reader: Reader, past?: number): LedgerRows {
         from ${table('ledger_node')} where ${epoch}`.execute(reader)
       return Number(rows[0]?.count)
     },
-    async checkpoints() {
+    async checkpoints(limit) {
       const { rows } = await sql<KeptCheckpoint>`select size, note
-        from ${table('ledger_checkpoint')} where ${epoch} order by size`.execute(reader)
-      return rows
+        from ${table('ledger_checkpoint')} where ${epoch} order by size desc
+        ${limit === undefined ? sql`` : sql`limit ${limit}`}`.execute(reader)
+      return rows.toReversed()
     },
     async checkpoint(size) {
       const wanted = size === undefined ? sql`1 = 1` : sql`size = ${size}`

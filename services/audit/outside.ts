@@ -1,12 +1,15 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { PlatformError } from '../model/index.ts'
 
+/** A note has at most 65,536 characters. */
+const LATEST_LIMIT_BYTES = 262_144
+
 /** The last checkpoint signed, kept outside the database: what shows that a tail was cut off (RULES §6). */
 export interface OutsideCheckpoint {
-  /** Undefined where none was ever kept. */
+  /** Undefined where none was ever kept. @throws PlatformError LEDGER_BROKEN */
   read(): string | undefined
   /** On the disk itself when it resolves. @throws PlatformError OUT_OF_SPACE */
   write(note: string): Promise<void>
@@ -49,8 +52,12 @@ function outsideDir(dataDir: string): string {
 }
 
 function readLatest(dir: string): string | undefined {
+  const latest = join(dir, 'latest')
   try {
-    return readFileSync(join(dir, 'latest'), 'utf8')
+    const found = statSync(latest)
+    if (!found.isFile() || found.size > LATEST_LIMIT_BYTES)
+      throw new Error(`\`${latest}\` is no checkpoint`)
+    return readFileSync(latest, 'utf8')
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
     throw new PlatformError('LEDGER_BROKEN', 'the last checkpoint cannot be read', { cause })

@@ -7,12 +7,12 @@ import {
   parseEntry,
   type SignedCheckpoint,
 } from '../ledger/index.ts'
-import { systemPrincipal, type Json } from '../model/index.ts'
+import { PlatformError, systemPrincipal, type Json } from '../model/index.ts'
 import type { Keys } from '../keys/index.ts'
 import type { Reader, Store, Writer } from '../store/index.ts'
 import { Outbox } from '../webhooks/index.ts'
 import { append, type NewEntry } from './append.ts'
-import { beginLedger, currentEpoch, ledgerKey } from './epochs.ts'
+import { beginLedger, currentEpoch, findLogKey, ledgerKey } from './epochs.ts'
 import { findHead } from './head.ts'
 
 /** The last entry of a ledger whose key is rotated: it names the ledger that goes on. */
@@ -55,6 +55,23 @@ export function toNamed(note: Json | undefined): NamedLedger | undefined {
   return sound ? { origin, verifierKey } : undefined
 }
 
+/**
+ * Whether the ledger that is named is one that this service has the key of.
+ * @throws PlatformError LEDGER_BROKEN
+ */
+export async function checkAnnounced(
+  reader: Reader,
+  { origin, verifierKey }: NamedLedger,
+  epoch: number,
+): Promise<void> {
+  const key = await findLogKey(reader, { origin, epoch })
+  if (key === undefined || formatVerifierKey(key) !== verifierKey)
+    throw new PlatformError(
+      'LEDGER_BROKEN',
+      'the ledger announces another one whose key is not kept here',
+    )
+}
+
 /** The key of the next ledger, made where it is not there yet, under the origin it will have. */
 export async function nextLedger(
   store: Store,
@@ -87,11 +104,11 @@ export async function succeed(
   const head = await findHead(tx)
   assert(head !== undefined && checkpoint?.size === head.size, 'the whole ledger is signed')
   const note = noteOf(checkpoint)
-  const { origin, size, root } = head
+  const { origin, size, root, last_at: lastAt } = head
   await beginLedger(
     tx,
     { epoch, origin, how: 'rotated', size, root, checkpoint: note, ended_at: atMs },
-    { origin: succession.origin },
+    { origin: succession.origin, lastAt },
   )
   const previous: PreviousLedger = { origin, size, root, checkpoint: note }
   const begun = { epoch: epoch + 1, how: 'rotated', ...succession, previous: { ...previous } }

@@ -1,10 +1,7 @@
 import {
-  formatCheckpoint,
-  formatNote,
   formatVerifierKey,
   noteKey,
   parseCheckpoint,
-  type NoteKey,
   type SignedCheckpoint,
 } from '../ledger/index.ts'
 import { PlatformError, systemPrincipal, type Clock } from '../model/index.ts'
@@ -18,7 +15,8 @@ import { currentEpoch, ledgerKey } from './epochs.ts'
 import { findHead } from './head.ts'
 import { ledgerRows, rootOfRows } from './ledger-rows.ts'
 import { openOutside, openOutsideAt, type OutsideCheckpoint } from './outside.ts'
-import { findSuccession, succeed } from './succession.ts'
+import { signCheckpoint } from './sign-checkpoint.ts'
+import { checkAnnounced, findSuccession, succeed } from './succession.ts'
 
 /** At most one checkpoint in this time; the last of a burst is signed at its end. */
 const CHECKPOINT_INTERVAL_MS = 1_000
@@ -78,6 +76,9 @@ export async function openAudit(options: AuditOptions): Promise<AuditTrail> {
   const trail = await openTrail(options)
   const succession = await store.snapshot(findSuccession)
   if (succession === undefined) return trail
+  // Whoever can write the database can announce; he has no key of ours to announce.
+  await store.snapshot((reader) => checkAnnounced(reader, succession, trail.epoch + 1))
+  await options.keys.signer(ledgerKey(trail.epoch + 1))
   const checkpoint = await trail.checkpoint()
   await trail[Symbol.asyncDispose]()
   await store.transaction((tx) =>
@@ -129,7 +130,6 @@ class StoredTrail implements AuditTrail {
   readonly origin: string
   readonly epoch: number
   readonly publicKeyPem: string
-  readonly #key: NoteKey
   readonly #options: AuditOptions
   readonly #parts: TrailParts
   readonly #outbox: Outbox
@@ -143,7 +143,6 @@ class StoredTrail implements AuditTrail {
     this.origin = parts.origin
     this.epoch = parts.epoch
     this.publicKeyPem = parts.signer.publicKeyPem
-    this.#key = noteKey(parts.origin, parts.signer.publicKeyPem)
     this.#options = options
     this.#parts = parts
     this.#outbox = options.outbox ?? new Outbox()
@@ -151,7 +150,7 @@ class StoredTrail implements AuditTrail {
   }
 
   get verifierKey(): string {
-    return formatVerifierKey(this.#key)
+    return formatVerifierKey(noteKey(this.origin, this.publicKeyPem))
   }
 
   get last(): SignedCheckpoint | undefined {
@@ -217,7 +216,7 @@ class StoredTrail implements AuditTrail {
     if (last !== undefined && size < last.size)
       throw new PlatformError('LEDGER_BROKEN', 'the ledger is shorter than its last checkpoint')
     if (size === (last?.size ?? 0)) return last
-    const note = this.#note(formatCheckpoint({ origin: this.origin, size, root }))
+    const note = signCheckpoint(this.#parts.signer, { origin: this.origin, size, root })
     // Outside first: a row about a checkpoint that nobody outside has would be no use.
     for (const place of this.#parts.outside) await place.write(note)
     this.#last = parseCheckpoint(note)
@@ -230,11 +229,6 @@ class StoredTrail implements AuditTrail {
     )
     for (const listener of this.#listeners) listener()
     return this.#last
-  }
-
-  #note(text: string): string {
-    const bytes = this.#parts.signer.sign(Buffer.from(text))
-    return formatNote(text, [{ name: this.#key.name, id: this.#key.id, bytes }])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -68,8 +68,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { checkpointSize, extendsCheckpoint } = await verify(stage.dir, { manifest, note, options })
   // The larger one is the one that was signed last: nothing smaller is ever signed again. One that is not extended keeps
   // the service from starting, and is what the first entry of the next ledger quotes.
-  if (!extendsCheckpoint || checkpointSize > sizeOf(manifest.ledger.checkpoint))
-    await outside.write(note)
+  if (!extendsCheckpoint || isLater(note, manifest.ledger)) await outside.write(note)
   const digest = manifestDigest(manifest)
   await writeRestored(stage.dir, {
     id: Buffer.from(options.random.bytes(16)).toString('hex'),
@@ -100,7 +99,12 @@ function checkpointOf({ checkpoint }: RestoreOptions): string {
   return checkpoint
 }
 
-const sizeOf = (note: string | null): number => (note === null ? 0 : parseCheckpoint(note).size)
+/** One of a ledger that ended before is not later, however large it is. */
+function isLater(note: string, { origin, checkpoint }: BackupManifest['ledger']): boolean {
+  if (checkpoint === null) return true
+  const kept = parseCheckpoint(note)
+  return kept.origin === origin && kept.size > parseCheckpoint(checkpoint).size
+}
 
 /** A disk that is full in the middle is found as well; this says so before anything is copied. */
 async function refuseTooLarge({ files }: BackupManifest, parent: string): Promise<void> {

@@ -31,7 +31,8 @@ export interface LedgerHold {
 
 /** Judges what is live by trust and policies as they are now. @throws PlatformError RESOURCE_CONFLICT */
 export async function readHold(deps: Deps): Promise<LedgerHold> {
-  return (await judgeAll(deps)).hold
+  const { hold } = await judgeOnceForAll(deps)
+  return { ...hold, held: (await findHold(deps.store.reader)) !== undefined }
 }
 
 /**
@@ -45,7 +46,7 @@ export async function releaseHold(
   caller: Caller,
   revocationsDigest: string,
 ): Promise<{ readonly result: LedgerHold; readonly decision: Decision }> {
-  const { hold, world } = await judgeAll(deps)
+  const { hold, world } = await judgeOnceForAll(deps)
   const check = async (reader: Reader): Promise<void> => {
     if ((await findHold(reader)) === undefined)
       throw new PlatformError('RESOURCE_CONFLICT', 'nothing is held: what is live is invoked')
@@ -86,6 +87,17 @@ interface Judged {
   readonly hold: LedgerHold
   /** All of it was judged in this one. */
   readonly world: number
+}
+
+const underWay = new WeakMap<Deps, Promise<Judged>>()
+
+/** Whoever asks while all is being judged gets the same answer: it names its world, and each judging takes a processor. */
+function judgeOnceForAll(deps: Deps): Promise<Judged> {
+  const known = underWay.get(deps)
+  if (known !== undefined) return known
+  const judging = judgeAll(deps).finally(() => underWay.delete(deps))
+  underWay.set(deps, judging)
+  return judging
 }
 
 async function judgeAll(deps: Deps): Promise<Judged> {

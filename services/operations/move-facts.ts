@@ -1,3 +1,4 @@
+import { newestFirst, type Moment } from '../live/index.ts'
 import {
   parseFunctionReference,
   parseIsoTime,
@@ -102,27 +103,33 @@ async function readShares(
 ): Promise<{ readonly now: ReadonlySet<Sha256>; readonly most: ReadonlyMap<Sha256, number> }> {
   const rows = await reader
     .selectFrom('live_interval')
-    .select(['release', 'weight', 'decision_id', 'from_index', 'to_index'])
+    .select(['release', 'weight', 'decision_id', 'from_ms', 'from_index', 'to_ms', 'to_index'])
     .where('function_name', '=', of.functionName)
     .where('alias', '=', of.alias)
-    .orderBy('from_index', 'desc')
+    .orderBy('id', 'desc')
     .execute()
   const now = new Set<Sha256>()
   const most = new Map<Sha256, number>()
-  // Where the unbroken time of a release begins, walking back: `null` is the present.
-  const begins = new Map<Sha256, number>()
+  // Where the unbroken time of a release begins, walking back. Each ledger counts from 0, and its times come after.
+  const begins = new Map<Sha256, Moment>()
   for (const row of rows) {
     const release = row.release as Sha256
-    if (row.to_index === null) now.add(release)
-    else if (begins.get(release) === undefined || row.to_index < (begins.get(release) ?? 0))
+    const began = { atMs: row.from_ms, index: row.from_index }
+    const known = begins.get(release)
+    if (row.to_ms === null || row.to_index === null) now.add(release)
+    else if (known === undefined || isBefore({ atMs: row.to_ms, index: row.to_index }, known))
       continue
-    begins.set(release, Math.min(row.from_index, begins.get(release) ?? row.from_index))
+    begins.set(release, known === undefined || isBefore(began, known) ? began : known)
     const excepted =
       exceptions.some((one) => one.release === release) &&
       (await exceptionsBehind(reader, row.decision_id)).size > 0
     if (!excepted) most.set(release, Math.max(row.weight, most.get(release) ?? 0))
   }
   return { now, most }
+}
+
+function isBefore(one: Moment, other: Moment): boolean {
+  return newestFirst(one, other) > 0
 }
 
 /** The members of `Facts` that are about the move. */

@@ -90,13 +90,18 @@ async function hashOf(reader: Reader, { change, facts, decision }: JudgedChange)
   })
 }
 
-/** Raised by whatever opens or closes a live interval: both names only grow. */
+/** Other with whatever opens a live interval, whose number only grows, or closes one, of which there are fewer then. */
 async function liveRevision(reader: Reader): Promise<Json> {
-  const row = await reader
+  const opened = await reader
     .selectFrom('live_interval')
-    .select((of) => [of.fn.max('id').as('opened'), of.fn.max('to_index').as('closed')])
+    .select((of) => of.fn.max<number | null>('id').as('id'))
     .executeTakeFirst()
-  return { opened: row?.opened ?? null, closed: row?.closed ?? null }
+  const open = await reader
+    .selectFrom('live_interval')
+    .select((of) => of.fn.countAll<number>().as('count'))
+    .where('to_ms', 'is', null)
+    .executeTakeFirst()
+  return { opened: opened?.id ?? null, open: Number(open?.count) }
 }
 
 function stale(why: string): PlatformError {

@@ -27,6 +27,8 @@ export interface WebhookTable {
 /** An entry of the ledger that one webhook is still to be told of, or was not told of in the end. */
 interface WebhookOutboxTable {
   webhook_id: string
+  /** The number of the ledger that the entry is of. */
+  epoch: number
   entry_index: number
   state: 'pending' | 'dead'
   attempts: number
@@ -47,7 +49,8 @@ interface WebhookStatusTable {
 export interface WebhookDeliveryTable {
   id: Generated<number>
   webhook_id: string
-  /** `null` for a test. */
+  /** Both `null` for a test. */
+  epoch: number | null
   entry_index: number | null
   attempt: number
   at: number

@@ -31,7 +31,13 @@ export class Outbox {
     const subscriptions = this.#subscriptions ?? (await this.#read(tx))
     const ids = await recipients(tx, subscriptions, entry)
     if (ids.length === 0) return
-    const row = { entry_index: entry.index, state: 'pending' as const, attempts: 0 }
+    const ended = await tx
+      .selectFrom('past_ledger')
+      .select((select) => select.fn.max<number | null>('epoch').as('epoch'))
+      .executeTakeFirst()
+    // Appended is to the ledger in force alone.
+    const epoch = (ended?.epoch ?? 0) + 1
+    const row = { epoch, entry_index: entry.index, state: 'pending' as const, attempts: 0 }
     const times = { created_at: entry.at, first_tried_at: null, run_at: entry.at }
     await tx
       .insertInto('webhook_outbox')

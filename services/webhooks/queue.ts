@@ -2,9 +2,14 @@ import type { Reader, WebhookDeliveryTable, Writer } from '../store/index.ts'
 import type { AttemptOutcome, OutboxGauges } from './ports.ts'
 import type { Next } from './schedule.ts'
 
-/** The head of a subscription's queue: nothing behind it is told before it is settled. */
-export interface QueueHead {
+/** An entry of one of the ledgers that were kept here, by their number. */
+export interface EntryPlace {
+  readonly epoch: number
   readonly entryIndex: number
+}
+
+/** The head of a subscription's queue: nothing behind it is told before it is settled. */
+export interface QueueHead extends EntryPlace {
   readonly attempts: number
   readonly firstTriedAtMs: number | undefined
   readonly runAtMs: number
@@ -16,11 +21,13 @@ export async function findHead(reader: Reader, webhookId: string): Promise<Queue
     .selectAll()
     .where('state', '=', 'pending')
     .where('webhook_id', '=', webhookId)
+    .orderBy('epoch')
     .orderBy('entry_index')
     .limit(1)
     .executeTakeFirst()
   if (row === undefined) return undefined
   return {
+    epoch: row.epoch,
     entryIndex: row.entry_index,
     attempts: row.attempts,
     firstTriedAtMs: row.first_tried_at ?? undefined,
@@ -31,7 +38,8 @@ export async function findHead(reader: Reader, webhookId: string): Promise<Queue
 /** One attempt as it is kept. */
 export interface Delivery {
   readonly id: number
-  /** Undefined for a test. */
+  /** Both undefined for a test. */
+  readonly epoch: number | undefined
   readonly entryIndex: number | undefined
   readonly attempt: number
   readonly atMs: number
@@ -50,6 +58,7 @@ export async function insertDelivery(
     .insertInto('webhook_delivery')
     .values({
       webhook_id: webhookId,
+      epoch: delivery.epoch ?? null,
       entry_index: delivery.entryIndex ?? null,
       attempt: delivery.attempt,
       at: delivery.atMs,
@@ -61,9 +70,8 @@ export async function insertDelivery(
     .execute()
 }
 
-export interface Settled extends Omit<Delivery, 'id' | 'outcome'> {
+export interface Settled extends Omit<Delivery, 'id' | 'outcome' | keyof EntryPlace>, EntryPlace {
   readonly webhookId: string
-  readonly entryIndex: number
   readonly firstTriedAtMs: number
   readonly next: Next
 }
@@ -98,11 +106,12 @@ export async function settle(tx: Writer, settled: Settled): Promise<number | und
 }
 
 async function settleRow(tx: Writer, settled: Settled): Promise<boolean> {
-  const { webhookId, entryIndex, next, attempt, firstTriedAtMs, atMs } = settled
+  const { webhookId, epoch, entryIndex, next, attempt, firstTriedAtMs, atMs } = settled
   if (next.outcome === 'delivered') {
     const { numDeletedRows } = await tx
       .deleteFrom('webhook_outbox')
       .where('webhook_id', '=', webhookId)
+      .where('epoch', '=', epoch)
       .where('entry_index', '=', entryIndex)
       .executeTakeFirst()
     return numDeletedRows > 0n
@@ -116,6 +125,7 @@ async function settleRow(tx: Writer, settled: Settled): Promise<boolean> {
       run_at: next.outcome === 'failed' ? next.runAtMs : atMs,
     })
     .where('webhook_id', '=', webhookId)
+    .where('epoch', '=', epoch)
     .where('entry_index', '=', entryIndex)
     .executeTakeFirst()
   return numUpdatedRows > 0n
@@ -138,6 +148,7 @@ type DeliveryRow = Omit<WebhookDeliveryTable, 'id'> & { readonly id: number }
 function toDelivery(row: DeliveryRow): Delivery {
   return {
     id: row.id,
+    epoch: row.epoch ?? undefined,
     entryIndex: row.entry_index ?? undefined,
     attempt: row.attempt,
     atMs: row.at,
@@ -234,7 +245,10 @@ export async function redeliverDead(tx: Writer, webhookId: string, atMs: number)
   return Number(numUpdatedRows)
 }
 
-/** One entry is told (again); false where this webhook was never to be told of it, as far as that is kept. */
+/**
+ * One entry is told (again), of the newest ledger of which this webhook was told one with that index; false where it was
+ * never to be told of one, as far as that is kept.
+ */
 export async function redeliverEntry(
   tx: Writer,
   { webhookId, entryIndex }: { readonly webhookId: string; readonly entryIndex: number },
@@ -242,23 +256,25 @@ export async function redeliverEntry(
 ): Promise<boolean> {
   const known = await tx
     .selectFrom('webhook_outbox')
-    .select('entry_index')
+    .select('epoch')
     .where('webhook_id', '=', webhookId)
     .where('entry_index', '=', entryIndex)
     .union(
       tx
         .selectFrom('webhook_delivery')
-        .select((row) => row.ref('entry_index').$castTo<number>().as('entry_index'))
+        .select((row) => row.ref('epoch').$castTo<number>().as('epoch'))
         .where('webhook_id', '=', webhookId)
         .where('entry_index', '=', entryIndex),
     )
+    .orderBy('epoch', 'desc')
+    .limit(1)
     .executeTakeFirst()
   if (known === undefined) return false
   await tx
     .insertInto('webhook_outbox')
-    .values({ webhook_id: webhookId, entry_index: entryIndex, ...anew(atMs) })
+    .values({ webhook_id: webhookId, entry_index: entryIndex, ...known, ...anew(atMs) })
     .onConflict((conflict) =>
-      conflict.columns(['entry_index', 'webhook_id']).doUpdateSet(anew(atMs)),
+      conflict.columns(['epoch', 'entry_index', 'webhook_id']).doUpdateSet(anew(atMs)),
     )
     .execute()
   return true

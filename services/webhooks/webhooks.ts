@@ -20,6 +20,7 @@ import {
   prune,
   readGauges,
   settle,
+  type EntryPlace,
   type QueueHead,
 } from './queue.ts'
 import { findWebhook, listWebhooks, webhookResource, type Webhook } from './rows.ts'
@@ -123,7 +124,14 @@ export class Webhooks implements AsyncDisposable {
       const result = await attempt(this.#parts, this.#work, { message, signal })
       const delivered = result.status !== undefined && result.status >= 200 && result.status <= 299
       const outcome = delivered ? 'delivered' : 'failed'
-      const kept = { entryIndex: undefined, attempt: 1, atMs, outcome, ...result } as const
+      const kept = {
+        epoch: undefined,
+        entryIndex: undefined,
+        attempt: 1,
+        atMs,
+        outcome,
+        ...result,
+      } as const
       await this.#commits.run((tx) => insertDelivery(tx, webhook.id, kept))
       return { ...result, delivered }
     } finally {
@@ -208,9 +216,9 @@ export class Webhooks implements AsyncDisposable {
 
   async #deliver(webhook: Webhook, head: QueueHead): Promise<void> {
     const { clock, random, metrics, log, store } = this.#parts
-    const { entryIndex } = head
+    const { epoch, entryIndex } = head
     const atMs = clock.nowMs()
-    const event = await readEvent(store.reader, entryIndex)
+    const event = await readEvent(store.reader, head)
     const result = event === undefined ? DAMAGED : await this.#send({ webhook, ...event })
     const nowMs = clock.nowMs()
     const tried = { attempts: head.attempts + 1, firstTriedAtMs: head.firstTriedAtMs ?? atMs }
@@ -218,7 +226,14 @@ export class Webhooks implements AsyncDisposable {
       event === undefined
         ? { outcome: 'dead' }
         : decideNext({ ...tried, status: result.status, nowMs }, random)
-    const settled = { webhookId: webhook.id, entryIndex, next, atMs, attempt: tried.attempts }
+    const settled = {
+      webhookId: webhook.id,
+      epoch,
+      entryIndex,
+      next,
+      atMs,
+      attempt: tried.attempts,
+    }
     const failingSinceMs = await this.#commits.run((tx) =>
       settle(tx, { ...settled, ...result, firstTriedAtMs: tried.firstTriedAtMs }),
     )
@@ -227,6 +242,7 @@ export class Webhooks implements AsyncDisposable {
     const { status, answer } = result
     const facts = {
       webhook: webhook.name,
+      epoch,
       entry: entryIndex,
       attempt: tried.attempts,
       status,
@@ -256,19 +272,35 @@ const DAMAGED: AttemptResult = {
 /** The entry as it is told; undefined where it is not the one that was hashed. */
 async function readEvent(
   reader: Reader,
-  index: number,
+  { epoch, entryIndex: index }: EntryPlace,
 ): Promise<Pick<Message, 'id' | 'body'> | undefined> {
-  const row = await reader
-    .selectFrom('ledger_entry')
-    .select(['body', 'leaf_hash'])
-    .where('index', '=', index)
-    .executeTakeFirst()
+  const row = await readBody(reader, epoch, index)
   const entry: LedgerEntry | undefined = row && parseEntry(row.body)
   if (row === undefined || entry === undefined || leafHash(row.body) !== row.leaf_hash)
     return undefined
   const outcome = await outcomeOf(reader, entry)
   const body = toNotification(entry, { leafHash: row.leaf_hash, outcome })
   return { id: entryEventId(entry.origin, index), body }
+}
+
+async function readBody(reader: Reader, epoch: number, index: number) {
+  const ended = await reader
+    .selectFrom('past_ledger')
+    .select('epoch')
+    .where('epoch', '=', epoch)
+    .executeTakeFirst()
+  if (ended === undefined)
+    return await reader
+      .selectFrom('ledger_entry')
+      .select(['body', 'leaf_hash'])
+      .where('index', '=', index)
+      .executeTakeFirst()
+  return await reader
+    .selectFrom('past_ledger_entry')
+    .select(['body', 'leaf_hash'])
+    .where('epoch', '=', epoch)
+    .where('index', '=', index)
+    .executeTakeFirst()
 }
 
 function testEvent(

@@ -66,6 +66,7 @@ const WebhookAnswer = Type.Object({
 })
 const DeliveryAnswer = Type.Object({
   id: Type.Integer(),
+  epoch: maybe(Type.Integer()),
   index: maybe(Type.Integer()),
   attempt: Type.Integer(),
   at: InstantText,
@@ -269,8 +270,14 @@ function shownBody({ webhook, status }: WebhookShown): Json {
 
 type Delivery = Awaited<ReturnType<typeof listWebhookDeliveries>>[number]
 
-function deliveryBody({ entryIndex, atMs, status, ...delivery }: Delivery): Json {
-  return { ...delivery, index: entryIndex ?? null, at: toIsoTime(atMs), status: status ?? null }
+function deliveryBody({ epoch, entryIndex, atMs, status, ...delivery }: Delivery): Json {
+  return {
+    ...delivery,
+    epoch: epoch ?? null,
+    index: entryIndex ?? null,
+    at: toIsoTime(atMs),
+    status: status ?? null,
+  }
 }
 
 function timeOrNull(ms: number | undefined): string | null {

@@ -1,4 +1,10 @@
-import { holdsTheSame, intervalsById, type HeldInterval, type SlotKey } from '../../live/index.ts'
+import {
+  holdsTheSame,
+  intervalsById,
+  type HeldInterval,
+  type Moment,
+  type SlotKey,
+} from '../../live/index.ts'
 import { PlatformError, functionRef } from '../../model/index.ts'
 import type { Reader } from '../../store/index.ts'
 import { readsOf } from '../access/readable.ts'
@@ -11,7 +17,7 @@ import {
   type HistoryPage,
   type HistoryScope,
 } from './asked.ts'
-import { entriesByIndex, type ToldEntry } from './entries.ts'
+import { entriesAt, type ToldEntries, type ToldEntry } from './entries.ts'
 import { readSlotMarker, slotBudget, slotMarker, slotPage } from './slot-page.ts'
 import {
   namedBy,
@@ -81,13 +87,13 @@ interface Pair extends SlotKey {
   readonly before: HeldInterval | undefined
   readonly after: HeldInterval | undefined
   /** Of the last change. */
-  readonly last: { readonly atMs: number; readonly index: number }
+  readonly last: Moment
 }
 
 interface Found {
   readonly pairs: readonly Pair[]
   readonly decisions: DecisionsById
-  readonly entries: ReadonlyMap<number, ToldEntry>
+  readonly entries: ToldEntries
   readonly next: SlotKey | undefined
 }
 
@@ -96,9 +102,9 @@ type Asked = LiveDiffAsked & { readonly after: SlotKey | undefined }
 async function find(reader: Reader, asked: Asked): Promise<Found> {
   if (asked.functionName !== undefined) await refuseUnknown(reader, asked.functionName)
   const { pairs, next } = await findPairs(reader, asked)
-  const entries = await entriesByIndex(
+  const entries = await entriesAt(
     reader,
-    pairs.map(({ last }) => last.index),
+    pairs.map(({ last }) => last),
   )
   const decisions = await decisionsById(reader, [
     ...pairs.flatMap(({ before, after }) =>
@@ -219,7 +225,7 @@ async function tell(
     if (held === undefined) return null
     return tellInterval(decisions, held, await mayRead(namedBy(decisions, held.decisionId)))
   }
-  const entry = entries.get(last.index)
+  const entry = entries.get(last)
   const id = entry?.decisionId ?? null
   return {
     functionName,

@@ -6,7 +6,7 @@ import type { Caller, Deps } from '../context.ts'
 import { toMarker } from '../page.ts'
 import { decisionsById, type DecisionsById } from '../decisions.ts'
 import { authorizeScope, readCells, refuseUnknown, type HistoryPage } from './asked.ts'
-import { entriesByIndex, type ToldEntry } from './entries.ts'
+import { entriesAt, type ToldEntries, type ToldEntry } from './entries.ts'
 import { namedBy, tellDecision, type ToldDecision } from './told.ts'
 
 export interface TimelineAsked extends HistoryPage {
@@ -105,7 +105,7 @@ type Event =
 
 interface Found {
   readonly events: readonly Event[]
-  readonly entries: ReadonlyMap<number, ToldEntry>
+  readonly entries: ToldEntries
   readonly decisions: DecisionsById
   readonly next: string | undefined
 }
@@ -125,9 +125,9 @@ async function find(reader: Reader, deps: Deps, asked: Asked): Promise<Found> {
         ? { kind: 'refusal', refusal: one }
         : { kind: 'change', moment: one, turn: await turnAt(reader, of, one) },
     )
-  const entries = await entriesByIndex(
+  const entries = await entriesAt(
     reader,
-    page.flatMap((one) => ('id' in one ? [] : [one.index])),
+    page.filter((one): one is Moment => !('id' in one)),
   )
   const decisions = await decisionsById(
     reader,
@@ -142,7 +142,7 @@ async function find(reader: Reader, deps: Deps, asked: Asked): Promise<Found> {
 
 function idsOf(event: Event, entries: Found['entries']): string[] {
   if (event.kind === 'refusal') return [event.refusal.id]
-  const id = decisionOf(event.turn, entries.get(event.moment.index))
+  const id = decisionOf(event.turn, entries.get(event.moment))
   return id === undefined ? [] : [id]
 }
 
@@ -206,7 +206,7 @@ async function tellChange(
   for (const slot of all)
     if (await mayRead([functionRef(functionName, slot.alias)])) slots.push(slot)
   if (slots.length === 0) return undefined
-  const entry = entries.get(moment.index)
+  const entry = entries.get(moment)
   const id = decisionOf(turn, entry)
   return {
     kind: 'change',

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 
 import { systemClock, systemRandom } from '../../../services/model/index.ts'
 import { beginNewLedger } from '../../../services/offline-ledger.ts'
+import { readHold } from '../../../services/operations/index.ts'
 import { startTestApp } from '../../support/app.ts'
 import { createActive, invoke, refusalOf } from '../../support/functions.ts'
 import { governance } from '../../support/governance.ts'
@@ -55,6 +56,7 @@ it('invokes nothing after a new beginning, until what is live is judged and revo
       path: '/ledger/hold/release',
       body: { revocations },
     })
+  const twoAtOnce = await Promise.all([readHold(app.deps), readHold(app.deps)])
   const { body: hold } = await governance<Hold>(app.admin, { path: '/ledger/hold' })
   const wrong = await release('0'.repeat(64))
   const still = await refusalOf(invoke(app.client, FunctionName))
@@ -62,6 +64,7 @@ it('invokes nothing after a new beginning, until what is live is judged and revo
   const twice = await release(hold.revocationsDigest)
 
   expect(begun.epoch).toBe(2)
+  expect(twoAtOnce[0].revocations).toBe(twoAtOnce[1].revocations)
   expect(refused.status).toBe(403)
   expect(hold).toMatchObject({ held: true, judged: 1, refused: [] })
   expect([wrong.status, still.status, right.status, twice.status]).toEqual([409, 403, 200, 409])

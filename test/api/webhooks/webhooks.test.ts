@@ -295,7 +295,7 @@ describe('a receiver that does not take it', () => {
     const index = eventsOf(to('picky'))[0]?.data.index ?? -1
     await app.deps.store.transaction(async (tx) => {
       const { id } = await tx.selectFrom('webhook').select('id').executeTakeFirstOrThrow()
-      const row = { webhook_id: id, entry_index: index, state: 'dead' as const, attempts: 5 }
+      const row = { webhook_id: id, epoch: 1, entry_index: index, state: 'dead' as const, attempts: 5 }
       await tx.insertInto('webhook_outbox').values({ ...row, created_at: 1, first_tried_at: 1, run_at: 1 }).execute()
     })
     expect((await show('picky')).dead).toBe(1)

@@ -1,10 +1,12 @@
 import { inspect } from 'node:util'
 
 import { sql } from 'kysely'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import { rotateLedger } from '../../../services/audit/index.ts'
 import { PlatformError, systemRandom, type Random } from '../../../services/model/index.ts'
 import type { Webhooks } from '../../../services/webhooks/index.ts'
+import { redeliverEntry } from '../../../services/webhooks/queue.ts'
 import { BACKLOG_LIMIT } from '../../../services/webhooks/schedule.ts'
 import type { WebhookPost, WebhookWork } from '../../../services/webhooks/ports.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -249,10 +251,10 @@ test('forgets attempts and dead entries after 30 days, and keeps 1,000 attempts 
   const attempt = { webhook_id: id, attempt: 1, outcome: 'failed' as const, status: 500, latency_ms: 1, answer: '' }
   await state.store.transaction(async (tx) => {
     const old = nowMs - 31 * DAY_MS
-    await tx.insertInto('webhook_delivery').values({ ...attempt, entry_index: 1, at: old }).execute()
-    await tx.insertInto('webhook_outbox').values({ webhook_id: id, entry_index: 1, state: 'dead', attempts: 9, created_at: old, run_at: old, first_tried_at: old }).execute()
+    await tx.insertInto('webhook_delivery').values({ ...attempt, epoch: 1, entry_index: 1, at: old }).execute()
+    await tx.insertInto('webhook_outbox').values({ webhook_id: id, epoch: 1, entry_index: 1, state: 'dead', attempts: 9, created_at: old, run_at: old, first_tried_at: old }).execute()
     for (let at = 0; at < 1_005; at += 1)
-      await tx.insertInto('webhook_delivery').values({ ...attempt, entry_index: at + 2, at: nowMs }).execute()
+      await tx.insertInto('webhook_delivery').values({ ...attempt, epoch: 1, entry_index: at + 2, at: nowMs }).execute()
   })
 
   start(() => answered(200))
@@ -263,3 +265,66 @@ test('forgets attempts and dead entries after 30 days, and keeps 1,000 attempts 
   expect((await kept())[0]).toBe(7)
   expect(await outboxRows(state)).toEqual([])
 }) // prettier-ignore
+
+describe('after a rotation of the ledger', () => {
+  /** As `lacre ledger rotate-key`: the service is stopped meanwhile. */
+  async function rotate(): Promise<void> {
+    await webhooks[Symbol.asyncDispose]()
+    await state[Symbol.asyncDispose]()
+    state = await openState(dir.path, { open: rotateLedger, clock: state.clock })
+    webhooks = openWebhooks(state)
+    // The times of a ledger come after those of the one before.
+    state.clock.advance(10)
+  }
+  const placeOf = ({ body }: WebhookPost): string => {
+    const { source, data } = JSON.parse(body) as { source: string; data: { index: number } }
+    return `${source} ${data.index}`
+  }
+
+  test('what was still to be told of the ledger before is told first, each entry once', async () => {
+    await subscribe(state)
+    const before = state.audit.origin
+    const index = await appendEntry(state)
+    await rotate()
+    const after = state.audit.origin
+    const later = await appendEntry(state)
+
+    start(() => answered(200))
+    await eventually(async () => (await outboxRows(state)).length).toBe(0)
+
+    const places = posts.map(placeOf)
+    expect(places[0]).toBe(`${before} ${index}`)
+    expect(places.at(-1)).toBe(`${after} ${later}`)
+    expect(places).toEqual([...new Set(places)])
+    expect(new Set(posts.map(({ headers }) => headers['webhook-id'])).size).toBe(places.length)
+  })
+
+  test('one of the ledger before is told again as it was, and no change waits for its place', async () => {
+    const { id } = await subscribe(state)
+    start(() => answered(200))
+    const index = await appendEntry(state)
+    await eventually(async () => (await outboxRows(state)).length).toBe(0)
+    const [told] = posts
+    await rotate()
+    const head = async () =>
+      (await state.store.reader.selectFrom('ledger_head').select('size').executeTakeFirstOrThrow())
+        .size
+    // The new ledger has not come to this index yet.
+    expect(await head()).toBeLessThanOrEqual(index)
+    const done = await state.store.transaction((tx) =>
+      redeliverEntry(tx, { webhookId: id, entryIndex: index }, state.clock.nowMs()),
+    )
+    while ((await head()) <= index) await appendEntry(state)
+    posts = []
+    start(() => answered(200))
+    await eventually(async () => (await outboxRows(state)).length).toBe(0)
+
+    expect(done).toBe(true)
+    expect(posts[0]?.body).toBe(told?.body)
+    expect(posts.map(placeOf)).toContain(`${state.audit.origin} ${index}`)
+    const kept = await state.store.reader.selectFrom('webhook_delivery').selectAll().execute()
+    expect(new Set(kept.map((row) => `${row.epoch} ${row.entry_index} ${row.attempt}`)).size).toBe(
+      kept.length - 1,
+    )
+  })
+})
