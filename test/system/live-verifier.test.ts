@@ -1,107 +1,27 @@
-import type { KeyObject } from 'node:crypto'
-
-import {
-  CreateAliasCommand,
-  CreateCodeSigningConfigCommand,
-  InvokeCommand,
-  LambdaServiceException,
-  PublishVersionCommand,
-  PutFunctionCodeSigningConfigCommand,
-  UpdateAliasCommand,
-  waitUntilPublishedVersionActive,
-} from '@aws-sdk/client-lambda'
+import { CreateAliasCommand, InvokeCommand, LambdaServiceException } from '@aws-sdk/client-lambda'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { listFreezes } from '../../services/catalog/index.ts'
-import { systemPrincipal } from '../../services/model/index.ts'
 import {
-  createPublisher,
   liftRefusal,
   readLive,
   readReactions,
-  revoke,
   setReaction,
   settleHold,
 } from '../../services/operations/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
-import { createActive, updateAndWait } from '../support/functions.ts'
-import { nodePackage } from '../support/packages.ts'
-import { keyPair } from '../support/publisher-keys.ts'
-import { bundleSeal, sealedZip } from '../support/zip-seals.ts'
+import { makeViolating, revokePublisher, someone as caller } from '../support/violating.ts'
 
 /** What is live is judged again when trust changes, and what is set follows; workers are the compiled ones. */
 
 let app: TestApp
-const caller = { principal: { ...systemPrincipal, id: 'usr-test' }, requestId: 'test' }
-const keys = new Map<string, KeyObject>()
 
 beforeAll(async () => {
   app = await startTestApp({ reactionsMaxAliases: '10' })
 }, 60_000)
 afterAll(() => app[Symbol.asyncDispose]())
 
-async function publisher(name: string): Promise<string> {
-  const { publicPem, privateKey } = keyPair()
-  keys.set(name, privateKey)
-  const { result } = await createPublisher(app.deps, caller, {
-    name,
-    publisher: { pem: publicPem, settings: {} },
-  })
-  return result.versions[0]?.arn ?? ''
-}
-
-async function sealedBy(name: string, text: string): Promise<Uint8Array> {
-  const zip = nodePackage(text)
-  const key = keys.get(name)
-  if (key === undefined) throw new Error(`there is no publisher ${name}`)
-  return await sealedZip(zip, await bundleSeal(zip, key, {}))
-}
-
-async function publish(FunctionName: string): Promise<string> {
-  const { Version = '' } = await app.client.send(new PublishVersionCommand({ FunctionName }))
-  await waitUntilPublishedVersionActive(
-    { client: app.client, maxWaitTime: 20, minDelay: 1, maxDelay: 1 },
-    { FunctionName, Qualifier: Version },
-  )
-  return Version
-}
-
-/** `prod` served version 1, by `good`, and serves version 2, by `bad`; both are named by an enforcing config. */
-async function violating(
-  FunctionName: string,
-): Promise<{ readonly revokeBad: () => Promise<void> }> {
-  const [good, bad] = [`good_${FunctionName}`, `bad_${FunctionName}`]
-  const arns = [await publisher(good), await publisher(bad)]
-  await createActive(app.client, FunctionName, { Code: { ZipFile: await sealedBy(good, 'one') } })
-  const { CodeSigningConfig } = await app.client.send(
-    new CreateCodeSigningConfigCommand({
-      AllowedPublishers: { SigningProfileVersionArns: arns },
-      CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' },
-    }),
-  )
-  const { CodeSigningConfigArn } = CodeSigningConfig ?? {}
-  await app.client.send(
-    new PutFunctionCodeSigningConfigCommand({ FunctionName, CodeSigningConfigArn }),
-  )
-  const alias = { FunctionName, Name: 'prod' }
-  await app.client.send(
-    new CreateAliasCommand({ ...alias, FunctionVersion: await publish(FunctionName) }),
-  )
-  await updateAndWait(app.client, FunctionName, await sealedBy(bad, 'two'))
-  await app.client.send(
-    new UpdateAliasCommand({ ...alias, FunctionVersion: await publish(FunctionName) }),
-  )
-  return {
-    revokeBad: async () => {
-      await revoke(app.deps, caller, {
-        subject: { kind: 'publisher', name: bad },
-        effectiveAtMs: undefined,
-        reason: 'stolen',
-      })
-      await app.deps.verifier.settled()
-    },
-  }
-}
+const violating = (name: string) => makeViolating(app, name)
 
 async function prod(functionName: string) {
   const rows = await readLive(app.deps, undefined)
@@ -184,11 +104,7 @@ test('`revert` goes back to what was good there, by a decision', async () => {
 test('`revert` freezes where nothing compliant is there to go back to', async () => {
   const { revokeBad } = await violating('stuck')
   await setReaction(app.deps, caller, { scope: 'stuck', reaction: 'revert' })
-  await revoke(app.deps, caller, {
-    subject: { kind: 'publisher', name: 'good_stuck' },
-    effectiveAtMs: undefined,
-    reason: 'stolen too',
-  })
+  await revokePublisher(app, 'good_stuck')
 
   await revokeBad()
 

@@ -145,7 +145,7 @@ function toJson(value: unknown): Json {
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]: [string, unknown]) => {
       if (inner === undefined) return []
-      const isInstant = /AtMs$|ModifiedMs$/.test(name) && typeof inner === 'number'
+      const isInstant = /^atMs$|(At|Modified)Ms$/.test(name) && typeof inner === 'number'
       return [isInstant ? [name.slice(0, -'Ms'.length), toIsoTime(inner)] : [name, toJson(inner)]]
     }),
   )
