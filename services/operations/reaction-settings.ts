@@ -40,11 +40,14 @@ export interface ReactionsShown {
   readonly otherwise: Reaction
   readonly limits: ReactionLimits
   readonly settings: readonly ReactionSetting[]
-  readonly holds: readonly ReactionHold[]
+  readonly holds: readonly HoldShown[]
   readonly refusals: readonly VersionRefusal[]
 }
 
-/** Holds shown beside the open ones. */
+/** A hold without the ids of what it covers. */
+export type HoldShown = Omit<ReactionHold, 'verdicts'>
+
+/** Holds shown, newest first. */
 const HOLDS_SHOWN = 20
 
 export async function readReactions(deps: Deps): Promise<ReactionsShown> {
@@ -52,9 +55,13 @@ export async function readReactions(deps: Deps): Promise<ReactionsShown> {
     otherwise: DEFAULT_REACTION,
     limits: reactionSettings(deps),
     settings: await listReactionSettings(reader),
-    holds: (await listReactionHolds(reader)).slice(0, HOLDS_SHOWN),
+    holds: (await listReactionHolds(reader)).slice(0, HOLDS_SHOWN).map(toHoldShown),
     refusals: await listRefusals(reader),
   }))
+}
+
+function toHoldShown({ verdicts: _, ...shown }: ReactionHold): HoldShown {
+  return shown
 }
 
 /** What a setting would do at once about what violates now. */
@@ -78,17 +85,15 @@ export async function planReaction(
   deps: Deps,
   { scope, reaction }: { readonly scope: string; readonly reaction: Reaction },
 ): Promise<ReactionPlan> {
-  const { functionName, alias } = checkPlace(scope)
+  const within = checkPlace(scope)
   const due = await deps.store.snapshot(async (reader) => {
     const settings = new Map([...(await reactionsByScope(reader)), [scope, reaction]])
-    return await dueReactions(reader, { sinceMs: deps.clock.nowMs(), settings })
+    return await dueReactions(reader, { sinceMs: deps.clock.nowMs(), settings, within })
   })
-  const concerned = [...due.released, ...due.waiting].filter(
-    (one) => one.functionName === functionName && (alias === undefined || one.alias === alias),
-  )
   const effects: ReactionEffect[] = []
-  for (const one of concerned.slice(0, PLANNED)) effects.push(await effectOf(deps, one))
-  return { places: new Set(concerned.map((one) => one.alias)).size, effects }
+  for (const one of [...due.released, ...due.waiting].slice(0, PLANNED))
+    effects.push(await effectOf(deps, one))
+  return { places: due.all, effects }
 }
 
 async function effectOf(deps: Deps, due: DueReaction): Promise<ReactionEffect> {
@@ -151,19 +156,32 @@ export async function unsetReaction(
 
 /**
  * A person settles what waits because it is too much at once: `released`, all that it covers is reacted to; `dismissed`,
- * none of it is.
- * @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (settled)
+ * none of it is. Verdicts that it does not cover are settled by nobody. `through` is the hold's as the person saw it.
+ * @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (settled; more waits than was seen)
  */
 export async function settleHold(
   deps: Deps,
   caller: Caller,
-  { id, state }: { readonly id: string; readonly state: 'released' | 'dismissed' },
-): Promise<Staging<ReactionHold>> {
+  {
+    id,
+    state,
+    through,
+  }: {
+    readonly id: string
+    readonly state: 'released' | 'dismissed'
+    readonly through: number
+  },
+): Promise<Staging<HoldShown>> {
   const open = async (reader: Reader): Promise<ReactionHold> => {
     const hold = (await listReactionHolds(reader)).find((one) => one.id === id)
     if (hold === undefined) throw notFound(`there is no hold \`${id}\``)
-    if (hold.state === 'open') return hold
-    throw new PlatformError('RESOURCE_CONFLICT', `the hold was ${hold.state} already`)
+    if (hold.state !== 'open')
+      throw new PlatformError('RESOURCE_CONFLICT', `the hold was ${hold.state} already`)
+    if (hold.through === through) return hold
+    throw new PlatformError(
+      'RESOURCE_CONFLICT',
+      `the hold covers ${hold.aliases} names through ${hold.through} now, not through ${through}: look at it again (\`lacre reaction show\`)`,
+    )
   }
   return await stageChange(deps, caller, {
     action: 'lacre:SettleReactions',
@@ -176,7 +194,7 @@ export async function settleHold(
     write: async (tx, atMs) => {
       const hold = await open(tx)
       const settled = { ...hold, state, settledAtMs: atMs, settledBy: caller.principal.id }
-      return { result: settled, touched: [await putReactionHold(tx, settled)] }
+      return { result: toHoldShown(settled), touched: [await putReactionHold(tx, settled)] }
     },
   })
 }

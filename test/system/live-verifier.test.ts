@@ -142,7 +142,8 @@ test('more than 10 aliases at once wait for a person, and are reacted to once he
   const [hold] = (await readReactions(app.deps)).holds
   expect(hold).toMatchObject({ state: 'open' })
 
-  await settleHold(app.deps, caller, { id: hold?.id ?? '', state: 'released' })
+  const { id = '', through = 0 } = hold ?? {}
+  await settleHold(app.deps, caller, { id, through, state: 'released' })
   await app.deps.verifier.settled()
 
   expect(await listFreezes(app.deps.store.reader, scopes)).toHaveLength(11)

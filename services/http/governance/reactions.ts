@@ -111,11 +111,11 @@ function holdRoutes(deps: Deps): Route[] {
       summary,
       params: HoldParams,
       query: Nothing,
-      body: Nothing,
+      body: Type.Object({ through: Type.Integer({ minimum: 0 }) }, strict),
       status: 200,
       answer: Type.Unknown(),
-      handle: async ({ caller, params }) =>
-        answered(await settleHold(deps, caller, { id: params.id, state })),
+      handle: async ({ caller, params, body }) =>
+        answered(await settleHold(deps, caller, { ...params, ...body, state })),
     })
   return [
     settle('release', 'released', 'Reacts to all that waits because it was too much at once'),

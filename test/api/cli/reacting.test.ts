@@ -86,11 +86,17 @@ describe('lacre reaction', () => {
     it('tells what waits for a person, who then settles it', async () => {
       const [hold] = (await json<Shown>('show')).holds
       expect(hold).toMatchObject({ aliases: 2, state: 'open' })
-      expect((await lacre('show')).out).toMatch(/hold\s+rxh-\S+\s+2 names\s+open, \d{4}-/)
-      expect(await lacre('release', hold?.id ?? '')).toMatchObject({ exit: 0 })
+      const [id, through] = [hold?.id ?? '', String(hold?.through)]
+      expect((await lacre('show')).out).toMatch(
+        new RegExp(`hold\\s+rxh-\\S+\\s+2 names\\s+open through ${through}, \\d{4}-`),
+      )
+      expect((await lacre('release', id)).exit).not.toBe(0)
+      expect((await lacre('release', id, '--through', '-1')).err).toContain('no whole number')
+      expect((await lacre('release', id, '--through', '0')).err).toContain('look at it again')
+      expect(await lacre('release', id, '--through', through)).toMatchObject({ exit: 0 })
       const [settled] = (await json<Shown>('show')).holds
       expect(settled).toMatchObject({ state: 'released', settledBy: 'usr-admin' })
-      expect((await lacre('dismiss', hold?.id ?? '')).exit).not.toBe(0)
+      expect((await lacre('dismiss', id, '--through', through)).exit).not.toBe(0)
     })
 
     it('tells what is refused, and lifts nothing that still violates', async () => {
