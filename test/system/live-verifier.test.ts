@@ -1,4 +1,13 @@
-import { CreateAliasCommand, InvokeCommand, LambdaServiceException } from '@aws-sdk/client-lambda'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import {
+  CreateAliasCommand,
+  GetFunctionConfigurationCommand,
+  InvokeCommand,
+  LambdaServiceException,
+} from '@aws-sdk/client-lambda'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { listFreezes } from '../../services/catalog/index.ts'
@@ -111,6 +120,24 @@ test('`revert` freezes where nothing compliant is there to go back to', async ()
   expect(await prod('stuck')).toMatchObject({ version: '2', compliance: { state: 'frozen' } })
 }, 60_000)
 
+test('`revert` freezes where what it would go back to cannot be judged', async () => {
+  const { revokeBad } = await violating('unreadable')
+  await setReaction(app.deps, caller, { scope: 'unreadable', reaction: 'revert' })
+  const { CodeSha256 = '' } = await app.client.send(
+    new GetFunctionConfigurationCommand({ FunctionName: 'unreadable', Qualifier: '1' }),
+  )
+  const digest = Buffer.from(CodeSha256, 'base64').toString('hex')
+  rmSync(join(app.dataDir, 'blobs', digest.slice(0, 2), digest))
+
+  await revokeBad()
+
+  expect(await prod('unreadable')).toMatchObject({ version: '2', compliance: { state: 'frozen' } })
+  expect((await entries('live.reaction')).at(-1)?.note).toMatchObject({
+    wanted: 'revert',
+    done: 'freeze',
+  })
+}, 60_000)
+
 test('`refuse` answers 403 by every name, and is lifted only for what is compliant', async () => {
   const { revokeBad } = await violating('refused')
   expect(await invoked('refused', '2')).toBe(200)
@@ -148,4 +175,32 @@ test('more than 10 aliases at once wait for a person, and are reacted to once he
 
   expect(await listFreezes(app.deps.store.reader, scopes)).toHaveLength(11)
   expect((await prod('many')).compliance.state).toBe('frozen')
+}, 60_000)
+
+test('keeps no name waiting for others whose reaction fails again and again', async () => {
+  const { revokeBad } = await violating('starved')
+  for (let at = 0; at < 11; at += 1)
+    await app.client.send(
+      new CreateAliasCommand({ FunctionName: 'starved', Name: `a${at}`, FunctionVersion: '2' }),
+    )
+  await revokeBad()
+  const [hold] = (await readReactions(app.deps)).holds
+  const { id = '', through = 0 } = hold ?? {}
+  const broken = new Database(join(app.dataDir, 'lacre.db'))
+  broken.exec(`create trigger starve before insert on freeze
+    when new.scope like 'starved:%' and new.scope <> 'starved:a10'
+    begin select raise(abort, 'no freeze today'); end`)
+
+  await settleHold(app.deps, caller, { id, through, state: 'released' })
+  await app.deps.verifier.settled()
+
+  expect(await listFreezes(app.deps.store.reader, ['starved:a10'])).toHaveLength(1)
+  expect((await prod('starved')).compliance.state).toBe('violating')
+  expect(app.deps.verifier.status().fault).toContain('no freeze today')
+  broken.exec('drop trigger starve')
+  broken.close()
+  await expect
+    .poll(async () => (await prod('starved')).compliance.state, { timeout: 30_000 })
+    .toBe('frozen')
+  await expect.poll(() => app.deps.verifier.status().fault, { timeout: 30_000 }).toBeUndefined()
 }, 60_000)
