@@ -21,6 +21,7 @@ import {
   type Reaction,
   type Sha256,
 } from '../model/index.ts'
+import { openVerdicts } from '../live/index.ts'
 import type { Reader } from '../store/index.ts'
 import { aliasFacts } from './alias-plan.ts'
 import type { ChangeFactsInput } from './change.ts'
@@ -200,8 +201,9 @@ export async function settleHold(
 }
 
 /**
- * A version that is refused can be invoked again: judged as a new way to it is, so that what still violates stays refused.
- * @throws PlatformError RESOURCE_NOT_FOUND, and what the gate throws
+ * A version that is refused can be invoked again: judged as a new way to it is, and by what was found last of each name that
+ * it stands behind (a floor and a policy of aliases are of these alone), so that what still violates stays refused.
+ * @throws PlatformError RESOURCE_NOT_FOUND, POLICY_DENIED, and what the gate throws
  */
 export async function liftRefusal(
   deps: Deps,
@@ -215,6 +217,7 @@ export async function liftRefusal(
     raisesWorld: true,
     read: async (reader): Promise<ChangeFactsInput> => {
       if ((await listRefusals(reader, of)).length === 0) throw notRefused(of)
+      await checkFoundGood(reader, of)
       const owner = await findFunction(reader, functionName)
       const reach = owner === undefined ? undefined : await findReach(deps, reader, owner, version)
       // Nothing is there to run any more: the name is cleared.
@@ -223,6 +226,7 @@ export async function liftRefusal(
       return aliasFacts(deps.place, owner, { from: null, target, reached: reach.reached })
     },
     commit: async (tx) => {
+      await checkFoundGood(tx, of)
       const rows = await deleteRefusals(tx, of)
       if (rows.length === 0) throw notRefused(of)
       const generation = await bumpGeneration(tx, functionName)
@@ -230,6 +234,34 @@ export async function liftRefusal(
     },
     note: () => ({ version }),
   })
+}
+
+/** @throws PlatformError POLICY_DENIED where it is live by some name of which it was not found last that it may be */
+async function checkFoundGood(
+  reader: Reader,
+  { functionName, version }: { readonly functionName: string; readonly version: string },
+): Promise<void> {
+  const rows = await reader
+    .selectFrom('live_interval')
+    .select(['id', 'alias'])
+    .where('function_name', '=', functionName)
+    .where('version', '=', version)
+    .where('to_ms', 'is', null)
+    .execute()
+  if (rows.length === 0) return
+  const verdicts = await openVerdicts(
+    reader,
+    rows.map(({ id }) => id),
+  )
+  for (const { id, alias } of rows) {
+    const { state = 'unjudged', reasons = [] } = verdicts.get(id) ?? {}
+    if (state === 'compliant' || state === 'excepted') continue
+    const rules = [...new Set(reasons.map(({ rule }) => rule))].join(', ')
+    throw new PlatformError(
+      'POLICY_DENIED',
+      `version ${version} stays refused: as \`${functionName}:${alias}\` it is ${state}${rules === '' ? '' : ` (${rules})`}. Move the name away, or mend what it violates; it is judged again at once.`,
+    )
+  }
 }
 
 function notRefused({ functionName, version }: { functionName: string; version: string }) {
