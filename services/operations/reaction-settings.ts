@@ -217,7 +217,6 @@ export async function liftRefusal(
     raisesWorld: true,
     read: async (reader): Promise<ChangeFactsInput> => {
       if ((await listRefusals(reader, of)).length === 0) throw notRefused(of)
-      await checkFoundGood(reader, of)
       const owner = await findFunction(reader, functionName)
       const reach = owner === undefined ? undefined : await findReach(deps, reader, owner, version)
       // Nothing is there to run any more: the name is cleared.

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import {
   CreateAliasCommand,
+  DeleteFunctionCodeSigningConfigCommand,
   GetFunctionConfigurationCommand,
   InvokeCommand,
   LambdaServiceException,
@@ -11,6 +12,7 @@ import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { listFreezes } from '../../services/catalog/index.ts'
+import { recordVerdicts } from '../../services/live/index.ts'
 import {
   liftRefusal,
   readLive,
@@ -153,6 +155,36 @@ test('`refuse` answers 403 by every name, and is lifted only for what is complia
   await expect(lift).rejects.toMatchObject({ code: 'CODE_VERIFICATION_FAILED' })
   expect(await invoked('refused', '2')).toBe(403)
 }, 60_000)
+
+test('is lifted only when every name that it stands behind was found good', async () => {
+  const { revokeBad } = await violating('lifted')
+  await setReaction(app.deps, caller, { scope: 'lifted:prod', reaction: 'refuse' })
+  await revokeBad()
+  // Without a config nothing is asked of seals: a new way to it would be admitted.
+  await app.client.send(new DeleteFunctionCodeSigningConfigCommand({ FunctionName: 'lifted' }))
+  await app.deps.verifier.settled()
+  const { liveId } = await prod('lifted')
+  const found = async (state: 'violating' | 'compliant') => {
+    const reasons = state === 'compliant' ? [] : [FLOOR]
+    const verdict = { state, reasons, causes: [], untilMs: null, policySet: '', world: 1 }
+    await app.deps.store.transaction((tx) =>
+      recordVerdicts(tx, [{ ...verdict, liveId, sinceMs: undefined }], app.deps.clock.nowMs()),
+    )
+  }
+  const lift = () => liftRefusal(app.deps, caller, { functionName: 'lifted', version: '2' })
+
+  await found('violating')
+  await expect(lift()).rejects.toMatchObject({
+    code: 'POLICY_DENIED',
+    message: expect.stringContaining('`lifted:prod` it is violating (stage.floor)') as string,
+  })
+  expect(await invoked('lifted', '2')).toBe(403)
+  await found('compliant')
+  await lift()
+  expect(await invoked('lifted', '2')).toBe(200)
+}, 60_000)
+
+const FLOOR = { rule: 'stage.floor', subject: 'lifted:prod', expected: '2', got: '1' }
 
 test('more than 10 aliases at once wait for a person, and are reacted to once he releases them', async () => {
   const { revokeBad } = await violating('many')
