@@ -61,8 +61,9 @@ export async function readReactions(deps: Deps): Promise<ReactionsShown> {
   }))
 }
 
-function toHoldShown({ verdicts: _, ...shown }: ReactionHold): HoldShown {
-  return shown
+function toHoldShown(hold: ReactionHold): HoldShown {
+  const { id, aliases, through, openedAtMs, state, settledAtMs, settledBy } = hold
+  return { id, aliases, through, openedAtMs, state, settledAtMs, settledBy }
 }
 
 /** What a setting would do at once about what violates now. */

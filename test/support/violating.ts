@@ -27,7 +27,7 @@ export interface Violating {
   /** Names the config that lets both publishers in. */
   readonly config: string
   /** Publisher `bad_NAME`, whose seal version 2 has; waits until all of that is judged and reacted to. */
-  revokeBad(): Promise<void>
+  readonly revokeBad: () => Promise<void>
 }
 
 /** `NAME:prod` served version 1, by `good_NAME`, and serves version 2, by `bad_NAME`; an enforcing config names both. */

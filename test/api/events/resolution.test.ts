@@ -124,7 +124,7 @@ it.each([
     await api.deps.events.start({
       post,
       runner: {
-        room: runner.room,
+        room: (functionName) => runner.room(functionName),
         prepare: async (event) => {
           const prepared = await runner.prepare(event)
           await takeAway()
