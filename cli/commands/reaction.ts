@@ -49,7 +49,7 @@ Examples:
   lacre reaction plan shop:prod revert
   lacre reaction set shop:prod revert
   lacre reaction set shop alert
-  lacre reaction release rxh-01J...
+  lacre reaction release rxh-01J... --through 57
   lacre reaction lift shop 4`,
     )
   },
@@ -113,9 +113,14 @@ function addHolds(command: Command, change: Changing): void {
     withConnection(command.command(verb))
       .description(description)
       .argument('<hold>', 'as `lacre reaction show` tells it: rxh-…')
-      .action(async (hold: string, options: ConnectionOptions) => {
+      .requiredOption(
+        '--through <number>',
+        'as `show` tells it too: where more has come to wait since, nothing is settled',
+      )
+      .action(async (hold: string, options: ConnectionOptions & { readonly through: string }) => {
         const path = `/api/v1/reaction-holds/${encodeURIComponent(hold)}/${verb}`
-        await change(options, { method: 'POST', path, what: `${verb}: ${inline(hold)}` })
+        const body = { through: wholeNumber(options.through) }
+        await change(options, { method: 'POST', path, body, what: `${verb}: ${inline(hold)}` })
       })
   }
   settle('release', 'react to all that waits because it was too much at once')
@@ -129,6 +134,11 @@ function addHolds(command: Command, change: Changing): void {
       const what = `${inline(name)} ${inline(version)} is not refused`
       await change(options, { method: 'POST', path: `/api/v1/refusals/${place}/lift`, what })
     })
+}
+
+function wholeNumber(text: string): number {
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text)
+  throw new PlatformError('INVALID_PARAMETER', `--through \`${text}\` is no whole number`)
 }
 
 function checked(name: string): Reaction {
@@ -165,7 +175,7 @@ function showTable(answer: JsonObject, verification: JsonObject): string {
       'hold',
       text(one, 'id'),
       `${Number(one['aliases'])} names`,
-      `${text(one, 'state')}, ${text(one, 'openedAt')}`,
+      `${text(one, 'state')} through ${Number(one['through'])}, ${text(one, 'openedAt')}`,
     ]),
     ...objects(answer, 'refusals').map((one) => [
       'refused',

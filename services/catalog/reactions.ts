@@ -77,8 +77,10 @@ export async function insertReaction(tx: Writer, one: DoneReaction): Promise<Tou
 export interface ReactionHold {
   readonly id: string
   readonly aliases: number
-  /** Id of the last verdict that it covers. */
+  /** Id of the last verdict that it covers: rises when more come to wait, and whoever settles says which he saw. */
   readonly through: number
+  /** Ids of all verdicts that it covers. */
+  readonly verdicts: readonly number[]
   readonly openedAtMs: number
   readonly state: ReactionHoldTable['state']
   readonly settledAtMs: number | null
@@ -97,6 +99,7 @@ export async function listReactionHolds(reader: Reader): Promise<ReactionHold[]>
     id: row.id,
     aliases: row.aliases,
     through: row.through,
+    verdicts: JSON.parse(row.verdicts ?? '[]') as number[],
     openedAtMs: row.opened_at,
     state: row.state,
     settledAtMs: row.settled_at,
@@ -108,6 +111,7 @@ export async function putReactionHold(tx: Writer, hold: ReactionHold): Promise<T
   const values = {
     aliases: hold.aliases,
     through: hold.through,
+    verdicts: JSON.stringify(hold.verdicts),
     opened_at: hold.openedAtMs,
     state: hold.state,
     settled_at: hold.settledAtMs,

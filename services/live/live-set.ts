@@ -32,13 +32,18 @@ export type Resolution =
     }
   | { readonly kind: 'not-found'; readonly arn: string }
   /** There, and not to be invoked by that name: the function's reach is `aliases`. */
-  | { readonly kind: 'closed'; readonly arn: string; readonly target: string }
+  | ({ readonly kind: 'closed'; readonly arn: string; readonly target: string } & NotRun)
   /** Its release violates, and the reaction that is set refuses it by every name. */
-  | { readonly kind: 'refused'; readonly arn: string; readonly version: string }
+  | ({ readonly kind: 'refused'; readonly arn: string; readonly version: string } & NotRun)
   /** There, and not to be invoked: a ledger was begun anew, and what is live has not been judged since (RULES §6). */
   | { readonly kind: 'held'; readonly arn: string }
-  | { readonly kind: 'pending'; readonly arn: string }
-  | { readonly kind: 'failed'; readonly arn: string; readonly reason: string }
+  | ({ readonly kind: 'pending'; readonly arn: string } & NotRun)
+  | ({ readonly kind: 'failed'; readonly arn: string; readonly reason: string } & NotRun)
+
+/** A version that is there and is not run: where its events that are given up go. */
+interface NotRun {
+  readonly deadLetterArn: string | undefined
+}
 
 /** What can be invoked: a frozen snapshot in memory for the warm path, interval rows for everybody else. */
 export class LiveSet {
@@ -98,7 +103,7 @@ export class LiveSet {
     if (direct !== undefined) {
       const target = direct === LATEST ? owner.latest : owner.versions.get(direct)
       if (target !== undefined && !isDirect(owner.reach, direct))
-        return { kind: 'closed', arn, target: direct }
+        return { kind: 'closed', arn, target: direct, ...notRun(target) }
       return toResolution(owner, target, arn)
     }
     const alias = owner.aliases.get(qualifier ?? LATEST)
@@ -111,9 +116,9 @@ export class LiveSet {
     return toResolution(owner, target, arn)
   }
 
-  /** 0 for a function of which nothing was ever taken out of use. */
+  /** 0 for a function of which nothing was ever taken out of use; -1 where there is none. */
   generation(name: string): number {
-    return this.#functions.get(name)?.generation ?? 0
+    return this.#functions.get(name)?.generation ?? -1
   }
 
   /** The function URL of an id, with what its requests are judged by; memory only. */
@@ -175,7 +180,8 @@ function toResolution(
 ): Resolution {
   const { concurrency, generation } = owner
   if (target === undefined) return { kind: 'not-found', arn }
-  if (isRefused(owner, target)) return { kind: 'refused', arn, version: target.version }
+  if (isRefused(owner, target))
+    return { kind: 'refused', arn, version: target.version, ...notRun(target) }
   switch (target.state) {
     case 'Active':
       return {
@@ -188,8 +194,17 @@ function toResolution(
       }
     case 'Pending':
     case 'Inactive':
-      return { kind: 'pending', arn }
+      return { kind: 'pending', arn, ...notRun(target) }
     case 'Failed':
-      return { kind: 'failed', arn, reason: target.reason ?? 'the code could not be activated' }
+      return {
+        kind: 'failed',
+        arn,
+        reason: target.reason ?? 'the code could not be activated',
+        ...notRun(target),
+      }
   }
+}
+
+function notRun({ spec }: LiveVersion): NotRun {
+  return { deadLetterArn: spec.deadLetterArn }
 }

@@ -41,7 +41,7 @@ export interface LiveFunction {
   readonly urls: readonly LiveUrl[]
   /** Releases of versions that are run for nobody. */
   readonly refused: ReadonlySet<string>
-  /** Risen since, where a release was taken out of use. */
+  /** Rises whenever a release, an alias, a version or all of it is taken out of use. */
   readonly generation: number
 }
 

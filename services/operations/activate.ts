@@ -21,7 +21,7 @@ import {
   type Json,
   type ReleaseSpec,
 } from '../model/index.ts'
-import type { Writer } from '../store/index.ts'
+import type { Reader, Writer } from '../store/index.ts'
 import { record } from './commit.ts'
 import type { Deps } from './context.ts'
 import type { Committed } from './gate.ts'
@@ -128,22 +128,41 @@ async function settle(
 ): Promise<void> {
   const { functionName: name } = version
   const arn = functionArn(deps.place, name, version.version)
+  let told = failure
   await record(
     deps,
     { type: 'state', action: 'lacre:Activate', resource: arn },
     async (tx): Promise<Committed<undefined> | undefined> => {
       const now = await findVersionById(tx, version.id)
       if (now === undefined || isSettled(now)) return undefined
+      told = failure ?? (await revokedSince(tx, now.decisionId))
       const touched =
         now.version === LATEST
-          ? await settleLatest(deps, tx, now, failure)
-          : [await setVersionStatus(tx, now.id, settled(deps, failure))]
+          ? await settleLatest(deps, tx, now, told)
+          : [await setVersionStatus(tx, now.id, settled(deps, told))]
       return { result: undefined, touched, functionNames: [name] }
     },
   )
-  const outcome = { functionArn: arn, versionSha256: version.codeSha256, ...failure }
-  if (failure === undefined) deps.log.info(outcome, 'version activated')
+  const outcome = { functionArn: arn, versionSha256: version.codeSha256, ...told }
+  if (told === undefined) deps.log.info(outcome, 'version activated')
   else deps.log.warn(outcome, 'version not activated')
+}
+
+/**
+ * Nothing becomes live after the answer to a revocation that was admitted before it: whether it is the one that was revoked
+ * is for the gate to judge when it is deployed again.
+ */
+async function revokedSince(tx: Reader, decisionId: string): Promise<Failure | undefined> {
+  const found = await tx
+    .selectFrom('decision')
+    .innerJoin('revocation', (join) => join.onRef('revocation.recorded_at', '>=', 'decision.at'))
+    .select('revocation.id')
+    .where('decision.id', '=', decisionId)
+    .limit(1)
+    .executeTakeFirst()
+  if (found === undefined) return undefined
+  const reason = `revocation ${found.id} was recorded since it was admitted: deploy it again, to be judged anew`
+  return { code: 'InternalError', reason }
 }
 
 function settled(deps: Deps, failure: Failure | undefined) {

@@ -1,4 +1,5 @@
 import {
+  bumpGeneration,
   endBreakGlass as endRow,
   findAlias,
   findFunction,
@@ -157,8 +158,10 @@ function returnTo(
         decisionId: decision.id,
       })
       const row = await endRow(tx, one.id, { ended: 'reverted', by: principal.id, atMs })
+      const generation = await bumpGeneration(tx, one.functionName)
       const result = await getBreakGlass(tx, one.id)
-      return { result, touched: [...floors, alias, row], functionNames: [one.functionName] }
+      const touched = [...floors, alias, row, generation]
+      return { result, touched, functionNames: [one.functionName] }
     },
     note: () => ({ ...requestNote(one), ended: 'reverted', to: target.version }),
   }

@@ -1,4 +1,5 @@
 import {
+  bumpGeneration,
   deleteAliasRow,
   deleteResourcePolicyRow,
   deleteSetting,
@@ -40,6 +41,7 @@ export async function deleteAlias(
       const touched = [
         ...(await deleteResourcePolicyRow(tx, policy)),
         await deleteAliasRow(tx, alias),
+        await bumpGeneration(tx, functionName),
         // Recorded: a URL outlives its alias; capacity without a version to run does not.
         ...(await deleteSetting(tx, capacity)),
       ]

@@ -1,4 +1,5 @@
 import {
+  bumpGeneration,
   deleteFunctionRow,
   deleteResourcePolicyRow,
   deleteSomeOfFunction,
@@ -70,7 +71,7 @@ async function deleteWhole(deps: Deps, caller: Caller, name: string) {
           versions: some.emptied ? [LATEST, ...some.versions] : some.versions,
           gone: some.emptied,
         },
-        touched: [...some.touched, ...last],
+        touched: [...some.touched, ...last, await bumpGeneration(tx, name)],
         functionNames: [name],
       }
     },
@@ -121,6 +122,7 @@ async function deletePublished(
         ...(await deleteSomeSettings(tx, owner.id, settings)),
         ...(await deleteResourcePolicyRow(tx, { owner: owner.id, qualifier })),
         await deleteVersion(tx, version.id),
+        await bumpGeneration(tx, name),
       ]
       return { result: owner, touched, functionNames: [name] }
     },

@@ -20,7 +20,7 @@ import {
 } from '../model/index.ts'
 import { postDocument, type AddressRules } from '../sources/index.ts'
 import type { Deps } from './context.ts'
-import { refusedMessage, runTarget, type InvokeTarget } from './invoke.ts'
+import { isNotBegun, refusedMessage, runTarget, type InvokeTarget } from './invoke.ts'
 
 /** AWS: a chain of functions that hand on to each other ends after some 16 hops (SPEC A13). */
 const HOPS_LIMIT = 16
@@ -58,9 +58,16 @@ async function prepare(deps: Deps, event: LeasedEvent): Promise<Prepared> {
         const message = `it came through more than ${HOPS_LIMIT} destinations of functions`
         return { kind: 'given-up', condition: 'RecursiveLoop', status: 500, message }
       }
-      return await attempt(deps, event, { resolved, signal })
+      return await attempt(deps, event, { resolved: asItIsNow(deps, event, resolved), signal })
     },
   }
+}
+
+/** Taken out of use since it was looked up, while its terms were read: what the name means now runs, or nothing. */
+function asItIsNow(deps: Deps, event: LeasedEvent, resolved: Resolved): Resolved {
+  if (resolved.kind !== 'found') return resolved
+  if (deps.live.generation(event.functionName) === resolved.generation) return resolved
+  return deps.live.resolve(event.functionName, event.qualifier, deps.random.fraction())
 }
 
 async function attempt(
@@ -114,8 +121,9 @@ async function runEvent(
   } catch (error) {
     if (signal.aborted) throw error
     const throttled = error instanceof PlatformError && error.code === 'TOO_MANY_REQUESTS'
+    const began = !throttled && !isNotBegun(error)
     const message = error instanceof Error ? error.message : 'unknown'
-    return { kind: 'deferred', began: !throttled, status: throttled ? 429 : 500, message }
+    return { kind: 'deferred', began, status: throttled ? 429 : 500, message }
   }
 }
 
@@ -147,7 +155,7 @@ async function termsOf(deps: Deps, event: LeasedEvent, resolved: Resolved): Prom
   const setting = await findSetting(deps.store.reader, key)
   const config = (setting?.document ?? {}) as EventInvokeDocument
   const destinations = config.DestinationConfig
-  const deadLetter = resolved.kind === 'found' ? resolved.spec.deadLetterArn : undefined
+  const deadLetter = deadLetterOf(resolved)
   return {
     functionArn: functionArn(deps.place, event.functionName, qualifier),
     maxRetries: config.MaximumRetryAttempts ?? DEFAULT_RETRIES,
@@ -158,6 +166,22 @@ async function termsOf(deps: Deps, event: LeasedEvent, resolved: Resolved): Prom
     onSuccess: await toTarget(deps, destinations?.OnSuccess?.Destination),
     onFailure: await toTarget(deps, destinations?.OnFailure?.Destination),
     deadLetter: deadLetter === undefined ? undefined : { kind: 'queue', arn: deadLetter },
+  }
+}
+
+/** Of what is refused or cannot run, too: an event that is given up is not lost with it. */
+function deadLetterOf(resolved: Resolved): string | undefined {
+  switch (resolved.kind) {
+    case 'found':
+      return resolved.spec.deadLetterArn
+    case 'not-found':
+    case 'held':
+      return undefined
+    case 'closed':
+    case 'refused':
+    case 'pending':
+    case 'failed':
+      return resolved.deadLetterArn
   }
 }
 

@@ -163,6 +163,7 @@ export {
   setReaction,
   settleHold,
   unsetReaction,
+  type HoldShown,
 } from './reaction-settings.ts'
 /** History, as known now and as known then; what the reader may not read is left out. Throw INVALID_PARAMETER, ACCESS_DENIED, RESOURCE_NOT_FOUND. */
 export {

@@ -117,7 +117,8 @@ export async function invoke(
   }
 }
 
-function isNotBegun(error: unknown): boolean {
+/** It waited for an environment, and got none because its version was retired. */
+export function isNotBegun(error: unknown): boolean {
   return error instanceof PlatformError && error.detail['notBegun'] === true
 }
 

@@ -75,11 +75,23 @@ export async function lastCompliant(
     if (!(await wasAllowed(deps, interval))) continue
     if (judged.size === CANDIDATES_LIMIT) return undefined
     judged.add(version)
-    const rules = await violationsOf(deps, state, record, { by: NOBODY, world: undefined })
-    if (rules !== undefined && rules.length === 0)
+    if (await isCompliant(deps, state, record))
       return { version, release: record.release, decisionId, lastLiveMs: toMs }
   }
   return undefined
+}
+
+/** One that cannot be judged (its code cannot be read, its config is not there) is none, and does not end the search. */
+async function isCompliant(deps: Deps, state: AliasState, record: VersionRecord): Promise<boolean> {
+  try {
+    const rules = await violationsOf(deps, state, record, { by: NOBODY, world: undefined })
+    return rules?.length === 0
+  } catch (error) {
+    const { owner, alias } = state
+    const told = { functionName: owner.name, alias: alias.name, version: record.version }
+    deps.log.error({ err: error, ...told }, 'a version to go back to could not be judged')
+    return false
+  }
 }
 
 /** No canary; and `$LATEST` only where it is served now, since what it was has moved on. */

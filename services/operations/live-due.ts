@@ -19,16 +19,29 @@ export interface DueReaction {
   readonly wanted: Reaction
 }
 
+export interface DueAsked {
+  /** Since when what was done without a person counts as done at once. */
+  readonly sinceMs: number
+  /** As if these were set. */
+  readonly settings?: ReadonlyMap<string, Reaction>
+  /** This function, or alias of it, alone. */
+  readonly within?: { readonly functionName: string; readonly alias?: string | undefined }
+  /** Verdicts that come after all others, in this order: those that were tried in vain. */
+  readonly last?: readonly number[]
+}
+
 export interface DueFound {
   /** Those that a person released, some of them. */
   readonly released: readonly DueReaction[]
   /** The others, some of them. */
   readonly waiting: readonly DueReaction[]
+  /** Names that are due, whether released or not. */
+  readonly all: number
   /** Names that wait, and names that were reacted to a moment ago without a person. */
   readonly places: number
   readonly recent: number
-  /** The last verdict that waits. */
-  readonly through: number
+  /** All verdicts that wait. */
+  readonly verdicts: readonly number[]
   /** That a person has to settle. */
   readonly hold: ReactionHold | undefined
 }
@@ -40,33 +53,51 @@ const DUE_LISTED = 50
  * What is to be done follows from rows alone: violations with positive evidence whose reaction is stronger than what was
  * done about them. So nothing is lost or done twice where the process dies between the two.
  */
-export async function dueReactions(
-  reader: Reader,
-  asked: { readonly sinceMs: number; readonly settings?: ReadonlyMap<string, Reaction> },
-): Promise<DueFound> {
+export async function dueReactions(reader: Reader, asked: DueAsked): Promise<DueFound> {
   const settings = asked.settings ?? (await reactionsByScope(reader))
   const holds = await listReactionHolds(reader)
-  const dismissed = lastOf(holds, 'dismissed')
-  const released = lastOf(holds, 'released')
+  const dismissed = verdictsOf(holds, 'dismissed')
+  const released = verdictsOf(holds, 'released')
   const due = (await violatingRows(reader)).flatMap(({ done, ...one }) => {
     const wanted = wantedAt(settings, one)
     const isDue = wanted !== undefined && done.every((other) => isStronger(wanted, other))
-    return isDue && one.verdictId > dismissed ? [{ ...one, wanted }] : []
+    return isDue && isWithin(asked.within, one) && !dismissed.has(one.verdictId)
+      ? [{ ...one, wanted }]
+      : []
   })
-  const free = due.filter(({ verdictId }) => verdictId <= released)
-  const waiting = due.filter(({ verdictId }) => verdictId > released)
+  const inOrder = putLast(due, asked.last ?? [])
+  const free = inOrder.filter(({ verdictId }) => released.has(verdictId))
+  const waiting = inOrder.filter(({ verdictId }) => !released.has(verdictId))
   return {
     released: free.slice(0, DUE_LISTED),
     waiting: waiting.slice(0, DUE_LISTED),
+    all: placesOf(due).size,
     places: placesOf(waiting).size,
     recent: await recentPlaces(reader, { sinceMs: asked.sinceMs, released }),
-    through: Math.max(0, ...waiting.map(({ verdictId }) => verdictId)),
+    verdicts: waiting.map(({ verdictId }) => verdictId),
     hold: holds.find(({ state }) => state === 'open'),
   }
 }
 
-function lastOf(holds: readonly ReactionHold[], state: ReactionHold['state']): number {
-  return holds.reduce((last, one) => (one.state === state ? Math.max(last, one.through) : last), 0)
+/** Those that holds name, and no others: what comes after a hold, or was due before it under another setting, waits anew. */
+function verdictsOf(
+  holds: readonly ReactionHold[],
+  state: ReactionHold['state'],
+): ReadonlySet<number> {
+  return new Set(holds.flatMap((one) => (one.state === state ? one.verdicts : [])))
+}
+
+function isWithin(within: DueAsked['within'], place: Omit<DueReaction, 'wanted'>): boolean {
+  if (within === undefined) return true
+  const { functionName, alias } = within
+  return place.functionName === functionName && (alias === undefined || place.alias === alias)
+}
+
+function putLast(due: readonly DueReaction[], last: readonly number[]): readonly DueReaction[] {
+  const rank = new Map(last.map((verdictId, index) => [verdictId, index + 1]))
+  return due.toSorted(
+    (one, other) => (rank.get(one.verdictId) ?? 0) - (rank.get(other.verdictId) ?? 0),
+  )
 }
 
 /** `undefined` where nothing but telling is wanted. A version by its own number cannot be frozen or moved back. */
@@ -127,17 +158,16 @@ async function violatingRows(reader: Reader): Promise<Violating[]> {
 /** Ten, and ten more a moment later, are twenty at once. */
 async function recentPlaces(
   reader: Reader,
-  { sinceMs, released }: { readonly sinceMs: number; readonly released: number },
+  { sinceMs, released }: { readonly sinceMs: number; readonly released: ReadonlySet<number> },
 ): Promise<number> {
   const rows = await reader
     .selectFrom('reaction')
     .innerJoin('live_verdict as verdict', 'verdict.id', 'reaction.verdict_id')
     .innerJoin('live_interval as live', 'live.id', 'verdict.live_id')
-    .select(['live.function_name as functionName', 'live.alias'])
+    .select(['verdict.id', 'live.function_name as functionName', 'live.alias'])
     .where('reaction.at', '>=', sinceMs)
-    .where('verdict.id', '>', released)
     .execute()
-  return placesOf(rows).size
+  return placesOf(rows.filter(({ id }) => !released.has(id))).size
 }
 
 function placesOf(

@@ -1,7 +1,7 @@
 import { BlobDirectory } from '../blobs/index.ts'
-import { PlatformError, type Facts, type Place, type Reaction } from '../model/index.ts'
+import { PlatformError, type Facts, type Place } from '../model/index.ts'
 import { openReader, type Reader } from '../store/index.ts'
-import { dueReactions } from './live-due.ts'
+import { dueReactions, type DueAsked } from './live-due.ts'
 import { LiveJudge, type PassAsked } from './live-judge.ts'
 import { Policies, type ShippedKinds } from './policies-in-force.ts'
 import { serveTasks } from './serve-tasks.ts'
@@ -26,8 +26,7 @@ serveTasks({
     thread().judge.changes(asked),
   one: (asked: Omit<PassAsked, 'whole'> & { readonly liveId: number }) =>
     inSnapshot((reader, judge) => judge.one(reader, asked)),
-  due: (asked: { readonly sinceMs: number; readonly settings?: ReadonlyMap<string, Reaction> }) =>
-    inSnapshot((reader) => dueReactions(reader, asked)),
+  due: (asked: DueAsked) => inSnapshot((reader) => dueReactions(reader, asked)),
 })
 
 /** Once; whoever asks again asks in vain, so that what is remembered stays. */

@@ -1,14 +1,19 @@
 import { setImmediate } from 'node:timers/promises'
 
-import { putReactionHold, reactionsByScope, type ReactionHold } from '../catalog/index.ts'
+import {
+  listReactionHolds,
+  putReactionHold,
+  reactionsByScope,
+  type ReactionHold,
+} from '../catalog/index.ts'
 import { compiledUrl, newId, type Json } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps, LiveWatch, VerifierStatus } from './context.ts'
-import type { DueFound, DueReaction } from './live-due.ts'
+import type { DueAsked, DueFound, DueReaction } from './live-due.ts'
 import type { JudgedOne, PassAsked, PassFound, VerdictChange } from './live-judge.ts'
 import type { OpenAsked } from './live-judge-worker.ts'
 import { Offload } from './offload.ts'
-import { react, reactionSettings } from './reactions.ts'
+import { REACTOR, react, reactionSettings } from './reactions.ts'
 import { VERDICTS_A_TRANSACTION, VERIFY, recordChanges, recordWorld } from './verdict-entries.ts'
 
 /** All that is live is judged this often though nobody said anything: the backstop, not the path. */
@@ -19,6 +24,12 @@ const RETRY_MS = 5_000
 const CLOCK_LIMIT_MS = 60_000
 /** Reactions within this time are "at once". */
 const AT_ONCE_MS = 60_000
+/** What a round came to: whether there is more to be done, and what stood in the way. */
+interface Reacted {
+  readonly more: 'at once' | 'later' | 'no'
+  readonly fault: string | undefined
+}
+
 /** Reactions after which the live set is looked at again, if it moved. */
 const REACTIONS_A_ROUND = 10
 
@@ -39,6 +50,8 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
   #clock: { readonly wallMs: number; readonly monotonicMs: number } | undefined
   #nextWholeMs = 0
   #validUntilMs: number | undefined
+  /** Verdicts whose reaction came to nothing, the one tried longest ago first: others come before them. */
+  readonly #inVain = new Set<number>()
   #status: VerifierStatus = {
     verified: undefined,
     judged: 0,
@@ -87,9 +100,9 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
       this.#woken = false
       let waitMs = 0
       try {
-        const more = await this.#round(deps)
-        if (this.#status.fault !== undefined) this.#status = { ...this.#status, fault: undefined }
-        waitMs = more ? 0 : this.#untilDue(deps)
+        const { more, fault } = await this.#round(deps)
+        if (this.#status.fault !== fault) this.#status = { ...this.#status, fault }
+        waitMs = { 'at once': 0, later: RETRY_MS, no: this.#untilDue(deps) }[more]
       } catch (error) {
         if (this.#stop.signal.aborted) return
         this.#nextWholeMs = 0
@@ -121,8 +134,7 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
     return Math.max(1, Math.min(timerMs, endMs - clock.nowMs()))
   }
 
-  /** Whether there is more to be done at once. */
-  async #round(deps: Deps): Promise<boolean> {
+  async #round(deps: Deps): Promise<Reacted> {
     await this.#open(deps)
     await this.#look(deps)
     return await this.#react(deps)
@@ -198,23 +210,38 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
     return isOff
   }
 
-  async #react(deps: Deps): Promise<boolean> {
-    if (this.#status.clockIsOff) return false
+  /**
+   * Does some of what is due. What came to nothing (it failed, or the verdict no longer holds) comes last from then on, so
+   * that it keeps nobody waiting, and is tried again after all is judged again.
+   */
+  async #react(deps: Deps): Promise<Reacted> {
+    if (this.#status.clockIsOff) return { more: 'no', fault: undefined }
     const sinceMs = deps.clock.nowMs() - AT_ONCE_MS
-    const due = (await this.#ask('due', { sinceMs })) as DueFound
-    const isHeld = due.waiting.length > 0 && (await this.#hold(deps, due))
+    const asked = { sinceMs, last: [...this.#inVain] } satisfies DueAsked
+    const due = (await this.#ask('due', asked)) as DueFound
+    const isHeld = await this.#hold(deps, due)
     const todo = [...due.released, ...(isHeld ? [] : due.waiting)].slice(0, REACTIONS_A_ROUND)
-    let failed: unknown
+    if (todo.length === 0) {
+      this.#inVain.clear()
+      return { more: 'no', fault: undefined }
+    }
+    let isNew = false
+    let fault: string | undefined
     for (const one of todo) {
+      isNew ||= !this.#inVain.has(one.verdictId)
+      this.#inVain.delete(one.verdictId)
       try {
-        await react(deps, one, (liveId) => this.#judgeNow(deps, liveId))
+        const done = await react(deps, one, (liveId) => this.#judgeNow(deps, liveId))
+        if (done !== undefined) continue
       } catch (error) {
-        failed ??= error
+        fault ??= error instanceof Error ? error.message : 'unknown'
         deps.log.error({ err: error, ...one }, 'a reaction could not be done and is tried again')
       }
+      this.#inVain.add(one.verdictId)
     }
-    if (failed !== undefined) throw failed as Error
-    return todo.length > 0
+    if (isNew) return { more: 'at once', fault }
+    this.#nextWholeMs = 0
+    return { more: 'later', fault }
   }
 
   async #judgeNow(deps: Deps, liveId: number): Promise<JudgedOne | undefined> {
@@ -222,22 +249,31 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
     return (await this.#ask('one', asked)) as JudgedOne | undefined
   }
 
-  /** More at once than may be done without a person wait for one; told once, and again when there are more. */
-  async #hold(deps: Deps, due: DueFound): Promise<boolean> {
+  /**
+   * Whether what waits has to wait for a person: more at once than may be done without one. He is told once, and again
+   * when there are more; a hold of which nothing waits any more is closed.
+   */
+  async #hold(deps: Deps, { hold, verdicts, ...due }: DueFound): Promise<boolean> {
     const { maxAliases } = reactionSettings(deps)
-    const open = due.hold
-    if (open === undefined && due.places + due.recent <= maxAliases) return false
-    if (open !== undefined && open.through >= due.through) return true
-    const hold: ReactionHold = {
+    const waits = new Set(verdicts)
+    const isOver = hold !== undefined && !hold.verdicts.some((id) => waits.has(id))
+    if (isOver) await closeHold(deps, hold)
+    const open = isOver ? undefined : hold
+    if (open === undefined && (verdicts.length === 0 || due.places + due.recent <= maxAliases))
+      return false
+    const through = Math.max(...verdicts)
+    if (open !== undefined && open.through >= through) return true
+    const next: ReactionHold = {
       id: open?.id ?? newId('rxh', deps.clock, deps.random),
       aliases: due.places,
-      through: due.through,
+      through,
+      verdicts,
       openedAtMs: open?.openedAtMs ?? deps.clock.nowMs(),
       state: 'open',
       settledAtMs: null,
       settledBy: null,
     }
-    await recordHold(deps, hold, due.waiting)
+    await recordHold(deps, next, { before: open, waiting: due.waiting })
     return true
   }
 }
@@ -248,18 +284,37 @@ const TOLD = 20
 async function recordHold(
   deps: Deps,
   hold: ReactionHold,
-  waiting: readonly DueReaction[],
+  told: { readonly before: ReactionHold | undefined; readonly waiting: readonly DueReaction[] },
 ): Promise<void> {
   const { id, aliases, through } = hold
-  const places = waiting.slice(0, TOLD).map((one) => `${one.functionName}:${one.alias}`)
-  const note: Json = { held: id, aliases, through, places }
-  const event = { type: 'live.reaction', action: VERIFY, resource: `lacre:reaction-hold/${id}` }
-  await record(deps, { ...event, note }, async (tx) => ({
-    result: undefined,
-    touched: [await putReactionHold(tx, hold)],
-  }))
+  const places = told.waiting.slice(0, TOLD).map((one) => `${one.functionName}:${one.alias}`)
+  const note = { held: id, aliases, through, places }
+  if (!(await writeHold(deps, hold, { before: told.before, note }))) return
   deps.log.error(
-    { hold: id, aliases },
+    { hold: id, aliases, through },
     'more reactions at once than may be done without a person: settle it with `lacre reaction release` or `dismiss`',
   )
+}
+
+/** All that it covers was settled otherwise: moved away, compliant again, no longer to be reacted to. */
+async function closeHold(deps: Deps, before: ReactionHold): Promise<void> {
+  const { id: settledBy } = REACTOR.principal
+  const settled = { state: 'closed', settledAtMs: deps.clock.nowMs(), settledBy } as const
+  await writeHold(deps, { ...before, ...settled }, { before, note: { closed: before.id } })
+}
+
+/** Nothing where a person settled it meanwhile. */
+async function writeHold(
+  deps: Deps,
+  hold: ReactionHold,
+  { before, note }: { readonly before: ReactionHold | undefined; readonly note: Json },
+): Promise<boolean> {
+  const resource = `lacre:reaction-hold/${hold.id}`
+  const event = { type: 'live.reaction', action: VERIFY, resource, note }
+  const written = await record(deps, event, async (tx) => {
+    const now = (await listReactionHolds(tx)).find(({ id }) => id === hold.id)
+    if (now?.state !== before?.state || now?.through !== before?.through) return undefined
+    return { result: true, touched: [await putReactionHold(tx, hold)] }
+  })
+  return written === true
 }

@@ -21,6 +21,7 @@ import {
   type Reaction,
   type Sha256,
 } from '../model/index.ts'
+import { openVerdicts } from '../live/index.ts'
 import type { Reader } from '../store/index.ts'
 import { aliasFacts } from './alias-plan.ts'
 import type { ChangeFactsInput } from './change.ts'
@@ -40,11 +41,14 @@ export interface ReactionsShown {
   readonly otherwise: Reaction
   readonly limits: ReactionLimits
   readonly settings: readonly ReactionSetting[]
-  readonly holds: readonly ReactionHold[]
+  readonly holds: readonly HoldShown[]
   readonly refusals: readonly VersionRefusal[]
 }
 
-/** Holds shown beside the open ones. */
+/** A hold without the ids of what it covers. */
+export type HoldShown = Omit<ReactionHold, 'verdicts'>
+
+/** Holds shown, newest first. */
 const HOLDS_SHOWN = 20
 
 export async function readReactions(deps: Deps): Promise<ReactionsShown> {
@@ -52,9 +56,14 @@ export async function readReactions(deps: Deps): Promise<ReactionsShown> {
     otherwise: DEFAULT_REACTION,
     limits: reactionSettings(deps),
     settings: await listReactionSettings(reader),
-    holds: (await listReactionHolds(reader)).slice(0, HOLDS_SHOWN),
+    holds: (await listReactionHolds(reader)).slice(0, HOLDS_SHOWN).map(toHoldShown),
     refusals: await listRefusals(reader),
   }))
+}
+
+function toHoldShown(hold: ReactionHold): HoldShown {
+  const { id, aliases, through, openedAtMs, state, settledAtMs, settledBy } = hold
+  return { id, aliases, through, openedAtMs, state, settledAtMs, settledBy }
 }
 
 /** What a setting would do at once about what violates now. */
@@ -78,17 +87,15 @@ export async function planReaction(
   deps: Deps,
   { scope, reaction }: { readonly scope: string; readonly reaction: Reaction },
 ): Promise<ReactionPlan> {
-  const { functionName, alias } = checkPlace(scope)
+  const within = checkPlace(scope)
   const due = await deps.store.snapshot(async (reader) => {
     const settings = new Map([...(await reactionsByScope(reader)), [scope, reaction]])
-    return await dueReactions(reader, { sinceMs: deps.clock.nowMs(), settings })
+    return await dueReactions(reader, { sinceMs: deps.clock.nowMs(), settings, within })
   })
-  const concerned = [...due.released, ...due.waiting].filter(
-    (one) => one.functionName === functionName && (alias === undefined || one.alias === alias),
-  )
   const effects: ReactionEffect[] = []
-  for (const one of concerned.slice(0, PLANNED)) effects.push(await effectOf(deps, one))
-  return { places: new Set(concerned.map((one) => one.alias)).size, effects }
+  for (const one of [...due.released, ...due.waiting].slice(0, PLANNED))
+    effects.push(await effectOf(deps, one))
+  return { places: due.all, effects }
 }
 
 async function effectOf(deps: Deps, due: DueReaction): Promise<ReactionEffect> {
@@ -151,19 +158,32 @@ export async function unsetReaction(
 
 /**
  * A person settles what waits because it is too much at once: `released`, all that it covers is reacted to; `dismissed`,
- * none of it is.
- * @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (settled)
+ * none of it is. Verdicts that it does not cover are settled by nobody. `through` is the hold's as the person saw it.
+ * @throws PlatformError RESOURCE_NOT_FOUND, RESOURCE_CONFLICT (settled; more waits than was seen)
  */
 export async function settleHold(
   deps: Deps,
   caller: Caller,
-  { id, state }: { readonly id: string; readonly state: 'released' | 'dismissed' },
-): Promise<Staging<ReactionHold>> {
+  {
+    id,
+    state,
+    through,
+  }: {
+    readonly id: string
+    readonly state: 'released' | 'dismissed'
+    readonly through: number
+  },
+): Promise<Staging<HoldShown>> {
   const open = async (reader: Reader): Promise<ReactionHold> => {
     const hold = (await listReactionHolds(reader)).find((one) => one.id === id)
     if (hold === undefined) throw notFound(`there is no hold \`${id}\``)
-    if (hold.state === 'open') return hold
-    throw new PlatformError('RESOURCE_CONFLICT', `the hold was ${hold.state} already`)
+    if (hold.state !== 'open')
+      throw new PlatformError('RESOURCE_CONFLICT', `the hold was ${hold.state} already`)
+    if (hold.through === through) return hold
+    throw new PlatformError(
+      'RESOURCE_CONFLICT',
+      `the hold covers ${hold.aliases} names through ${hold.through} now, not through ${through}: look at it again (\`lacre reaction show\`)`,
+    )
   }
   return await stageChange(deps, caller, {
     action: 'lacre:SettleReactions',
@@ -176,14 +196,15 @@ export async function settleHold(
     write: async (tx, atMs) => {
       const hold = await open(tx)
       const settled = { ...hold, state, settledAtMs: atMs, settledBy: caller.principal.id }
-      return { result: settled, touched: [await putReactionHold(tx, settled)] }
+      return { result: toHoldShown(settled), touched: [await putReactionHold(tx, settled)] }
     },
   })
 }
 
 /**
- * A version that is refused can be invoked again: judged as a new way to it is, so that what still violates stays refused.
- * @throws PlatformError RESOURCE_NOT_FOUND, and what the gate throws
+ * A version that is refused can be invoked again: judged as a new way to it is, and by what was found last of each name that
+ * it stands behind (a floor and a policy of aliases are of these alone), so that what still violates stays refused.
+ * @throws PlatformError RESOURCE_NOT_FOUND, POLICY_DENIED, and what the gate throws
  */
 export async function liftRefusal(
   deps: Deps,
@@ -205,6 +226,7 @@ export async function liftRefusal(
       return aliasFacts(deps.place, owner, { from: null, target, reached: reach.reached })
     },
     commit: async (tx) => {
+      await checkFoundGood(tx, of)
       const rows = await deleteRefusals(tx, of)
       if (rows.length === 0) throw notRefused(of)
       const generation = await bumpGeneration(tx, functionName)
@@ -212,6 +234,34 @@ export async function liftRefusal(
     },
     note: () => ({ version }),
   })
+}
+
+/** @throws PlatformError POLICY_DENIED where it is live by some name of which it was not found last that it may be */
+async function checkFoundGood(
+  reader: Reader,
+  { functionName, version }: { readonly functionName: string; readonly version: string },
+): Promise<void> {
+  const rows = await reader
+    .selectFrom('live_interval')
+    .select(['id', 'alias'])
+    .where('function_name', '=', functionName)
+    .where('version', '=', version)
+    .where('to_ms', 'is', null)
+    .execute()
+  if (rows.length === 0) return
+  const verdicts = await openVerdicts(
+    reader,
+    rows.map(({ id }) => id),
+  )
+  for (const { id, alias } of rows) {
+    const { state = 'unjudged', reasons = [] } = verdicts.get(id) ?? {}
+    if (state === 'compliant' || state === 'excepted') continue
+    const rules = [...new Set(reasons.map(({ rule }) => rule))].join(', ')
+    throw new PlatformError(
+      'POLICY_DENIED',
+      `version ${version} stays refused: as \`${functionName}:${alias}\` it is ${state}${rules === '' ? '' : ` (${rules})`}. Move the name away, or mend what it violates; it is judged again at once.`,
+    )
+  }
 }
 
 function notRefused({ functionName, version }: { functionName: string; version: string }) {

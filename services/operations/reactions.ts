@@ -15,7 +15,6 @@ import {
   PlatformError,
   functionArn,
   systemPrincipal,
-  type ErrorCode,
   type Reaction,
   type Sha256,
   type VerdictFinding,
@@ -40,13 +39,6 @@ const TYPE = 'live.reaction'
 const REASON_LIMIT_CHARS = 500
 /** How often a reaction is judged again where the world moved under it. */
 const WORLD_TRIES = 5
-
-/** A way back that is refused all the same is none. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set([
-  'POLICY_DENIED',
-  'CODE_VERIFICATION_FAILED',
-  'INVALID_CODE_SIGNATURE',
-])
 
 /** Judges the one interval as the world is now. */
 export type JudgeNow = (liveId: number) => Promise<JudgedOne | undefined>
@@ -232,22 +224,27 @@ async function refuse(deps: Deps, due: DueReaction, judged: JudgedOne): Promise<
   })
 }
 
-/** `undefined` where there is no way back, or where the gate refuses what the search found compliant. */
+/**
+ * `undefined` where there is no way back, or where it cannot be taken, whatever stood in the way: refused all the same, too
+ * many refusals before, rows that keep moving, code that cannot be read. Then the alias is frozen (RULES §6).
+ * @throws Settled, WorldMoved
+ */
 async function revert(
   deps: Deps,
   due: DueReaction,
   judged: JudgedOne,
 ): Promise<Reaction | undefined> {
   const { functionName, alias, release } = due
-  const history = { atMs: deps.clock.nowMs(), leaving: release as Sha256 }
-  const target = await lastCompliant(deps, functionName, alias, history)
-  if (target === undefined) return undefined
   try {
+    const history = { atMs: deps.clock.nowMs(), leaving: release as Sha256 }
+    const target = await lastCompliant(deps, functionName, alias, history)
+    if (target === undefined) return undefined
     await govern(deps, REACTOR, moveBack(deps, { due, judged, target }))
     return 'revert'
   } catch (error) {
-    if (error instanceof PlatformError && REFUSALS.has(error.code)) return undefined
-    throw error
+    if (error instanceof Settled || error instanceof WorldMoved) throw error
+    deps.log.error({ err: error, ...due }, 'an alias could not be moved back and is frozen')
+    return undefined
   }
 }
 

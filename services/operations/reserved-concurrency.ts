@@ -1,4 +1,5 @@
 import {
+  bumpGeneration,
   deleteSetting,
   findFunction,
   findSetting,
@@ -88,8 +89,9 @@ export async function putFunctionConcurrency(
       // A cap that somebody set meanwhile is not raised by what was judged before it.
       if ((await readReserved(tx, owner.id)) !== judged) throw new RowsMoved()
       const document = { [MEMBER]: input.reserved }
-      const touched = [await putSetting(tx, keyOf(owner), { document, atMs })]
-      return { result: undefined, touched, functionNames: [name] }
+      const setting = await putSetting(tx, keyOf(owner), { document, atMs })
+      const off = input.reserved === 0 ? [await bumpGeneration(tx, name)] : []
+      return { result: undefined, touched: [setting, ...off], functionNames: [name] }
     },
   })
   return { decisionId: decision.id }

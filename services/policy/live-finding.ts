@@ -86,22 +86,37 @@ export function violatingSince(
   return past.length === 0 ? undefined : Math.min(...past)
 }
 
-/** A list that is old or not there, a certificate whose time has not come: nobody said that the seal is no good. */
+/**
+ * A list that is old or not there, a certificate whose time has not come, a seal that was not looked at further: nobody
+ * said that the seal is no good. Also of seals that do not decide: such a one is missing where signers are counted, or
+ * where its counter is.
+ */
 function unknownFindings({ subjects }: Facts): readonly SealFinding[] {
-  return failedFindings(subjects).filter(({ reason = '' }) => isUnknown(reason))
+  const seals = subjects.flatMap(({ verdict }) => verdict.seals)
+  return [...failedFindings(subjects), ...failedOf(seals)].filter(isUnknown)
 }
 
 /** Of seals, and of attestations that count for nothing because of them. */
 function failedFindings(subjects: Facts['subjects']): readonly SealFinding[] {
   return subjects.flatMap(({ verdict, attestations }) =>
-    [verdict, ...(attestations?.reports ?? [])].flatMap(({ findings }) =>
-      findings.filter(({ status }) => status === 'failed'),
-    ),
+    failedOf([verdict, ...(attestations?.reports ?? [])]),
   )
 }
 
-function isUnknown(reason: string): boolean {
-  return reason.startsWith('crl-') || reason.endsWith('-not-yet-valid')
+function failedOf(
+  told: readonly { readonly findings: readonly SealFinding[] }[],
+): readonly SealFinding[] {
+  return told.flatMap(({ findings }) => findings.filter(({ status }) => status === 'failed'))
+}
+
+function isUnknown({ reason = '' }: SealFinding): boolean {
+  return reason === 'not-judged' || reason.startsWith('crl-') || reason.endsWith('-not-yet-valid')
+}
+
+/** It might count: what another seal lacks is no evidence while this one could stand for it. */
+function isInDoubt(seal: { readonly findings: readonly SealFinding[] }): boolean {
+  const failed = failedOf([seal])
+  return failed.length > 0 && failed.every(isUnknown)
 }
 
 function causesOf(
@@ -110,17 +125,16 @@ function causesOf(
   unknown: readonly SealFinding[],
 ): ViolationCause[] {
   const causes = new Set<ViolationCause>()
-  const findings = failedFindings(facts.subjects)
+  const certain = facts.subjects.filter(({ verdict }) => !verdict.seals.some(isInDoubt))
+  const known = failedFindings(certain).filter((finding) => !isUnknown(finding))
   // By the seals themselves, whether the config's checks or a policy refuses for it.
   if (failed.some(({ rule }) => rule.startsWith('signature.') || rule.startsWith('policy.'))) {
-    if (findings.some(({ rule, reason = '' }) => rule === 'revocation' && !isUnknown(reason)))
-      causes.add('revocation')
-    if (findings.some(({ rule, reason = '' }) => rule === 'expiry' && !isUnknown(reason)))
-      causes.add('expiry')
+    if (known.some(({ rule }) => rule === 'revocation')) causes.add('revocation')
+    if (known.some(({ rule }) => rule === 'expiry')) causes.add('expiry')
   }
-  if (failed.some(({ rule }) => rule === 'stage.floor')) causes.add('floor')
-  // What a missing list took away is not told apart from what a publisher or policy did.
+  // What a missing list took away is not told apart from what a publisher, policy or floor did.
   if (unknown.length > 0) return [...causes]
+  if (failed.some(({ rule }) => rule === 'stage.floor')) causes.add('floor')
   if (failed.some(({ rule }) => rule === 'signature.mismatch')) causes.add('publisher')
   if (failed.some(({ rule }) => rule.startsWith('policy.'))) causes.add('policy')
   return [...causes]

@@ -66,8 +66,11 @@ export interface ReactionHoldTable {
   aliases: number
   /** The last verdict that it covers. */
   through: number
+  /** JSON: the ids of all that it covers; null where it is older than such lists. */
+  verdicts: string | null
   opened_at: number
-  state: 'open' | 'released' | 'dismissed'
+  /** `closed`: nothing of it waits any more. */
+  state: 'open' | 'released' | 'dismissed' | 'closed'
   settled_at: number | null
   settled_by: string | null
 }

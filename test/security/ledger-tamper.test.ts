@@ -287,6 +287,7 @@ const rows: Readonly<Record<string, Readonly<Record<string, string | number | nu
     id: 'rxh-1',
     aliases: 11,
     through: 1,
+    verdicts: '[1]',
     opened_at: 1,
     state: 'released',
     settled_at: 2,

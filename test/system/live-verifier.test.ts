@@ -1,107 +1,38 @@
-import type { KeyObject } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 
 import {
   CreateAliasCommand,
-  CreateCodeSigningConfigCommand,
+  DeleteFunctionCodeSigningConfigCommand,
+  GetFunctionConfigurationCommand,
   InvokeCommand,
   LambdaServiceException,
-  PublishVersionCommand,
-  PutFunctionCodeSigningConfigCommand,
-  UpdateAliasCommand,
-  waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { listFreezes } from '../../services/catalog/index.ts'
-import { systemPrincipal } from '../../services/model/index.ts'
+import { recordVerdicts } from '../../services/live/index.ts'
 import {
-  createPublisher,
   liftRefusal,
   readLive,
   readReactions,
-  revoke,
   setReaction,
   settleHold,
 } from '../../services/operations/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
-import { createActive, updateAndWait } from '../support/functions.ts'
-import { nodePackage } from '../support/packages.ts'
-import { keyPair } from '../support/publisher-keys.ts'
-import { bundleSeal, sealedZip } from '../support/zip-seals.ts'
+import { makeViolating, revokePublisher, someone as caller } from '../support/violating.ts'
 
 /** What is live is judged again when trust changes, and what is set follows; workers are the compiled ones. */
 
 let app: TestApp
-const caller = { principal: { ...systemPrincipal, id: 'usr-test' }, requestId: 'test' }
-const keys = new Map<string, KeyObject>()
 
 beforeAll(async () => {
   app = await startTestApp({ reactionsMaxAliases: '10' })
 }, 60_000)
 afterAll(() => app[Symbol.asyncDispose]())
 
-async function publisher(name: string): Promise<string> {
-  const { publicPem, privateKey } = keyPair()
-  keys.set(name, privateKey)
-  const { result } = await createPublisher(app.deps, caller, {
-    name,
-    publisher: { pem: publicPem, settings: {} },
-  })
-  return result.versions[0]?.arn ?? ''
-}
-
-async function sealedBy(name: string, text: string): Promise<Uint8Array> {
-  const zip = nodePackage(text)
-  const key = keys.get(name)
-  if (key === undefined) throw new Error(`there is no publisher ${name}`)
-  return await sealedZip(zip, await bundleSeal(zip, key, {}))
-}
-
-async function publish(FunctionName: string): Promise<string> {
-  const { Version = '' } = await app.client.send(new PublishVersionCommand({ FunctionName }))
-  await waitUntilPublishedVersionActive(
-    { client: app.client, maxWaitTime: 20, minDelay: 1, maxDelay: 1 },
-    { FunctionName, Qualifier: Version },
-  )
-  return Version
-}
-
-/** `prod` served version 1, by `good`, and serves version 2, by `bad`; both are named by an enforcing config. */
-async function violating(
-  FunctionName: string,
-): Promise<{ readonly revokeBad: () => Promise<void> }> {
-  const [good, bad] = [`good_${FunctionName}`, `bad_${FunctionName}`]
-  const arns = [await publisher(good), await publisher(bad)]
-  await createActive(app.client, FunctionName, { Code: { ZipFile: await sealedBy(good, 'one') } })
-  const { CodeSigningConfig } = await app.client.send(
-    new CreateCodeSigningConfigCommand({
-      AllowedPublishers: { SigningProfileVersionArns: arns },
-      CodeSigningPolicies: { UntrustedArtifactOnDeployment: 'Enforce' },
-    }),
-  )
-  const { CodeSigningConfigArn } = CodeSigningConfig ?? {}
-  await app.client.send(
-    new PutFunctionCodeSigningConfigCommand({ FunctionName, CodeSigningConfigArn }),
-  )
-  const alias = { FunctionName, Name: 'prod' }
-  await app.client.send(
-    new CreateAliasCommand({ ...alias, FunctionVersion: await publish(FunctionName) }),
-  )
-  await updateAndWait(app.client, FunctionName, await sealedBy(bad, 'two'))
-  await app.client.send(
-    new UpdateAliasCommand({ ...alias, FunctionVersion: await publish(FunctionName) }),
-  )
-  return {
-    revokeBad: async () => {
-      await revoke(app.deps, caller, {
-        subject: { kind: 'publisher', name: bad },
-        effectiveAtMs: undefined,
-        reason: 'stolen',
-      })
-      await app.deps.verifier.settled()
-    },
-  }
-}
+const violating = (name: string) => makeViolating(app, name)
 
 async function prod(functionName: string) {
   const rows = await readLive(app.deps, undefined)
@@ -184,15 +115,29 @@ test('`revert` goes back to what was good there, by a decision', async () => {
 test('`revert` freezes where nothing compliant is there to go back to', async () => {
   const { revokeBad } = await violating('stuck')
   await setReaction(app.deps, caller, { scope: 'stuck', reaction: 'revert' })
-  await revoke(app.deps, caller, {
-    subject: { kind: 'publisher', name: 'good_stuck' },
-    effectiveAtMs: undefined,
-    reason: 'stolen too',
-  })
+  await revokePublisher(app, 'good_stuck')
 
   await revokeBad()
 
   expect(await prod('stuck')).toMatchObject({ version: '2', compliance: { state: 'frozen' } })
+}, 60_000)
+
+test('`revert` freezes where what it would go back to cannot be judged', async () => {
+  const { revokeBad } = await violating('unreadable')
+  await setReaction(app.deps, caller, { scope: 'unreadable', reaction: 'revert' })
+  const { CodeSha256 = '' } = await app.client.send(
+    new GetFunctionConfigurationCommand({ FunctionName: 'unreadable', Qualifier: '1' }),
+  )
+  const digest = Buffer.from(CodeSha256, 'base64').toString('hex')
+  rmSync(join(app.dataDir, 'blobs', digest.slice(0, 2), digest))
+
+  await revokeBad()
+
+  expect(await prod('unreadable')).toMatchObject({ version: '2', compliance: { state: 'frozen' } })
+  expect((await entries('live.reaction')).at(-1)?.note).toMatchObject({
+    wanted: 'revert',
+    done: 'freeze',
+  })
 }, 60_000)
 
 test('`refuse` answers 403 by every name, and is lifted only for what is compliant', async () => {
@@ -211,6 +156,36 @@ test('`refuse` answers 403 by every name, and is lifted only for what is complia
   expect(await invoked('refused', '2')).toBe(403)
 }, 60_000)
 
+test('is lifted only when every name that it stands behind was found good', async () => {
+  const { revokeBad } = await violating('lifted')
+  await setReaction(app.deps, caller, { scope: 'lifted:prod', reaction: 'refuse' })
+  await revokeBad()
+  // Without a config nothing is asked of seals: a new way to it would be admitted.
+  await app.client.send(new DeleteFunctionCodeSigningConfigCommand({ FunctionName: 'lifted' }))
+  await app.deps.verifier.settled()
+  const { liveId } = await prod('lifted')
+  const found = async (state: 'violating' | 'compliant') => {
+    const reasons = state === 'compliant' ? [] : [FLOOR]
+    const verdict = { state, reasons, causes: [], untilMs: null, policySet: '', world: 1 }
+    await app.deps.store.transaction((tx) =>
+      recordVerdicts(tx, [{ ...verdict, liveId, sinceMs: undefined }], app.deps.clock.nowMs()),
+    )
+  }
+  const lift = () => liftRefusal(app.deps, caller, { functionName: 'lifted', version: '2' })
+
+  await found('violating')
+  await expect(lift()).rejects.toMatchObject({
+    code: 'POLICY_DENIED',
+    message: expect.stringContaining('`lifted:prod` it is violating (stage.floor)') as string,
+  })
+  expect(await invoked('lifted', '2')).toBe(403)
+  await found('compliant')
+  await lift()
+  expect(await invoked('lifted', '2')).toBe(200)
+}, 60_000)
+
+const FLOOR = { rule: 'stage.floor', subject: 'lifted:prod', expected: '2', got: '1' }
+
 test('more than 10 aliases at once wait for a person, and are reacted to once he releases them', async () => {
   const { revokeBad } = await violating('many')
   for (let at = 0; at < 11; at += 1)
@@ -226,9 +201,38 @@ test('more than 10 aliases at once wait for a person, and are reacted to once he
   const [hold] = (await readReactions(app.deps)).holds
   expect(hold).toMatchObject({ state: 'open' })
 
-  await settleHold(app.deps, caller, { id: hold?.id ?? '', state: 'released' })
+  const { id = '', through = 0 } = hold ?? {}
+  await settleHold(app.deps, caller, { id, through, state: 'released' })
   await app.deps.verifier.settled()
 
   expect(await listFreezes(app.deps.store.reader, scopes)).toHaveLength(11)
   expect((await prod('many')).compliance.state).toBe('frozen')
+}, 60_000)
+
+test('keeps no name waiting for others whose reaction fails again and again', async () => {
+  const { revokeBad } = await violating('starved')
+  for (let at = 0; at < 11; at += 1)
+    await app.client.send(
+      new CreateAliasCommand({ FunctionName: 'starved', Name: `a${at}`, FunctionVersion: '2' }),
+    )
+  await revokeBad()
+  const [hold] = (await readReactions(app.deps)).holds
+  const { id = '', through = 0 } = hold ?? {}
+  const broken = new Database(join(app.dataDir, 'lacre.db'))
+  broken.exec(`create trigger starve before insert on freeze
+    when new.scope like 'starved:%' and new.scope <> 'starved:a10'
+    begin select raise(abort, 'no freeze today'); end`)
+
+  await settleHold(app.deps, caller, { id, through, state: 'released' })
+  await app.deps.verifier.settled()
+
+  expect(await listFreezes(app.deps.store.reader, ['starved:a10'])).toHaveLength(1)
+  expect((await prod('starved')).compliance.state).toBe('violating')
+  expect(app.deps.verifier.status().fault).toContain('no freeze today')
+  broken.exec('drop trigger starve')
+  broken.close()
+  await expect
+    .poll(async () => (await prod('starved')).compliance.state, { timeout: 30_000 })
+    .toBe('frozen')
+  await expect.poll(() => app.deps.verifier.status().fault, { timeout: 30_000 }).toBeUndefined()
 }, 60_000)

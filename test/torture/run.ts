@@ -10,6 +10,7 @@ import { torture as kill } from './kill.ts'
 import { torture as power } from './power.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
+import { torture as revoke } from './revoke.ts'
 import { torture as tamper } from './tamper.ts'
 
 const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
@@ -22,6 +23,7 @@ const built: Readonly<Record<string, (options: { n: number; seed: number }) => P
   restore,
   ledger,
   tamper,
+  revoke,
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
@@ -32,10 +34,11 @@ const N_OF: Readonly<Record<string, number>> = {
   ledger: 200,
   power: 20,
   restore: 5,
+  revoke: 20,
   tamper: 200,
 }
 const PLANNED =
-  'faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
+  'faults soak overload malformed verdicts fuzz differential race linear simulate sandbox'
 
 function usage(message: string): never {
   console.error(

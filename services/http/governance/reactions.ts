@@ -111,11 +111,11 @@ function holdRoutes(deps: Deps): Route[] {
       summary,
       params: HoldParams,
       query: Nothing,
-      body: Nothing,
+      body: Type.Object({ through: Type.Integer({ minimum: 0 }) }, strict),
       status: 200,
       answer: Type.Unknown(),
-      handle: async ({ caller, params }) =>
-        answered(await settleHold(deps, caller, { id: params.id, state })),
+      handle: async ({ caller, params, body }) =>
+        answered(await settleHold(deps, caller, { ...params, ...body, state })),
     })
   return [
     settle('release', 'released', 'Reacts to all that waits because it was too much at once'),
@@ -145,7 +145,7 @@ function toJson(value: unknown): Json {
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]: [string, unknown]) => {
       if (inner === undefined) return []
-      const isInstant = /AtMs$|ModifiedMs$/.test(name) && typeof inner === 'number'
+      const isInstant = /^atMs$|(At|Modified)Ms$/.test(name) && typeof inner === 'number'
       return [isInstant ? [name.slice(0, -'Ms'.length), toIsoTime(inner)] : [name, toJson(inner)]]
     }),
   )

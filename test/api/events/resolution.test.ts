@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
+import { bumpGeneration, putRefusal } from '../../../services/catalog/index.ts'
 import { eventWork, invoke } from '../../../services/operations/index.ts'
 import type { InvokeCall } from '../../../services/runtime/index.ts'
 import { addressRules } from '../../../services/sources/index.ts'
@@ -85,6 +86,73 @@ it('is dead where the alias is gone', async () => {
 
   await eventually(async () => (await api.deps.events.show(id)).condition).toBe('FunctionNotFound')
   expect(calls).toEqual([])
+})
+
+/** As a reaction does it. */
+async function refuse(): Promise<void> {
+  const found = api.deps.live.resolve('fn', undefined, 0)
+  const release = found.kind === 'found' ? found.spec.release : ''
+  const refusal = { functionName: 'fn', version: '$LATEST', release, reason: 'revoked' }
+  await api.deps.store.transaction(async (tx) => {
+    await putRefusal(tx, { ...refusal, refusedAtMs: 1 })
+    await bumpGeneration(tx, 'fn')
+  })
+  await api.deps.live.refresh(['fn'])
+}
+
+it.each([
+  ['is refused', 'fn', refuse, 'Refused'],
+  [
+    'is switched off',
+    'fn',
+    () => api.call('PutFunctionConcurrency', { path, json: { ReservedConcurrentExecutions: 0 } }),
+    'ZeroReservedConcurrency',
+  ],
+  [
+    'loses its alias',
+    'fn:live',
+    () => api.call('DeleteAlias', { path: { ...path, Name: 'live' } }),
+    'FunctionNotFound',
+  ],
+  ['is deleted', 'fn', () => api.call('DeleteFunction', { path }), 'FunctionNotFound'],
+])(
+  'starts nothing of what %s between its look-up and its start',
+  async (_, name, takeAway, condition) => {
+    await api.call('CreateAlias', { path, json: { Name: 'live', FunctionVersion: '1' } })
+    const id = await accept(name)
+    const { runner, post } = eventWork(api.deps, addressRules([]))
+    await api.deps.events.start({
+      post,
+      runner: {
+        room: (functionName) => runner.room(functionName),
+        prepare: async (event) => {
+          const prepared = await runner.prepare(event)
+          await takeAway()
+          return prepared
+        },
+      },
+    })
+
+    await eventually(async () => await api.deps.events.show(id)).toMatchObject({
+      state: 'dead',
+      condition,
+      attempts: 0,
+    })
+    expect(calls).toEqual([])
+  },
+)
+
+it('gives an event that is refused to the dead letter queue of its version', async () => {
+  const TargetArn = 'arn:aws:sqs:us-east-1:000000000000:lost'
+  await api.call('UpdateFunctionConfiguration', { path, json: { DeadLetterConfig: { TargetArn } } })
+  await api.settle()
+  const id = await accept()
+  await refuse()
+  await start()
+
+  await eventually(async () => (await api.deps.events.show(id)).condition).toBe('Refused')
+  const messages = await api.deps.events.messages({ queue: TargetArn, limit: 10 })
+  expect(messages).toMatchObject([{ kind: 'dead-letter', requestId: id }])
 })
 
 it('waits for a function that cannot run at the moment', async () => {

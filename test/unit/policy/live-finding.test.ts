@@ -6,8 +6,25 @@ import {
   type DecisionCheck,
   type Facts,
   type SealFinding,
+  type SealInput,
 } from '../../../services/model/index.ts'
-import { findingOf, violatingSince } from '../../../services/policy/index.ts'
+import { JUDGED_ALONE, decide, findingOf, violatingSince } from '../../../services/policy/index.ts'
+import { loadShippedPolicies } from '../../../services/shipped-policies.ts'
+import { publisherFromPem } from '../../../services/trust/index.ts'
+import {
+  AT_MS,
+  identityOf,
+  issue,
+  judgeZip,
+  keyPair,
+  openZip,
+  publicPem,
+  publisher,
+  root,
+  sealOf,
+} from '../../support/pki.ts'
+import { zipOf } from '../../support/zip-builder.ts'
+import { listPem, revocationList } from '../../support/revocation-data.ts'
 
 /** What is found and what could not be checked are kept apart: only the first is reacted to (RULES §6). */
 
@@ -93,4 +110,93 @@ test('holds since the earliest of what is part of it and has come to pass', () =
   expect(since(1_000, 'expiry')).toBe(501)
   expect(since(400, 'expiry')).toBeUndefined()
   expect(since(1_000, 'policy')).toBeUndefined()
+})
+
+const zip = await openZip()
+const key = keyPair()
+const ca = root()
+const DAY_MS = 86_400_000
+/** A list whose server is down since yesterday: it is out of date. */
+const stalePem = listPem(
+  revocationList(ca, { thisUpdateMs: AT_MS - 2 * DAY_MS, nextUpdateMs: AT_MS - DAY_MS }),
+)
+const byKey = publisher(publicPem(key), { name: 'build' })
+const caDocument = {
+  ...publisherFromPem(ca.pem),
+  revocation: { lists: [{ pem: stalePem }], onFailure: 'closed' as const },
+}
+const byCa = publisher(caDocument, { name: 'audit' })
+const keySeal = await sealOf(zip, identityOf(key), { predicate: { counter: '7' } })
+const caSeal = await sealOf(zip, identityOf(issue({ issuer: ca, serial: 7 })))
+const tamperedSeal = await sealOf(
+  await openZip(zipOf({ 'index.js': 'exports.handler = () => 2' })),
+  identityOf(key),
+)
+const policies = loadShippedPolicies('default')
+const stolen = {
+  targetKind: 'publisher',
+  target: byKey.id,
+  effectiveAtMs: 0,
+  recordedAtMs: 0,
+  reason: 'stolen',
+} as const
+
+/** What the gate's checks of what the seals really come to are found to be, under a floor of each of these publishers. */
+function foundOf(
+  seals: readonly SealInput[],
+  given: Pick<Parameters<typeof judgeZip>[2] & object, 'requirements' | 'revocations'>,
+  floors: readonly string[] = [],
+) {
+  const verdict = judgeZip(zip, [byKey, byCa], { detached: seals, ...given })
+  const subject = {
+    kind: 'function',
+    arn,
+    codeSha256: digest,
+    sha256: digest,
+    tree: digest,
+    verdict,
+  }
+  const stage = {
+    reach: 'all', exposes: 0, freezes: [], floorExceptions: [], promotions: [],
+    rising: [{ place: 'shop:prod', subject: arn, release: digest, share: 1 }],
+    floors: floors.map((name) => ({
+      publisher: name, counter: '7', place: 'shop:prod', release: digest, raisedAtMs: 0, why: 'soaked',
+    })),
+    leaving: JUDGED_ALONE,
+  } // prettier-ignore
+  const about = {
+    v: 1, at: '2026-06-01T00:00:00.000Z', world: 1, validUntil: null, action: 'lambda:UpdateAlias',
+    principal: { id: 'usr-admin', kind: 'user', name: 'admin', roles: ['admin'], claims: {} },
+    resource: functionArn(place, 'shop', 'prod'), release: digest, change: { from: '2', to: '2' },
+    subjects: [subject], signingConfig: { arn: 'arn', policy: 'Enforce', allowedPublishers: [] },
+    isolation: 'full', loaderVariables: [], noteworthyPaths: [], stage,
+  } as unknown as Facts // prettier-ignore
+  const { checks } = decide(about, 'dec-none', policies)
+  const { state, causes } = findingOf(about, checks, { clockIsOff: false })
+  return [verdict.kind, state, ...causes]
+}
+
+const TWO = { minSigners: 2, minPublishers: 2 }
+
+test('takes a signer whose list is out of date for one that could not be checked, whoever else is trusted', () => {
+  expect(foundOf([keySeal], { requirements: TWO })).toEqual(['untrusted', 'violating', 'publisher'])
+  expect(foundOf([keySeal, caSeal], { requirements: TWO })).toEqual(['untrusted', 'indeterminate'])
+})
+
+test('takes a counter that a list out of date took away for one that is not known', () => {
+  expect(foundOf([keySeal], {}, ['build'])).toEqual(['trusted', 'compliant'])
+  expect(foundOf([keySeal], {}, ['audit'])).toEqual(['trusted', 'violating', 'floor'])
+  expect(foundOf([keySeal, caSeal], {}, ['audit'])).toEqual(['trusted', 'indeterminate'])
+})
+
+test('finds nothing in a revoked seal while another could count, and finds it where none could', () => {
+  const given = { revocations: [stolen] }
+
+  expect(foundOf([keySeal], given)).toEqual(['untrusted', 'violating', 'revocation'])
+  expect(foundOf([keySeal, caSeal], given)).toEqual(['untrusted', 'indeterminate'])
+  expect(foundOf([caSeal, keySeal], given)).toEqual(['untrusted', 'indeterminate'])
+})
+
+test('takes what was not judged of a tampered seal for no evidence', () => {
+  expect(foundOf([tamperedSeal], {}, ['build'])).toEqual(['tampered', 'violating'])
 })
