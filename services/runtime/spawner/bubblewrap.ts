@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { execFile, type ChildProcess } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
@@ -11,17 +11,22 @@ import {
   installationOf,
   interpreterNames,
   launcher,
+  sandboxCommand,
   sandboxOptions,
+  sandboxVariables,
   type SandboxLayout,
 } from './bwrap-arguments.ts'
 import { startBwrap, type BwrapProcess } from './bwrap-process.ts'
 import type { Cgroups } from './cgroups.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import { exitOfWrapper } from './exits.ts'
+import { endRelay, relayInside } from './inside.ts'
 import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
+import { SANDBOX_PROGRAMS } from './sandbox-programs.ts'
 import { seccompFilter } from './seccomp.ts'
 import { MemoryWatch, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
+import { Supervisor, type ShutdownSignal, type Supervision } from './supervisor.ts'
 import type { Uids } from './uids.ts'
 
 const run = promisify(execFile)
@@ -34,13 +39,16 @@ const PROBE: EnvironmentSpec = {
   slot: 'probe',
   command: ['/bin/cat', '/proc/self/status'],
   variables: {},
+  api: false,
+  extensions: [],
+  runtimeOnly: [],
   platformPaths: [],
   wire: 'frames',
   codeDir: '',
   layerDirs: [],
   memoryMb: PROBE_MEMORY_MB,
   ephemeralMb: 1,
-  tokens: { channel: '', output: '', api: '' },
+  tokens: { channel: '', output: '', extensions: '', api: '' },
 }
 
 export interface BubblewrapParts {
@@ -93,7 +101,7 @@ export class BubblewrapDriver implements IsolationDriver {
     return { driver: 'bubblewrap', isolation, missing, freezer, customRuntimes }
   }
 
-  async start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox> {
+  async start(spec: EnvironmentSpec, wires: Wires, supervision: Supervision): Promise<Sandbox> {
     const { stage } = this.#parts
     const slot = await this.#slots.take(spec)
     const views: string[] = []
@@ -109,7 +117,7 @@ export class BubblewrapDriver implements IsolationDriver {
       throw cause
     }
     const layout = this.#layout(views[0] ?? '', opt, slot)
-    return this.#launch({ spec, wires, slot, layout, views })
+    return this.#launch({ spec, wires, supervision, slot, layout, views })
   }
 
   release(slot: string): Promise<void> {
@@ -130,6 +138,7 @@ export class BubblewrapDriver implements IsolationDriver {
   async #launch(start: {
     spec: EnvironmentSpec
     wires: Wires
+    supervision: Supervision
     slot: Slot
     layout: SandboxLayout
     views: readonly string[]
@@ -140,24 +149,27 @@ export class BubblewrapDriver implements IsolationDriver {
     const bwrap = startBwrap({
       launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
       options: sandboxOptions(spec, start.layout, this.#parts.config.interpreters),
-      command: spec.command,
+      command: sandboxCommand(spec),
       filterPath: this.#filterPath,
       output: wires.output,
       channel: wires.channel,
-      block: spec.wire === 'http',
+      extensions: wires.extensions,
+      block: spec.api,
     })
     const pid = await bwrap.sandboxPid
     let overLimit = false
     const stop = (): void => killSandbox(bwrap, pid, slot)
+    const relays = new Set<ChildProcess>()
     const exited = bwrap.exited.then(async ({ code, signal }): Promise<Exit> => {
       this.#watch.unwatch(spec.id)
       const oom = overLimit || (slot.cgroup?.oomKills() ?? 0) > oomBefore
       slot.cgroup?.kill()
+      for (const relay of relays) endRelay(relay)
       await this.#parts.apiProxy.close(spec.id)
       for (const view of start.views) await this.#parts.stage.release(view)
       return exitOfWrapper(code, signal, oom)
     })
-    if (spec.wire === 'http' && pid !== undefined) {
+    if (spec.api && pid !== undefined) {
       // Whichever is first: the listener, or the end of a sandbox that could not be built.
       await Promise.race([this.#parts.apiProxy.open(spec, pid), exited]).catch((cause: unknown) => {
         stop()
@@ -174,9 +186,21 @@ export class BubblewrapDriver implements IsolationDriver {
         },
       })
     watch()
+    const supervisor = supervise(bwrap, spec, start.supervision)
     return {
       exited,
       stop,
+      runRuntime: () => supervisor?.runRuntime(),
+      signal: (member, signal) => {
+        if (supervisor !== undefined) supervisor.signal(member, signal)
+        else if (pid !== undefined) signalRuntime(pid, signal)
+      },
+      connect: (port, outside) => {
+        if (pid === undefined) return void outside.destroy()
+        const relay = relayInside({ pid, uid: slot.uid }, port, outside)
+        relays.add(relay)
+        relay.once('exit', () => relays.delete(relay))
+      },
       freeze: () => {
         this.#watch.unwatch(spec.id)
         slot.cgroup?.freeze()
@@ -205,6 +229,7 @@ export class BubblewrapDriver implements IsolationDriver {
         filterPath: this.#filterPath,
         output: 'pipe',
         channel: undefined,
+        extensions: undefined,
         block: false,
       })
       const timer = setTimeout(() => bwrap.process.kill('SIGKILL'), PROBE_TIMEOUT_MS)
@@ -221,6 +246,27 @@ export class BubblewrapDriver implements IsolationDriver {
     } finally {
       await this.#slots.release('probe')
     }
+  }
+}
+
+function supervise(
+  bwrap: BwrapProcess,
+  spec: EnvironmentSpec,
+  supervision: Supervision,
+): Supervisor | undefined {
+  if (bwrap.control === undefined) return undefined
+  const variables = sandboxVariables(spec)
+  return new Supervisor(bwrap.control, { spec, variables, path: (path) => path, supervision })
+}
+
+/** The runtime is the only child of the sandbox's first process. */
+function signalRuntime(pid: number, signal: ShutdownSignal): void {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    const runtime = Number(children.split(' ')[0])
+    if (runtime > 1) process.kill(runtime, signal)
+  } catch {
+    // already gone
   }
 }
 
@@ -268,8 +314,7 @@ function writeOwnFiles(own: string, bootstrapsDir: string): string | undefined {
   }
   const runtime = join(own, 'runtime')
   mkdirSync(runtime, { recursive: true })
-  for (const name of ['node.mjs', 'python.py'])
-    copyFileSync(join(bootstrapsDir, name), join(runtime, name))
+  for (const name of SANDBOX_PROGRAMS) copyFileSync(join(bootstrapsDir, name), join(runtime, name))
   if (process.arch !== 'x64' && process.arch !== 'arm64') return undefined
   const filterPath = join(own, 'seccomp.bpf')
   writeFileSync(filterPath, seccompFilter(process.arch), { mode: 0o600 })

@@ -1,6 +1,7 @@
 import type { Exit } from '../failures.ts'
 import type { Interpreters } from '../interpreters.ts'
 import type { Capability, DriverName } from '../options.ts'
+import type { Member, ShutdownSignal } from './supervisor.ts'
 
 /**
  * What service and spawner say to each other: JSON in length-prefixed frames over one socket. The bytes of an environment
@@ -29,13 +30,25 @@ export interface EnvironmentSpec {
   readonly variables: Readonly<Record<string, string>>
   readonly platformPaths: readonly string[]
   readonly wire: Wire
+  /** Whether the Runtime API listens inside, for the runtime or for extensions. */
+  readonly api: boolean
+  /** Programs to start before the runtime: paths of the sandbox. */
+  readonly extensions: readonly string[]
+  /** Names of variables that extensions do not see. */
+  readonly runtimeOnly: readonly string[]
   /** Prepared trees on the host: /var/task, and what is stacked under /opt, lowest first. */
   readonly codeDir: string
   readonly layerDirs: readonly string[]
   readonly memoryMb: number
   readonly ephemeralMb: number
   /** The words by which the service knows the connections of this environment. */
-  readonly tokens: { readonly channel: string; readonly output: string; readonly api: string }
+  readonly tokens: {
+    readonly channel: string
+    readonly output: string
+    /** What extensions write. */
+    readonly extensions: string
+    readonly api: string
+  }
 }
 
 export type Request =
@@ -44,6 +57,20 @@ export type Request =
   | { readonly kind: 'stop'; readonly id: string }
   | { readonly kind: 'freeze'; readonly id: string }
   | { readonly kind: 'thaw'; readonly id: string }
+  | { readonly kind: 'run-runtime'; readonly id: string }
+  | {
+      readonly kind: 'signal'
+      readonly id: string
+      readonly member: Member
+      readonly signal: ShutdownSignal
+    }
+  /** Joins a connection to the service, known by its token, with a port inside. */
+  | {
+      readonly kind: 'connect'
+      readonly id: string
+      readonly port: number
+      readonly token: string
+    }
   | { readonly kind: 'release'; readonly slot: string }
 
 export type Notice =
@@ -52,11 +79,17 @@ export type Notice =
   | { readonly kind: 'started'; readonly id: string }
   | { readonly kind: 'failed'; readonly id: string; readonly message: string }
   | { readonly kind: 'memory'; readonly id: string; readonly memoryMb: number }
+  | {
+      readonly kind: 'member-ended'
+      readonly id: string
+      readonly member: Member
+      readonly exit: Exit
+    }
   | { readonly kind: 'exited'; readonly id: string; readonly exit: Exit }
   | { readonly kind: 'released'; readonly slot: string }
 
 /** First byte of a connection to the service, before the token. */
-export const HELLO = { channel: 'C', output: 'O', api: 'A' } as const
+export const HELLO = { channel: 'C', output: 'O', extensions: 'X', api: 'A', inside: 'I' } as const
 export type HelloKind = keyof typeof HELLO
 export const TOKEN_CHARS = 32
 /** The service's answer to a hello it knows; nothing is forwarded before. */
