@@ -241,6 +241,7 @@ class StartedEnvironment implements EnvironmentHandle {
           if (chunk.byteLength > 1) socket.unshift(chunk.subarray(1))
           resolve(socket)
         })
+        socket.resume()
       })
       this.#client.connect(this.id, port, token)
     })

@@ -23,11 +23,12 @@ export function shellExtension(
   return {
     [`extensions/${name}`]: program(`#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension"
-note() { echo "$*" >> /tmp/${name}; }
-curl -s -D /tmp/${name}.head -o /tmp/${name}.registered -H 'Lambda-Extension-Name: ${name}' \\
+dir="\${TMPDIR:-/tmp}"
+note() { echo "$*" >> "$dir/${name}"; }
+curl -s -D $dir/${name}.head -o $dir/${name}.registered -H 'Lambda-Extension-Name: ${name}' \\
   -d '${JSON.stringify({ events })}' "$api/register"
-id=$(sed -n 's/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: *\\([0-9a-f-]*\\).*/\\1/p' /tmp/${name}.head)
-note "registered $(cat /tmp/${name}.registered)"
+id=$(sed -n 's/^[Ll]ambda-[Ee]xtension-[Ii]dentifier: *\\([0-9a-f-]*\\).*/\\1/p' $dir/${name}.head)
+note "registered $(cat $dir/${name}.registered)"
 ${init}
 while event=$(curl -s -H "Lambda-Extension-Identifier: $id" "$api/event/next"); do
   note "$event"

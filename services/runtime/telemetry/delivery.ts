@@ -66,7 +66,11 @@ class InsideAgent extends Agent {
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     this.#connect(this.#port).then(
-      (stream) => callback?.(null, stream),
+      (stream) => {
+        callback?.(null, stream)
+        // It comes paused, and a client does not undo what somebody said outright.
+        stream.resume()
+      },
       (error: unknown) => callback?.(error as Error, undefined as unknown as Duplex),
     )
     return undefined

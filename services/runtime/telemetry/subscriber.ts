@@ -140,7 +140,7 @@ export class Subscriber {
 
   #tellLost(): void {
     const { records, bytes } = this.#lost
-    if (records === 0 || this.#closed) return
+    if (records === 0 || this.#closed || this.#backlog.length >= BACKLOG_BATCHES) return
     this.#lost = { records: 0, bytes: 0 }
     const reason = 'the receiver was slower than the events, or could not be reached'
     this.push(this.#dropped(reason, records, bytes))
