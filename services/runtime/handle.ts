@@ -3,8 +3,7 @@ import type { Socket } from 'node:net'
 
 import type { Exit } from './failures.ts'
 import type { Capability } from './options.ts'
-import type { EnvironmentSpec } from './spawner/protocol.ts'
-import type { Member, ShutdownSignal } from './spawner/supervisor.ts'
+import type { EnvironmentSpec, Member, ShutdownSignal } from './spawner/protocol.ts'
 
 /** All that stands above the spawner ever sees of an environment (CONTRACTS, Runtime). */
 export interface EnvironmentHandle {

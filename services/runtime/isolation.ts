@@ -14,8 +14,7 @@ import type { Interpreters } from './interpreters.ts'
 import type { Capability, Log, RuntimeOptions } from './options.ts'
 import type { Programs } from './programs.ts'
 import { SpawnerClient } from './spawner-client.ts'
-import type { SpawnerConfig } from './spawner/protocol.ts'
-import type { Member, ShutdownSignal } from './spawner/supervisor.ts'
+import type { Member, ShutdownSignal, SpawnerConfig } from './spawner/protocol.ts'
 import { WireListener } from './wire-listener.ts'
 
 const run = promisify(execFile)
@@ -277,7 +276,7 @@ class StartedEnvironment implements EnvironmentHandle {
 
   /** The processes are gone; what they wrote may still lie in the sockets. */
   end(exit: Exit): void {
-    for (const fail of [...this.#connecting]) fail()
+    for (const fail of this.#connecting) fail()
     const closing = [...this.#open].map((socket) => {
       socket.resume()
       return new Promise((resolve) => socket.once('close', resolve))

@@ -8,8 +8,14 @@ import { CONTROL_FRAME_LIMIT_BYTES, SPAWNER_START_MS } from './constants.ts'
 import type { Exit } from './failures.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import type { Capability, Log } from './options.ts'
-import type { EnvironmentSpec, Notice, Request, SpawnerConfig } from './spawner/protocol.ts'
-import type { Member, ShutdownSignal } from './spawner/supervisor.ts'
+import type {
+  EnvironmentSpec,
+  Member,
+  Notice,
+  Request,
+  ShutdownSignal,
+  SpawnerConfig,
+} from './spawner/protocol.ts'
 
 /** What the spawner says about one environment. */
 export interface NoticeListener {

@@ -165,7 +165,7 @@ describe.skipIf(!canBubblewrap)('telemetry in the sandbox', () => {
         status: 'success',
         metrics: { billedDurationMs: first.billedMs, memorySizeMB: 512 },
       })
-      const lines = of('function').map(({ record }) => String(record))
+      const lines = of('function').map(({ record }) => record as unknown as string)
       expect(lines.some((line) => line.endsWith('while it starts'))).toBe(true)
       expect(lines.some((line) => line.includes(id) && line.endsWith('in the handler'))).toBe(true)
       expect(of('extension').map(({ record }) => record)).toContain('listening')

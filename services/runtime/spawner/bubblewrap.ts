@@ -1,4 +1,4 @@
-import { execFile, type ChildProcess } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -20,13 +20,13 @@ import { startBwrap, type BwrapProcess } from './bwrap-process.ts'
 import type { Cgroups } from './cgroups.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import { exitOfWrapper } from './exits.ts'
-import { endRelay, relayInside } from './inside.ts'
-import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
+import { Relays } from './inside.ts'
+import type { EnvironmentSpec, ShutdownSignal, SpawnerConfig } from './protocol.ts'
 import { SANDBOX_PROGRAMS } from './sandbox-programs.ts'
 import { seccompFilter } from './seccomp.ts'
 import { MemoryWatch, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
-import { Supervisor, type ShutdownSignal, type Supervision } from './supervisor.ts'
+import { Supervisor, type Supervision } from './supervisor.ts'
 import type { Uids } from './uids.ts'
 
 const run = promisify(execFile)
@@ -58,6 +58,15 @@ export interface BubblewrapParts {
   readonly cgroups: Cgroups | undefined
   readonly apiProxy: ApiProxy
   readonly onMemory: (id: string, memoryMb: number) => void
+}
+
+interface SandboxStart {
+  readonly spec: EnvironmentSpec
+  readonly wires: Wires
+  readonly supervision: Supervision
+  readonly slot: Slot
+  readonly layout: SandboxLayout
+  readonly views: readonly string[]
 }
 
 /** RULES §8: own uid by setpriv first, every namespace, no capability, seccomp, read-only root, nothing of the host. */
@@ -135,36 +144,20 @@ export class BubblewrapDriver implements IsolationDriver {
     return { task, opt, temporary: slot.temporaryDir, own, languages, disableUserns }
   }
 
-  async #launch(start: {
-    spec: EnvironmentSpec
-    wires: Wires
-    supervision: Supervision
-    slot: Slot
-    layout: SandboxLayout
-    views: readonly string[]
-  }): Promise<Sandbox> {
-    const { spec, wires, slot } = start
+  async #launch(start: SandboxStart): Promise<Sandbox> {
+    const { spec, slot } = start
     const oomBefore = slot.cgroup?.oomKills() ?? 0
     slot.cgroup?.thaw()
-    const bwrap = startBwrap({
-      launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
-      options: sandboxOptions(spec, start.layout, this.#parts.config.interpreters),
-      command: sandboxCommand(spec),
-      filterPath: this.#filterPath,
-      output: wires.output,
-      channel: wires.channel,
-      extensions: wires.extensions,
-      block: spec.api,
-    })
+    const bwrap = this.#startBwrap(start)
     const pid = await bwrap.sandboxPid
     let overLimit = false
     const stop = (): void => killSandbox(bwrap, pid, slot)
-    const relays = new Set<ChildProcess>()
+    const relays = new Relays(pid, slot.uid)
     const exited = bwrap.exited.then(async ({ code, signal }): Promise<Exit> => {
       this.#watch.unwatch(spec.id)
       const oom = overLimit || (slot.cgroup?.oomKills() ?? 0) > oomBefore
       slot.cgroup?.kill()
-      for (const relay of relays) endRelay(relay)
+      relays.end()
       await this.#parts.apiProxy.close(spec.id)
       for (const view of start.views) await this.#parts.stage.release(view)
       return exitOfWrapper(code, signal, oom)
@@ -195,12 +188,7 @@ export class BubblewrapDriver implements IsolationDriver {
         if (supervisor !== undefined) supervisor.signal(member, signal)
         else if (pid !== undefined) signalRuntime(pid, signal)
       },
-      connect: (port, outside) => {
-        if (pid === undefined) return void outside.destroy()
-        const relay = relayInside({ pid, uid: slot.uid }, port, outside)
-        relays.add(relay)
-        relay.once('exit', () => relays.delete(relay))
-      },
+      connect: (port, outside) => relays.connect(port, outside),
       freeze: () => {
         this.#watch.unwatch(spec.id)
         slot.cgroup?.freeze()
@@ -211,6 +199,19 @@ export class BubblewrapDriver implements IsolationDriver {
       },
       memoryMb: () => slot.cgroup?.memoryMb(),
     }
+  }
+
+  #startBwrap({ spec, wires, slot, layout }: SandboxStart): BwrapProcess {
+    return startBwrap({
+      launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
+      options: sandboxOptions(spec, layout, this.#parts.config.interpreters),
+      command: sandboxCommand(spec),
+      filterPath: this.#filterPath,
+      output: wires.output,
+      channel: wires.channel,
+      extensions: wires.extensions,
+      block: spec.api,
+    })
   }
 
   async #probeStatus(): Promise<ReadonlyMap<string, string>> {

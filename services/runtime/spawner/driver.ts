@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 
 import type { Exit } from '../failures.ts'
 import type { Capability, DriverName } from '../options.ts'
-import type { EnvironmentSpec } from './protocol.ts'
-import type { Member, ShutdownSignal, Supervision } from './supervisor.ts'
+import type { EnvironmentSpec, Member, ShutdownSignal } from './protocol.ts'
+import type { Supervision } from './supervisor.ts'
 
 /** Ends of the connections that were made to the service for one environment, to be inherited by its process. */
 export interface Wires {

@@ -1,7 +1,6 @@
 import type { Exit } from '../failures.ts'
 import type { Interpreters } from '../interpreters.ts'
 import type { Capability, DriverName } from '../options.ts'
-import type { Member, ShutdownSignal } from './supervisor.ts'
 
 /**
  * What service and spawner say to each other: JSON in length-prefixed frames over one socket. The bytes of an environment
@@ -20,6 +19,10 @@ export interface SpawnerConfig {
 }
 
 export type Wire = 'frames' | 'http'
+
+/** One of what an environment runs: the runtime, or an extension by its place in the list. */
+export type Member = 'runtime' | number
+export type ShutdownSignal = 'SIGTERM' | 'SIGKILL'
 
 /** One process tree to start: plain JSON. Paths within `command` and `environment` are those of the sandbox. */
 export interface EnvironmentSpec {

@@ -2,14 +2,10 @@ import type { Duplex } from 'node:stream'
 
 import type { Exit } from '../failures.ts'
 import { exitOfWrapper } from './exits.ts'
-import type { EnvironmentSpec } from './protocol.ts'
+import type { EnvironmentSpec, Member, ShutdownSignal } from './protocol.ts'
 
 /** One line of news is a few words; a sandbox that sends more says nothing. */
 const NEWS_LIMIT_CHARS = 4_096
-
-/** Who a signal is for: the runtime, or an extension by its place in the list. */
-export type Member = 'runtime' | number
-export type ShutdownSignal = 'SIGTERM' | 'SIGKILL'
 
 /** How the members of a sandbox end, each by itself. */
 export interface Supervision {

@@ -1,5 +1,5 @@
 import { Agent, request, type ClientRequestArgs } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 
 import type { Delivery } from './subscriber.ts'
 import { TELEMETRY_HOST, type Destination } from './subscription.ts'
@@ -65,17 +65,24 @@ class InsideAgent extends Agent {
     _options: ClientRequestArgs,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
-    this.#connect(this.#port).then(
-      (stream) => {
-        callback?.(null, stream)
-        // It comes paused, and a client does not undo what somebody said outright.
-        stream.resume()
-      },
-      (error: unknown) => callback?.(error as Error, undefined as unknown as Duplex),
-    )
+    if (callback !== undefined) void this.#open(callback)
     return undefined
   }
+
+  async #open(callback: (error: Error | null, stream: Duplex) => void): Promise<void> {
+    try {
+      const stream = await this.#connect(this.#port)
+      callback(null, stream)
+      // It comes paused, and a client does not undo what somebody said outright.
+      stream.resume()
+    } catch (error) {
+      callback(error as Error, NO_STREAM)
+    }
+  }
 }
+
+/** What stands beside an error, where nobody looks. */
+const NO_STREAM = new Duplex()
 
 /** One event a line. */
 class TcpDelivery implements Delivery {

@@ -63,11 +63,20 @@ const CAUSES: Readonly<
 > = {
   register: (extensions, one) => extensions.register(one.name, ['INVOKE', 'SHUTDOWN']),
   next: (extensions, one) => extensions.next(one.id, () => undefined),
-  event: (extensions) => void extensions.invoke(invoke),
+  event: (extensions) => {
+    extensions.invoke(invoke)
+    return undefined
+  },
   initError: (extensions, one) => extensions.fail(one.id, 'initError', 'Sh.Broken'),
   exitError: (extensions, one) => extensions.fail(one.id, 'exitError', 'Sh.Broken'),
-  launchError: (extensions) => void extensions.ended(0, exit(127)),
-  exit: (extensions) => void extensions.ended(0, exit(1)),
+  launchError: (extensions) => {
+    extensions.ended(0, exit(127))
+    return undefined
+  },
+  exit: (extensions) => {
+    extensions.ended(0, exit(1))
+    return undefined
+  },
 }
 
 /** The shortest way to each state. */
