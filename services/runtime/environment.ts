@@ -75,6 +75,8 @@ export class Environment {
   #process: RuntimeProcess | undefined
   readonly #telemetry: EnvironmentTelemetry
   #state: EnvironmentState = 'Cold'
+  /** On its way out, in a reset. */
+  #ending: RuntimeProcess | undefined
   #initialised = false
   #freezing: NodeJS.Timeout | undefined
   #stopped: StopReason | undefined
@@ -174,7 +176,7 @@ export class Environment {
     if (told === undefined) clearTimeout(this.#freezing)
     else this.#wake()
     this.#advance('stop')
-    await this.#process?.stop(told)
+    await Promise.all([this.#process?.stop(told), this.#ending?.stop(told)])
     await this.#parts.isolation.release(this.#slot.name)
   }
 
@@ -310,9 +312,11 @@ export class Environment {
   async #reset(reason: ShutdownReason): Promise<void> {
     const process = this.#process
     this.#process = undefined
+    this.#ending = process
     this.#advance('reset')
     this.resets += 1
     await process?.stop(reason)
+    this.#ending = undefined
   }
 
   /** Where an event is not allowed the environment was stopped meanwhile: it stays so. */

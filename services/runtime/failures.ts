@@ -95,6 +95,6 @@ export function failurePayload(failure: Failure): Uint8Array {
  */
 export function recordedErrorType(errorType: string | undefined): string {
   if (errorType === undefined) return 'Function.Unknown'
-  if (/^(Runtime|Function|Extension)\.[A-Z][a-zA-Z]+$/.test(errorType)) return errorType
+  if (/^(Runtime|Function)\.[A-Z][a-zA-Z]+$/.test(errorType)) return errorType
   return errorType.startsWith('Function.') ? 'Function.Unknown' : 'Runtime.Unknown'
 }

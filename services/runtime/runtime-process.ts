@@ -56,6 +56,7 @@ export class RuntimeProcess {
   /** INIT or an invocation: not every one has asked for the next yet. */
   #inPhase = true
   #runtimeStarted: boolean
+  #shutdown: Promise<void> | undefined
   readonly #runtimeEnded: Promise<void>
   #endRuntime: () => void = () => undefined
   /** Where pieces of the invocation in hand go. */
@@ -212,19 +213,25 @@ export class RuntimeProcess {
     this.telemetry?.resume()
   }
 
-  /** Kills it, after SHUTDOWN where there is a reason to tell; resolves once nothing of it runs any more. */
+  /**
+   * Kills it; where there is a reason to tell, after SHUTDOWN, which there is once. Without one at once, whatever goes on.
+   * Resolves once nothing of it runs any more.
+   */
   async stop(reason?: ShutdownReason): Promise<void> {
-    const handle = this.#handle
-    if (handle !== undefined && reason !== undefined && this.extensions.all.length > 0) {
-      const { extensions, telemetry } = this
-      const { clock } = this.#parts
-      const runtimeEnded = this.#runtimeStarted ? this.#runtimeEnded : Promise.resolve()
-      await shutDown({ reason, clock, handle, extensions, telemetry, runtimeEnded })
-    }
+    if (reason !== undefined) await (this.#shutdown ??= this.#shutDown(reason))
     this.extensions.beginShutdown()
-    handle?.stop()
-    await handle?.exited
+    this.#handle?.stop()
+    await this.#handle?.exited
     this.telemetry?.stop()
+  }
+
+  async #shutDown(reason: ShutdownReason): Promise<void> {
+    const { extensions, telemetry } = this
+    const { clock } = this.#parts
+    const handle = this.#handle
+    if (handle === undefined || extensions.all.length === 0) return
+    const runtimeEnded = this.#runtimeStarted ? this.#runtimeEnded : Promise.resolve()
+    await shutDown({ reason, clock, handle, extensions, telemetry, runtimeEnded })
   }
 
   #serveChannel(handle: EnvironmentHandle): void {

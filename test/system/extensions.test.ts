@@ -201,8 +201,12 @@ exports.handler = async () => fs.readdirSync('/proc').filter((name) => /^\\d+$/.
     const spec = await bench.spec(readsNotes, { layers: [layer], timeoutSeconds: 1 })
     await bench.invoke(spec)
 
+    // The same environment each time: a reset lasts as long as SHUTDOWN does.
+    const settled = (): Promise<void> => eventually(() => bench.runtime.stats().busy).toBe(0)
     const late = await bench.invoke(spec, { sleepMs: 20_000 })
+    await settled()
     const ended = await bench.invoke(spec, { exit: 3 })
+    await settled()
     const { notes } = (await bench.invoke(spec)).json as Notes
 
     expect(late.json).toMatchObject({ errorType: 'Sandbox.Timedout' })
@@ -233,6 +237,21 @@ exports.handler = async () => fs.readdirSync('/proc').filter((name) => /^\\d+$/.
     await bench.runtime.retire(spec.functionId, spec.version)
 
     expect(bench.lines).not.toContain('told revoked')
+  })
+
+  test('what is revoked while it shuts down is killed then', async () => {
+    const layer = shellExtension('lingering', { onShutdown: 'sleep 60' })
+    const spec = await bench.spec(readsNotes, { layers: [layer], timeoutSeconds: 1 })
+    await bench.invoke(spec)
+    await eventually(() => bench.runtime.stats().busy).toBe(0)
+    await bench.invoke(spec, { sleepMs: 20_000 })
+    const running = (): string =>
+      spawnSync('pgrep', ['-f', '/opt/extensions/lingering']).stdout.toString()
+    expect(running()).not.toBe('')
+
+    await bench.runtime.retire(spec.functionId, spec.version)
+
+    expect(running()).toBe('')
   })
 
   const failing: readonly (readonly [string, Files, string, RegExp])[] = [
@@ -295,6 +314,7 @@ exports.handler = async () => fs.readdirSync('/proc').filter((name) => /^\\d+$/.
     const spec = await bench.spec(readsNotes, { layers: [layer] })
 
     const died = await bench.invoke(spec, { sleepMs: 5_000 })
+    await eventually(() => bench.runtime.stats().busy).toBe(0)
     const next = await bench.invoke(spec)
 
     expect(died.json).toMatchObject({ errorType: 'Extension.Crash' })

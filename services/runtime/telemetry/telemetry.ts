@@ -9,6 +9,9 @@ import type { Subscription } from './subscription.ts'
 const EARLY_LIMIT_EVENTS = 1_000
 const EARLY_LIMIT_BYTES = 262_144
 
+/** A connection inside costs a process outside its limits: so many of them an environment gets, and no more. */
+const CONNECT_INTERVAL_MS = 100
+
 /**
  * Telemetry of one start of an environment: what happens in it, to the extensions in it that asked. Until INIT is over events
  * are kept for those who have yet to ask; after it, with nobody asking, telling costs a comparison.
@@ -23,7 +26,7 @@ export class Telemetry {
 
   constructor(clock: Clock, connect: ConnectInside) {
     this.#clock = clock
-    this.#connect = connect
+    this.#connect = paced(clock, connect)
   }
 
   /** Whether extensions may still subscribe: in INIT alone. */
@@ -100,5 +103,16 @@ export class Telemetry {
 
   #event(type: string, record: unknown): TelemetryEvent {
     return { time: toIsoTime(this.#clock.nowMs()), type, record }
+  }
+}
+
+/** One connection after the other, none sooner than the interval after the one before. */
+function paced(clock: Clock, connect: ConnectInside): ConnectInside {
+  let turn: Promise<void> = Promise.resolve()
+  return async (port) => {
+    const mine = turn
+    turn = mine.then(() => clock.sleep(CONNECT_INTERVAL_MS))
+    await mine
+    return await connect(port)
   }
 }

@@ -318,6 +318,25 @@ describe('delivery', () => {
     telemetry.stop()
   })
 
+  test('connections are made one after the other, at a pace', async () => {
+    const happened: string[] = []
+    const clock = {
+      ...systemClock,
+      sleep: async (ms: number) => void happened.push(`slept ${ms}`),
+    }
+    const telemetry = new Telemetry(clock, async () => {
+      happened.push('connected')
+      return await Promise.reject(new Error('nobody'))
+    })
+    for (const name of ['a', 'b']) telemetry.subscribe(name, subscription())
+
+    await telemetry.flush()
+    telemetry.stop()
+
+    expect(happened.slice(0, 3)).toEqual(['slept 100', 'connected', 'slept 100'])
+    expect(happened.filter((each) => each === 'connected')).toHaveLength(6)
+  })
+
   test('nobody there costs the events and nothing else', async () => {
     const telemetry = new Telemetry(systemClock, () => Promise.reject(new Error('nobody')))
     telemetry.subscribe('sh', subscription())
