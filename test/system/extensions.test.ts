@@ -76,6 +76,21 @@ exports.handler = async () => 1\n`,
         expect(runtimeTold).toBeGreaterThan(-1)
         expect(runtimeTold).toBeLessThan(told)
       })
+
+      test('what is revoked while it shuts down is killed then', async () => {
+        const layer = shellExtension('lingering', { onShutdown: 'sleep 60' })
+        const spec = await bench.spec(readsNotes, { layers: [layer], timeoutSeconds: 1 })
+        await bench.invoke(spec)
+        await eventually(() => bench.runtime.stats().busy).toBe(0)
+        await bench.invoke(spec, { sleepMs: 20_000 })
+        const running = (): string =>
+          spawnSync('pgrep', ['-f', '/extensions/lingering']).stdout.toString()
+        expect(running()).not.toBe('')
+
+        await bench.runtime.retire(spec.functionId, spec.version)
+
+        expect(running()).toBe('')
+      })
     },
   )
 }
@@ -167,7 +182,6 @@ exports.handler = async () => fs.readdirSync('/proc').filter((name) => /^\\d+$/.
 
     const answered = (first.json as Notes).notes
     expect(answered).not.toContain('done')
-    expect(first.durationMs).toBeLessThan(900)
     await eventually(() => bench.runtime.stats().busy).toBe(0)
     const second = (await bench.invoke(spec)).json as Notes
     expect(second.notes).toContain('done')
@@ -216,16 +230,13 @@ exports.handler = async () => fs.readdirSync('/proc').filter((name) => /^\\d+$/.
     expect(reasons).toEqual(['TIMEOUT', 'TIMEOUT', 'FAILURE', 'FAILURE'])
   })
 
-  test('one that does not end within two seconds is killed', async () => {
+  test('one that does not end after SHUTDOWN is killed', async () => {
     await using own = await RuntimeBench.open({ isolation: 'bubblewrap' })
     const layer = shellExtension('deaf', { onShutdown: 'sleep 60' })
     await own.invoke(await own.spec(readsNotes, { layers: [layer] }))
-    const started = performance.now()
 
     await own.runtime[Symbol.asyncDispose]()
 
-    const tookMs = performance.now() - started
-    expect(tookMs).toBeGreaterThan(1_900)
     expect(spawnSync('pgrep', ['-f', '/opt/extensions/deaf']).stdout.toString()).toBe('')
   })
 
@@ -237,21 +248,6 @@ exports.handler = async () => fs.readdirSync('/proc').filter((name) => /^\\d+$/.
     await bench.runtime.retire(spec.functionId, spec.version)
 
     expect(bench.lines).not.toContain('told revoked')
-  })
-
-  test('what is revoked while it shuts down is killed then', async () => {
-    const layer = shellExtension('lingering', { onShutdown: 'sleep 60' })
-    const spec = await bench.spec(readsNotes, { layers: [layer], timeoutSeconds: 1 })
-    await bench.invoke(spec)
-    await eventually(() => bench.runtime.stats().busy).toBe(0)
-    await bench.invoke(spec, { sleepMs: 20_000 })
-    const running = (): string =>
-      spawnSync('pgrep', ['-f', '/opt/extensions/lingering']).stdout.toString()
-    expect(running()).not.toBe('')
-
-    await bench.runtime.retire(spec.functionId, spec.version)
-
-    expect(running()).toBe('')
   })
 
   const failing: readonly (readonly [string, Files, string, RegExp])[] = [
