@@ -173,8 +173,9 @@ export class Environment {
   async stop(reason: StopReason): Promise<void> {
     this.#stopped ??= reason
     const told = SHUTDOWN_REASONS[reason]
-    if (told === undefined) clearTimeout(this.#freezing)
-    else this.#wake()
+    clearTimeout(this.#freezing)
+    // SHUTDOWN is for those who can hear it; nobody else runs again for it.
+    if (told !== undefined && (this.#process?.extensions.all.length ?? 0) > 0) this.#wake()
     this.#advance('stop')
     await Promise.all([this.#process?.stop(told), this.#ending?.stop(told)])
     await this.#parts.isolation.release(this.#slot.name)
