@@ -52,5 +52,15 @@ export const UID_BLOCK_SIZE = 65_536
 export const SANDBOX_UID = 993
 export const SANDBOX_GID = 990
 
+/** AWS: so many extensions of one function, external and internal together (SPEC A8). */
+export const EXTENSION_LIMIT = 10
+/** A request body of the Extensions API: a few names. */
+export const EXTENSION_BODY_LIMIT_BYTES = 65_536
+/** SHUTDOWN, of external extensions or of internal ones alone (SPEC A6.3). Without any there is none. */
+export const SHUTDOWN_EXTERNAL_MS = 2_000
+export const SHUTDOWN_INTERNAL_MS = 500
+/** The runtime's part of it where extensions have to follow. */
+export const SHUTDOWN_RUNTIME_SHARE = 0.3
+
 /** Where unmodified runtime clients find the Runtime API (SPEC A5). */
 export const RUNTIME_API_PORT = 9_001

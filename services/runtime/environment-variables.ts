@@ -65,6 +65,22 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
   return { variables, platformPaths }
 }
 
+/** Names that extensions do not see besides those with a leading underscore (SPEC A5). */
+const RUNTIME_ONLY = new Set([
+  'AWS_EXECUTION_ENV',
+  'AWS_LAMBDA_LOG_GROUP_NAME',
+  'AWS_LAMBDA_LOG_STREAM_NAME',
+  'AWS_XRAY_CONTEXT_MISSING',
+  'AWS_XRAY_DAEMON_ADDRESS',
+  'LAMBDA_RUNTIME_DIR',
+  'LAMBDA_TASK_ROOT',
+])
+
+/** Whether a variable is the runtime's alone. */
+export function isRuntimeOnly(name: string): boolean {
+  return name.startsWith('_') || RUNTIME_ONLY.has(name)
+}
+
 /** Where each language looks for layers (SPEC A5). */
 function searchPath(context: EnvironmentContext): Record<string, string> {
   if (context.family === 'node') {

@@ -1,36 +1,42 @@
+import assert from 'node:assert/strict'
+
 import {
   limits,
   PlatformError,
   toIsoTime,
   type Clock,
+  type Random,
   type ReleaseSpec,
   type Sha256,
 } from '../model/index.ts'
 
 import { FREEZE_DELAY_MS } from './constants.ts'
-import {
-  entrypointFailure, exitFailure, exitReason, failurePayload, oversizePayload, recordedErrorType,
-  timeoutFailure, type Exit, type Failure,
-} from './failures.ts' // prettier-ignore
+import { answered, failed, initFailed, initOutcome, type Ending } from './endings.ts'
+import type { ShutdownReason } from './extensions.ts'
+import { exitFailure, exitReason, extensionFailure, timeoutFailure } from './failures.ts'
 import type { Isolation } from './handle.ts'
-import { planLaunch, type LaunchParts } from './launch.ts'
+import { planLaunch, type Launch, type LaunchParts } from './launch.ts'
 import type { LogCapture } from './log-capture.ts'
 import {
   endLine,
+  extensionLine,
   initReportLine,
   initStartLine,
   reportLine,
+  runtimeVersion,
   startLine,
   type InitOutcome,
 } from './log-lines.ts'
 import type { InvokeCall, InvokeOutcome } from './options.ts'
 import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
-import type { Answer } from './session.ts'
+import { nextEnvironmentState, type EnvironmentEvent, type EnvironmentState } from './states.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
+import { EnvironmentTelemetry } from './telemetry/environment-telemetry.ts'
 
 export interface EnvironmentParts extends LaunchParts {
   readonly isolation: Isolation
   readonly clock: Clock
+  readonly random: Random
   /** What a streamed answer may come to. */
   readonly streamedLimitBytes: number
 }
@@ -45,18 +51,15 @@ export interface Stamp {
 }
 
 /** Why an environment is stopped for good. */
-export type StopReason = 'idle' | 'retired' | 'closing' | 'failed'
+export type StopReason = 'idle' | 'retired' | 'closing' | 'failed' | 'revoked'
 
-/** How one invocation ended within the environment. */
-interface Ending {
-  readonly payload: Uint8Array
-  readonly functionError: boolean
-  readonly status?: 'timeout' | 'error'
-  readonly errorType?: string
-  /** The process is no longer fit for another invocation. */
-  readonly broken: boolean
-  /** Said in the log before END. */
-  readonly remark?: string
+/** What extensions are told of it. What was revoked runs no moment longer, theirs included. */
+const SHUTDOWN_REASONS: Readonly<Record<StopReason, ShutdownReason | undefined>> = {
+  idle: 'SPINDOWN',
+  retired: 'SPINDOWN',
+  closing: 'SPINDOWN',
+  failed: 'FAILURE',
+  revoked: undefined,
 }
 
 /**
@@ -70,9 +73,11 @@ export class Environment {
   readonly #parts: EnvironmentParts
   readonly #capture: LogCapture
   #process: RuntimeProcess | undefined
+  readonly #telemetry: EnvironmentTelemetry
+  #state: EnvironmentState = 'Cold'
+  /** On its way out, in a reset. */
+  #ending: RuntimeProcess | undefined
   #initialised = false
-  #frozen = false
-  #ready = false
   #freezing: NodeJS.Timeout | undefined
   #stopped: StopReason | undefined
   #startedAtMs = 0
@@ -93,6 +98,7 @@ export class Environment {
     this.#slot = slot
     this.#parts = parts
     this.#capture = capture
+    this.#telemetry = new EnvironmentTelemetry(spec, slot.logStream)
   }
 
   /** Whether it has a process, its trees mounted. */
@@ -115,6 +121,7 @@ export class Environment {
     this.#capture.line(startLine(call.requestId, this.spec.version))
     const { clock } = this.#parts
     const startedAt = clock.monotonicMs()
+    this.#telemetry.started(call.requestId, call.traceId, startedAt)
     const deadline = startedAt + this.spec.timeoutSeconds * 1_000
     const streamed = new StreamedAnswer(call.answer, this.#parts.streamedLimitBytes)
     const ending = await this.#run(call, deadline, streamed)
@@ -125,13 +132,14 @@ export class Environment {
       })
     }
     const durationMs = clock.monotonicMs() - startedAt
-    const settled = this.#settle(ending, deadline)
     const maxMemoryMb = this.#process?.maxMemoryMb ?? 0
+    const answered = ending.broken ? undefined : this.#settle(call.requestId, deadline)
     // Output written before the answer lies in the kernel by now; one turn of the loop reads it.
     await new Promise((resolve) => setImmediate(resolve))
     const billedMs = Math.ceil(durationMs + (initMs ?? 0))
     const times = { durationMs, billedMs, initMs, maxMemoryMb }
     this.#report(call.requestId, ending, times)
+    const settled = answered ?? this.#reset(ending.status === 'timeout' ? 'TIMEOUT' : 'FAILURE')
     const logTail = call.tail ? this.#capture.tail() : new Uint8Array()
     const { payload, functionError } = ending
     const { contentType } = streamed
@@ -145,7 +153,7 @@ export class Environment {
 
   /** Past INIT: it serves an invocation or waits for one. */
   get ready(): boolean {
-    return this.warm && this.#ready
+    return this.warm && this.#state !== 'Starting'
   }
 
   /** INIT without an invocation. @throws PlatformError ACTIVATION_FAILED where the function does not come up */
@@ -164,8 +172,12 @@ export class Environment {
   /** Kills it for good; resolves once nothing of it is left. */
   async stop(reason: StopReason): Promise<void> {
     this.#stopped ??= reason
+    const told = SHUTDOWN_REASONS[reason]
     clearTimeout(this.#freezing)
-    await this.#process?.stop()
+    // SHUTDOWN is for those who can hear it; nobody else runs again for it.
+    if (told !== undefined && (this.#process?.extensions.all.length ?? 0) > 0) this.#wake()
+    this.#advance('stop')
+    await Promise.all([this.#process?.stop(told), this.#ending?.stop(told)])
     await this.#parts.isolation.release(this.#slot.name)
   }
 
@@ -178,31 +190,40 @@ export class Environment {
     this.#initialised = true
     const { clock } = this.#parts
     this.#capture.begin()
-    this.#capture.streamLine(initStartLine(`${this.spec.runtime} (lacre)`))
-    const started = await this.#start()
-    if (started === 'no-entrypoint') return undefined
+    this.#capture.streamLine(initStartLine(runtimeVersion(this.spec)))
+    const started = await this.#start('init')
+    if (!(started instanceof RuntimeProcess)) return undefined
     const startedAt = this.#startedAtMs
     const event = await started.next(limits.INIT_TIMEOUT_MS)
     const initMs = clock.monotonicMs() - startedAt
-    if (event?.kind === 'ready') {
-      this.#ready = true
-      return initMs
-    }
-    this.#capture.line(initReportLine(initMs, 'init', initOutcome(event)))
-    await this.#reset()
+    const outcome = event?.kind === 'ready' ? undefined : initOutcome(event)
+    this.#initialisedOnce(initMs, outcome)
+    if (outcome === undefined) return initMs
+    this.#capture.line(initReportLine(initMs, 'init', outcome))
+    await this.#reset(event === undefined ? 'TIMEOUT' : 'FAILURE')
     return undefined
+  }
+
+  /** INIT is over, well or not: said of the extensions and to them. */
+  #initialisedOnce(durationMs: number, outcome: InitOutcome | undefined): void {
+    const extensions = this.#process?.extensions.all ?? []
+    for (const extension of extensions) this.#capture.streamLine(extensionLine(extension))
+    this.#telemetry.initialised(extensions, { durationMs, outcome })
+    if (outcome === undefined) this.#advance('ready')
   }
 
   async #run(call: InvokeCall, deadline: number, streamed: StreamedAnswer): Promise<Ending> {
     const { clock } = this.#parts
     const left = (): number => deadline - clock.monotonicMs()
     if (this.#process === undefined) {
-      const started = await this.#start()
-      if (started === 'no-entrypoint') return failed(entrypointFailure(call.requestId))
+      const started = await this.#start('invoke')
+      if (!(started instanceof RuntimeProcess)) return failed(started.failure(call.requestId))
       const event = await started.next(left())
+      const initMs = clock.monotonicMs() - this.#startedAtMs
+      const outcome = event?.kind === 'ready' ? undefined : initOutcome(event)
+      this.#initialisedOnce(initMs, outcome)
       if (event?.kind === 'init-failed') return initFailed(event)
       if (event?.kind !== 'ready') return this.#unanswered(call.requestId, event)
-      this.#ready = true
     }
     const process = this.#process
     if (process === undefined) return this.#unanswered(call.requestId, undefined)
@@ -215,9 +236,15 @@ export class Environment {
       // As on AWS, where no payload is an empty object.
       payload: call.payload.byteLength === 0 ? EMPTY_EVENT : call.payload,
     }
+    this.#advance('invoke')
     process.invoke(invocation, streamed)
     const event = await process.next(left())
-    if (event?.kind === 'answered') return answered(event.answer, streamed)
+    if (event?.kind === 'answered') {
+      this.#advance('answer')
+      const ending = answered(event.answer, streamed)
+      this.#telemetry.answered(clock.monotonicMs(), ending.payload.byteLength)
+      return ending
+    }
     return this.#unanswered(call.requestId, event)
   }
 
@@ -229,21 +256,36 @@ export class Environment {
         remark: `RequestId: ${requestId} Error: ${exitReason(event.exit)}\n${failure.errorType}`,
       }
     }
-    const { timeoutSeconds } = this.spec
-    const remark = `${toIsoTime(this.#parts.clock.nowMs())} ${requestId} Task timed out after ${timeoutSeconds.toFixed(2)} seconds`
-    return { ...failed(timeoutFailure(requestId, timeoutSeconds)), remark }
+    if (event?.kind === 'extension-failed') {
+      const failure = extensionFailure(requestId, event.failure)
+      return { ...failed(failure), remark: `${failure.errorMessage}\n${failure.errorType}` }
+    }
+    const failure = timeoutFailure(requestId, this.spec.timeoutSeconds)
+    return { ...failed(failure), remark: this.#timedOut(requestId) }
   }
 
-  async #start(): Promise<RuntimeProcess | 'no-entrypoint'> {
-    const { isolation } = this.#parts
+  #timedOut(requestId: string): string {
+    const { timeoutSeconds } = this.spec
+    return `${toIsoTime(this.#parts.clock.nowMs())} ${requestId} Task timed out after ${timeoutSeconds.toFixed(2)} seconds`
+  }
+
+  async #start(phase: 'init' | 'invoke'): Promise<RuntimeProcess | (Launch & { kind: 'refused' })> {
     const launch = await planLaunch(this.spec, this.#slot, this.#parts)
-    if (launch.kind === 'no-entrypoint') return 'no-entrypoint'
+    if (launch.kind === 'refused') return launch
     if (this.#stopped !== undefined)
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped')
     this.#startedAtMs = this.#parts.clock.monotonicMs()
-    const process = await RuntimeProcess.start(isolation, launch.request, this.#capture)
+    this.#advance('start')
+    const { isolation, clock, random, place } = this.#parts
+    const { functionName, version, handler } = this.spec
+    const { account: accountId } = place
+    const identity = { functionName, functionVersion: version, handler, accountId }
+    const parts = { isolation, clock, uuid: () => random.uuid(), capture: this.#capture, identity }
+    const process = await RuntimeProcess.start(parts, launch.request, {
+      starting: (telemetry) => this.#telemetry.starting(telemetry, phase),
+      runtimeReady: () => this.#telemetry.runtimeReady(clock.monotonicMs()),
+    })
     this.#process = process
-    this.#frozen = false
     if (this.#stopped !== undefined) {
       await process.stop()
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped')
@@ -251,37 +293,53 @@ export class Environment {
     return process
   }
 
-  /** After the answer: the runtime may go on until it asks for the next invocation, within the same deadline. */
-  async #settle(ending: Ending, deadline: number): Promise<void> {
+  /** After the answer: runtime and extensions may go on until all ask for the next invocation, within the same deadline. */
+  async #settle(requestId: string, deadline: number): Promise<void> {
     const process = this.#process
     if (process === undefined) return
-    if (!ending.broken) {
-      const event = await process.next(deadline - this.#parts.clock.monotonicMs())
-      if (event?.kind === 'ready') return this.#freezeSoon()
+    const event = await process.next(deadline - this.#parts.clock.monotonicMs())
+    if (event?.kind === 'ready') {
+      this.#advance('ready')
+      this.#telemetry.settled()
+      return this.#freezeSoon()
     }
-    await this.#reset()
+    if (this.#stopped !== undefined) return
+    const { remark, status } = this.#unanswered(requestId, event)
+    this.#telemetry.settled(status)
+    if (process.extensions.all.length > 0 && remark !== undefined) this.#capture.line(remark)
+    await this.#reset(event === undefined ? 'TIMEOUT' : 'FAILURE')
   }
 
-  async #reset(): Promise<void> {
+  async #reset(reason: ShutdownReason): Promise<void> {
     const process = this.#process
     this.#process = undefined
-    this.#ready = false
+    this.#ending = process
+    this.#advance('reset')
     this.resets += 1
-    await process?.stop()
+    await process?.stop(reason)
+    this.#ending = undefined
+  }
+
+  /** Where an event is not allowed the environment was stopped meanwhile: it stays so. */
+  #advance(event: EnvironmentEvent): void {
+    const to = nextEnvironmentState(this.#state, event)
+    assert(to !== undefined || this.#state === 'Stopped', `${event} while ${this.#state}`)
+    this.#state = to ?? this.#state
   }
 
   #freezeSoon(): void {
     if (!this.#parts.isolation.capability.freezer || this.#stopped !== undefined) return
     this.#freezing = setTimeout(() => {
-      this.#frozen = true
+      this.#advance('freeze')
       this.#process?.freeze()
     }, FREEZE_DELAY_MS).unref()
   }
 
   #wake(): void {
     clearTimeout(this.#freezing)
-    if (this.#frozen) this.#process?.thaw()
-    this.#frozen = false
+    if (this.#state !== 'Frozen') return
+    this.#process?.thaw()
+    this.#advance('thaw')
   }
 
   #report(
@@ -300,55 +358,6 @@ export class Environment {
     this.#capture.line(
       reportLine({ requestId, ...times, memoryMb: this.spec.memoryMb, status, errorType }),
     )
+    this.#telemetry.reported({ ...times, status, errorType })
   }
-}
-
-function answered(answer: Answer, streamed: StreamedAnswer): Ending {
-  if (answer.kind === 'oversize' || (answer.kind === 'streamed' && streamed.over)) {
-    const errorType = 'Function.ResponseSizeTooLarge'
-    const payload = Buffer.from(oversizePayload(streamed.limitBytes))
-    // One that was cut may go on writing: it is ended.
-    return { payload, functionError: true, status: 'error', errorType, broken: streamed.cut }
-  }
-  if (answer.kind === 'streamed') {
-    const { error } = answer
-    const payload = error?.payload ?? streamed.gathered()
-    return { payload, functionError: error !== undefined, broken: false }
-  }
-  if (answer.kind === 'response')
-    return { payload: answer.payload, functionError: false, broken: false }
-  return { payload: answer.payload, functionError: true, broken: false }
-}
-
-function failed(failure: Failure): Ending {
-  const { status, errorType } = failure
-  return { payload: failurePayload(failure), functionError: true, status, errorType, broken: true }
-}
-
-function initFailed(event: { payload: Uint8Array; errorType: string | undefined }): Ending {
-  const errorType = recordedErrorType(event.errorType ?? typeIn(event.payload))
-  return { payload: event.payload, functionError: true, status: 'error', errorType, broken: true }
-}
-
-/** The error type a runtime put into its error object, where it did. */
-function typeIn(payload: Uint8Array): string | undefined {
-  try {
-    const { errorType } = JSON.parse(Buffer.from(payload).toString('utf8')) as {
-      errorType?: unknown
-    }
-    return typeof errorType === 'string' ? errorType : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function initOutcome(event: ProcessEvent | undefined): InitOutcome {
-  if (event === undefined) return { status: 'timeout' }
-  const errorType =
-    event.kind === 'init-failed' ? (event.errorType ?? typeIn(event.payload)) : exitType(event)
-  return { status: 'error', errorType: recordedErrorType(errorType) }
-}
-
-function exitType(event: ProcessEvent & { exit?: Exit }): string {
-  return event.kind === 'exited' ? 'Runtime.ExitError' : 'Runtime.Unknown'
 }

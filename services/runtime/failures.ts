@@ -44,13 +44,28 @@ export function exitFailure(requestId: string, exit: Exit): Failure {
 
 /** AWS's words for how a runtime ended. */
 export function exitReason(exit: Exit): string {
-  if (exit.oom) return 'Runtime exited with error: signal: killed'
+  const silent = !exit.oom && exit.signal === undefined && (exit.code ?? 0) === 0
+  if (silent) return 'Runtime exited without providing a reason'
+  return `Runtime exited with error: ${exitWords(exit)}`
+}
+
+/** The end of any process in AWS's words. */
+export function exitWords(exit: Exit): string {
+  if (exit.oom) return 'signal: killed'
   if (exit.signal !== undefined) {
     const word = SIGNAL_WORDS[exit.signal] ?? exit.signal.replace(/^SIG/, '').toLowerCase()
-    return `Runtime exited with error: signal: ${word}`
+    return `signal: ${word}`
   }
-  if (exit.code === undefined || exit.code === 0) return 'Runtime exited without providing a reason'
-  return `Runtime exited with error: exit status ${exit.code}`
+  const code = exit.code ?? 0
+  return code === 0 ? 'exit code 0' : `exit status ${code}`
+}
+
+/** An extension that failed takes the invocation with it. */
+export function extensionFailure(
+  requestId: string,
+  { errorType, reason }: { readonly errorType: string; readonly reason: string },
+): Failure {
+  return { errorType, errorMessage: `RequestId: ${requestId} Error: ${reason}`, status: 'error' }
 }
 
 export function entrypointFailure(requestId: string): Failure {

@@ -3,13 +3,18 @@ import type { Socket } from 'node:net'
 
 import type { Exit } from './failures.ts'
 import type { Capability } from './options.ts'
-import type { EnvironmentSpec } from './spawner/protocol.ts'
+import type { EnvironmentSpec, Member, ShutdownSignal } from './spawner/protocol.ts'
 
 /** All that stands above the spawner ever sees of an environment (CONTRACTS, Runtime). */
 export interface EnvironmentHandle {
   readonly id: string
   /** The private channel of our own bootstraps. */
   connect(): Duplex
+  /** Starts the runtime of an environment whose extensions were started first. */
+  runRuntime(): void
+  signal(member: Member, signal: ShutdownSignal): void
+  /** A connection to a port inside, which ends at once where nobody listens. @throws Error once the environment has ended */
+  connectInside(port: number): Promise<Duplex>
   freeze(): void
   thaw(): void
   /** Kills every process of it. Its slot (/tmp, uid, limits) stays until `Isolation.release`. */
@@ -22,7 +27,11 @@ export interface EnvironmentHandle {
 export interface StartListener {
   /** What the processes write to their output. */
   output(socket: Socket): void
-  /** A connection to this environment's Runtime API (wire `http`). */
+  /** What extensions write to theirs. */
+  extensionOutput(socket: Socket): void
+  /** The runtime or an extension ended, while the environment goes on. */
+  memberEnded(member: Member, exit: Exit): void
+  /** A connection to this environment's Runtime API. */
   api(socket: Socket): void
 }
 

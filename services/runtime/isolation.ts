@@ -14,7 +14,7 @@ import type { Interpreters } from './interpreters.ts'
 import type { Capability, Log, RuntimeOptions } from './options.ts'
 import type { Programs } from './programs.ts'
 import { SpawnerClient } from './spawner-client.ts'
-import type { SpawnerConfig } from './spawner/protocol.ts'
+import type { Member, ShutdownSignal, SpawnerConfig } from './spawner/protocol.ts'
 import { WireListener } from './wire-listener.ts'
 
 const run = promisify(execFile)
@@ -83,21 +83,31 @@ class SpawnerIsolation implements Isolation {
     const { random } = this.#options
     const token = (): string => Buffer.from(random.bytes(16)).toString('hex')
     const id = random.uuid()
-    const tokens = { channel: token(), output: token(), api: token() }
-    const started = new StartedEnvironment(id, client)
-    const forget = (): void => {
-      this.#listener.forget('channel', tokens.channel)
-      this.#listener.forget('output', tokens.output)
-      this.#listener.forget('api', tokens.api)
+    const tokens = { channel: token(), output: token(), extensions: token(), api: token() }
+    const insides = new Set<string>()
+    const expectInside = (take: (socket: Socket) => void): string => {
+      const inside = token()
+      insides.add(inside)
+      this.#listener.expectOne('inside', inside, (socket) => {
+        insides.delete(inside)
+        take(socket)
+      })
+      return inside
     }
-    this.#listener.expect('channel', tokens.channel, (socket) => {
-      this.#listener.forget('channel', tokens.channel)
-      started.channel(socket)
-    })
-    this.#listener.expect('output', tokens.output, (socket) => {
-      this.#listener.forget('output', tokens.output)
+    const started = new StartedEnvironment(id, client, expectInside)
+    const forget = (): void => {
+      for (const kind of ['channel', 'output', 'extensions', 'api'] as const)
+        this.#listener.forget(kind, tokens[kind])
+      for (const inside of insides) this.#listener.forget('inside', inside)
+    }
+    this.#listener.expectOne('channel', tokens.channel, (socket) => started.channel(socket))
+    this.#listener.expectOne('output', tokens.output, (socket) => {
       started.track(socket)
       listener.output(socket)
+    })
+    this.#listener.expectOne('extensions', tokens.extensions, (socket) => {
+      started.track(socket)
+      listener.extensionOutput(socket)
     })
     this.#listener.expect('api', tokens.api, (socket) => {
       started.track(socket)
@@ -118,6 +128,7 @@ class SpawnerIsolation implements Isolation {
             )
           },
           memory: (memoryMb) => started.memory(memoryMb),
+          memberEnded: (member, exit) => listener.memberEnded(member, exit),
           exited: (exit) => {
             started.end(exit)
             resolve(started)
@@ -174,14 +185,22 @@ class StartedEnvironment implements EnvironmentHandle {
   readonly id: string
   readonly exited: Promise<Exit>
   readonly #client: SpawnerClient
+  /** A token under which the next connection into the environment is taken. */
+  readonly #expectInside: (take: (socket: Socket) => void) => string
   readonly #open = new Set<Socket>()
+  readonly #connecting = new Set<() => void>()
   #channel: Socket | undefined
   #maxMemoryMb = 0
   #resolveExit: (exit: Exit) => void = () => undefined
 
-  constructor(id: string, client: SpawnerClient) {
+  constructor(
+    id: string,
+    client: SpawnerClient,
+    expectInside: (take: (socket: Socket) => void) => string,
+  ) {
     this.id = id
     this.#client = client
+    this.#expectInside = expectInside
     this.exited = new Promise((resolve) => {
       this.#resolveExit = resolve
     })
@@ -194,6 +213,37 @@ class StartedEnvironment implements EnvironmentHandle {
   connect(): Socket {
     if (this.#channel === undefined) throw new TypeError('this environment has no channel')
     return this.#channel
+  }
+
+  runRuntime(): void {
+    this.#client.runRuntime(this.id)
+  }
+
+  signal(member: Member, signal: ShutdownSignal): void {
+    this.#client.signal(this.id, member, signal)
+  }
+
+  connectInside(port: number): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const fail = (): void => {
+        this.#connecting.delete(fail)
+        reject(new Error('nobody listens there'))
+      }
+      this.#connecting.add(fail)
+      const token = this.#expectInside((socket) => {
+        this.track(socket)
+        socket.once('close', fail)
+        socket.once('data', (chunk: Buffer) => {
+          socket.pause()
+          socket.off('close', fail)
+          this.#connecting.delete(fail)
+          if (chunk.byteLength > 1) socket.unshift(chunk.subarray(1))
+          resolve(socket)
+        })
+        socket.resume()
+      })
+      this.#client.connect(this.id, port, token)
+    })
   }
 
   freeze(): void {
@@ -226,6 +276,7 @@ class StartedEnvironment implements EnvironmentHandle {
 
   /** The processes are gone; what they wrote may still lie in the sockets. */
   end(exit: Exit): void {
+    for (const fail of this.#connecting) fail()
     const closing = [...this.#open].map((socket) => {
       socket.resume()
       return new Promise((resolve) => socket.once('close', resolve))

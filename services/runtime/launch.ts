@@ -1,9 +1,18 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { PlatformError, type Place, type ReleaseSpec } from '../model/index.ts'
 
-import { buildEnvironment, LANG_DIR, RUNTIME_DIR, TASK_ROOT } from './environment-variables.ts'
+import { EXTENSION_LIMIT } from './constants.ts'
+import {
+  buildEnvironment,
+  isRuntimeOnly,
+  LANG_DIR,
+  OPT_ROOT,
+  RUNTIME_DIR,
+  TASK_ROOT,
+} from './environment-variables.ts'
+import { entrypointFailure, extensionFailure, type Failure } from './failures.ts'
 import type { StartRequest } from './handle.ts'
 import {
   resolveRuntime,
@@ -20,11 +29,14 @@ export interface LaunchParts {
   readonly place: Place
   readonly interpreters: Interpreters
   readonly prepared: PreparedTrees
+  /** Whether the Runtime API can be opened inside a sandbox here. */
+  readonly apiServed: boolean
 }
 
 /** What to start for a release, or why there is nothing to start. */
 export type Launch =
-  { readonly kind: 'start'; readonly request: StartRequest } | { readonly kind: 'no-entrypoint' }
+  | { readonly kind: 'start'; readonly request: StartRequest }
+  | { readonly kind: 'refused'; readonly failure: (requestId: string) => Failure }
 
 /**
  * Everything a start needs, from the trees as they are now: each is checked against its stamp here, at every start.
@@ -46,7 +58,11 @@ export async function planLaunch(
   for (const layer of spec.layers) layerDirs.push(await parts.prepared.ensure(layer))
   await parts.prepared.checkStack(layerDirs)
   const command = commandOf(spec, family, [codeDir, ...[...layerDirs].reverse()])
-  if (command === undefined) return { kind: 'no-entrypoint' }
+  if (command === undefined) return { kind: 'refused', failure: entrypointFailure }
+  const extensions = extensionsIn(layerDirs)
+  const refused = extensionsRefused(extensions, parts.apiServed)
+  if (refused !== undefined)
+    return { kind: 'refused', failure: (requestId) => extensionFailure(requestId, refused) }
   const { interpreters, place } = parts
   const languageVersion =
     family === 'python' ? (interpreters.python?.version ?? '') : interpreters.node.version
@@ -54,8 +70,55 @@ export async function planLaunch(
   const environment = buildEnvironment(spec, { place, family, languageVersion, logStream })
   const { memoryMb, ephemeralMb } = spec
   const wire = family === 'custom' ? 'http' : 'frames'
+  const api = wire === 'http' || extensions.length > 0 || (parts.apiServed && asksForApi(spec))
+  const runtimeOnly = Object.keys(environment.variables).filter(isRuntimeOnly)
   const paths = { slot: slot.name, command, codeDir, layerDirs }
-  return { kind: 'start', request: { ...paths, ...environment, wire, memoryMb, ephemeralMb } }
+  const started = { ...paths, extensions, wire, api } as const
+  return {
+    kind: 'start',
+    request: { ...started, ...environment, runtimeOnly, memoryMb, ephemeralMb },
+  }
+}
+
+/** Set by functions whose own code registers an extension; others are known by their layers or their wrapper. */
+const INTERNAL_EXTENSIONS = 'LACRE_INTERNAL_EXTENSIONS'
+
+/**
+ * Whether an extension within the runtime's process may ask for its API, where our own bootstrap needs none: opening it costs
+ * a start some 50 ms. A wrapper script is how such extensions come into a function.
+ */
+function asksForApi({ environment }: ReleaseSpec): boolean {
+  const wrapper = environment['AWS_LAMBDA_EXEC_WRAPPER'] ?? ''
+  return wrapper !== '' || environment[INTERNAL_EXTENSIONS] === '1'
+}
+
+/** Every file of /opt/extensions, as the layers stacked show it: their sandbox paths in order of their names. */
+function extensionsIn(layerDirs: readonly string[]): string[] {
+  const names = layerDirs.flatMap((dir) => {
+    const folder = join(dir, 'extensions')
+    if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return []
+    const entries = readdirSync(folder, { withFileTypes: true })
+    return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name)
+  })
+  return [...new Set(names)].sort().map((name) => `${OPT_ROOT}/extensions/${name}`)
+}
+
+/** What keeps extensions from being started at all. */
+function extensionsRefused(
+  paths: readonly string[],
+  apiServed: boolean,
+): { readonly errorType: string; readonly reason: string } | undefined {
+  if (paths.length > EXTENSION_LIMIT) {
+    const reason = `/opt/extensions holds ${paths.length} files, and the limit is ${EXTENSION_LIMIT}`
+    return { errorType: 'Extension.TooManyExtensions', reason }
+  }
+  const errorType = 'Extension.LaunchError'
+  if (paths.length > 0 && !apiServed)
+    return { errorType, reason: 'the Runtime API can be opened inside a sandbox by root alone' }
+  // Such a name could not be said in a header either.
+  const unsayable = paths.find((path) => !/^[\x20-\x7e]+$/.test(path))
+  if (unsayable === undefined) return undefined
+  return { errorType, reason: `${JSON.stringify(unsayable)} is no name for an extension` }
 }
 
 function commandOf(

@@ -26,6 +26,23 @@ export function initReportLine(
 export type InitOutcome =
   { readonly status: 'timeout' } | { readonly status: 'error'; readonly errorType: string }
 
+/** One extension as INIT left it. */
+export function extensionLine(extension: {
+  readonly name: string
+  readonly state: string
+  readonly topics: ReadonlySet<string>
+  readonly errorType: string | undefined
+}): string {
+  const { name, state, topics, errorType } = extension
+  const head = `EXTENSION\tName: ${name}\tState: ${state}\tEvents: [${[...topics].join(',')}]`
+  return errorType === undefined ? head : `${head}\tError Type: ${errorType}`
+}
+
+/** What INIT_START names: the runtime, and who serves it. */
+export function runtimeVersion({ runtime }: { readonly runtime: string }): string {
+  return `${runtime} (lacre)`
+}
+
 export function startLine(requestId: string, version: string): string {
   return `START RequestId: ${requestId} Version: ${version}`
 }

@@ -167,7 +167,7 @@ export class Pool {
   /** Stops those that match, busy or not; resolves when they are gone. */
   async stopWhere(
     match: (environment: Environment) => boolean,
-    reason: 'retired' | 'closing',
+    reason: 'revoked' | 'closing',
   ): Promise<void> {
     const stopping = [...this.#all].filter(match)
     for (const [key, list] of this.#idle) {
@@ -184,7 +184,7 @@ export class Pool {
     const idle = new Set([...this.#idle.values()].flat().map(({ environment }) => environment))
     const busy = [...this.#all].filter((one) => match(one) && !idle.has(one))
     for (const environment of busy) this.#all.delete(environment)
-    await this.stopWhere(match, 'retired')
+    await this.stopWhere(match, 'revoked')
     return busy
   }
 

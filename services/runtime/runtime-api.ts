@@ -3,8 +3,11 @@ import type { Socket } from 'node:net'
 
 import { limits } from '../model/index.ts'
 
+import { accept, answer, readBody, refuse } from './api-answers.ts'
 import { ERROR_BODY_LIMIT_BYTES } from './constants.ts'
+import { EXTENSIONS_BASE, type ExtensionsApi } from './extensions-api.ts'
 import type { Invocation, Refusal, RuntimeSession, StreamedError } from './session.ts'
+import { TELEMETRY_PATHS, type TelemetryApi } from './telemetry/telemetry-api.ts'
 
 const BASE = '/2018-06-01/runtime'
 const ERROR_TYPE_LIMIT_CHARS = 256
@@ -30,10 +33,15 @@ const BAD_MODE: Refusal = {
  */
 export class RuntimeApi {
   readonly #session: RuntimeSession
+  readonly #extensions: ExtensionsApi | undefined
+  readonly #telemetry: TelemetryApi | undefined
   readonly #server: Server
 
-  constructor(session: RuntimeSession) {
+  /** Without the others it is the runtime's alone. */
+  constructor(session: RuntimeSession, extensions?: ExtensionsApi, telemetry?: TelemetryApi) {
     this.#session = session
+    this.#extensions = extensions
+    this.#telemetry = telemetry
     this.#server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 0 })
     this.#server.timeout = 0
     this.#server.on('request', (request, response) => {
@@ -53,6 +61,13 @@ export class RuntimeApi {
     if (request.method === 'GET' && path === '/2018-06-01/ping') return void response.end('pong')
     if (request.method === 'POST' && path === `${BASE}/init/error`)
       return this.#initError(request, response)
+    if (path.startsWith(EXTENSIONS_BASE)) {
+      if ((await this.#extensions?.route(request, response, path)) === true) return
+      return refuse(request, response, UNKNOWN)
+    }
+    const telemetry = TELEMETRY_PATHS.get(path.replace(/\/$/, ''))
+    if (this.#telemetry !== undefined && telemetry !== undefined && request.method === 'PUT')
+      return await this.#telemetry.subscribe(request, response, telemetry)
     const match = /^\/2018-06-01\/runtime\/invocation\/([^/]+)\/(response|error)$/.exec(path)
     if (request.method !== 'POST' || match === null) return refuse(request, response, UNKNOWN)
     const requestId = match[1] ?? ''
@@ -175,37 +190,4 @@ const TRUNCATED: StreamedError = {
 function errorTypeOf(request: IncomingMessage): string | undefined {
   const header = request.headers['lambda-runtime-function-error-type']
   return typeof header === 'string' ? header.slice(0, ERROR_TYPE_LIMIT_CHARS) : undefined
-}
-
-/** `undefined` when it is over the limit; the rest is then read and dropped, so that the client sees the answer. */
-async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.byteLength
-    if (size <= limitBytes) chunks.push(chunk)
-    else if (size > 4 * limitBytes) throw new RangeError('the body does not end')
-  }
-  return size > limitBytes ? undefined : Buffer.concat(chunks)
-}
-
-function accept(response: ServerResponse): void {
-  const body = '{"status":"OK"}\n'
-  response.writeHead(202, { 'Content-Type': 'application/json', 'Content-Length': body.length })
-  response.end(body)
-}
-
-function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
-  request.resume()
-  answer(response, refusal)
-}
-
-function answer(response: ServerResponse, refusal: Refusal): void {
-  const { errorMessage, errorType } = refusal
-  const body = JSON.stringify({ errorMessage, errorType })
-  response.writeHead(refusal.status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-  })
-  response.end(body)
 }

@@ -1,13 +1,21 @@
 import type { Socket } from 'node:net'
 
+import type { Clock } from '../model/index.ts'
+
 import { serveChannel } from './channel.ts'
 import { LOG_SIP_PAUSE_MS } from './constants.ts'
+import { ExtensionsApi, type FunctionIdentity } from './extensions-api.ts'
+import { Extensions, type ExtensionFailure, type ShutdownReason } from './extensions.ts'
 import type { Exit } from './failures.ts'
 import type { EnvironmentHandle, Isolation, StartRequest } from './handle.ts'
 import type { LogCapture } from './log-capture.ts'
+import { LineCutter } from './log-sink.ts'
 import { RuntimeApi } from './runtime-api.ts'
 import { RuntimeSession, type Answer, type Invocation } from './session.ts'
+import { shutDown } from './shutdown.ts'
 import type { StreamedAnswer } from './streamed-answer.ts'
+import { TelemetryApi } from './telemetry/telemetry-api.ts'
+import { Telemetry } from './telemetry/telemetry.ts'
 
 /** What a runtime process does next, in order. */
 export type ProcessEvent =
@@ -18,40 +26,132 @@ export type ProcessEvent =
       readonly payload: Uint8Array
       readonly errorType: string | undefined
     }
+  | { readonly kind: 'extension-failed'; readonly failure: ExtensionFailure }
   | { readonly kind: 'exited'; readonly exit: Exit }
 
-/** One process tree running one function's code, as a sequence of events. */
+export interface ProcessParts {
+  readonly isolation: Isolation
+  readonly clock: Clock
+  readonly uuid: () => string
+  readonly capture: LogCapture
+  readonly identity: FunctionIdentity
+}
+
+/** What is not an event for whoever waits, but is told when it happens. */
+export interface ProcessObserver {
+  /** Before anything runs. */
+  starting(telemetry: Telemetry): void
+  /** The runtime asks for an invocation; extensions may still be at work. */
+  runtimeReady(): void
+}
+
+/** One process tree running one function's code and its extensions, as a sequence of events. */
 export class RuntimeProcess {
+  readonly #parts: ProcessParts
+  readonly #observer: ProcessObserver
   readonly #events: ProcessEvent[] = []
   #waiter: ((event: ProcessEvent) => void) | undefined
   #handle: EnvironmentHandle | undefined
   #reportedMb = 0
+  /** INIT or an invocation: not every one has asked for the next yet. */
+  #inPhase = true
+  #runtimeStarted: boolean
+  #shutdown: Promise<void> | undefined
+  readonly #runtimeEnded: Promise<void>
+  #endRuntime: () => void = () => undefined
   /** Where pieces of the invocation in hand go. */
   #streamed: StreamedAnswer | undefined
+  readonly extensions: Extensions
+  /** Only where extensions can reach their API. */
+  readonly telemetry: Telemetry | undefined
   readonly #session = new RuntimeSession({
-    ready: () => this.#emit({ kind: 'ready' }),
+    ready: () => {
+      this.#observer.runtimeReady()
+      this.#progressed()
+    },
     answered: (answer) => this.#emit({ kind: 'answered', answer }),
     initFailed: (payload, errorType) => this.#emit({ kind: 'init-failed', payload, errorType }),
     streamBegun: (contentType) => this.#streamed?.begin(contentType),
     piece: (bytes) => this.#piece(bytes),
   })
 
+  private constructor(parts: ProcessParts, request: StartRequest, observer: ProcessObserver) {
+    this.#parts = parts
+    this.#observer = observer
+    this.#runtimeStarted = request.extensions.length === 0
+    this.#runtimeEnded = new Promise((resolve) => {
+      this.#endRuntime = resolve
+    })
+    this.extensions = new Extensions(request.extensions, parts.uuid, {
+      progressed: () => this.#progressed(),
+      failed: (failure) => this.#emit({ kind: 'extension-failed', failure }),
+    })
+    if (request.api)
+      this.telemetry = new Telemetry(parts.clock, async (port) => {
+        if (this.#handle === undefined) throw new Error('not started yet')
+        return await this.#handle.connectInside(port)
+      })
+  }
+
   /** @throws PlatformError UNAVAILABLE */
   static async start(
-    isolation: Isolation,
+    parts: ProcessParts,
     request: StartRequest,
-    capture: LogCapture,
+    observer: ProcessObserver,
   ): Promise<RuntimeProcess> {
-    const process = new RuntimeProcess()
-    const api = new RuntimeApi(process.#session)
-    const handle = await isolation.start(request, {
-      output: (socket) => readOutput(socket, capture),
-      api: (socket) => api.serve(socket),
-    })
-    process.#handle = handle
-    if (request.wire === 'frames') process.#serveChannel(handle)
-    void handle.exited.then((exit) => process.#emit({ kind: 'exited', exit }))
+    const process = new RuntimeProcess(parts, request, observer)
+    await process.#start(request)
     return process
+  }
+
+  async #start(request: StartRequest): Promise<void> {
+    const { capture, isolation } = this.#parts
+    const { telemetry } = this
+    const api = this.#api()
+    if (telemetry !== undefined) this.#observer.starting(telemetry)
+    const handle = await isolation.start(request, {
+      output: (socket) => readOutput(socket, capture, lineTap(telemetry, 'function')),
+      extensionOutput: (socket) =>
+        readOutput(socket, wholeLines(capture), lineTap(telemetry, 'extension')),
+      api: (socket) => api.serve(socket),
+      memberEnded: (member, exit) => {
+        if (member === 'runtime') this.#runtimeExited(exit)
+        else this.extensions.ended(member, exit)
+      },
+    })
+    this.#handle = handle
+    if (request.wire === 'frames') this.#serveChannel(handle)
+    void handle.exited.then((exit) => this.#runtimeExited(exit))
+    this.#progressed()
+  }
+
+  #api(): RuntimeApi {
+    const { telemetry } = this
+    if (telemetry === undefined) return new RuntimeApi(this.#session)
+    const { identity, uuid } = this.#parts
+    const extensions = new ExtensionsApi(this.extensions, identity, uuid)
+    const subscriptions = new TelemetryApi(telemetry, (request) => extensions.caller(request))
+    return new RuntimeApi(this.#session, extensions, subscriptions)
+  }
+
+  /** Starts the runtime once every extension has registered; says ready once all of them ask for the next. */
+  #progressed(): void {
+    const { extensions } = this
+    if (!this.#runtimeStarted) {
+      if (this.#handle === undefined || !extensions.launched) return
+      this.#runtimeStarted = true
+      this.#handle.runRuntime()
+    }
+    if (!this.#inPhase || this.#session.state !== 'Ready' || !extensions.idle) return
+    this.#inPhase = false
+    extensions.close()
+    this.telemetry?.close()
+    this.#emit({ kind: 'ready' })
+  }
+
+  #runtimeExited(exit: Exit): void {
+    this.#endRuntime()
+    this.#emit({ kind: 'exited', exit })
   }
 
   get maxMemoryMb(): number {
@@ -83,7 +183,14 @@ export class RuntimeProcess {
 
   invoke(invocation: Invocation, streamed: StreamedAnswer): void {
     this.#streamed = streamed
+    this.#inPhase = true
     this.#session.invoke(invocation)
+    if (this.extensions.all.length === 0) return
+    const { requestId, deadlineMs, invokedArn, traceId } = invocation
+    const tracing = { type: 'X-Amzn-Trace-Id', value: traceId ?? '' } as const
+    this.extensions.invoke({
+      eventType: 'INVOKE', deadlineMs, requestId, invokedFunctionArn: invokedArn, tracing,
+    }) // prettier-ignore
   }
 
   /** An answer over its limit is cut there: whoever waits for it waits no longer. */
@@ -97,17 +204,34 @@ export class RuntimeProcess {
   }
 
   freeze(): void {
+    this.telemetry?.pause()
     this.#handle?.freeze()
   }
 
   thaw(): void {
     this.#handle?.thaw()
+    this.telemetry?.resume()
   }
 
-  /** Kills it; resolves once nothing of it runs any more. */
-  async stop(): Promise<void> {
+  /**
+   * Kills it; where there is a reason to tell, after SHUTDOWN, which there is once. Without one at once, whatever goes on.
+   * Resolves once nothing of it runs any more.
+   */
+  async stop(reason?: ShutdownReason): Promise<void> {
+    if (reason !== undefined) await (this.#shutdown ??= this.#shutDown(reason))
+    this.extensions.beginShutdown()
     this.#handle?.stop()
     await this.#handle?.exited
+    this.telemetry?.stop()
+  }
+
+  async #shutDown(reason: ShutdownReason): Promise<void> {
+    const { extensions, telemetry } = this
+    const { clock } = this.#parts
+    const handle = this.#handle
+    if (handle === undefined || extensions.all.length === 0) return
+    const runtimeEnded = this.#runtimeStarted ? this.#runtimeEnded : Promise.resolve()
+    await shutDown({ reason, clock, handle, extensions, telemetry, runtimeEnded })
   }
 
   #serveChannel(handle: EnvironmentHandle): void {
@@ -126,13 +250,47 @@ export class RuntimeProcess {
   }
 }
 
+/** Where output is kept, and whether more of it is dropped. */
+interface OutputKeeper {
+  write(bytes: Buffer): void
+  readonly flooded: boolean
+}
+
 /** Output is read as it comes until it floods, then in sips: the writer waits, we do not (LogCapture drops it anyway). */
-function readOutput(socket: Socket, capture: LogCapture): void {
+function readOutput(
+  socket: Socket,
+  capture: OutputKeeper,
+  tap: ((chunk: Buffer) => void) | undefined,
+): void {
   socket.on('data', (chunk: Buffer) => {
     capture.write(chunk)
+    tap?.(chunk)
     if (!capture.flooded || socket.readableEnded) return
     socket.pause()
     setTimeout(() => socket.resume(), LOG_SIP_PAUSE_MS)
   })
   socket.resume()
+}
+
+/** Lines of output as telemetry, as long as somebody hears. */
+function lineTap(
+  telemetry: Telemetry | undefined,
+  category: 'function' | 'extension',
+): ((chunk: Buffer) => void) | undefined {
+  if (telemetry === undefined) return undefined
+  const lines = new LineCutter((line) => telemetry.emit(category, line))
+  return (chunk) => {
+    if (telemetry.heard) lines.push(chunk)
+  }
+}
+
+/** Two write to one log: the second one only whole lines, so that it breaks none of the first one's. */
+function wholeLines(capture: LogCapture): OutputKeeper {
+  const lines = new LineCutter((line) => capture.write(Buffer.from(`${line}\n`)))
+  return {
+    write: (bytes) => lines.push(bytes),
+    get flooded() {
+      return capture.flooded
+    },
+  }
 }

@@ -92,6 +92,8 @@ class PooledRuntime implements Runtime {
     this.#parts = {
       place: options.place,
       clock: options.clock,
+      random: options.random,
+      apiServed: opened.isolation.capability.customRuntimes,
       interpreters: opened.interpreters,
       prepared: opened.prepared,
       isolation: opened.isolation,
@@ -158,7 +160,7 @@ class PooledRuntime implements Runtime {
     for (const wait of this.#waiting) wait.retired ||= matches(wait.spec)
     const busy = await this.#pool.retireWhere(({ spec }) => matches(spec))
     if (graceMs > 0 && busy.length > 0) await this.#grace(graceMs)
-    await Promise.all(busy.map((environment) => environment.stop('retired')))
+    await Promise.all(busy.map((environment) => environment.stop('revoked')))
   }
 
   /** Over when the time is, or when the runtime closes. */
@@ -229,7 +231,7 @@ class PooledRuntime implements Runtime {
 
   /** What runs from a tree that was changed is not what was admitted: it stops (promise P1). */
   #stopUsersOf(digest: Sha256): void {
-    void this.#pool.stopWhere(({ spec, running }) => running && usesCode(spec, digest), 'retired')
+    void this.#pool.stopWhere(({ spec, running }) => running && usesCode(spec, digest), 'revoked')
   }
 
   #create(spec: ReleaseSpec): Environment {

@@ -5,16 +5,25 @@ import type { Duplex } from 'node:stream'
 import { PlatformError } from '../model/index.ts'
 
 import { CONTROL_FRAME_LIMIT_BYTES, SPAWNER_START_MS } from './constants.ts'
+import type { Exit } from './failures.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import type { Capability, Log } from './options.ts'
-import type { EnvironmentSpec, Notice, Request, SpawnerConfig } from './spawner/protocol.ts'
+import type {
+  EnvironmentSpec,
+  Member,
+  Notice,
+  Request,
+  ShutdownSignal,
+  SpawnerConfig,
+} from './spawner/protocol.ts'
 
 /** What the spawner says about one environment. */
 export interface NoticeListener {
   started(): void
   failed(message: string): void
   memory(memoryMb: number): void
-  exited(exit: { code: number | undefined; signal: string | undefined; oom: boolean }): void
+  memberEnded(member: Member, exit: Exit): void
+  exited(exit: Exit): void
 }
 
 export interface SpawnerProgram {
@@ -105,6 +114,18 @@ export class SpawnerClient implements AsyncDisposable {
     this.#send({ kind: 'thaw', id })
   }
 
+  runRuntime(id: string): void {
+    this.#send({ kind: 'run-runtime', id })
+  }
+
+  signal(id: string, member: Member, signal: ShutdownSignal): void {
+    this.#send({ kind: 'signal', id, member, signal })
+  }
+
+  connect(id: string, port: number, token: string): void {
+    this.#send({ kind: 'connect', id, port, token })
+  }
+
   /** Gives a slot back; resolves once nothing of it is left. */
   release(slot: string): Promise<void> {
     if (!this.#alive) return Promise.resolve()
@@ -139,6 +160,8 @@ export class SpawnerClient implements AsyncDisposable {
       }
       case 'memory':
         return this.#environments.get(notice.id)?.memory(notice.memoryMb)
+      case 'member-ended':
+        return this.#environments.get(notice.id)?.memberEnded(notice.member, notice.exit)
       case 'exited': {
         const listener = this.#environments.get(notice.id)
         this.#environments.delete(notice.id)

@@ -35,6 +35,14 @@ export class WireListener implements AsyncDisposable {
     this.#expected.set(HELLO[kind] + token, take)
   }
 
+  /** The next connection with this token, and no other. */
+  expectOne(kind: HelloKind, token: string, take: (socket: Socket) => void): void {
+    this.expect(kind, token, (socket) => {
+      this.forget(kind, token)
+      take(socket)
+    })
+  }
+
   forget(kind: HelloKind, token: string): void {
     this.#expected.delete(HELLO[kind] + token)
   }

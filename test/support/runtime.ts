@@ -23,7 +23,8 @@ import {
 import { buildZip } from './zip-builder.ts'
 
 /** A file by its content, or with a mode of its own (`0o120777` is a link to the content). */
-export type TreeFile = string | Uint8Array | { readonly content: string; readonly mode: number }
+export type TreeFile =
+  string | Uint8Array | { readonly content: string | Uint8Array; readonly mode: number }
 export type Files = Readonly<Record<string, TreeFile>>
 
 export const quietLog = {

@@ -65,7 +65,7 @@ export class ApiProxy {
       sockets.add(inside)
       inside.once('close', () => sockets.delete(inside))
       connectTo(this.#config.listenerPath, 'api', spec.tokens.api).then(
-        (outside) => join2(inside, outside),
+        (outside) => joinSockets(inside, outside),
         () => inside.destroy(),
       )
     })
@@ -93,7 +93,8 @@ export class ApiProxy {
 }
 
 /** Both ways, each end closed when the other is. */
-function join2(one: Socket, other: Socket): void {
+export function joinSockets(one: Socket, other: Socket): void {
+  one.on('error', () => one.destroy())
   other.on('error', () => other.destroy())
   one.pipe(other)
   other.pipe(one)

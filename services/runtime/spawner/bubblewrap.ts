@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
@@ -11,17 +11,22 @@ import {
   installationOf,
   interpreterNames,
   launcher,
+  sandboxCommand,
   sandboxOptions,
+  sandboxVariables,
   type SandboxLayout,
 } from './bwrap-arguments.ts'
 import { startBwrap, type BwrapProcess } from './bwrap-process.ts'
 import type { Cgroups } from './cgroups.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import { exitOfWrapper } from './exits.ts'
-import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
+import { Relays } from './inside.ts'
+import type { EnvironmentSpec, ShutdownSignal, SpawnerConfig } from './protocol.ts'
+import { SANDBOX_PROGRAMS } from './sandbox-programs.ts'
 import { seccompFilter } from './seccomp.ts'
 import { MemoryWatch, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
+import { Supervisor, type Supervision } from './supervisor.ts'
 import type { Uids } from './uids.ts'
 
 const run = promisify(execFile)
@@ -34,13 +39,16 @@ const PROBE: EnvironmentSpec = {
   slot: 'probe',
   command: ['/bin/cat', '/proc/self/status'],
   variables: {},
+  api: false,
+  extensions: [],
+  runtimeOnly: [],
   platformPaths: [],
   wire: 'frames',
   codeDir: '',
   layerDirs: [],
   memoryMb: PROBE_MEMORY_MB,
   ephemeralMb: 1,
-  tokens: { channel: '', output: '', api: '' },
+  tokens: { channel: '', output: '', extensions: '', api: '' },
 }
 
 export interface BubblewrapParts {
@@ -50,6 +58,15 @@ export interface BubblewrapParts {
   readonly cgroups: Cgroups | undefined
   readonly apiProxy: ApiProxy
   readonly onMemory: (id: string, memoryMb: number) => void
+}
+
+interface SandboxStart {
+  readonly spec: EnvironmentSpec
+  readonly wires: Wires
+  readonly supervision: Supervision
+  readonly slot: Slot
+  readonly layout: SandboxLayout
+  readonly views: readonly string[]
 }
 
 /** RULES §8: own uid by setpriv first, every namespace, no capability, seccomp, read-only root, nothing of the host. */
@@ -93,7 +110,7 @@ export class BubblewrapDriver implements IsolationDriver {
     return { driver: 'bubblewrap', isolation, missing, freezer, customRuntimes }
   }
 
-  async start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox> {
+  async start(spec: EnvironmentSpec, wires: Wires, supervision: Supervision): Promise<Sandbox> {
     const { stage } = this.#parts
     const slot = await this.#slots.take(spec)
     const views: string[] = []
@@ -109,7 +126,7 @@ export class BubblewrapDriver implements IsolationDriver {
       throw cause
     }
     const layout = this.#layout(views[0] ?? '', opt, slot)
-    return this.#launch({ spec, wires, slot, layout, views })
+    return this.#launch({ spec, wires, supervision, slot, layout, views })
   }
 
   release(slot: string): Promise<void> {
@@ -127,37 +144,25 @@ export class BubblewrapDriver implements IsolationDriver {
     return { task, opt, temporary: slot.temporaryDir, own, languages, disableUserns }
   }
 
-  async #launch(start: {
-    spec: EnvironmentSpec
-    wires: Wires
-    slot: Slot
-    layout: SandboxLayout
-    views: readonly string[]
-  }): Promise<Sandbox> {
-    const { spec, wires, slot } = start
+  async #launch(start: SandboxStart): Promise<Sandbox> {
+    const { spec, slot } = start
     const oomBefore = slot.cgroup?.oomKills() ?? 0
     slot.cgroup?.thaw()
-    const bwrap = startBwrap({
-      launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
-      options: sandboxOptions(spec, start.layout, this.#parts.config.interpreters),
-      command: spec.command,
-      filterPath: this.#filterPath,
-      output: wires.output,
-      channel: wires.channel,
-      block: spec.wire === 'http',
-    })
+    const bwrap = this.#startBwrap(start)
     const pid = await bwrap.sandboxPid
     let overLimit = false
     const stop = (): void => killSandbox(bwrap, pid, slot)
+    const relays = new Relays(pid, slot.uid)
     const exited = bwrap.exited.then(async ({ code, signal }): Promise<Exit> => {
       this.#watch.unwatch(spec.id)
       const oom = overLimit || (slot.cgroup?.oomKills() ?? 0) > oomBefore
       slot.cgroup?.kill()
+      relays.end()
       await this.#parts.apiProxy.close(spec.id)
       for (const view of start.views) await this.#parts.stage.release(view)
       return exitOfWrapper(code, signal, oom)
     })
-    if (spec.wire === 'http' && pid !== undefined) {
+    if (spec.api && pid !== undefined) {
       // Whichever is first: the listener, or the end of a sandbox that could not be built.
       await Promise.race([this.#parts.apiProxy.open(spec, pid), exited]).catch((cause: unknown) => {
         stop()
@@ -174,9 +179,16 @@ export class BubblewrapDriver implements IsolationDriver {
         },
       })
     watch()
+    const supervisor = supervise(bwrap, spec, start.supervision)
     return {
       exited,
       stop,
+      runRuntime: () => supervisor?.runRuntime(),
+      signal: (member, signal) => {
+        if (supervisor !== undefined) supervisor.signal(member, signal)
+        else if (pid !== undefined) signalRuntime(pid, signal)
+      },
+      connect: (port, outside) => relays.connect(port, outside),
       freeze: () => {
         this.#watch.unwatch(spec.id)
         slot.cgroup?.freeze()
@@ -187,6 +199,19 @@ export class BubblewrapDriver implements IsolationDriver {
       },
       memoryMb: () => slot.cgroup?.memoryMb(),
     }
+  }
+
+  #startBwrap({ spec, wires, slot, layout }: SandboxStart): BwrapProcess {
+    return startBwrap({
+      launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
+      options: sandboxOptions(spec, layout, this.#parts.config.interpreters),
+      command: sandboxCommand(spec),
+      filterPath: this.#filterPath,
+      output: wires.output,
+      channel: wires.channel,
+      extensions: wires.extensions,
+      block: spec.api,
+    })
   }
 
   async #probeStatus(): Promise<ReadonlyMap<string, string>> {
@@ -205,6 +230,7 @@ export class BubblewrapDriver implements IsolationDriver {
         filterPath: this.#filterPath,
         output: 'pipe',
         channel: undefined,
+        extensions: undefined,
         block: false,
       })
       const timer = setTimeout(() => bwrap.process.kill('SIGKILL'), PROBE_TIMEOUT_MS)
@@ -221,6 +247,27 @@ export class BubblewrapDriver implements IsolationDriver {
     } finally {
       await this.#slots.release('probe')
     }
+  }
+}
+
+function supervise(
+  bwrap: BwrapProcess,
+  spec: EnvironmentSpec,
+  supervision: Supervision,
+): Supervisor | undefined {
+  if (bwrap.control === undefined) return undefined
+  const variables = sandboxVariables(spec)
+  return new Supervisor(bwrap.control, { spec, variables, path: (path) => path, supervision })
+}
+
+/** The runtime is the only child of the sandbox's first process. */
+function signalRuntime(pid: number, signal: ShutdownSignal): void {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    const runtime = Number(children.split(' ')[0])
+    if (runtime > 1) process.kill(runtime, signal)
+  } catch {
+    // already gone
   }
 }
 
@@ -268,8 +315,7 @@ function writeOwnFiles(own: string, bootstrapsDir: string): string | undefined {
   }
   const runtime = join(own, 'runtime')
   mkdirSync(runtime, { recursive: true })
-  for (const name of ['node.mjs', 'python.py'])
-    copyFileSync(join(bootstrapsDir, name), join(runtime, name))
+  for (const name of SANDBOX_PROGRAMS) copyFileSync(join(bootstrapsDir, name), join(runtime, name))
   if (process.arch !== 'x64' && process.arch !== 'arm64') return undefined
   const filterPath = join(own, 'seccomp.bpf')
   writeFileSync(filterPath, seccompFilter(process.arch), { mode: 0o600 })

@@ -5,6 +5,8 @@ import { DESCRIPTOR_LIMIT, RUNTIME_API_PORT, SANDBOX_GID, SANDBOX_UID } from '..
 import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
 import type { Interpreters } from '../interpreters.ts'
 import type { EnvironmentSpec } from './protocol.ts'
+import { SUPERVISOR } from './sandbox-programs.ts'
+import { isSupervised } from './supervisor.ts'
 
 /** Host paths of what one sandbox shows. */
 export interface SandboxLayout {
@@ -61,11 +63,26 @@ export function sandboxOptions(
     ['--ro-bind', `${layout.own}/runtime`, RUNTIME_DIR],
     languageOptions(layout.languages, interpreters),
     ['--bind', layout.temporary, '/tmp', '--remount-ro', '/', '--chdir', TASK_ROOT],
-    ...Object.entries(spec.variables).map(([name, value]) => ['--setenv', name, value]),
-    // Recorded from AWS; with our own bootstraps nobody listens there.
-    ['--setenv', 'AWS_LAMBDA_RUNTIME_API', `127.0.0.1:${RUNTIME_API_PORT}`],
+    // A supervisor gets none: it sets them for what it starts, and no variable makes it load code (RULES §8).
+    ...(isSupervised(spec) ? [] : Object.entries(sandboxVariables(spec))).map(([name, value]) => [
+      '--setenv',
+      name,
+      value,
+    ]),
   ]
   return options.flat()
+}
+
+/** The environment of a function; where the Runtime API listens is recorded from AWS, whether anybody does or not. */
+export function sandboxVariables(spec: EnvironmentSpec): Readonly<Record<string, string>> {
+  return { ...spec.variables, AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${RUNTIME_API_PORT}` }
+}
+
+/** The runtime's own, or that of the shell that starts extensions first. */
+export function sandboxCommand(spec: EnvironmentSpec): readonly string[] {
+  return isSupervised(spec)
+    ? ['/bin/sh', `${RUNTIME_DIR}/${SUPERVISOR}`, ...spec.command]
+    : spec.command
 }
 
 /** /bin, /lib and the like: links into /usr on merged systems, directories on others. */

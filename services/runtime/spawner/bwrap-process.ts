@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess, type IOType } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 
 const STATUS_LIMIT_CHARS = 16_384
+/** The supervisor's descriptor for orders and news. */
+export const CONTROL = 4
 
 export interface BwrapStart {
   readonly launcher: readonly string[]
@@ -12,6 +14,8 @@ export interface BwrapStart {
   readonly filterPath: string | undefined
   readonly output: Socket | 'pipe'
   readonly channel: Socket | undefined
+  /** Where extensions write; there is a control descriptor beside it (supervisor.sh). */
+  readonly extensions: Socket | undefined
   /** Wait, all mounted, until `release`. */
   readonly block: boolean
 }
@@ -22,6 +26,7 @@ export interface BwrapProcess {
   readonly sandboxPid: Promise<number | undefined>
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   release(): void
+  readonly control: Duplex | undefined
 }
 
 /**
@@ -36,6 +41,12 @@ export function startBwrap(start: BwrapStart): BwrapProcess {
   ]
   const add = (end: IOType | Socket | number): number => stdio.push(end) - 1
   if (start.channel !== undefined) add(start.channel)
+  if (start.extensions !== undefined) {
+    // Always descriptors 4 and 5, whether there is a channel or not.
+    if (start.channel === undefined) add('ignore')
+    add('pipe')
+    add(start.extensions)
+  }
   const optionsFd = add('pipe')
   const statusFd = add('pipe')
   const filter = start.filterPath === undefined ? undefined : openSync(start.filterPath, 'r')
@@ -59,6 +70,8 @@ export function startBwrap(start: BwrapStart): BwrapProcess {
   return {
     process: child,
     exited,
+    control:
+      start.extensions === undefined ? undefined : (child.stdio[CONTROL] as Duplex | undefined),
     sandboxPid: Promise.race([childPid(child, statusFd), exited.then(() => undefined)]),
     release: () => {
       if (blockFd !== undefined) writeEnd(child, blockFd)?.end('go')

@@ -1,16 +1,20 @@
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { basename, dirname, join } from 'node:path'
+import type { Duplex } from 'node:stream'
 
 import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
 import type { Exit } from '../failures.ts'
 import type { Capability } from '../options.ts'
-import type { ApiProxy } from './api-proxy.ts'
-import { installationOf, interpreterNames } from './bwrap-arguments.ts'
+import { joinSockets, type ApiProxy } from './api-proxy.ts'
+import { installationOf, interpreterNames, sandboxCommand } from './bwrap-arguments.ts'
+import { CONTROL } from './bwrap-process.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
-import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
+import { HELLO_ACK, type EnvironmentSpec, type SpawnerConfig } from './protocol.ts'
 import { Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
+import { isSupervised, Supervisor, type Supervision } from './supervisor.ts'
 import type { Uids } from './uids.ts'
 
 export interface ProcessParts {
@@ -43,19 +47,24 @@ export class ProcessDriver implements IsolationDriver {
     return { driver: 'process', isolation: 'none', missing, freezer: false, customRuntimes: true }
   }
 
-  async start(spec: EnvironmentSpec, wires: Wires): Promise<Sandbox> {
+  async start(spec: EnvironmentSpec, wires: Wires, supervision: Supervision): Promise<Sandbox> {
     const { stage, apiProxy } = this.#parts
     const slot = await this.#slots.take(spec)
     const task = await stage.tree(spec.codeDir)
     const opt = spec.layerDirs.length === 0 ? undefined : await stage.layers(spec.layerDirs)
     const views = opt === undefined ? [task] : [task, opt]
     const map = this.#mapper(task, opt, slot)
-    const api = spec.wire === 'http' ? await apiProxy.openOnHost(spec) : undefined
-    const [file = '', ...args] = spec.command.map(map)
+    const api = spec.api ? await apiProxy.openOnHost(spec) : undefined
+    const [file = '', ...args] = sandboxCommand(spec).map(map)
+    const variables = environmentOf(spec, map, slot, api)
+    const supervised = isSupervised(spec)
     const identity = slot.uid === undefined ? {} : { uid: slot.uid, gid: slot.uid }
     const child = spawn(file, args, {
-      stdio: ['ignore', wires.output, wires.output, wires.channel ?? 'ignore'],
-      env: environmentOf(spec, map, slot, api),
+      stdio: [
+        ...(['ignore', wires.output, wires.output, wires.channel ?? 'ignore'] as const),
+        ...(wires.extensions === undefined ? [] : (['pipe', wires.extensions] as const)),
+      ],
+      env: supervised ? {} : variables,
       cwd: task,
       detached: true,
       ...identity,
@@ -78,7 +87,26 @@ export class ProcessDriver implements IsolationDriver {
       for (const view of views) await stage.release(view)
       return exit
     })
-    return { exited, stop: killGroup, freeze: noop, thaw: noop, memoryMb: () => undefined }
+    const supervisor = supervised
+      ? new Supervisor(child.stdio[CONTROL] as Duplex, { spec, variables, path: map, supervision })
+      : undefined
+    return {
+      exited,
+      stop: killGroup,
+      freeze: noop,
+      thaw: noop,
+      memoryMb: () => undefined,
+      runRuntime: () => supervisor?.runRuntime(),
+      signal: (member, signal) => {
+        if (supervisor === undefined) child.kill(signal)
+        else supervisor.signal(member, signal)
+      },
+      connect: (port, outside) => {
+        const inside = createConnection(port, '127.0.0.1')
+        inside.once('connect', () => outside.write(Buffer.of(HELLO_ACK)))
+        joinSockets(inside, outside)
+      },
+    }
   }
 
   release(slot: string): Promise<void> {

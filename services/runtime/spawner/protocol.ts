@@ -20,6 +20,10 @@ export interface SpawnerConfig {
 
 export type Wire = 'frames' | 'http'
 
+/** One of what an environment runs: the runtime, or an extension by its place in the list. */
+export type Member = 'runtime' | number
+export type ShutdownSignal = 'SIGTERM' | 'SIGKILL'
+
 /** One process tree to start: plain JSON. Paths within `command` and `environment` are those of the sandbox. */
 export interface EnvironmentSpec {
   readonly id: string
@@ -29,13 +33,25 @@ export interface EnvironmentSpec {
   readonly variables: Readonly<Record<string, string>>
   readonly platformPaths: readonly string[]
   readonly wire: Wire
+  /** Whether the Runtime API listens inside, for the runtime or for extensions. */
+  readonly api: boolean
+  /** Programs to start before the runtime: paths of the sandbox. */
+  readonly extensions: readonly string[]
+  /** Names of variables that extensions do not see. */
+  readonly runtimeOnly: readonly string[]
   /** Prepared trees on the host: /var/task, and what is stacked under /opt, lowest first. */
   readonly codeDir: string
   readonly layerDirs: readonly string[]
   readonly memoryMb: number
   readonly ephemeralMb: number
   /** The words by which the service knows the connections of this environment. */
-  readonly tokens: { readonly channel: string; readonly output: string; readonly api: string }
+  readonly tokens: {
+    readonly channel: string
+    readonly output: string
+    /** What extensions write. */
+    readonly extensions: string
+    readonly api: string
+  }
 }
 
 export type Request =
@@ -44,6 +60,20 @@ export type Request =
   | { readonly kind: 'stop'; readonly id: string }
   | { readonly kind: 'freeze'; readonly id: string }
   | { readonly kind: 'thaw'; readonly id: string }
+  | { readonly kind: 'run-runtime'; readonly id: string }
+  | {
+      readonly kind: 'signal'
+      readonly id: string
+      readonly member: Member
+      readonly signal: ShutdownSignal
+    }
+  /** Joins a connection to the service, known by its token, with a port inside. */
+  | {
+      readonly kind: 'connect'
+      readonly id: string
+      readonly port: number
+      readonly token: string
+    }
   | { readonly kind: 'release'; readonly slot: string }
 
 export type Notice =
@@ -52,11 +82,17 @@ export type Notice =
   | { readonly kind: 'started'; readonly id: string }
   | { readonly kind: 'failed'; readonly id: string; readonly message: string }
   | { readonly kind: 'memory'; readonly id: string; readonly memoryMb: number }
+  | {
+      readonly kind: 'member-ended'
+      readonly id: string
+      readonly member: Member
+      readonly exit: Exit
+    }
   | { readonly kind: 'exited'; readonly id: string; readonly exit: Exit }
   | { readonly kind: 'released'; readonly slot: string }
 
 /** First byte of a connection to the service, before the token. */
-export const HELLO = { channel: 'C', output: 'O', api: 'A' } as const
+export const HELLO = { channel: 'C', output: 'O', extensions: 'X', api: 'A', inside: 'I' } as const
 export type HelloKind = keyof typeof HELLO
 export const TOKEN_CHARS = 32
 /** The service's answer to a hello it knows; nothing is forwarded before. */

@@ -12,7 +12,9 @@ import { Cgroups, startTime } from './cgroups.ts'
 import { connectTo } from './connect.ts'
 import type { IsolationDriver, Sandbox } from './driver.ts'
 import { ProcessDriver } from './process-driver.ts'
-import type { EnvironmentSpec, Notice, Request, SpawnerConfig } from './protocol.ts'
+import type { EnvironmentSpec, HelloKind, Notice, Request, SpawnerConfig } from './protocol.ts'
+import { isSupervised } from './supervisor.ts'
+import { SANDBOX_PROGRAMS } from './sandbox-programs.ts'
 import { openCopyingStage, openMountedStage, stagePoint, type Stage } from './stage.ts'
 import { Uids } from './uids.ts'
 
@@ -66,6 +68,13 @@ class Spawner {
         return this.#sandboxes.get(request.id)?.freeze()
       case 'thaw':
         return this.#sandboxes.get(request.id)?.thaw()
+      case 'run-runtime':
+        return this.#sandboxes.get(request.id)?.runRuntime()
+      case 'signal':
+        return this.#sandboxes.get(request.id)?.signal(request.member, request.signal)
+      case 'connect':
+        void this.#connect(request)
+        return
       case 'release':
         void this.#release(request.slot)
         return
@@ -122,7 +131,7 @@ class Spawner {
     }
     const runtime = join(stage.ownDir, 'runtime')
     mkdirSync(runtime, { recursive: true })
-    for (const name of ['node.mjs', 'python.py']) {
+    for (const name of SANDBOX_PROGRAMS) {
       copyFileSync(join(config.bootstrapsDir, name), join(runtime, name))
     }
     this.#driver = new ProcessDriver({ config, stage, uids, apiProxy })
@@ -153,19 +162,37 @@ class Spawner {
     const driver = this.#driver
     const path = this.#config?.listenerPath
     if (driver === undefined || path === undefined) throw new Error('not configured')
-    const output = await connectTo(path, 'output', spec.tokens.output)
-    try {
-      const channel =
-        spec.wire === 'frames' ? await connectTo(path, 'channel', spec.tokens.channel) : undefined
-      try {
-        return await driver.start(spec, { output, channel })
-      } finally {
-        // The child has its own copies. Closed, not shut down: the connection lives on in it.
-        channel?.destroy()
-      }
-    } finally {
-      output.destroy()
+    const open: Socket[] = []
+    const wire = async (kind: HelloKind & keyof EnvironmentSpec['tokens']): Promise<Socket> => {
+      const socket = await connectTo(path, kind, spec.tokens[kind])
+      open.push(socket)
+      return socket
     }
+    try {
+      const output = await wire('output')
+      const channel = spec.wire === 'frames' ? await wire('channel') : undefined
+      const extensions = isSupervised(spec) ? await wire('extensions') : undefined
+      return await driver.start(
+        spec,
+        { output, channel, extensions },
+        {
+          ended: (member, exit) =>
+            this.#notify({ kind: 'member-ended', id: spec.id, member, exit }),
+        },
+      )
+    } finally {
+      // The child has its own copies. Closed, not shut down: the connection lives on in it.
+      for (const socket of open) socket.destroy()
+    }
+  }
+
+  async #connect(request: Request & { readonly kind: 'connect' }): Promise<void> {
+    const path = this.#config?.listenerPath
+    const sandbox = this.#sandboxes.get(request.id)
+    if (path === undefined || sandbox === undefined) return
+    // Whoever waits for it at the other end sees no connection, or one that ends at once.
+    const outside = await connectTo(path, 'inside', request.token).catch(() => undefined)
+    if (outside !== undefined) sandbox.connect(request.port, outside)
   }
 
   #stop(id: string): void {

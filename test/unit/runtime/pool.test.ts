@@ -128,10 +128,10 @@ describe('the pool', () => {
     const busy = pool.lease(specOf('f'))
     await give(idle)
 
-    await pool.stopWhere(({ spec }) => spec.functionId === 'f', 'retired')
+    await pool.stopWhere(({ spec }) => spec.functionId === 'f', 'revoked')
     await give(busy)
 
-    expect(made.map(({ stoppedFor }) => stoppedFor)).toEqual(['retired', 'retired'])
+    expect(made.map(({ stoppedFor }) => stoppedFor)).toEqual(['revoked', 'revoked'])
     expect([pool.size, pool.idle]).toEqual([0, 0])
   })
 

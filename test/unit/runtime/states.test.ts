@@ -2,35 +2,137 @@ import { describe, expect, test } from 'vitest'
 
 import { RuntimeSession, type Answer } from '../../../services/runtime/session.ts'
 import {
+  environmentTransitions,
+  extensionRefusalMessage,
+  extensionTransitions,
+  nextEnvironmentState,
+  nextExtensionState,
   nextState,
   refusalMessage,
   transitions,
+  type EnvironmentEvent,
+  type EnvironmentState,
+  type ExtensionEvent,
+  type ExtensionState,
   type RuntimeEvent,
   type RuntimeState,
 } from '../../../services/runtime/states.ts'
 
-const STATES = Object.keys(transitions) as RuntimeState[]
-const EVENTS: RuntimeEvent[] = ['next', 'invocation', 'response', 'error', 'sent', 'initError']
-
-/** Every pair that is allowed (SPEC A7); all others are refused. */
-const ALLOWED: Readonly<Record<string, RuntimeState>> = {
-  'Started next': 'Ready',
-  'Started initError': 'InitError',
-  'Ready next': 'Ready',
-  'Ready invocation': 'Running',
-  'Running response': 'InvocationResponse',
-  'Running error': 'InvocationErrorResponse',
-  'InvocationResponse sent': 'ResponseSent',
-  'InvocationErrorResponse sent': 'ResponseSent',
-  'ResponseSent next': 'Ready',
+interface Machine {
+  readonly states: readonly string[]
+  readonly events: readonly string[]
+  readonly next: (state: string, event: string) => string | undefined
+  /** Every pair that is allowed; all others are refused. */
+  readonly allowed: Readonly<Record<string, string>>
 }
 
-test.each(STATES.flatMap((state) => EVENTS.map((event) => [state, event] as const)))(
-  '%s %s goes where the table says, or nowhere',
-  (state, event) => {
-    expect(nextState(state, event)).toBe(ALLOWED[`${state} ${event}`])
+const RUNTIME_EVENTS: readonly RuntimeEvent[] = [
+  'next', 'invocation', 'response', 'error', 'sent', 'initError',
+] // prettier-ignore
+const EXTENSION_EVENTS: readonly ExtensionEvent[] = [
+  'register', 'next', 'event', 'initError', 'exitError', 'launchError', 'exit',
+] // prettier-ignore
+const ENVIRONMENT_EVENTS: readonly EnvironmentEvent[] = [
+  'start', 'ready', 'invoke', 'answer', 'reset', 'freeze', 'thaw', 'stop',
+] // prettier-ignore
+
+const MACHINES: Readonly<Record<string, Machine>> = {
+  runtime: {
+    states: Object.keys(transitions),
+    events: RUNTIME_EVENTS,
+    next: (state, event) => nextState(state as RuntimeState, event as RuntimeEvent),
+    // SPEC A7
+    allowed: {
+      'Started next': 'Ready',
+      'Started initError': 'InitError',
+      'Ready next': 'Ready',
+      'Ready invocation': 'Running',
+      'Running response': 'InvocationResponse',
+      'Running error': 'InvocationErrorResponse',
+      'InvocationResponse sent': 'ResponseSent',
+      'InvocationErrorResponse sent': 'ResponseSent',
+      'ResponseSent next': 'Ready',
+    },
   },
-)
+  extension: {
+    states: Object.keys(extensionTransitions),
+    events: EXTENSION_EVENTS,
+    next: (state, event) => nextExtensionState(state as ExtensionState, event as ExtensionEvent),
+    // SPEC A8
+    allowed: {
+      'Started register': 'Registered',
+      'Started launchError': 'LaunchError',
+      'Started exit': 'Exited',
+      'Registered next': 'Ready',
+      'Registered initError': 'InitError',
+      'Registered exitError': 'ExitError',
+      'Registered exit': 'Exited',
+      'Ready next': 'Ready',
+      'Ready event': 'Running',
+      'Ready exitError': 'ExitError',
+      'Ready exit': 'Exited',
+      'Running next': 'Ready',
+      'Running exitError': 'ExitError',
+      'Running exit': 'Exited',
+      'InitError initError': 'InitError',
+      'InitError exit': 'Exited',
+      'ExitError exitError': 'ExitError',
+      'ExitError exit': 'Exited',
+    },
+  },
+  environment: {
+    states: Object.keys(environmentTransitions),
+    events: ENVIRONMENT_EVENTS,
+    next: (state, event) =>
+      nextEnvironmentState(state as EnvironmentState, event as EnvironmentEvent),
+    // SPEC A6
+    allowed: {
+      'Cold start': 'Starting',
+      'Cold reset': 'Cold',
+      'Cold stop': 'Stopped',
+      'Starting ready': 'Ready',
+      'Starting reset': 'Cold',
+      'Starting stop': 'Stopped',
+      'Ready invoke': 'Busy',
+      'Ready freeze': 'Frozen',
+      'Ready stop': 'Stopped',
+      'Frozen thaw': 'Ready',
+      'Frozen stop': 'Stopped',
+      'Busy answer': 'Settling',
+      'Busy reset': 'Cold',
+      'Busy stop': 'Stopped',
+      'Settling ready': 'Ready',
+      'Settling reset': 'Cold',
+      'Settling stop': 'Stopped',
+      'Stopped stop': 'Stopped',
+    },
+  },
+}
+
+for (const [name, { states, events, next, allowed }] of Object.entries(MACHINES)) {
+  describe(`the table of one ${name}`, () => {
+    test.each(states.flatMap((state) => events.map((event) => [state, event] as const)))(
+      '%s %s goes where it says, or nowhere',
+      (state, event) => {
+        expect(next(state, event)).toBe(allowed[`${state} ${event}`])
+      },
+    )
+
+    test('every state can be reached, and every event leads somewhere', () => {
+      const reached = new Set([states[0], ...Object.values(allowed)])
+      const used = new Set(Object.keys(allowed).map((pair) => pair.split(' ')[1]))
+
+      expect(reached).toEqual(new Set(states))
+      expect(used).toEqual(new Set(events))
+    })
+  })
+}
+
+test('a refused extension is told both states and its name', () => {
+  expect(extensionRefusalMessage('Ready', 'register', 'sh')).toBe(
+    'State transition from Ready to Registered failed for extension sh. Error: State transition is not allowed',
+  )
+})
 
 test('a refusal names both states in AWS’s words', () => {
   expect(refusalMessage('Running', 'next')).toBe(
