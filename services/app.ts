@@ -61,6 +61,8 @@ import {
 import {
   openEventQueue,
   openLedger,
+  openLogs,
+  openMetering,
   openWebhooks,
   openWitnesses,
   type Surroundings,
@@ -153,6 +155,8 @@ async function buildDeps(
   const outbox = new Outbox()
   const audit = closers.add(await openLedger(config, around, { store, keys, outbox }))
   const blobs = openBlobs(dataDir)
+  const logs = closers.add(await openLogs(config, around, metrics))
+  const metering = closers.add(openMetering(config, around))
   const runtime = closers.add(
     await openRuntime({
       dataDir,
@@ -164,8 +168,11 @@ async function buildDeps(
       place,
       maxEnvironments: config.maxEnvironments,
       log,
+      logs,
+      onAttempt: (record) => metering.record(record),
     }),
   )
+  metrics.watchRunning(() => ({ ...runtime.stats(), logBytes: logs.sizeBytes }))
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   const policies = closers.add(new Policies(shippedPolicies(), config.policySet))
   const access = new AccessControl({
@@ -184,7 +191,7 @@ async function buildDeps(
   const shared = { store, outbox, clock, random, log, metrics }
   const webhooks = closers.add(openWebhooks(config, { ...shared, secrets: webhookSecretBox(keys) }))
   const base: Deps = {
-    place, clock, random, log, store, blobs, keys, jobs, events, webhooks, live, runtime, examiner, metrics, audit,
+    place, clock, random, log, store, blobs, keys, jobs, events, webhooks, live, logs, metering, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies, access,
     breakGlass: config.breakGlass, reactions: config.reactions, verifier,
   } // prettier-ignore

@@ -81,7 +81,7 @@ export async function invoke(
     return { status: 204, payload: EMPTY, functionError: false, decisionId: target.spec.decisionId }
   const { concurrency } = target
   if (concurrency !== undefined && isSwitchedOff(target.executedVersion, concurrency)) {
-    deps.metrics.invocation(name, 'throttle', 0)
+    deps.metrics.invocation(name, 'throttle')
     throw reservedUsedUp()
   }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
@@ -233,16 +233,14 @@ export async function runTarget(
   call: Parameters<Deps['runtime']['invoke']>[1],
 ): Promise<Awaited<ReturnType<Deps['runtime']['invoke']>>> {
   const { functionName } = target.spec
-  const startMs = deps.clock.monotonicMs()
   try {
     const outcome = await deps.runtime.invoke(target.spec, call)
     const result = outcome.functionError ? 'error' : 'success'
-    deps.metrics.invocation(functionName, result, deps.clock.monotonicMs() - startMs)
+    deps.metrics.invocation(functionName, result, outcome.durationMs)
     return outcome
   } catch (error) {
     const throttled = error instanceof PlatformError && error.code === 'TOO_MANY_REQUESTS'
-    const durationMs = deps.clock.monotonicMs() - startMs
-    deps.metrics.invocation(functionName, throttled ? 'throttle' : 'error', durationMs)
+    deps.metrics.invocation(functionName, throttled ? 'throttle' : 'error')
     throw error
   }
 }

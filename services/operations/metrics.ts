@@ -8,11 +8,16 @@ export interface Metrics extends EventMetrics, WebhookMetrics {
   decision(outcome: 'allow' | 'warn' | 'deny', action: string): void
   /** AWS: SignatureValidationErrors, a deployment under Warn whose signature checks failed. */
   signatureValidationError(functionName: string): void
+  /** How long the function took; nothing where it did not run. */
   invocation(
     functionName: string,
     outcome: 'success' | 'error' | 'throttle',
-    durationMs: number,
+    durationMs?: number,
   ): void
+  /** What functions wrote and the disk did not take. */
+  logLinesDropped(count: number): void
+  /** Logs that went for newer ones. */
+  logBytesEvicted(bytes: number): void
   /** Aliases by how they stand, as of the last look at all that is live. */
   liveVerified(
     states: Readonly<Partial<Record<ComplianceState, number>>>,
@@ -42,6 +47,8 @@ export const noMetrics: Metrics = {
   decision: () => undefined,
   signatureValidationError: () => undefined,
   invocation: () => undefined,
+  logLinesDropped: () => undefined,
+  logBytesEvicted: () => undefined,
   liveVerified: () => undefined,
   liveViolations: () => undefined,
   liveReaction: () => undefined,

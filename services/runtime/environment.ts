@@ -2,6 +2,7 @@ import {
   limits,
   PlatformError,
   toIsoTime,
+  type AttemptRecord,
   type Clock,
   type ReleaseSpec,
   type Sha256,
@@ -15,14 +16,7 @@ import {
 import type { Isolation } from './handle.ts'
 import { planLaunch, type LaunchParts } from './launch.ts'
 import type { LogCapture } from './log-capture.ts'
-import {
-  endLine,
-  initReportLine,
-  initStartLine,
-  reportLine,
-  startLine,
-  type InitOutcome,
-} from './log-lines.ts'
+import { platformLines, rounded, type InitOutcome, type PlatformLines } from './log-lines.ts'
 import type { InvokeCall, InvokeOutcome } from './options.ts'
 import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
 import type { Answer } from './session.ts'
@@ -33,6 +27,7 @@ export interface EnvironmentParts extends LaunchParts {
   readonly clock: Clock
   /** What a streamed answer may come to. */
   readonly streamedLimitBytes: number
+  readonly onAttempt: (record: AttemptRecord) => void
 }
 
 const EMPTY_EVENT = Buffer.from('{}')
@@ -69,6 +64,7 @@ export class Environment {
   readonly #slot: { readonly name: string; readonly logStream: string }
   readonly #parts: EnvironmentParts
   readonly #capture: LogCapture
+  readonly #lines: PlatformLines
   #process: RuntimeProcess | undefined
   #initialised = false
   #frozen = false
@@ -93,6 +89,7 @@ export class Environment {
     this.#slot = slot
     this.#parts = parts
     this.#capture = capture
+    this.#lines = platformLines(spec.logging, () => parts.clock.nowMs())
   }
 
   /** Whether it has a process, its trees mounted. */
@@ -110,32 +107,38 @@ export class Environment {
    */
   async invoke(call: InvokeCall): Promise<{ outcome: InvokeOutcome; settled: Promise<void> }> {
     this.#wake()
-    if (this.#process !== undefined) this.#capture.begin()
-    const initMs = await this.#initialise()
-    this.#capture.line(startLine(call.requestId, this.spec.version))
+    if (this.#process !== undefined) this.#capture.begin(call.requestId)
+    const initMs = await this.#initialise(call.requestId)
+    this.#say(this.#lines.start(call.requestId, this.spec.version))
     const { clock } = this.#parts
     const startedAt = clock.monotonicMs()
     const deadline = startedAt + this.spec.timeoutSeconds * 1_000
     const streamed = new StreamedAnswer(call.answer, this.#parts.streamedLimitBytes)
-    const ending = await this.#run(call, deadline, streamed)
+    const times = (): Times => {
+      const durationMs = clock.monotonicMs() - startedAt
+      const maxMemoryMb = this.#process?.maxMemoryMb ?? 0
+      return { durationMs, billedMs: Math.ceil(durationMs + (initMs ?? 0)), initMs, maxMemoryMb }
+    }
+    const ending = await this.#run(call, deadline, streamed).catch((cause: unknown) => {
+      this.#report(call, STOPPED, times())
+      throw cause
+    })
     streamed.close()
     if (this.#stopped !== undefined) {
+      this.#report(call, STOPPED, times())
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped while the function ran', {
         detail: { reason: this.#stopped },
       })
     }
-    const durationMs = clock.monotonicMs() - startedAt
+    const taken = times()
     const settled = this.#settle(ending, deadline)
-    const maxMemoryMb = this.#process?.maxMemoryMb ?? 0
     // Output written before the answer lies in the kernel by now; one turn of the loop reads it.
     await new Promise((resolve) => setImmediate(resolve))
-    const billedMs = Math.ceil(durationMs + (initMs ?? 0))
-    const times = { durationMs, billedMs, initMs, maxMemoryMb }
-    this.#report(call.requestId, ending, times)
+    this.#report(call, ending, taken)
     const logTail = call.tail ? this.#capture.tail() : new Uint8Array()
     const { payload, functionError } = ending
     const { contentType } = streamed
-    return { outcome: { payload, functionError, contentType, logTail, ...times }, settled }
+    return { outcome: { payload, functionError, contentType, logTail, ...taken }, settled }
   }
 
   /** It has a process, in INIT or past it. */
@@ -151,7 +154,7 @@ export class Environment {
   /** INIT without an invocation. @throws PlatformError ACTIVATION_FAILED where the function does not come up */
   async warmUp(): Promise<void> {
     this.#wake()
-    await this.#initialise()
+    await this.#initialise(undefined)
     if (this.#process === undefined) {
       throw new PlatformError(
         'ACTIVATION_FAILED',
@@ -166,6 +169,7 @@ export class Environment {
     this.#stopped ??= reason
     clearTimeout(this.#freezing)
     await this.#process?.stop()
+    this.#capture.close()
     await this.#parts.isolation.release(this.#slot.name)
   }
 
@@ -173,12 +177,13 @@ export class Environment {
    * INIT, at most 10 s. One that fails is run again within the invocation ("suppressed init", SPEC A6.1), so its failure is
    * not the caller's yet. Later starts, after a reset, have no INIT phase.
    */
-  async #initialise(): Promise<number | undefined> {
+  async #initialise(requestId: string | undefined): Promise<number | undefined> {
     if (this.#initialised) return undefined
     this.#initialised = true
     const { clock } = this.#parts
-    this.#capture.begin()
-    this.#capture.streamLine(initStartLine(`${this.spec.runtime} (lacre)`))
+    this.#capture.begin(requestId)
+    for (const line of this.#lines.initStart(`${this.spec.runtime} (lacre)`, this.spec))
+      this.#capture.streamLine(line)
     const started = await this.#start()
     if (started === 'no-entrypoint') return undefined
     const startedAt = this.#startedAtMs
@@ -188,7 +193,7 @@ export class Environment {
       this.#ready = true
       return initMs
     }
-    this.#capture.line(initReportLine(initMs, 'init', initOutcome(event)))
+    this.#say(this.#lines.initReport(initMs, 'init', initOutcome(event)))
     await this.#reset()
     return undefined
   }
@@ -284,23 +289,49 @@ export class Environment {
     this.#frozen = false
   }
 
-  #report(
-    requestId: string,
-    ending: Ending,
-    times: {
-      durationMs: number
-      billedMs: number
-      initMs: number | undefined
-      maxMemoryMb: number
-    },
-  ): void {
-    if (ending.remark !== undefined) this.#capture.line(ending.remark)
-    this.#capture.line(endLine(requestId))
-    const { status, errorType } = ending
-    this.#capture.line(
-      reportLine({ requestId, ...times, memoryMb: this.spec.memoryMb, status, errorType }),
-    )
+  /** The last lines of an invocation and its record, of the same numbers. */
+  #report(call: InvokeCall, ending: Ending, times: Times): void {
+    const { requestId, attempt = 1 } = call
+    const { functionName, version, memoryMb } = this.spec
+    this.#say(this.#lines.end({ requestId, ...times, memoryMb, ...ending }))
+    this.#parts.onAttempt({
+      endedAtMs: this.#parts.clock.nowMs(),
+      requestId,
+      functionName,
+      version,
+      attempt,
+      outcome: outcomeOf(ending),
+      durationMs: rounded(times.durationMs),
+      billedMs: times.billedMs,
+      memoryMb,
+      maxMemoryMb: times.maxMemoryMb,
+      initMs: times.initMs === undefined ? undefined : rounded(times.initMs),
+    })
   }
+
+  #say(lines: readonly string[]): void {
+    for (const line of lines) this.#capture.line(line)
+  }
+}
+
+/** What an invocation took. */
+type Times = Pick<InvokeOutcome, 'durationMs' | 'billedMs' | 'maxMemoryMb'> & {
+  readonly initMs: number | undefined
+}
+
+/** It was taken out of use, or could not be started again, while the function ran. */
+const STOPPED: Ending = {
+  payload: Buffer.alloc(0),
+  functionError: true,
+  status: 'error',
+  errorType: 'Sandbox.Stopped',
+  broken: true,
+}
+
+function outcomeOf(ending: Ending): AttemptRecord['outcome'] {
+  if (ending === STOPPED) return 'stopped'
+  if (ending.status === 'timeout') return 'timeout'
+  return ending.functionError ? 'error' : 'success'
 }
 
 function answered(answer: Answer, streamed: StreamedAnswer): Ending {

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 
 import { openArtifact } from '../../services/artifact/index.ts'
 import { openSource } from '../../services/blobs/index.ts'
+import { LineCutter } from '../../services/logs/line-cutter.ts'
 import {
   bufferSource,
   sha256,
@@ -75,7 +76,12 @@ export class RuntimeBench implements AsyncDisposable {
       place: { account: '000000000000', region: 'us-east-1' },
       maxEnvironments: 8,
       log: quietLog,
-      onLog: (_name, line) => lines.push(line),
+      logs: {
+        writerFor: () => {
+          const cutter = new LineCutter((line) => lines.push(line))
+          return (bytes) => cutter.push(bytes)
+        },
+      },
       ...options,
     })
     return new RuntimeBench(runtime, dataDir, lines, uidFraction)
