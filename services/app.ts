@@ -11,6 +11,7 @@ import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
   accessKeyRoutes,
   buildServer,
+  cloudWatchLogs,
   createMetrics,
   governanceRoutes,
   type HttpMetrics,
@@ -281,6 +282,7 @@ async function listen(
     authenticator,
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     signerHandlers: signerHandlers(deps),
+    cloudWatchLogs: cloudWatchLogs(deps),
     invoke: invokeHandler(deps),
     governanceRoutes: governanceRoutes(deps, [
       ...accessKeyRoutes(deps, accessKeys),
@@ -293,6 +295,7 @@ async function listen(
   closers.add({
     [Symbol.asyncDispose]: async () => {
       ready = false
+      deps.logs?.letGo()
       await server.close()
     },
   })

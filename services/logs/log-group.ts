@@ -3,12 +3,13 @@ import { join } from 'node:path'
 
 import { PAGE_EVENTS_LIMIT, PAGE_LIMIT_CHARS, PAGE_SCAN_LIMIT_BYTES } from './constants.ts'
 import { decodeRecord, encodeRecord, parseObject, type LogRecord } from './records.ts'
-import type { Position, SegmentedFile } from './segments.ts'
+import { isBefore, type Position, type SegmentedFile } from './segments.ts'
 import { Summaries, type SummaryKind } from './summaries.ts'
 
-/** One event and where it lies: its name, the same for as long as it is kept. */
+/** One event and where it lies: the same for as long as it is kept. */
 export interface LogEvent extends LogRecord {
   readonly at: Position
+  readonly end: Position
 }
 
 /** Which events are wanted; what is left out is not asked about. */
@@ -112,7 +113,11 @@ export class LogGroup {
         const record = decodeRecord(text)
         if (record !== undefined && record.timestampMs >= untilMs)
           return { events: page.events, next, done: true }
-        if (record !== undefined && fits(record, query) && !page.add({ ...record, at }))
+        if (
+          record !== undefined &&
+          fits(record, query) &&
+          !page.add({ ...record, at, end: behind })
+        )
           return { events: page.events, next, done: false }
         next = behind
         page.looked(text.length)
@@ -173,11 +178,11 @@ export class LogGroup {
     const events: LogEvent[] = []
     const { untilMs = Infinity } = query
     for await (const lines of this.file.lines({ segment, offset: 0 })) {
-      for (const { text, at } of lines) {
+      for (const { text, at, end } of lines) {
         if (at.segment !== segment || !isBefore(at, before)) return events
         const record = decodeRecord(text)
         if (record === undefined || !fits(record, query)) continue
-        if (record.timestampMs < untilMs) events.push({ ...record, at })
+        if (record.timestampMs < untilMs) events.push({ ...record, at, end })
       }
     }
     return events
@@ -257,10 +262,6 @@ function fits(record: LogRecord, query: LogQuery): boolean {
     (stream === undefined || stream(record.stream)) &&
     (message === undefined || message(record.message))
   )
-}
-
-function isBefore(a: Position, b: Position): boolean {
-  return a.segment < b.segment || (a.segment === b.segment && a.offset < b.offset)
 }
 
 function isAt(a: Position, b: Position): boolean {

@@ -15,7 +15,7 @@ import {
   type PageAsked,
   type StreamSummary,
 } from './log-group.ts'
-import { SegmentedFile } from './segments.ts'
+import { isBefore, SegmentedFile, type Position } from './segments.ts'
 
 export interface LogsOptions {
   readonly dir: string
@@ -60,6 +60,7 @@ export class Logs implements AsyncDisposable {
   readonly #waiters = new Map<string, Set<() => void>>()
   #refused = false
   #evicting = false
+  #closing = false
 
   private constructor(options: LogsOptions) {
     this.#options = options
@@ -126,9 +127,18 @@ export class Logs implements AsyncDisposable {
     return await this.#groups.get(group)?.readBackward(query, asked)
   }
 
-  /** Resolves when something was written to the group, or when the signal says so. */
-  async written(group: string, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
+  /** How many wait for something to be written. */
+  get waiting(): number {
+    let sum = 0
+    for (const waiters of this.#waiters.values()) sum += waiters.size
+    return sum
+  }
+
+  /** Waits until something lies behind a place of a group, which need not be there; false where the signal came first. */
+  async written(group: string, from: Position | undefined, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted || this.#closing) return false
+    const end = this.#groups.get(group)?.file.end
+    if (end !== undefined && (from === undefined || isBefore(from, end))) return true
     const waiters = this.#waiters.get(group) ?? new Set()
     this.#waiters.set(group, waiters)
     await new Promise<void>((resolve) => {
@@ -141,6 +151,13 @@ export class Logs implements AsyncDisposable {
       waiters.add(done)
       signal.addEventListener('abort', done, { once: true })
     })
+    return !signal.aborted && !this.#closing
+  }
+
+  /** Nobody waits any more, and nobody will. */
+  letGo(): void {
+    this.#closing = true
+    for (const waiters of this.#waiters.values()) for (const done of [...waiters]) done()
   }
 
   get sizeBytes(): number {
@@ -151,7 +168,7 @@ export class Logs implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#groups.values()].map(({ file }) => file[Symbol.asyncDispose]()))
-    for (const waiters of this.#waiters.values()) for (const done of waiters) done()
+    this.letGo()
   }
 
   /** Made where it is not there; `undefined` where the disk refuses, and for a moment after. */

@@ -15,6 +15,10 @@ export interface Position {
   readonly offset: number
 }
 
+export function isBefore(a: Position, b: Position): boolean {
+  return a.segment < b.segment || (a.segment === b.segment && a.offset < b.offset)
+}
+
 export interface Line {
   readonly text: string
   readonly at: Position

@@ -176,12 +176,18 @@ describe('what was written is read', () => {
     await using logs = await open()
     logs.append(target, 'one', undefined)
     await all(logs)
-    const waits = logs.written(group, AbortSignal.timeout(60_000))
+    const from = (await logs.read(group, {}, {}))?.next
+    const waits = logs.written(group, from, AbortSignal.timeout(60_000))
     logs.append(target, 'two', undefined)
-    await waits
+    expect(await waits).toBe(true)
+    expect(await logs.written(group, from, AbortSignal.timeout(60_000))).toBe(true)
 
     expect(messages(await all(logs))).toEqual(['one', 'two'])
-    await logs.written(group, AbortSignal.timeout(1))
+    const behind = (await logs.read(group, {}, {}))?.next
+    expect(await logs.written(group, behind, AbortSignal.timeout(1))).toBe(false)
+    const gone = logs.written('no group', undefined, AbortSignal.timeout(60_000))
+    logs.letGo()
+    expect(await gone).toBe(false)
   })
 })
 
