@@ -50,9 +50,10 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
     AWS_LAMBDA_FUNCTION_VERSION: spec.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memoryMb),
     AWS_LAMBDA_LOG_GROUP_NAME: logging.group,
-    AWS_LAMBDA_LOG_FORMAT: logging.format,
-    ...(logging.applicationLevel !== undefined && {
-      AWS_LAMBDA_LOG_LEVEL: logging.applicationLevel,
+    // As recorded: neither is there in format Text.
+    ...(logging.format === 'JSON' && {
+      AWS_LAMBDA_LOG_FORMAT: 'JSON',
+      AWS_LAMBDA_LOG_LEVEL: logging.applicationLevel ?? 'INFO',
     }),
     AWS_LAMBDA_LOG_STREAM_NAME: context.logStream,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
