@@ -170,7 +170,10 @@ async function buildDeps(
       maxEnvironments: config.maxEnvironments,
       log,
       logs,
-      onAttempt: (record) => metering.record(record),
+      onAttempt: (record) => {
+        metering.record(record)
+        metrics.attempt(record)
+      },
     }),
   )
   metrics.watchRunning(() => ({ ...runtime.stats(), logBytes: logs.sizeBytes }))

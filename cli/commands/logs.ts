@@ -6,6 +6,7 @@ import {
   connect,
   instantOption,
   objects,
+  sinceOption,
   splitQualifier,
   text,
   withConnection,
@@ -13,7 +14,6 @@ import {
   type JsonObject,
   type Service,
 } from '../service/index.ts'
-import { parseSpan } from '../spans.ts'
 import type { Terminal } from '../terminal.ts'
 
 const PAGE = '1000'
@@ -75,15 +75,12 @@ function queryOf(target: string, options: LogsOptions, clock: Clock): Asked {
   if (until !== undefined && (follow === true || watch === true))
     throw new PlatformError('INVALID_PARAMETER', '--until and --follow exclude each other')
   const nowMs = clock.nowMs()
-  const isSpan = /^\d+[a-z]$/.test(since)
-  const from = isSpan
-    ? toIsoTime(Math.max(0, nowMs - parseSpan('--since', since)))
-    : instantOption('--since', since)
+  const from = watch === true ? toIsoTime(nowMs) : sinceOption('--since', since, nowMs)
   return {
     path: `/api/v1/functions/${encodeURIComponent(name)}/logs`,
     query: {
       qualifier,
-      from: watch === true ? toIsoTime(nowMs) : from,
+      from,
       until: until === undefined ? undefined : instantOption('--until', until),
       filter,
       requestId,

@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 
-import { systemClock, toIsoTime, type Json } from '../../services/model/index.ts'
+import { systemClock, type Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import {
   connect,
   instantOption,
   objects,
+  sinceOption,
   text,
   textTable,
   withConnection,
@@ -13,7 +14,6 @@ import {
   type JsonObject,
   type Service,
 } from '../service/index.ts'
-import { parseSpan } from '../spans.ts'
 import type { Terminal } from '../terminal.ts'
 
 const PATH = '/api/v1/usage'
@@ -60,11 +60,10 @@ Examples:
 type Query = Readonly<Record<string, string | undefined>>
 
 function windowOf({ since, until }: UsageOptions): Query {
-  const isSpan = /^\d+[a-z]$/.test(since)
-  const from = isSpan
-    ? toIsoTime(Math.max(0, systemClock.nowMs() - parseSpan('--since', since)))
-    : instantOption('--since', since)
-  return { from, until: until === undefined ? undefined : instantOption('--until', until) }
+  return {
+    from: sinceOption('--since', since, systemClock.nowMs()),
+    until: until === undefined ? undefined : instantOption('--until', until),
+  }
 }
 
 async function showSums(service: Service, query: Query, terminal: Terminal): Promise<void> {
@@ -72,7 +71,7 @@ async function showSums(service: Service, query: Query, terminal: Terminal): Pro
   const rows = objects(answer, 'usage').map((row) => [
     text(row, 'functionName'),
     text(row, 'version'),
-    ...['attempts', 'errors', 'timeouts', 'billedMs'].map((name) => String(row[name])),
+    ...['attempts', 'errors', 'timeouts', 'billedMs'].map((name) => JSON.stringify(row[name])),
     Number(row['gigabyteSeconds']).toFixed(3),
   ])
   const window = `${text(answer, 'from')} to ${text(answer, 'until')}`
@@ -90,7 +89,8 @@ async function showAttempts(service: Service, query: Query, terminal: Terminal):
 }
 
 function lineOf(row: JsonObject): string {
+  const number = (name: string): string => JSON.stringify(row[name])
   const name = `${text(row, 'functionName')}:${text(row, 'version')}`
-  const took = `${String(row['durationMs'])} ms, billed ${String(row['billedMs'])} ms`
-  return `${text(row, 'endedAt')} ${text(row, 'requestId')} ${name} #${String(row['attempt'])} ${text(row, 'outcome')} ${took}`
+  const took = `${number('durationMs')} ms, billed ${number('billedMs')} ms`
+  return `${text(row, 'endedAt')} ${text(row, 'requestId')} ${name} #${number('attempt')} ${text(row, 'outcome')} ${took}`
 }

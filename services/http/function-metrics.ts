@@ -23,7 +23,7 @@ export function functionLabels(limit = METRIC_FUNCTIONS_LIMIT): (name: string) =
   }
 }
 
-type FunctionMetrics = Pick<Metrics, 'invocation' | 'logLinesDropped' | 'logBytesEvicted'>
+type FunctionMetrics = Pick<Metrics, 'attempt' | 'throttle' | 'logLinesDropped' | 'logBytesEvicted'>
 
 /** AWS's metrics of invocations: the name is AWS's in snake case (SPEC A17). */
 export function functionMetrics(
@@ -55,13 +55,13 @@ export function functionMetrics(
     ...plain,
   })
   return {
-    invocation: (name, outcome, durationMs) => {
-      const labels = { function: labelOf(name) }
-      if (outcome === 'throttle') return throttles.inc(labels)
+    attempt: ({ functionName, outcome, durationMs }) => {
+      const labels = { function: labelOf(functionName) }
       invocations.inc(labels)
-      if (outcome === 'error') errors.inc(labels)
-      if (durationMs !== undefined) duration.observe(labels, durationMs / 1_000)
+      if (outcome !== 'success') errors.inc(labels)
+      duration.observe(labels, durationMs / 1_000)
     },
+    throttle: (name) => throttles.inc({ function: labelOf(name) }),
     logLinesDropped: (count) => dropped.inc(count),
     logBytesEvicted: (bytes) => evicted.inc(bytes),
   }

@@ -1,7 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { PAGE_EVENTS_LIMIT, PAGE_LIMIT_CHARS, PAGE_SCAN_LIMIT_BYTES } from './constants.ts'
+import {
+  LOG_LINE_LIMIT_CHARS,
+  PAGE_EVENTS_LIMIT,
+  PAGE_LIMIT_CHARS,
+  PAGE_SCAN_LIMIT_BYTES,
+} from './constants.ts'
 import { decodeRecord, encodeRecord, parseObject, type LogRecord } from './records.ts'
 import { isBefore, type Position, type SegmentedFile } from './segments.ts'
 import { Summaries, type SummaryKind } from './summaries.ts'
@@ -43,6 +48,9 @@ export interface StreamSummary {
   lastMs: number
   events: number
 }
+
+/** More than any line takes on the disk. */
+const TAIL_BYTES = 8 * LOG_LINE_LIMIT_CHARS
 
 /** The streams of one file. */
 const STREAMS: SummaryKind<Map<string, StreamSummary>> = {
@@ -91,7 +99,9 @@ export class LogGroup {
     const { end } = this.file
     const segment = end.offset > 0 ? end.segment : this.file.segments.at(-1)
     if (segment === undefined) return
-    for await (const lines of this.file.lines({ segment, offset: 0 }))
+    // The last line lies within its end; what is cut off before it is no line.
+    const offset = Math.max(0, this.file.sizeOf(segment) - TAIL_BYTES)
+    for await (const lines of this.file.lines({ segment, offset }))
       for (const { text } of lines) this.#lastMs = decodeRecord(text)?.timestampMs ?? this.#lastMs
   }
 
@@ -105,9 +115,11 @@ export class LogGroup {
     await this.file.flush()
     const page = new PageMaker(asked.limit)
     const { fromMs = 0, untilMs = Infinity } = query
-    const start = asked.from ?? { segment: await this.#segmentAt(fromMs), offset: 0 }
-    let next = start
     const { end } = this.file
+    // A place behind the end is one of files that are gone.
+    const isThere = asked.from !== undefined && !isBefore(end, asked.from)
+    const start = isThere ? asked.from : { segment: await this.#segmentAt(fromMs), offset: 0 }
+    let next = start
     for await (const lines of this.file.lines(start)) {
       for (const { text, at, end: behind } of lines) {
         const record = decodeRecord(text)

@@ -157,7 +157,7 @@ export class Logs implements AsyncDisposable {
   /** Nobody waits any more, and nobody will. */
   letGo(): void {
     this.#closing = true
-    for (const waiters of this.#waiters.values()) for (const done of [...waiters]) done()
+    for (const waiters of this.#waiters.values()) for (const done of waiters) done()
   }
 
   get sizeBytes(): number {

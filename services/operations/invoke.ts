@@ -81,7 +81,7 @@ export async function invoke(
     return { status: 204, payload: EMPTY, functionError: false, decisionId: target.spec.decisionId }
   const { concurrency } = target
   if (concurrency !== undefined && isSwitchedOff(target.executedVersion, concurrency)) {
-    deps.metrics.invocation(name, 'throttle')
+    deps.metrics.throttle(name)
     throw reservedUsedUp()
   }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
@@ -226,21 +226,17 @@ function notReady(state: string, arn: string, reason?: string): PlatformError {
   )
 }
 
-/** Runs what was resolved, and counts it. @throws PlatformError what the runtime throws */
+/** Runs what was resolved; counts what was refused for want of a place. @throws PlatformError what the runtime throws */
 export async function runTarget(
   deps: Deps,
   target: InvokeTarget,
   call: Parameters<Deps['runtime']['invoke']>[1],
 ): Promise<Awaited<ReturnType<Deps['runtime']['invoke']>>> {
-  const { functionName } = target.spec
   try {
-    const outcome = await deps.runtime.invoke(target.spec, call)
-    const result = outcome.functionError ? 'error' : 'success'
-    deps.metrics.invocation(functionName, result, outcome.durationMs)
-    return outcome
+    return await deps.runtime.invoke(target.spec, call)
   } catch (error) {
     const throttled = error instanceof PlatformError && error.code === 'TOO_MANY_REQUESTS'
-    deps.metrics.invocation(functionName, throttled ? 'throttle' : 'error')
+    if (throttled) deps.metrics.throttle(target.spec.functionName)
     throw error
   }
 }
