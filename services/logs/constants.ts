@@ -12,7 +12,7 @@ export const LOGS_LIMIT_MIN_BYTES = 2 * SEGMENT_LIMIT_BYTES
 /** How long lines are gathered before they are written. */
 export const LOG_FLUSH_MS = 100
 /** The same of metering, whose writes reach the disk (fdatasync): what a kill of the service loses at most. */
-export const METERING_FLUSH_MS = 100
+export const METERING_FLUSH_MS = 25
 /** After a write that failed, how long until the next try. */
 export const RETRY_MS = 1_000
 /** Characters that wait for the disk, per file; above it what comes is dropped and counted. */
