@@ -67,6 +67,16 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/invoke.ts'),
   },
   {
+    name: 'logs',
+    summary: 'what a function wrote; --follow shows more as it comes',
+    load: () => import('./commands/logs.ts'),
+  },
+  {
+    name: 'usage',
+    summary: 'what attempts to run functions came to: sums by version, or one by one',
+    load: () => import('./commands/usage.ts'),
+  },
+  {
     name: 'events',
     summary: 'asynchronous events: list, show, replay, purge; queues and their messages',
     load: () => import('./commands/events.ts'),

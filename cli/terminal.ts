@@ -19,6 +19,8 @@ export interface Terminal {
   readonly json: boolean
   /** The one result of the command: as JSON with `--json`, else as text. */
   result(value: Json, text: string): void
+  /** One of many results, as they come: with `--json` one object a line, else as text. */
+  row(value: Json, text: string): void
   /** A line of narration. */
   say(line: string): void
   /** What a person has to do for the command to go on: told with `--json`, too. */
@@ -48,6 +50,10 @@ export class StandardTerminal implements Terminal {
 
   result(value: Json, text: string): void {
     write(this.#out, this.json ? JSON.stringify(value, null, 2) : text)
+  }
+
+  row(value: Json, text: string): void {
+    write(this.#out, this.json ? JSON.stringify(value) : text)
   }
 
   say(line: string): void {

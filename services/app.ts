@@ -11,6 +11,7 @@ import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
   accessKeyRoutes,
   buildServer,
+  cloudWatchLogs,
   createMetrics,
   governanceRoutes,
   type HttpMetrics,
@@ -61,6 +62,8 @@ import {
 import {
   openEventQueue,
   openLedger,
+  openLogs,
+  openMetering,
   openWebhooks,
   openWitnesses,
   type Surroundings,
@@ -153,6 +156,8 @@ async function buildDeps(
   const outbox = new Outbox()
   const audit = closers.add(await openLedger(config, around, { store, keys, outbox }))
   const blobs = openBlobs(dataDir)
+  const logs = closers.add(await openLogs(config, around, metrics))
+  const metering = closers.add(openMetering(config, around))
   const runtime = closers.add(
     await openRuntime({
       dataDir,
@@ -164,8 +169,14 @@ async function buildDeps(
       place,
       maxEnvironments: config.maxEnvironments,
       log,
+      logs,
+      onAttempt: (record) => {
+        metering.record(record)
+        metrics.attempt(record)
+      },
     }),
   )
+  metrics.watchRunning(() => ({ ...runtime.stats(), logBytes: logs.sizeBytes }))
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   const policies = closers.add(new Policies(shippedPolicies(), config.policySet))
   const access = new AccessControl({
@@ -184,7 +195,7 @@ async function buildDeps(
   const shared = { store, outbox, clock, random, log, metrics }
   const webhooks = closers.add(openWebhooks(config, { ...shared, secrets: webhookSecretBox(keys) }))
   const base: Deps = {
-    place, clock, random, log, store, blobs, keys, jobs, events, webhooks, live, runtime, examiner, metrics, audit,
+    place, clock, random, log, store, blobs, keys, jobs, events, webhooks, live, logs, metering, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies, access,
     breakGlass: config.breakGlass, reactions: config.reactions, verifier,
   } // prettier-ignore
@@ -274,6 +285,7 @@ async function listen(
     authenticator,
     lambdaHandlers: config.apiRates ? withApiRates(handlers, clock) : handlers,
     signerHandlers: signerHandlers(deps),
+    cloudWatchLogs: cloudWatchLogs(deps),
     invoke: invokeHandler(deps),
     governanceRoutes: governanceRoutes(deps, [
       ...accessKeyRoutes(deps, accessKeys),
@@ -286,6 +298,7 @@ async function listen(
   closers.add({
     [Symbol.asyncDispose]: async () => {
       ready = false
+      deps.logs?.letGo()
       await server.close()
     },
   })

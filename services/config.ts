@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import { readBytes, readKeptLimits, type KeptLimits } from './byte-limits.ts'
 import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { WitnessConfig } from './audit/index.ts'
@@ -88,6 +89,7 @@ export interface Config {
   readonly tokens: TokenSettings | undefined
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
+  readonly kept: KeptLimits
   readonly apiRates: boolean
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
@@ -146,7 +148,8 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       jwks: options.oidcJwks ?? [],
       insecure: options.oidcInsecure ?? [],
     }),
-    quotas: { codeStorageBytes: parseBytes(env['LACRE_CODE_STORAGE_BYTES']) },
+    quotas: { codeStorageBytes: readBytes(env, 'LACRE_CODE_STORAGE_BYTES') },
+    kept: readKeptLimits(env),
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',
     logLevel: readLogLevel(env),
   }
@@ -372,16 +375,6 @@ function parseScale(text: string | undefined): number {
   )
 }
 
-function parseBytes(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const bytes = Number(text)
-  if (/^\d{1,15}$/.test(text) && bytes > 0) return bytes
-  throw new PlatformError(
-    'CONFIGURATION',
-    `LACRE_CODE_STORAGE_BYTES \`${text}\` is no number of bytes`,
-  )
-}
-
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value)
   if (found !== undefined) return found
@@ -393,6 +386,8 @@ export function dataPaths(dataDir: string) {
   return {
     database: join(dataDir, 'lacre.db'),
     events: join(dataDir, 'events.db'),
+    logs: join(dataDir, 'logs'),
+    metering: join(dataDir, 'metering'),
     admin: join(dataDir, 'admin.json'),
     checkpoints: join(dataDir, 'checkpoints'),
   } as const

@@ -2,6 +2,7 @@ import { Witnesses, openAudit, type AuditTrail } from './audit/index.ts'
 import { dataPaths, type Config } from './config.ts'
 import { openEvents, type Events } from './events/index.ts'
 import type { HttpMetrics } from './http/index.ts'
+import { Logs, Metering } from './logs/index.ts'
 import type { Clock, Random } from './model/index.ts'
 import { askWitness, type Deps, type Log } from './operations/index.ts'
 import { addressRules } from './sources/index.ts'
@@ -31,6 +32,20 @@ export async function openEventQueue(
     delayScale: config.eventDelayScale,
     webhooks: config.eventWebhooks,
   })
+}
+
+/** What functions wrote. */
+export async function openLogs(
+  { dataDir, kept }: Config,
+  { clock, log }: Surroundings,
+  metrics: HttpMetrics,
+): Promise<Logs> {
+  const dir = dataPaths(dataDir).logs
+  return await Logs.open({ dir, clock, log, metrics, limitBytes: kept.logsBytes })
+}
+
+export function openMetering({ dataDir, kept }: Config, { log }: Surroundings): Metering {
+  return new Metering({ dir: dataPaths(dataDir).metering, log, limitBytes: kept.meteringBytes })
 }
 
 export function openWebhooks(

@@ -37,6 +37,6 @@ export { Principals, identityInput } from './principals.ts'
 export { textTable } from './text-table.ts'
 /** History: every page of a list, times as options give them, and rows in words; throw INVALID_PARAMETER. */
 export { everyPage } from './pages.ts'
-export { instantOption } from './instants.ts'
+export { instantOption, sinceOption } from './instants.ts'
 export { refuseWithoutAt, showLiveAt, type LiveAtOptions } from './live-at.ts'
 export { decided, doneBy, place, seals, share, span } from './history-words.ts'

@@ -24,6 +24,8 @@ export type {
   LambdaRequest,
 } from './lambda/handler.ts'
 /** Lambda's operations: those that are built, and Invoke. */
+/** What of CloudWatch Logs' API is answered. */
+export { cloudWatchLogs } from './cloudwatch-logs/index.ts'
 export { signerHandlers } from './signer/index.ts'
 export { lambdaHandlers } from './lambda/handlers.ts'
 export { invokeHandler } from './lambda/invoke.ts'

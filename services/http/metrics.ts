@@ -1,5 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
+import {
+  functionLabels,
+  functionMetrics,
+  runningGauges,
+  type RunningGauges,
+} from './function-metrics.ts'
 import { COMPLIANCE_STATES } from '../live/index.ts'
 import type { ErrorCode } from '../model/index.ts'
 import type { EventMetrics, Metrics, OutboxGauges } from '../operations/index.ts'
@@ -14,6 +20,8 @@ export interface EdgeMetrics {
 export interface HttpMetrics extends Metrics, EdgeMetrics {
   /** Says how what webhooks wait for is read, at each scrape. */
   watchOutbox(read: () => Promise<OutboxGauges>): void
+  /** Says how what runs now is read, at each scrape. */
+  watchRunning(read: () => RunningGauges): void
   /** Prometheus text format. */
   text(): Promise<string>
   readonly contentType: string
@@ -31,7 +39,11 @@ type MakeHistogram = <L extends string>(
 /** Up to the six hours that AWS keeps an event for. */
 const AGE_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 120, 300, 900, 3_600, 10_800, 21_600]
 
-function eventMetrics(counter: MakeCounter, histogram: MakeHistogram): EventMetrics {
+function eventMetrics(
+  counter: MakeCounter,
+  histogram: MakeHistogram,
+  labelOf: (name: string) => string,
+): EventMetrics {
   const received = counter('lacre_async_events_received_total', 'AWS: AsyncEventsReceived', [
     'function',
   ])
@@ -59,12 +71,12 @@ function eventMetrics(counter: MakeCounter, histogram: MakeHistogram): EventMetr
     ['function'],
   )
   return {
-    eventReceived: (name) => received.inc({ function: name }),
-    eventAge: (name, ageMs) => ages.observe({ function: name }, ageMs / 1000),
-    eventDropped: (name, condition) => dropped.inc({ function: name, condition }),
-    destinationFailure: (name) => destinations.inc({ function: name }),
-    deadLetterError: (name) => deadLetters.inc({ function: name }),
-    recursionDropped: (name) => loops.inc({ function: name }),
+    eventReceived: (name) => received.inc({ function: labelOf(name) }),
+    eventAge: (name, ageMs) => ages.observe({ function: labelOf(name) }, ageMs / 1000),
+    eventDropped: (name, condition) => dropped.inc({ function: labelOf(name), condition }),
+    destinationFailure: (name) => destinations.inc({ function: labelOf(name) }),
+    deadLetterError: (name) => deadLetters.inc({ function: labelOf(name) }),
+    recursionDropped: (name) => loops.inc({ function: labelOf(name) }),
   }
 }
 
@@ -173,16 +185,13 @@ export function createMetrics(): HttpMetrics {
     'AWS: SignatureValidationErrors',
     ['function'],
   )
-  const invocations = counter('lacre_invocations_total', 'AWS: Invocations, Errors, Throttles', [
-    'function',
-    'outcome',
-  ])
   const deliveries = counter('lacre_webhook_deliveries_total', 'Attempts to tell a webhook', [
     'outcome',
   ])
-  const invocationSeconds = histogram('lacre_invocation_seconds', 'AWS: Duration', ['function'])
+  const labelOf = functionLabels()
   return {
-    ...eventMetrics(counter, histogram),
+    ...eventMetrics(counter, histogram, labelOf),
+    ...functionMetrics(registry, labelOf),
     ...liveMetrics(registry, counter, histogram),
     ...upkeepMetrics(counter, gauge),
     contentType: registry.contentType,
@@ -194,11 +203,8 @@ export function createMetrics(): HttpMetrics {
     authenticationFailure: (code) => failures.inc({ code }),
     webhookDelivery: (outcome) => deliveries.inc({ outcome }),
     watchOutbox: outboxGauges(registry),
+    watchRunning: runningGauges(registry, labelOf),
     decision: (outcome, action) => decisions.inc({ outcome, action }),
-    signatureValidationError: (name) => signatures.inc({ function: name }),
-    invocation: (name, outcome, durationMs) => {
-      invocations.inc({ function: name, outcome })
-      invocationSeconds.observe({ function: name }, durationMs / 1000)
-    },
+    signatureValidationError: (name) => signatures.inc({ function: labelOf(name) }),
   }
 }

@@ -13,6 +13,7 @@ import { lambdaFace } from './lambda/service.ts'
 import { checkListener, createListener, httpDefaults, type HttpConfig } from './listener.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { serve, type Edge, type Face } from './pipeline.ts'
+import { isLogsRequest } from './cloudwatch-logs/index.ts'
 import { isSignerPath, signerFace, type SignerHandlers } from './signer/index.ts'
 import { TLOG_ROUTE } from './tlog-prefix.ts'
 import { answerOpenTlog, tlogAnswers, tlogFace } from './tlog.ts'
@@ -27,6 +28,8 @@ export interface ServerParts {
   readonly invoke?: InvokeHandler
   readonly governanceRoutes: readonly Route[]
   readonly signerHandlers?: SignerHandlers
+  /** CloudWatch Logs; left out, it is not answered. */
+  readonly cloudWatchLogs?: Face
   /** What the tiles of the ledger are cut from; left out, there are none. */
   readonly ledger?: Deps
   /** What download links are checked with and read from; left out, there are none. */
@@ -73,12 +76,16 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   )
   // AWS's paths and all that is none: tables of our own, over the raw path.
   app.addHook('onRequest', async (request, reply) => {
-    const signer = isSignerPath(request.raw.url ?? '')
-    const face = signer ? signerFace(parts.signerHandlers ?? {}) : lambda
-    if (request.is404) hijack(edge, { request, reply }, face)
+    if (request.is404) hijack(edge, { request, reply }, foreignFace(parts, request, lambda))
     await Promise.resolve()
   })
   return app
+}
+
+/** The API of AWS's that a request is of, by its path or, where that says nothing, its target. */
+function foreignFace(parts: ServerParts, { raw }: FastifyRequest, lambda: Face): Face {
+  if (isLogsRequest(raw) && parts.cloudWatchLogs !== undefined) return parts.cloudWatchLogs
+  return isSignerPath(raw.url ?? '') ? signerFace(parts.signerHandlers ?? {}) : lambda
 }
 
 function toEdge(parts: ServerParts): Edge {

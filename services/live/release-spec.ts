@@ -1,5 +1,7 @@
 import {
+  defaultLogging,
   functionArn,
+  type LoggingSpec,
   type Place,
   type ReleaseLayer,
   type ReleaseSpec,
@@ -28,6 +30,12 @@ interface ConfigurationMembers {
   readonly Timeout?: number
   readonly EphemeralStorage?: { readonly Size?: number }
   readonly DeadLetterConfig?: { readonly TargetArn?: string }
+  readonly LoggingConfig?: {
+    readonly LogFormat?: string
+    readonly LogGroup?: string
+    readonly ApplicationLogLevel?: string
+    readonly SystemLogLevel?: string
+  }
   readonly Environment?: { readonly Variables?: Readonly<Record<string, string>> }
 }
 
@@ -52,5 +60,22 @@ export function toReleaseSpec(place: Place, row: ReleaseRow): ReleaseSpec {
     ephemeralMb: configuration.EphemeralStorage?.Size ?? 512,
     environment: Object.freeze({ ...configuration.Environment?.Variables }),
     ...(deadLetterArn === '' ? {} : { deadLetterArn }),
+    logging: Object.freeze(toLogging(row.functionName, configuration.LoggingConfig)),
   })
+}
+
+function toLogging(
+  functionName: string,
+  config: ConfigurationMembers['LoggingConfig'] = {},
+): LoggingSpec {
+  const { group: defaultGroup } = defaultLogging(functionName)
+  const group = config.LogGroup ?? defaultGroup
+  if (config.LogFormat !== 'JSON') return { format: 'Text', group }
+  const { ApplicationLogLevel = 'INFO', SystemLogLevel = 'INFO' } = config
+  return {
+    format: 'JSON',
+    group,
+    applicationLevel: ApplicationLogLevel,
+    systemLevel: SystemLogLevel,
+  }
 }

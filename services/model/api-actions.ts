@@ -8,6 +8,8 @@ export type ActionGroup =
   | 'deploy'
   | 'activate'
   | 'invoke'
+  // what functions wrote: whatever they were given may stand in it
+  | 'logs'
   | 'approve'
   // takes back what one asked for, approved or was granted
   | 'withdraw'
@@ -64,7 +66,7 @@ const ROWS: readonly Row[] = [
       lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets
       lacre:MakePlan lacre:ListApprovals lacre:ListSignerOwners lacre:ListBreakGlass lacre:ReadStages lacre:ReadReactions
       lacre:ListAttestations lacre:ListWebhooks lacre:GetWebhook lacre:ListWebhookDeliveries
-      lacre:SummarizeDecision`,
+      lacre:SummarizeDecision lacre:ReadUsage`,
   },
   {
     group: 'read',
@@ -100,6 +102,14 @@ const ROWS: readonly Row[] = [
   },
   { group: 'read', on: ['Publisher', 'Object'], names: 'signer:ListTagsForResource' },
   { group: 'read', on: ['PolicySet'], names: 'lacre:GetPolicySet' },
+  // logs
+  {
+    group: 'logs',
+    on: [...FUNCTION, 'Object'],
+    names: 'logs:DescribeLogStreams logs:FilterLogEvents logs:GetLogEvents',
+  },
+  { group: 'logs', on: FUNCTION, names: 'lacre:ReadLogs' },
+  { group: 'logs', on: OBJECT, names: 'logs:DescribeLogGroups' },
   // deploy: what code there is, and how it runs
   {
     group: 'deploy',

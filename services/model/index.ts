@@ -31,6 +31,8 @@ export {
   type ResourceKind,
   type ResourceRef,
 } from './api-actions.ts'
+/** What one attempt to run a function came to. */
+export type { AttemptRecord } from './attempt-record.ts'
 export type {
   AcceptedArtifact,
   Artifact,
@@ -137,6 +139,8 @@ export {
   type ReleaseLayer,
   type ReleaseParts,
   type ConcurrencyCap,
+  defaultLogging,
+  type LoggingSpec,
   type ReleaseSpec,
 } from './release.ts'
 export {
@@ -156,3 +160,4 @@ export {
   type Place,
   type PublisherVersionReference,
 } from './arn.ts'
+export { LineCutter, LOG_LINE_LIMIT_CHARS } from './line-cutter.ts'

@@ -49,6 +49,21 @@ export interface ReleaseSpec {
   readonly environment: Readonly<Record<string, string>>
   /** Where events go that it fails for good; published with a version, and no part of the release. */
   readonly deadLetterArn?: string
+  /** AWS's default where absent; no part of the release. */
+  readonly logging?: LoggingSpec
+}
+
+/** Where and how a function's output is kept (AWS's LoggingConfig). Levels are those of the format `JSON` alone. */
+export interface LoggingSpec {
+  readonly format: 'Text' | 'JSON'
+  readonly group: string
+  readonly applicationLevel?: string
+  readonly systemLevel?: string
+}
+
+/** AWS's default. */
+export function defaultLogging(functionName: string): LoggingSpec {
+  return { format: 'Text', group: `/aws/lambda/${functionName}` }
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Events } from '../events/index.ts'
 import type { JobRunner } from '../jobs/index.ts'
 import type { Keys } from '../keys/index.ts'
 import type { ComplianceState, LiveSet } from '../live/index.ts'
+import type { Logs, Metering } from '../logs/index.ts'
 import type { Clock, Place, Principal, Random } from '../model/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
@@ -110,6 +111,9 @@ export interface Deps {
   readonly quotas?: Quotas
   readonly breakGlass?: BreakGlassSettings
   readonly reactions?: ReactionLimits
+  /** What functions wrote, and what their attempts cost; absent where none run. */
+  readonly logs?: Logs
+  readonly metering?: Metering
   /** Absent where nothing is watched: offline, and in tests of something else. */
   readonly verifier?: LiveWatch
 }

@@ -87,7 +87,7 @@ async function attempt(
   // A function that was created anew under the name is another one.
   if (resolved.spec.functionId !== event.functionId) return gone(resolved.invokedArn)
   if (resolved.concurrency?.reserved === 0) {
-    deps.metrics.invocation(event.functionName, 'throttle', 0)
+    deps.metrics.throttle(event.functionName)
     const message = 'the reserved concurrency of the function is 0'
     return { kind: 'given-up', condition: 'ZeroReservedConcurrency', status: 429, message }
   }
@@ -112,6 +112,7 @@ async function runEvent(
       ...(event.clientContext === undefined ? {} : { clientContext: event.clientContext }),
       traceId: traceOf(event),
       tail: false,
+      attempt: event.attempts,
       concurrency: target.concurrency,
       signal,
     })

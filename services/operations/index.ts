@@ -17,6 +17,23 @@ export {
   showEvent,
   type EventsChosen,
 } from './event-queues.ts'
+/** What functions wrote, for whoever may read logs; throws INVALID_PARAMETER, UNAVAILABLE. */
+export {
+  LOG_WAIT_LIMIT_MS,
+  logsOf,
+  readFunctionLogs,
+  type FunctionLogsPage,
+} from './function-logs.ts'
+export { readPageToken, toPageToken } from './log-pages.ts'
+export {
+  parseFilterPattern,
+  versionOfStream,
+  type LogEvent,
+  type LogPage,
+  type LogQuery,
+} from '../logs/index.ts'
+/** What attempts came to. */
+export { listAttempts, readUsage } from './usage.ts'
 /** Who is told of ledger entries: subscriptions are governed. */
 export {
   createWebhook,

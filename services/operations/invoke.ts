@@ -81,7 +81,7 @@ export async function invoke(
     return { status: 204, payload: EMPTY, functionError: false, decisionId: target.spec.decisionId }
   const { concurrency } = target
   if (concurrency !== undefined && isSwitchedOff(target.executedVersion, concurrency)) {
-    deps.metrics.invocation(name, 'throttle', 0)
+    deps.metrics.throttle(name)
     throw reservedUsedUp()
   }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
@@ -227,23 +227,17 @@ function notReady(state: string, arn: string, reason?: string): PlatformError {
   )
 }
 
-/** Runs what was resolved, and counts it. @throws PlatformError what the runtime throws */
+/** Runs what was resolved; counts what was refused for want of a place. @throws PlatformError what the runtime throws */
 export async function runTarget(
   deps: Deps,
   target: InvokeTarget,
   call: Parameters<Deps['runtime']['invoke']>[1],
 ): Promise<Awaited<ReturnType<Deps['runtime']['invoke']>>> {
-  const { functionName } = target.spec
-  const startMs = deps.clock.monotonicMs()
   try {
-    const outcome = await deps.runtime.invoke(target.spec, call)
-    const result = outcome.functionError ? 'error' : 'success'
-    deps.metrics.invocation(functionName, result, deps.clock.monotonicMs() - startMs)
-    return outcome
+    return await deps.runtime.invoke(target.spec, call)
   } catch (error) {
     const throttled = error instanceof PlatformError && error.code === 'TOO_MANY_REQUESTS'
-    const durationMs = deps.clock.monotonicMs() - startMs
-    deps.metrics.invocation(functionName, throttled ? 'throttle' : 'error', durationMs)
+    if (throttled) deps.metrics.throttle(target.spec.functionName)
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import type { ComplianceState } from '../live/index.ts'
 import type { EventMetrics } from '../events/index.ts'
+import type { AttemptRecord } from '../model/index.ts'
 import type { WebhookMetrics } from '../webhooks/index.ts'
 
 /** What operations count; `http` exposes it at /metrics, by AWS's names where AWS has one (SPEC A17). */
@@ -8,11 +9,14 @@ export interface Metrics extends EventMetrics, WebhookMetrics {
   decision(outcome: 'allow' | 'warn' | 'deny', action: string): void
   /** AWS: SignatureValidationErrors, a deployment under Warn whose signature checks failed. */
   signatureValidationError(functionName: string): void
-  invocation(
-    functionName: string,
-    outcome: 'success' | 'error' | 'throttle',
-    durationMs: number,
-  ): void
+  /** An attempt that ended, with its REPORT line. */
+  attempt(record: AttemptRecord): void
+  /** Refused for want of concurrency. */
+  throttle(functionName: string): void
+  /** What functions wrote and the disk did not take. */
+  logLinesDropped(count: number): void
+  /** Logs that went for newer ones. */
+  logBytesEvicted(bytes: number): void
   /** Aliases by how they stand, as of the last look at all that is live. */
   liveVerified(
     states: Readonly<Partial<Record<ComplianceState, number>>>,
@@ -42,7 +46,10 @@ export interface Metrics extends EventMetrics, WebhookMetrics {
 export const noMetrics: Metrics = {
   decision: () => undefined,
   signatureValidationError: () => undefined,
-  invocation: () => undefined,
+  attempt: () => undefined,
+  throttle: () => undefined,
+  logLinesDropped: () => undefined,
+  logBytesEvicted: () => undefined,
   liveVerified: () => undefined,
   liveViolations: () => undefined,
   liveReaction: () => undefined,

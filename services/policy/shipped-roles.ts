@@ -10,9 +10,18 @@ export const SHIPPED_ROLES: ReadonlyMap<string, ReadonlySet<ActionGroup>> = new 
 >([
   [
     'admin',
-    new Set(['read', 'deploy', 'activate', 'invoke', 'approve', 'withdraw', ...GOVERN_GROUPS]),
+    new Set([
+      'read',
+      'logs',
+      'deploy',
+      'activate',
+      'invoke',
+      'approve',
+      'withdraw',
+      ...GOVERN_GROUPS,
+    ]),
   ],
-  ['deployer', new Set(['read', 'deploy', 'activate', 'withdraw'])],
+  ['deployer', new Set(['read', 'logs', 'deploy', 'activate', 'withdraw'])],
   ['approver', new Set(['read', 'approve', 'withdraw'])],
   ['publisher-admin', new Set(['read', 'trust'])],
   ['auditor', new Set(['read'])],

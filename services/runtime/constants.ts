@@ -20,10 +20,6 @@ export const SPAWNER_START_MS = 15_000
 export const LOG_INVOCATION_LIMIT_BYTES = 1_048_576
 /** Once over that limit, output is read in sips, so that 1 GB of it costs its writer time and not us. */
 export const LOG_SIP_PAUSE_MS = 5
-/** One line of a log file; the rest of a longer one is dropped. */
-export const LOG_LINE_LIMIT_BYTES = 262_144
-/** A log file is set aside (one generation) at this size. */
-export const LOG_FILE_LIMIT_BYTES = 10_485_760
 
 /** A frame on the private channel: the largest answer and its header. */
 export const CHANNEL_FRAME_LIMIT_BYTES = 6_291_556 + 4_096

@@ -1,4 +1,4 @@
-import type { Place, ReleaseSpec } from '../model/index.ts'
+import { defaultLogging, type Place, type ReleaseSpec } from '../model/index.ts'
 
 import type { RuntimeFamily } from './interpreters.ts'
 
@@ -28,6 +28,7 @@ export interface ChildEnvironment {
  * ones do not. Credentials are left out: there are none to give.
  */
 export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext): ChildEnvironment {
+  const logging = spec.logging ?? defaultLogging(spec.functionName)
   const overridable: Record<string, string> = {
     LANG: 'en_US.UTF-8',
     TZ: ':UTC',
@@ -48,7 +49,12 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
     AWS_LAMBDA_FUNCTION_NAME: spec.functionName,
     AWS_LAMBDA_FUNCTION_VERSION: spec.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memoryMb),
-    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${spec.functionName}`,
+    AWS_LAMBDA_LOG_GROUP_NAME: logging.group,
+    // As recorded: neither is there in format Text.
+    ...(logging.format === 'JSON' && {
+      AWS_LAMBDA_LOG_FORMAT: 'JSON',
+      AWS_LAMBDA_LOG_LEVEL: logging.applicationLevel ?? 'INFO',
+    }),
     AWS_LAMBDA_LOG_STREAM_NAME: context.logStream,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     _AWS_XRAY_DAEMON_ADDRESS: '127.0.0.1',

@@ -4,6 +4,7 @@ import {
   limits,
   PlatformError,
   toIsoTime,
+  type AttemptRecord,
   type Clock,
   type Random,
   type ReleaseSpec,
@@ -18,14 +19,11 @@ import type { Isolation } from './handle.ts'
 import { planLaunch, type Launch, type LaunchParts } from './launch.ts'
 import type { LogCapture } from './log-capture.ts'
 import {
-  endLine,
-  extensionLine,
-  initReportLine,
-  initStartLine,
-  reportLine,
+  platformLines,
+  rounded,
   runtimeVersion,
-  startLine,
   type InitOutcome,
+  type PlatformLines,
 } from './log-lines.ts'
 import type { InvokeCall, InvokeOutcome } from './options.ts'
 import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
@@ -39,6 +37,7 @@ export interface EnvironmentParts extends LaunchParts {
   readonly random: Random
   /** What a streamed answer may come to. */
   readonly streamedLimitBytes: number
+  readonly onAttempt: (record: AttemptRecord) => void
 }
 
 const EMPTY_EVENT = Buffer.from('{}')
@@ -72,6 +71,7 @@ export class Environment {
   readonly #slot: { readonly name: string; readonly logStream: string }
   readonly #parts: EnvironmentParts
   readonly #capture: LogCapture
+  readonly #lines: PlatformLines
   #process: RuntimeProcess | undefined
   readonly #telemetry: EnvironmentTelemetry
   #state: EnvironmentState = 'Cold'
@@ -99,6 +99,7 @@ export class Environment {
     this.#parts = parts
     this.#capture = capture
     this.#telemetry = new EnvironmentTelemetry(spec, slot.logStream)
+    this.#lines = platformLines(spec.logging, () => parts.clock.nowMs())
   }
 
   /** Whether it has a process, its trees mounted. */
@@ -116,34 +117,40 @@ export class Environment {
    */
   async invoke(call: InvokeCall): Promise<{ outcome: InvokeOutcome; settled: Promise<void> }> {
     this.#wake()
-    if (this.#process !== undefined) this.#capture.begin()
-    const initMs = await this.#initialise()
-    this.#capture.line(startLine(call.requestId, this.spec.version))
+    if (this.#process !== undefined) this.#capture.begin(call.requestId)
+    const initMs = await this.#initialise(call.requestId)
+    this.#say(this.#lines.start(call.requestId, this.spec.version))
     const { clock } = this.#parts
     const startedAt = clock.monotonicMs()
     this.#telemetry.started(call.requestId, call.traceId, startedAt)
     const deadline = startedAt + this.spec.timeoutSeconds * 1_000
     const streamed = new StreamedAnswer(call.answer, this.#parts.streamedLimitBytes)
-    const ending = await this.#run(call, deadline, streamed)
+    const times = (): Times => {
+      const durationMs = clock.monotonicMs() - startedAt
+      const maxMemoryMb = this.#process?.maxMemoryMb ?? 0
+      return { durationMs, billedMs: Math.ceil(durationMs + (initMs ?? 0)), initMs, maxMemoryMb }
+    }
+    const ending = await this.#run(call, deadline, streamed).catch((cause: unknown) => {
+      this.#report(call, STOPPED, times())
+      throw cause
+    })
     streamed.close()
     if (this.#stopped !== undefined) {
+      this.#report(call, STOPPED, times())
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped while the function ran', {
         detail: { reason: this.#stopped },
       })
     }
-    const durationMs = clock.monotonicMs() - startedAt
-    const maxMemoryMb = this.#process?.maxMemoryMb ?? 0
+    const taken = times()
     const answered = ending.broken ? undefined : this.#settle(call.requestId, deadline)
     // Output written before the answer lies in the kernel by now; one turn of the loop reads it.
     await new Promise((resolve) => setImmediate(resolve))
-    const billedMs = Math.ceil(durationMs + (initMs ?? 0))
-    const times = { durationMs, billedMs, initMs, maxMemoryMb }
-    this.#report(call.requestId, ending, times)
+    this.#report(call, ending, taken)
     const settled = answered ?? this.#reset(ending.status === 'timeout' ? 'TIMEOUT' : 'FAILURE')
     const logTail = call.tail ? this.#capture.tail() : new Uint8Array()
     const { payload, functionError } = ending
     const { contentType } = streamed
-    return { outcome: { payload, functionError, contentType, logTail, ...times }, settled }
+    return { outcome: { payload, functionError, contentType, logTail, ...taken }, settled }
   }
 
   /** It has a process, in INIT or past it. */
@@ -159,7 +166,7 @@ export class Environment {
   /** INIT without an invocation. @throws PlatformError ACTIVATION_FAILED where the function does not come up */
   async warmUp(): Promise<void> {
     this.#wake()
-    await this.#initialise()
+    await this.#initialise(undefined)
     if (this.#process === undefined) {
       throw new PlatformError(
         'ACTIVATION_FAILED',
@@ -178,6 +185,7 @@ export class Environment {
     if (told !== undefined && (this.#process?.extensions.all.length ?? 0) > 0) this.#wake()
     this.#advance('stop')
     await Promise.all([this.#process?.stop(told), this.#ending?.stop(told)])
+    this.#capture.close()
     await this.#parts.isolation.release(this.#slot.name)
   }
 
@@ -185,12 +193,12 @@ export class Environment {
    * INIT, at most 10 s. One that fails is run again within the invocation ("suppressed init", SPEC A6.1), so its failure is
    * not the caller's yet. Later starts, after a reset, have no INIT phase.
    */
-  async #initialise(): Promise<number | undefined> {
+  async #initialise(requestId: string | undefined): Promise<number | undefined> {
     if (this.#initialised) return undefined
     this.#initialised = true
     const { clock } = this.#parts
-    this.#capture.begin()
-    this.#capture.streamLine(initStartLine(runtimeVersion(this.spec)))
+    this.#capture.begin(requestId)
+    this.#sayInStream(this.#lines.initStart(runtimeVersion(this.spec), this.spec))
     const started = await this.#start('init')
     if (!(started instanceof RuntimeProcess)) return undefined
     const startedAt = this.#startedAtMs
@@ -199,7 +207,7 @@ export class Environment {
     const outcome = event?.kind === 'ready' ? undefined : initOutcome(event)
     this.#initialisedOnce(initMs, outcome)
     if (outcome === undefined) return initMs
-    this.#capture.line(initReportLine(initMs, 'init', outcome))
+    this.#say(this.#lines.initReport(initMs, 'init', outcome))
     await this.#reset(event === undefined ? 'TIMEOUT' : 'FAILURE')
     return undefined
   }
@@ -207,7 +215,7 @@ export class Environment {
   /** INIT is over, well or not: said of the extensions and to them. */
   #initialisedOnce(durationMs: number, outcome: InitOutcome | undefined): void {
     const extensions = this.#process?.extensions.all ?? []
-    for (const extension of extensions) this.#capture.streamLine(extensionLine(extension))
+    for (const extension of extensions) this.#sayInStream(this.#lines.extension(extension))
     this.#telemetry.initialised(extensions, { durationMs, outcome })
     if (outcome === undefined) this.#advance('ready')
   }
@@ -342,22 +350,53 @@ export class Environment {
     this.#advance('thaw')
   }
 
-  #report(
-    requestId: string,
-    ending: Ending,
-    times: {
-      durationMs: number
-      billedMs: number
-      initMs: number | undefined
-      maxMemoryMb: number
-    },
-  ): void {
-    if (ending.remark !== undefined) this.#capture.line(ending.remark)
-    this.#capture.line(endLine(requestId))
+  /** The last lines of an invocation and its record, of the same numbers. */
+  #report(call: InvokeCall, ending: Ending, times: Times): void {
+    const { requestId, attempt = 1 } = call
+    const { functionName, version, memoryMb } = this.spec
     const { status, errorType } = ending
-    this.#capture.line(
-      reportLine({ requestId, ...times, memoryMb: this.spec.memoryMb, status, errorType }),
-    )
+    this.#say(this.#lines.end({ requestId, ...times, memoryMb, ...ending }))
     this.#telemetry.reported({ ...times, status, errorType })
+    this.#parts.onAttempt({
+      endedAtMs: this.#parts.clock.nowMs(),
+      requestId,
+      functionName,
+      version,
+      attempt,
+      outcome: outcomeOf(ending),
+      durationMs: rounded(times.durationMs),
+      billedMs: times.billedMs,
+      memoryMb,
+      maxMemoryMb: times.maxMemoryMb,
+      initMs: times.initMs === undefined ? undefined : rounded(times.initMs),
+    })
   }
+
+  #say(lines: readonly string[]): void {
+    for (const line of lines) this.#capture.line(line)
+  }
+
+  #sayInStream(lines: readonly string[]): void {
+    for (const line of lines) this.#capture.streamLine(line)
+  }
+}
+
+/** What an invocation took. */
+type Times = Pick<InvokeOutcome, 'durationMs' | 'billedMs' | 'maxMemoryMb'> & {
+  readonly initMs: number | undefined
+}
+
+/** It was taken out of use, or could not be started again, while the function ran. */
+const STOPPED: Ending = {
+  payload: Buffer.alloc(0),
+  functionError: true,
+  status: 'error',
+  errorType: 'Sandbox.Stopped',
+  broken: true,
+}
+
+function outcomeOf(ending: Ending): AttemptRecord['outcome'] {
+  if (ending === STOPPED) return 'stopped'
+  if (ending.status === 'timeout') return 'timeout'
+  return ending.functionError ? 'error' : 'success'
 }

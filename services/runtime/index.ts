@@ -16,6 +16,8 @@ export type {
   InvokeCall,
   InvokeOutcome,
   Log,
+  LogSink,
+  LogWriter,
   ResolvedRuntime,
   Retirement,
   Runtime,

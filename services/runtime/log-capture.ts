@@ -1,6 +1,7 @@
 import { limits } from '../model/index.ts'
 
 import { LOG_INVOCATION_LIMIT_BYTES } from './constants.ts'
+import type { LogWriter } from './options.ts'
 
 const NEWLINE = 0x0a
 
@@ -9,7 +10,8 @@ const NEWLINE = 0x0a
  * the last 4 KB are kept whatever their number (X-Amz-Log-Result). 1 GB of output costs a counter.
  */
 export class LogCapture {
-  readonly #sink: (bytes: Uint8Array) => void
+  readonly #sink: LogWriter
+  #requestId: string | undefined
   /** Up to twice the tail, cut back when longer. */
   #tail: Buffer[] = []
   #tailBytes = 0
@@ -17,7 +19,7 @@ export class LogCapture {
   #dropped = 0
   #midLine = false
 
-  constructor(sink: (bytes: Uint8Array) => void) {
+  constructor(sink: LogWriter) {
     this.#sink = sink
   }
 
@@ -26,9 +28,10 @@ export class LogCapture {
     return this.#dropped > 0
   }
 
-  /** Forgets the tail and the count: a new invocation begins. */
-  begin(): void {
+  /** Forgets the tail and the count: a new invocation begins; none where an environment is warmed up. */
+  begin(requestId: string | undefined): void {
     this.flushMarker()
+    this.#requestId = requestId
     this.#tail = []
     this.#tailBytes = 0
     this.#written = 0
@@ -56,8 +59,14 @@ export class LogCapture {
 
   /** A line for the log stream alone: AWS's X-Amz-Log-Result does not hold it (recorded). */
   streamLine(text: string): void {
-    this.#sink(Buffer.from(`${this.#midLine ? '\n' : ''}${text}\n`))
+    this.#sink(Buffer.from(`${this.#midLine ? '\n' : ''}${text}\n`), this.#requestId)
     this.#midLine = false
+  }
+
+  /** Nothing more comes: a line that was begun is one. */
+  close(): void {
+    this.flushMarker()
+    if (this.#midLine) this.#emit(Buffer.from('\n'))
   }
 
   /** Says in the log how much was dropped. */
@@ -77,7 +86,7 @@ export class LogCapture {
   #emit(bytes: Buffer): void {
     this.#midLine = bytes.at(-1) !== NEWLINE
     this.#keepTail(bytes)
-    this.#sink(bytes)
+    this.#sink(bytes, this.#requestId)
   }
 
   #keepTail(bytes: Buffer): void {

@@ -1,4 +1,5 @@
 import type {
+  AttemptRecord,
   ByteSource,
   Clock,
   ConcurrencyCap,
@@ -33,9 +34,22 @@ export interface RuntimeOptions {
   readonly log: Log
   /** What a streamed answer may come to; AWS's 200 MB unless told. */
   readonly streamedAnswerLimitBytes?: number
-  /** Every log line of every function, beside the files under `dataDir/logs`. */
-  readonly onLog?: (functionName: string, line: string) => void
+  readonly logs: LogSink
+  /** What every attempt came to: with its REPORT line, never without. Must not throw. */
+  readonly onAttempt?: (record: AttemptRecord) => void
 }
+
+/** Where environments write; taking bytes costs memory alone. */
+export interface LogSink {
+  writerFor(target: {
+    readonly group: string
+    readonly stream: string
+    readonly functionName: string
+  }): LogWriter
+}
+
+/** Bytes as they came, and the invocation that they came in. */
+export type LogWriter = (bytes: Uint8Array, requestId: string | undefined) => void
 
 export type DriverName = 'bubblewrap' | 'process'
 
@@ -62,6 +76,8 @@ export interface InvokeCall {
   readonly clientContext?: string
   readonly traceId?: string
   readonly tail: boolean
+  /** Which try of an event it is; 1 where it is none. */
+  readonly attempt?: number
   /** Takes an answer piece by piece as the function streams it; without one all of it is gathered. */
   readonly answer?: AnswerSink | undefined
   /** Enforced where given: what of the function may be in flight at once. */
@@ -111,6 +127,8 @@ export interface RuntimeStats {
   readonly idle: number
   readonly started: number
   readonly reset: number
+  /** Invocations that run now, by function. */
+  readonly inFlight: ReadonlyMap<string, number>
 }
 
 /** So many environments of a release are started beforehand and kept. */

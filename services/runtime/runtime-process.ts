@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-import type { Clock } from '../model/index.ts'
+import { LineCutter, type Clock } from '../model/index.ts'
 
 import { serveChannel } from './channel.ts'
 import { LOG_SIP_PAUSE_MS } from './constants.ts'
@@ -9,7 +9,6 @@ import { Extensions, type ExtensionFailure, type ShutdownReason } from './extens
 import type { Exit } from './failures.ts'
 import type { EnvironmentHandle, Isolation, StartRequest } from './handle.ts'
 import type { LogCapture } from './log-capture.ts'
-import { LineCutter } from './log-sink.ts'
 import { RuntimeApi } from './runtime-api.ts'
 import { RuntimeSession, type Answer, type Invocation } from './session.ts'
 import { shutDown } from './shutdown.ts'

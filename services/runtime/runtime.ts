@@ -1,7 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { PlatformError, limits, toIsoTime, type ReleaseSpec, type Sha256 } from '../model/index.ts'
+import {
+  PlatformError,
+  defaultLogging,
+  limits,
+  toIsoTime,
+  type ReleaseSpec,
+  type Sha256,
+} from '../model/index.ts'
 
 import { IDLE_ENVIRONMENT_MS, REAP_INTERVAL_MS, SETTLE_WAIT_MS } from './constants.ts'
 import { Environment, type EnvironmentParts } from './environment.ts'
@@ -14,7 +21,6 @@ import {
 } from './interpreters.ts'
 import { openIsolation } from './isolation.ts'
 import { LogCapture } from './log-capture.ts'
-import { LogFiles } from './log-sink.ts'
 import type {
   Capability, InvokeCall, InvokeOutcome, ResolvedRuntime, Retirement, Runtime, RuntimeOptions,
   RuntimeStats, WarmWish,
@@ -56,19 +62,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const dir = join(dataDir, 'prepared')
   const { blobs } = options
   const prepared = new PreparedTrees({ dir, blobs, random, log, unpacking, checking })
-  const logs = new LogFiles(join(dataDir, 'logs'), options.onLog)
   const threads = [unpacking, checking]
-  return new PooledRuntime(
-    { ...options, dataDir },
-    { isolation, interpreters, prepared, logs, threads },
-  )
+  return new PooledRuntime({ ...options, dataDir }, { isolation, interpreters, prepared, threads })
 }
 
 interface Opened {
   readonly isolation: Isolation
   readonly interpreters: Interpreters
   readonly prepared: PreparedTrees
-  readonly logs: LogFiles
   readonly threads: readonly AsyncDisposable[]
 }
 
@@ -78,6 +79,7 @@ class PooledRuntime implements Runtime {
   readonly #parts: EnvironmentParts
   readonly #pool: Pool
   readonly #slots = new Slots()
+  readonly #inFlight = new Map<string, number>()
   readonly #warmth: Warmth
   readonly #reaper: NodeJS.Timeout
   readonly #waiting = new Set<{ readonly spec: ReleaseSpec; retired: boolean }>()
@@ -97,6 +99,7 @@ class PooledRuntime implements Runtime {
       interpreters: opened.interpreters,
       prepared: opened.prepared,
       isolation: opened.isolation,
+      onAttempt: options.onAttempt ?? (() => undefined),
       streamedLimitBytes: options.streamedAnswerLimitBytes ?? limits.STREAMED_ANSWER_LIMIT_BYTES,
     }
     const nowMs = (): number => options.clock.monotonicMs()
@@ -146,9 +149,21 @@ class PooledRuntime implements Runtime {
     call.signal.throwIfAborted()
     const runtime = this.resolveRuntime(spec.runtime)
     if (runtime.kind === 'unsupported') throw new PlatformError('INVALID_RUNTIME', runtime.reason)
-    const leave = this.#slots.enter(spec.functionId, spec.version, call.concurrency)
+    const leave = this.#enter(spec, call)
     const running = this.#lease(spec).then((environment) => this.#invoke(environment, call))
     return await orAborted(running.finally(leave), call.signal)
+  }
+
+  /** Takes a place; the returned function gives it back. @throws PlatformError TOO_MANY_REQUESTS */
+  #enter({ functionId, functionName, version }: ReleaseSpec, call: InvokeCall): () => void {
+    const leave = this.#slots.enter(functionId, version, call.concurrency)
+    this.#inFlight.set(functionName, (this.#inFlight.get(functionName) ?? 0) + 1)
+    return () => {
+      leave()
+      const left = (this.#inFlight.get(functionName) ?? 1) - 1
+      if (left > 0) this.#inFlight.set(functionName, left)
+      else this.#inFlight.delete(functionName)
+    }
   }
 
   async retire(functionId: string, version: string, how: Retirement = {}): Promise<void> {
@@ -184,6 +199,7 @@ class PooledRuntime implements Runtime {
       idle,
       started: this.#started,
       reset: this.#resets,
+      inFlight: this.#inFlight,
     }
   }
 
@@ -195,7 +211,6 @@ class PooledRuntime implements Runtime {
     this.#warmth.keep([])
     await this.#pool.stopWhere(() => true, 'closing')
     await this.#opened.isolation[Symbol.asyncDispose]()
-    await this.#opened.logs[Symbol.asyncDispose]()
     for (const thread of this.#opened.threads) await thread[Symbol.asyncDispose]()
   }
 
@@ -236,11 +251,13 @@ class PooledRuntime implements Runtime {
 
   #create(spec: ReleaseSpec): Environment {
     this.#started += 1
-    const { clock, random } = this.#options
+    const { clock, random, logs } = this.#options
     const word = Buffer.from(random.bytes(16)).toString('hex')
     const date = toIsoTime(clock.nowMs()).slice(0, 10).replaceAll('-', '/')
     const slot = { name: word, logStream: `${date}/[${spec.version}]${word}` }
-    const capture = new LogCapture(this.#opened.logs.writerFor(spec.functionName))
+    const { functionName, logging = defaultLogging(functionName) } = spec
+    const target = { group: logging.group, stream: slot.logStream, functionName }
+    const capture = new LogCapture(logs.writerFor(target))
     return new Environment(spec, slot, this.#parts, capture)
   }
 }

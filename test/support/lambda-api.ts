@@ -118,7 +118,7 @@ export class FakeRuntime implements Runtime {
   }
 
   stats(): ReturnType<Runtime['stats']> {
-    return { environments: 0, busy: 0, idle: 0, started: 0, reset: 0 }
+    return { environments: 0, busy: 0, idle: 0, started: 0, reset: 0, inFlight: new Map() }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -15,7 +15,7 @@ const runtime = await openRuntime({
   place: { account: '000000000000', region: 'us-east-1' },
   maxEnvironments: 4,
   log,
-  onLog: (_name, line) => process.stdout.write(`${line}\n`),
+  logs: { writerFor: () => (bytes) => process.stdout.write(bytes) },
 })
 await runtime.invoke(spec, {
   requestId: '00000000-0000-4000-8000-000000000000',

@@ -8,6 +8,7 @@ import { openArtifact } from '../../services/artifact/index.ts'
 import { openSource } from '../../services/blobs/index.ts'
 import {
   bufferSource,
+  LineCutter,
   sha256,
   systemClock,
   systemRandom,
@@ -76,7 +77,12 @@ export class RuntimeBench implements AsyncDisposable {
       place: { account: '000000000000', region: 'us-east-1' },
       maxEnvironments: 8,
       log: quietLog,
-      onLog: (_name, line) => lines.push(line),
+      logs: {
+        writerFor: () => {
+          const cutter = new LineCutter((line) => lines.push(line))
+          return (bytes) => cutter.push(bytes)
+        },
+      },
       ...options,
     })
     return new RuntimeBench(runtime, dataDir, lines, uidFraction)

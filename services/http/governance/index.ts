@@ -12,6 +12,7 @@ import { evidenceRoutes } from './evidence.ts'
 import { historyRoutes } from './history.ts'
 import { ledgerRoutes } from './ledger.ts'
 import { openApiRoute } from './openapi.ts'
+import { logRoutes } from './logs.ts'
 import { managedRoutes } from './managed.ts'
 import { planRoutes } from './plans.ts'
 import { policySetRoutes } from './policy-sets.ts'
@@ -42,6 +43,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...stageRoutes(deps),
     ...reactionRoutes(deps),
     ...eventRoutes(deps),
+    ...logRoutes(deps),
     ...webhookRoutes(deps),
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),

@@ -154,6 +154,13 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
     action: 'lacre:LiftRefusal',
     on: ['Function', 'path', 'functionName'],
   },
+  // what functions wrote, and what it cost
+  'GET /functions/:functionName/logs': {
+    action: 'lacre:ReadLogs',
+    on: ['Function', 'path', 'functionName'],
+  },
+  'GET /usage': { action: 'lacre:ReadUsage' },
+  'GET /usage/attempts': { action: 'lacre:ReadUsage' },
   // asynchronous events, whose payloads these show
   'GET /events': { action: 'lacre:ReadEvents' },
   'GET /events/:id': { action: 'lacre:ReadEvents' },

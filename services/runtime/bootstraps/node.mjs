@@ -66,6 +66,43 @@ function nextFrame() {
   return out
 }
 
+/** How much each level is worth; a logging config of format JSON says from which on lines are written. */
+const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL']
+const IN_JSON = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON'
+const LEAST_LEVEL = IN_JSON ? LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL ?? 'INFO') : 0
+
+/** An error's name, words and stack in place of an object without members. */
+function showErrors(_key, value) {
+  if (!(value instanceof Error)) return value
+  return { ...errorMembers(value), ...value }
+}
+
+function errorMembers(error) {
+  return {
+    errorType: error?.constructor?.name ?? 'UnknownError',
+    errorMessage: error.message,
+    stackTrace: typeof error.stack === 'string' ? error.stack.split('\n') : [],
+  }
+}
+
+/** One object a line, as AWS's runtime writes it: a single value stays one, several are formatted. */
+function jsonLine(level, args) {
+  const head = { timestamp: new Date().toISOString(), level, requestId }
+  try {
+    if (args.length === 1) return JSON.stringify({ ...head, message: args[0] }, showErrors)
+  } catch {
+    return JSON.stringify({ ...head, message: format(...args) })
+  }
+  const error = args.find((arg) => arg instanceof Error)
+  const told = error === undefined ? {} : errorMembers(error)
+  return JSON.stringify({ ...head, message: format(...args), ...told })
+}
+
+function textLine(level, args) {
+  const text = format(...args).replace(/\n/g, '\r')
+  return `${new Date().toISOString()}\t${requestId}\t${level}\t${text}`
+}
+
 function patchConsole() {
   const levels = {
     log: 'INFO',
@@ -77,8 +114,8 @@ function patchConsole() {
   }
   for (const [method, level] of Object.entries(levels)) {
     console[method] = (...args) => {
-      const text = format(...args).replace(/\n/g, '\r')
-      writeAll(1, Buffer.from(`${new Date().toISOString()}\t${requestId}\t${level}\t${text}\n`))
+      if (LEVELS.indexOf(level) < LEAST_LEVEL) return
+      writeAll(1, Buffer.from(`${IN_JSON ? jsonLine(level, args) : textLine(level, args)}\n`))
     }
   }
 }
@@ -114,6 +151,7 @@ function errorObject(error) {
 
 /** One line of log about an error, its own members included. */
 function logError(title, error) {
+  if (IN_JSON) return console.error(title, error)
   const { errorType, errorMessage, trace } = errorObject(error)
   let own = {}
   try {

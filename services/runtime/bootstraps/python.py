@@ -45,6 +45,27 @@ def receive(length):
     return b"".join(chunks)
 
 
+IN_JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+# AWS's names; logging has no TRACE and calls FATAL critical.
+LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record):
+        told = {
+            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "requestId": record.aws_request_id,
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            told["errorType"] = record.exc_info[0].__name__
+            told["errorMessage"] = str(record.exc_info[1])
+            told["stackTrace"] = traceback.format_tb(record.exc_info[2])
+        return json.dumps(told, ensure_ascii=False, default=str) + "\n"
+
+
 class RequestIdFilter(logging.Filter):
     def filter(self, record):
         record.aws_request_id = request_id or ""
@@ -53,12 +74,14 @@ class RequestIdFilter(logging.Filter):
 
 def set_up_logging():
     handler = logging.StreamHandler(sys.stdout)
-    form = logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S")
+    form = JsonFormatter() if IN_JSON else logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S")
     form.converter = time.gmtime
     handler.setFormatter(form)
     handler.terminator = ""
     handler.addFilter(RequestIdFilter())
     logging.getLogger().addHandler(handler)
+    if IN_JSON:
+        logging.getLogger().setLevel(LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"), 20))
 
 
 class Identity:
@@ -122,6 +145,11 @@ def own_frames(error):
 
 
 def log_error(fault):
+    if IN_JSON:
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+        sys.stdout.write(json.dumps({"timestamp": stamp, "level": "ERROR", **fault}, ensure_ascii=False, default=str) + "\n")
+        return sys.stdout.flush()
     # Two lines as AWS writes them: [ERROR] Type: message, then the stack; inner newlines as carriage returns.
     lines = [f"[ERROR] {fault['errorType']}: {fault['errorMessage']}"]
     if fault["stackTrace"]:

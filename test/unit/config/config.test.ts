@@ -41,6 +41,19 @@ test('code storage and request rates are AWS’s and off unless they are set', (
     expect(() => readConfig({ data: 'd' }, { LACRE_CODE_STORAGE_BYTES: text })).toThrow(/bytes/)
 })
 
+test('what is kept of logs and attempts is bounded as told, and by no less than two files', () => {
+  const env = { LACRE_LOGS_BYTES: '8388608', LACRE_METERING_BYTES: '9000000' }
+
+  expect(readConfig({ data: 'd' }, {}).kept).toEqual({})
+  expect(readConfig({ data: 'd' }, env).kept).toEqual({
+    logsBytes: 8_388_608,
+    meteringBytes: 9_000_000,
+  })
+  for (const name of ['LACRE_LOGS_BYTES', 'LACRE_METERING_BYTES'])
+    for (const text of ['8388607', '0', 'much', '1e9'])
+      expect(() => readConfig({ data: 'd' }, { [name]: text })).toThrow(name)
+})
+
 test('the policy set stays what it was unless an option, or else the environment, names one', () => {
   const env = { LACRE_POLICY_SET: 'strict-production' }
 

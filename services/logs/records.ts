@@ -1,0 +1,54 @@
+/** One event of a log, as it was written. */
+export interface LogRecord {
+  /** When the line came, milliseconds since the epoch; never before that of the event before it in its group. */
+  readonly timestampMs: number
+  /** `YYYY/MM/DD/[version]32hex`. */
+  readonly stream: string
+  readonly functionName: string
+  /** Of the invocation that its environment was in, or had been in last. */
+  readonly requestId: string | undefined
+  readonly message: string
+}
+
+/** On disk: one JSON object a line, members of one letter. */
+export function encodeRecord(record: LogRecord): string {
+  return JSON.stringify({
+    t: record.timestampMs,
+    s: record.stream,
+    f: record.functionName,
+    r: record.requestId,
+    m: record.message,
+  })
+}
+
+/** `undefined` where the line is none: what a kill left half-written. */
+export function decodeRecord(line: string): LogRecord | undefined {
+  const json = parseObject(line)
+  if (json === undefined) return undefined
+  const { t: timestampMs, s: stream, f: functionName, r: requestId, m: message } = json
+  if (typeof timestampMs !== 'number' || typeof message !== 'string') return undefined
+  if (typeof stream !== 'string' || typeof functionName !== 'string') return undefined
+  return {
+    timestampMs,
+    stream,
+    functionName,
+    requestId: typeof requestId === 'string' ? requestId : undefined,
+    message,
+  }
+}
+
+/** An object in JSON, or `undefined`. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const json: unknown = JSON.parse(text)
+    const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
+    return isObject ? (json as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The version in the name of a stream; `undefined` where it is none of ours. */
+export function versionOfStream(stream: string): string | undefined {
+  return /^\d{4}\/\d{2}\/\d{2}\/\[([^\]]{1,20})\][0-9a-f]{32}$/.exec(stream)?.[1]
+}
