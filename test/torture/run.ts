@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
+import { torture as differential } from './differential.ts'
 import { torture as events } from './events.ts'
 import { torture as kill } from './kill.ts'
 import { torture as restore } from './restore.ts'
@@ -9,6 +10,7 @@ import { torture as ledger } from './ledger.ts'
 import { torture as tamper } from './tamper.ts'
 
 const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
+  differential,
   kill,
   events,
   restore,
@@ -17,13 +19,14 @@ const built: Readonly<Record<string, (options: { n: number; seed: number }) => P
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
+  differential: 2_000,
   events: 1_000,
   ledger: 200,
   restore: 5,
   tamper: 200,
 }
 const PLANNED =
-  'power io disk clock faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
+  'power io disk clock faults soak overload malformed verdicts fuzz race linear simulate sandbox revoke'
 
 function usage(message: string): never {
   console.error(
