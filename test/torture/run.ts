@@ -1,36 +1,51 @@
-// npm run torture -- NAME [--n N] [--seed S]: faults on purpose, and whether what was promised holds.
+// npm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME]: faults on purpose, and whether what was promised holds.
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
 import { torture as differential } from './differential.ts'
 import { torture as events } from './events.ts'
+import { torture as fuzz } from './fuzz.ts'
 import { torture as kill } from './kill.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
+import { torture as malformed } from './malformed.ts'
 import { torture as tamper } from './tamper.ts'
 
-const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
+interface TortureOptions {
+  readonly n: number
+  readonly seed: number
+  /** Where a program runs for a time: `fuzz`, for each target. */
+  readonly seconds: number | undefined
+  readonly target: string | undefined
+}
+
+const built: Readonly<Record<string, (options: TortureOptions) => Promise<number>>> = {
   differential,
   kill,
   events,
+  fuzz,
   restore,
   ledger,
+  malformed,
   tamper,
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
   differential: 2_000,
   events: 1_000,
+  fuzz: 1_000_000_000,
   ledger: 200,
+  malformed: 100_000,
   restore: 5,
   tamper: 200,
 }
+const DEFAULT_SECONDS = 30
 const PLANNED =
-  'power io disk clock faults soak overload malformed verdicts fuzz race linear simulate sandbox revoke'
+  'power io disk clock faults soak overload verdicts race linear simulate sandbox revoke'
 
 function usage(message: string): never {
   console.error(
-    `${message}\nnpm run torture -- NAME [--n N] [--seed S]; NAME: ${Object.keys(built).join(', ')}`,
+    `${message}\nnpm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME]; NAME: ${Object.keys(built).join(', ')}`,
   )
   process.exit(2)
 }
@@ -44,7 +59,12 @@ function parseCount(name: string, text: string | undefined, otherwise: number): 
 }
 
 const { values, positionals } = parseArgs({
-  options: { n: { type: 'string' }, seed: { type: 'string' } },
+  options: {
+    n: { type: 'string' },
+    seed: { type: 'string' },
+    seconds: { type: 'string' },
+    target: { type: 'string' },
+  },
   allowPositionals: true,
 })
 const [name, ...rest] = positionals
@@ -57,4 +77,8 @@ const run = built[name]
 if (run === undefined) usage(`there is no ${name}`)
 const n = parseCount('n', values.n, N_OF[name] ?? 30)
 const seed = parseCount('seed', values.seed, randomInt(1, 1_000_000))
-process.exitCode = (await run({ n, seed })) === 0 ? 0 : 1
+// A number of times is as long as it takes.
+const otherwise = values.n === undefined ? DEFAULT_SECONDS : undefined
+const seconds = values.seconds === undefined ? otherwise : parseCount('seconds', values.seconds, 1)
+const { target } = values
+process.exitCode = (await run({ n, seed, seconds, target })) === 0 ? 0 : 1
