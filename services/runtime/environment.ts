@@ -24,6 +24,7 @@ import {
   type InitOutcome,
 } from './log-lines.ts'
 import type { InvokeCall, InvokeOutcome } from './options.ts'
+import type { PreparedTree } from './prepare/prepared-trees.ts'
 import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
 import type { Answer } from './session.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
@@ -76,6 +77,8 @@ export class Environment {
   #freezing: NodeJS.Timeout | undefined
   #stopped: StopReason | undefined
   #startedAtMs = 0
+  /** What its code is loaded from, as it was when its bytes were hashed. */
+  #trees: readonly PreparedTree[] = []
   resets = 0
 
   constructor(
@@ -185,7 +188,7 @@ export class Environment {
     const event = await started.next(limits.INIT_TIMEOUT_MS)
     const initMs = clock.monotonicMs() - startedAt
     if (event?.kind === 'ready') {
-      this.#ready = true
+      await this.#takeReady()
       return initMs
     }
     this.#capture.line(initReportLine(initMs, 'init', initOutcome(event)))
@@ -202,7 +205,7 @@ export class Environment {
       const event = await started.next(left())
       if (event?.kind === 'init-failed') return initFailed(event)
       if (event?.kind !== 'ready') return this.#unanswered(call.requestId, event)
-      this.#ready = true
+      await this.#takeReady()
     }
     const process = this.#process
     if (process === undefined) return this.#unanswered(call.requestId, undefined)
@@ -240,6 +243,7 @@ export class Environment {
     if (launch.kind === 'no-entrypoint') return 'no-entrypoint'
     if (this.#stopped !== undefined)
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped')
+    this.#trees = launch.trees
     this.#startedAtMs = this.#parts.clock.monotonicMs()
     const process = await RuntimeProcess.start(isolation, launch.request, this.#capture)
     this.#process = process
@@ -249,6 +253,22 @@ export class Environment {
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped')
     }
     return process
+  }
+
+  /**
+   * Its code is loaded. A package that was written to between the check before the start and now is not handed an
+   * invocation (RULES, promise P1): what it was when it was read, nobody knows.
+   * @throws PlatformError ACTIVATION_FAILED
+   */
+  async #takeReady(): Promise<void> {
+    for (const tree of this.#trees) {
+      if (await this.#parts.prepared.isUnchanged(tree)) continue
+      throw new PlatformError(
+        'ACTIVATION_FAILED',
+        'the unpacked code was changed while the function started',
+      )
+    }
+    this.#ready = true
   }
 
   /** After the answer: the runtime may go on until it asks for the next invocation, within the same deadline. */

@@ -11,7 +11,7 @@ import {
   type Interpreters,
   type RuntimeFamily,
 } from './interpreters.ts'
-import type { PreparedTrees } from './prepare/prepared-trees.ts'
+import type { PreparedTree, PreparedTrees } from './prepare/prepared-trees.ts'
 
 /** V8 is told of the limit, so that it collects before the kernel kills: the rest is for buffers, code and stacks. */
 const HEAP_SHARE = 0.85
@@ -24,7 +24,13 @@ export interface LaunchParts {
 
 /** What to start for a release, or why there is nothing to start. */
 export type Launch =
-  { readonly kind: 'start'; readonly request: StartRequest } | { readonly kind: 'no-entrypoint' }
+  | {
+      readonly kind: 'start'
+      readonly request: StartRequest
+      /** Everything that code is loaded from. */
+      readonly trees: readonly PreparedTree[]
+    }
+  | { readonly kind: 'no-entrypoint' }
 
 /**
  * Everything a start needs, from the trees as they are now: each is checked against its stamp here, at every start.
@@ -41,9 +47,11 @@ export async function planLaunch(
     const reason = resolved.kind === 'unsupported' ? resolved.reason : 'unknown runtime'
     throw new PlatformError('INVALID_RUNTIME', reason)
   }
-  const codeDir = await parts.prepared.ensure(spec.code)
-  const layerDirs: string[] = []
-  for (const layer of spec.layers) layerDirs.push(await parts.prepared.ensure(layer))
+  const code = await parts.prepared.ensure(spec.code)
+  const layers: PreparedTree[] = []
+  for (const layer of spec.layers) layers.push(await parts.prepared.ensure(layer))
+  const codeDir = code.dir
+  const layerDirs = layers.map(({ dir }) => dir)
   await parts.prepared.checkStack(layerDirs)
   const command = commandOf(spec, family, [codeDir, ...[...layerDirs].reverse()])
   if (command === undefined) return { kind: 'no-entrypoint' }
@@ -55,7 +63,8 @@ export async function planLaunch(
   const { memoryMb, ephemeralMb } = spec
   const wire = family === 'custom' ? 'http' : 'frames'
   const paths = { slot: slot.name, command, codeDir, layerDirs }
-  return { kind: 'start', request: { ...paths, ...environment, wire, memoryMb, ephemeralMb } }
+  const request = { ...paths, ...environment, wire, memoryMb, ephemeralMb } as const
+  return { kind: 'start', request, trees: [code, ...layers] }
 }
 
 function commandOf(

@@ -9,7 +9,9 @@ import { torture as kill } from './kill.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
 import { torture as malformed } from './malformed.ts'
+import { torture as race } from './race.ts'
 import { torture as tamper } from './tamper.ts'
+import { torture as verdicts } from './verdicts.ts'
 
 interface TortureOptions {
   readonly n: number
@@ -27,7 +29,9 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   restore,
   ledger,
   malformed,
+  race,
   tamper,
+  verdicts,
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
@@ -36,12 +40,13 @@ const N_OF: Readonly<Record<string, number>> = {
   fuzz: 1_000_000_000,
   ledger: 200,
   malformed: 100_000,
+  race: 100,
   restore: 5,
   tamper: 200,
+  verdicts: 300,
 }
 const DEFAULT_SECONDS = 30
-const PLANNED =
-  'power io disk clock faults soak overload verdicts race linear simulate sandbox revoke'
+const PLANNED = 'power io disk clock faults soak overload linear simulate sandbox revoke'
 
 function usage(message: string): never {
   console.error(
