@@ -49,7 +49,7 @@ export async function torture({ n, seed }: { n: number; seed: number }): Promise
     request: signedRequests(root),
   }
   const bounded = Object.fromEntries(
-    Object.entries(corpora).map(([name, rows]) => [name, rows.slice(0, n)]),
+    Object.entries(corpora).map(([name, rows]) => [name, spread(rows, n)]),
   ) as unknown as Corpora
   const tally = new Tally()
   await throughFunctions(bounded, tally)
@@ -62,6 +62,12 @@ export async function torture({ n, seed }: { n: number; seed: number }): Promise
 type Corpora = Readonly<
   Record<'zip' | 'cms' | 'certificate' | 'bundle' | 'policy' | 'json' | 'request', readonly Row[]>
 >
+
+/** At most so many, from all over. */
+function spread(rows: readonly Row[], n: number): readonly Row[] {
+  const step = Math.max(1, rows.length / n)
+  return rows.filter((_, at) => Math.floor(at / step) !== Math.floor((at - 1) / step))
+}
 
 class Tally {
   done = 0

@@ -23,7 +23,7 @@ class Fuzzer {
   readonly #outcomes = new Set<string>()
   readonly #kinds = new Set<string>()
   readonly #inHand: number
-  readonly #began = performance.now()
+  #began = 0
   #pool: Buffer[] = []
   #done = 0
 
@@ -39,6 +39,8 @@ class Fuzzer {
     for (const seed of seeds) await this.#try(seed)
     this.#coverage.learn(this.#coverage.fresh())
     this.#pool = [...seeds]
+    // Whatever the seeds took: a slow machine tries mutants too.
+    this.#began = performance.now()
     let size = BATCH
     while (!this.#isOver()) {
       const news = await this.#batch(Math.min(size, this.#job.n - this.#done))

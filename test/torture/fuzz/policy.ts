@@ -38,7 +38,7 @@ export const policy: Target = {
       const set = toSetDocument({ files: [{ name: 'a.cedar', text: SMALL_SET }], cases: null })
       return [...single, `cases\n${cases}`, `set\n${JSON.stringify(set)}`]
     })
-    const rows = vectors === undefined ? [] : policies(vectors)
+    const rows = vectors === undefined ? [] : policies(vectors).filter((_, at) => at % 8 === 0)
     return [...own, ...rows.map(({ bytes }) => `cedar\n${bytes.toString('utf8')}`)].map((text) =>
       Buffer.from(text),
     )
