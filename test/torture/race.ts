@@ -104,7 +104,8 @@ export async function torture({ n, seed }: { n: number; seed: number }): Promise
     console.log(`FAILED ${number}, ${attack.name} after ${plan.delayMs} ms: ${wrong}`)
   }
   client.destroy()
-  for (const [how, count] of [...counts].toSorted()) console.log(`${how.padEnd(32)} ${count}`)
+  for (const [how, count] of [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    console.log(`${how.padEnd(32)} ${count}`)
   console.log(`race: ${n} done, ${failed} failed (seed ${seed})`)
   return failed
 }

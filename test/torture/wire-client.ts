@@ -41,8 +41,8 @@ export async function ask(admin: AdminFile, what: Ask): Promise<WireAnswer> {
 
 function codeIn(text: string): string {
   try {
-    const parsed = JSON.parse(text) as { error?: { code?: unknown } } | null
-    return String(parsed?.error?.code ?? '')
+    const parsed = JSON.parse(text) as { error?: { code?: string } } | null
+    return parsed?.error?.code ?? ''
   } catch {
     return ''
   }

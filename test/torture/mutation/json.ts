@@ -3,7 +3,7 @@ import type { Seeded } from '../seeded.ts'
 import { mutateBytes, randomBytes } from './bytes.ts'
 
 const ODD: readonly Json[] = [
-  null, true, 0, -1, 1e308, 9007199254740993, '', '\0', '\ud800', 'a'.repeat(300), [], {}, '2^64',
+  null, true, 0, -1, 1e308, 9007199254740992, '', '\0', '\ud800', 'a'.repeat(300), [], {}, '2^64',
   '18446744073709551616', '9999-12-31T23:59:59Z', '__proto__', 'constructor', '../', 'AAAA', '=',
 ] // prettier-ignore
 
