@@ -26,7 +26,7 @@ import { judgeCms } from '../vectors/corpora/cms.ts'
 import { mutateCms } from './mutation/cms.ts'
 import { mutateZip, randomPackage } from './mutation/zip.ts'
 import {
-  holdsForOpenssl,
+  saidByOpenssl,
   seenByBsdtar,
   seenByUnzip,
   seenByYauzl,
@@ -213,8 +213,9 @@ function readCms({ rootPem, payloadFile, rootFile }: Ground, cms: Buffer): Readi
   const { kind } = judgeCms({ payload: PAYLOAD, cms, rootsPem: [rootPem], atMs: AT_MS })
   const what = `CMS ${kind}`
   if (kind !== 'trusted') return { what }
-  const holds = holdsForOpenssl(cms, { content: payloadFile, root: rootFile, atMs: AT_MS })
-  return holds ? { what } : { what, wrong: 'OpenSSL refuses it' }
+  const said = saidByOpenssl(cms, { content: payloadFile, root: rootFile, atMs: AT_MS })
+  if (said === 'unread') return { what: 'CMS trusted, unread by OpenSSL' }
+  return said === 'holds' ? { what } : { what, wrong: 'for OpenSSL it does not hold' }
 }
 
 async function cmsOver(payload: Buffer, signer: TestCertificate): Promise<Buffer> {

@@ -10,7 +10,10 @@ import { fromBufferPromise, type Entry, type ZipFile } from 'yauzl'
 import { entryContent } from '../../services/artifact/index.ts'
 import type { Artifact } from '../../services/model/index.ts'
 
-/** Digests of files and of the targets of links, by path; a directory is there as far as it holds any. */
+/**
+ * Digests of files and of the targets of links, by path; a directory is there as far as it holds any. Names are composed:
+ * libarchive composes what macOS writes decomposed, and two that differ in this alone are refused by us.
+ */
 export type View = ReadonlyMap<string, string>
 
 /** What a reader made of an archive; `whole` where it found no fault, so that what is missing is missing. */
@@ -28,7 +31,7 @@ export async function viewOf(artifact: Artifact): Promise<View> {
     if (entry.kind === 'directory') continue
     const hash = createHash('sha256')
     for await (const chunk of entryContent(artifact, entry)) hash.update(chunk)
-    view.set(entry.path, hash.digest('hex'))
+    view.set(entry.path.normalize('NFC'), hash.digest('hex'))
   }
   return view
 }
@@ -40,7 +43,7 @@ export async function seenByYauzl(zip: Buffer): Promise<Seen> {
     const file = await fromBufferPromise(zip, { lazyEntries: true })
     for await (const entry of file.eachEntry()) {
       if (entry.fileName.endsWith('/')) continue
-      view.set(entry.fileName, await digestOf(file, entry))
+      view.set(entry.fileName.normalize('NFC'), await digestOf(file, entry))
     }
     return { view, whole: true }
   } catch {
@@ -100,12 +103,14 @@ function unpackedIn(root: string): View {
   const walk = (below: string): void => {
     for (const name of readdirSync(join(root, below))) {
       const path = join(below, name)
-      const stat = lstatSync(join(root, path))
-      if (stat.isDirectory()) walk(path)
+      const stat = lstatSync(join(root, path), { throwIfNoEntry: false })
+      // A name that is no text: nothing of ours has such a one.
+      if (stat === undefined) view.set(path, 'unreadable')
+      else if (stat.isDirectory()) walk(path)
       else {
         const link = stat.isSymbolicLink()
         const content = link ? readlinkSync(join(root, path)) : readFileSync(join(root, path))
-        view.set(path, createHash('sha256').update(content).digest('hex'))
+        view.set(path.normalize('NFC'), createHash('sha256').update(content).digest('hex'))
       }
     }
   }
@@ -113,17 +118,21 @@ function unpackedIn(root: string): View {
   return view
 }
 
-/** OpenSSL: whether the signature is by somebody whom the root vouches for, over exactly this content. */
-export function holdsForOpenssl(
+/** The exit status of `openssl cms` where it could not read what it was given. */
+const OPENSSL_UNREAD = 2
+
+/**
+ * OpenSSL: whether the signature is by somebody whom the root vouches for, over exactly this content; `unread` where it takes
+ * the bytes for no CMS, as those with a broken certificate beside the signer's, which lead nowhere with us.
+ */
+export function saidByOpenssl(
   cms: Uint8Array,
-  {
-    content,
-    root,
-    atMs,
-  }: { readonly content: string; readonly root: string; readonly atMs: number },
-): boolean {
-  const args = ['cms', '-verify', '-binary', '-inform', 'DER', '-content', content]
-  args.push('-CAfile', root, '-purpose', 'any', '-out', '/dev/null')
-  args.push('-attime', String(Math.floor(atMs / 1_000)))
-  return spawnSync('openssl', args, { input: cms, timeout: 10_000 }).status === 0
+  files: { readonly content: string; readonly root: string; readonly atMs: number },
+): 'holds' | 'does not hold' | 'unread' {
+  const args = ['cms', '-verify', '-binary', '-inform', 'DER', '-content', files.content]
+  args.push('-CAfile', files.root, '-purpose', 'any', '-out', '/dev/null')
+  args.push('-attime', String(Math.floor(files.atMs / 1_000)))
+  const { status } = spawnSync('openssl', args, { input: cms, timeout: 10_000 })
+  if (status === 0) return 'holds'
+  return status === OPENSSL_UNREAD ? 'unread' : 'does not hold'
 }
