@@ -4,11 +4,13 @@ import { Option, type Command } from 'commander'
 
 import { digestOf, openArtifact, unsealedSource } from '../../services/artifact/index.ts'
 import {
+  limits,
   parseIsoTime,
   parseSha256,
   PlatformError,
   systemClock,
   toIsoTime,
+  type Artifact,
   type ByteSource,
   type Json,
   type SealFinding,
@@ -123,7 +125,8 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
     const artifact = await openArtifact(source)
     return verifyAttested(file, options, { artifact, publishers, atMs }, terminal)
   }
-  const subject = options.blob === true ? openBlob(source, options) : await openZip(source, options)
+  const subject =
+    options.blob === true ? openBlob(source, options) : await openZip(source, options, terminal)
   const { artifact } = subject
   const judged = judge({
     ...subject,
@@ -146,7 +149,11 @@ type Subject = Pick<
   'artifact' | 'unsealed' | 'sealed' | 'seals' | 'unchecked' | 'awsSigned'
 >
 
-async function openZip(source: ByteSource, { signature }: VerifyOptions): Promise<Subject> {
+async function openZip(
+  source: ByteSource,
+  { signature }: VerifyOptions,
+  terminal: Terminal,
+): Promise<Subject> {
   const artifact = await openArtifact(source)
   const foreign = await readAwsSignature(artifact)
   return {
@@ -154,8 +161,27 @@ async function openZip(source: ByteSource, { signature }: VerifyOptions): Promis
     artifact,
     unsealed: unsealedSource(artifact),
     sealed: source,
-    seals: collectSeals(artifact, signature.map(readDetached)),
+    seals: sealsOf(artifact, signature.map(readDetached), terminal),
   }
+}
+
+/** A block that cannot be read is judged as the one unreadable seal that it is, as the service does: tampered. */
+function sealsOf(
+  artifact: Artifact,
+  detached: readonly SealInput[],
+  terminal: Terminal,
+): readonly SealInput[] {
+  const { sealBlock, source } = artifact
+  try {
+    collectSeals(artifact, [])
+  } catch (error) {
+    if (!(error instanceof PlatformError) || sealBlock === undefined) throw error
+    terminal.say(error.message)
+    const length = Math.min(sealBlock.length, limits.SEAL_PAYLOAD_LIMIT_BYTES)
+    const bytes = source.read(sealBlock.offset, length)
+    return [{ format: 'bundle', place: 'block', bytes }, ...detached]
+  }
+  return collectSeals(artifact, detached)
 }
 
 /** Any file: it has no entries, no seal block, and no other digest than its own. */

@@ -9,6 +9,7 @@ export const STORED = 0
 export const DEFLATED = 8
 export const FLAG_DESCRIPTOR = 0x0008
 const FLAG_UTF8 = 0x0800
+const HOST_HPFS = 6
 /** Compression level hints, data descriptor, UTF-8. Anything else (encryption, patches, masked headers) is refused. */
 const ALLOWED_FLAGS = 0x0006 | FLAG_DESCRIPTOR | FLAG_UTF8
 
@@ -112,7 +113,9 @@ function readEntry(reader: ForwardReader): CentralEntry {
   const flags = header.readUInt16LE(8)
   // A copy: the window should not live as long as the entry.
   const nameBytes = Buffer.from(header.subarray(CENTRAL_BYTES, nameEnd))
-  const name = decodeName(nameBytes, (flags & FLAG_UTF8) !== 0)
+  // Info-ZIP converts names of OS/2 from its code page, whatever their flag says.
+  const marked = (flags & FLAG_UTF8) !== 0 && header.readUInt8(5) !== HOST_HPFS
+  const name = decodeName(nameBytes, marked)
   const { path, isDirectory } = parseEntryPath(name)
   const entry = {
     path,

@@ -4,7 +4,8 @@ import { JSON_DEPTH_LIMIT } from './limits.ts'
 
 /**
  * JSON as signatures and ledgers need it: UTF-8 without byte order mark, no duplicate member names at any
- * depth, nesting of at most `depthLimit`, nothing after the value.
+ * depth, nesting of at most `depthLimit`, nothing after the value, nothing that `canonicalJson` has no form for: halves
+ * of surrogate pairs, numbers beyond a double.
  * JSON.parse keeps the last of two equal names, so two readers could see two documents.
  * @throws PlatformError INVALID_REQUEST_CONTENT
  */
@@ -16,11 +17,28 @@ export function parseStrictJson(bytes: Uint8Array, depthLimit: number = JSON_DEP
     throw refuse('the JSON is not UTF-8', cause)
   }
   checkNestingAndNames(text, depthLimit)
+  let value: Json
   try {
-    return JSON.parse(text) as Json
+    value = JSON.parse(text) as Json
   } catch (cause) {
     throw refuse(`the JSON cannot be read: ${(cause as Error).message.slice(0, 120)}`, cause)
   }
+  checkValues(value)
+  return value
+}
+
+/** As deep as the nesting that was let through. */
+function checkValues(value: Json): void {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw refuse('the JSON has a number that is too large')
+  if (typeof value === 'string') checkText(value)
+  if (value === null || typeof value !== 'object') return
+  if (!Array.isArray(value)) for (const name of Object.keys(value)) checkText(name)
+  for (const inner of Object.values(value) as readonly Json[]) checkValues(inner)
+}
+
+function checkText(text: string): void {
+  if (!text.isWellFormed()) throw refuse('the JSON has half of a surrogate pair in a string')
 }
 
 function refuse(message: string, cause?: unknown): PlatformError {

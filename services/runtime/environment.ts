@@ -26,6 +26,7 @@ import {
   type PlatformLines,
 } from './log-lines.ts'
 import type { InvokeCall, InvokeOutcome } from './options.ts'
+import type { PreparedTree } from './prepare/prepared-trees.ts'
 import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
 import { nextEnvironmentState, type EnvironmentEvent, type EnvironmentState } from './states.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
@@ -81,6 +82,8 @@ export class Environment {
   #freezing: NodeJS.Timeout | undefined
   #stopped: StopReason | undefined
   #startedAtMs = 0
+  /** What its code is loaded from, as it was when its bytes were hashed. */
+  #trees: readonly PreparedTree[] = []
   resets = 0
 
   constructor(
@@ -204,6 +207,7 @@ export class Environment {
     const startedAt = this.#startedAtMs
     const event = await started.next(limits.INIT_TIMEOUT_MS)
     const initMs = clock.monotonicMs() - startedAt
+    if (event?.kind === 'ready') await this.#refuseChanged()
     const outcome = event?.kind === 'ready' ? undefined : initOutcome(event)
     this.#initialisedOnce(initMs, outcome)
     if (outcome === undefined) return initMs
@@ -228,6 +232,7 @@ export class Environment {
       if (!(started instanceof RuntimeProcess)) return failed(started.failure(call.requestId))
       const event = await started.next(left())
       const initMs = clock.monotonicMs() - this.#startedAtMs
+      if (event?.kind === 'ready') await this.#refuseChanged()
       const outcome = event?.kind === 'ready' ? undefined : initOutcome(event)
       this.#initialisedOnce(initMs, outcome)
       if (event?.kind === 'init-failed') return initFailed(event)
@@ -282,6 +287,7 @@ export class Environment {
     if (launch.kind === 'refused') return launch
     if (this.#stopped !== undefined)
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped')
+    this.#trees = launch.trees
     this.#startedAtMs = this.#parts.clock.monotonicMs()
     this.#advance('start')
     const { isolation, clock, random, place } = this.#parts
@@ -299,6 +305,21 @@ export class Environment {
       throw new PlatformError('UNAVAILABLE', 'the environment was stopped')
     }
     return process
+  }
+
+  /**
+   * Its code is loaded. A package that was written to between the check before the start and now is not handed an
+   * invocation (RULES, promise P1): what it was when it was read, nobody knows.
+   * @throws PlatformError ACTIVATION_FAILED
+   */
+  async #refuseChanged(): Promise<void> {
+    for (const tree of this.#trees) {
+      if (await this.#parts.prepared.isUnchanged(tree)) continue
+      throw new PlatformError(
+        'ACTIVATION_FAILED',
+        'the unpacked code was changed while the function started',
+      )
+    }
   }
 
   /** After the answer: runtime and extensions may go on until all ask for the next invocation, within the same deadline. */

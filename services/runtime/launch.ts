@@ -20,7 +20,7 @@ import {
   type Interpreters,
   type RuntimeFamily,
 } from './interpreters.ts'
-import type { PreparedTrees } from './prepare/prepared-trees.ts'
+import type { PreparedTree, PreparedTrees } from './prepare/prepared-trees.ts'
 
 /** V8 is told of the limit, so that it collects before the kernel kills: the rest is for buffers, code and stacks. */
 const HEAP_SHARE = 0.85
@@ -35,7 +35,12 @@ export interface LaunchParts {
 
 /** What to start for a release, or why there is nothing to start. */
 export type Launch =
-  | { readonly kind: 'start'; readonly request: StartRequest }
+  | {
+      readonly kind: 'start'
+      readonly request: StartRequest
+      /** Everything that code is loaded from. */
+      readonly trees: readonly PreparedTree[]
+    }
   | { readonly kind: 'refused'; readonly failure: (requestId: string) => Failure }
 
 /**
@@ -53,9 +58,11 @@ export async function planLaunch(
     const reason = resolved.kind === 'unsupported' ? resolved.reason : 'unknown runtime'
     throw new PlatformError('INVALID_RUNTIME', reason)
   }
-  const codeDir = await parts.prepared.ensure(spec.code)
-  const layerDirs: string[] = []
-  for (const layer of spec.layers) layerDirs.push(await parts.prepared.ensure(layer))
+  const code = await parts.prepared.ensure(spec.code)
+  const layers: PreparedTree[] = []
+  for (const layer of spec.layers) layers.push(await parts.prepared.ensure(layer))
+  const codeDir = code.dir
+  const layerDirs = layers.map(({ dir }) => dir)
   await parts.prepared.checkStack(layerDirs)
   const command = commandOf(spec, family, [codeDir, ...[...layerDirs].reverse()])
   if (command === undefined) return { kind: 'refused', failure: entrypointFailure }
@@ -77,6 +84,7 @@ export async function planLaunch(
   return {
     kind: 'start',
     request: { ...started, ...environment, runtimeOnly, memoryMb, ephemeralMb },
+    trees: [code, ...layers],
   }
 }
 

@@ -120,7 +120,7 @@ class PooledRuntime implements Runtime {
     const { prepared } = this.#opened
     await prepared.ensure(spec.code)
     const layers: string[] = []
-    for (const layer of spec.layers) layers.push(await prepared.ensure(layer))
+    for (const layer of spec.layers) layers.push((await prepared.ensure(layer)).dir)
     await prepared.checkStack(layers)
   }
 

@@ -1,48 +1,71 @@
-// npm run torture -- NAME [--n N] [--seed S]: faults on purpose, and whether what was promised holds.
+// npm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME]: faults on purpose, and whether what was promised holds.
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
 import { torture as clock } from './clock.ts'
+import { torture as differential } from './differential.ts'
 import { torture as disk } from './disk-full.ts'
 import { torture as events } from './events.ts'
+import { torture as fuzz } from './fuzz.ts'
 import { torture as io } from './io.ts'
 import { torture as kill } from './kill.ts'
 import { torture as power } from './power.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
+import { torture as malformed } from './malformed.ts'
+import { torture as race } from './race.ts'
 import { torture as revoke } from './revoke.ts'
 import { torture as tamper } from './tamper.ts'
+import { torture as verdicts } from './verdicts.ts'
 
-const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
-  kill,
+interface TortureOptions {
+  readonly n: number
+  readonly seed: number
+  /** Where a program runs for a time: `fuzz`, for each target. */
+  readonly seconds: number | undefined
+  readonly target: string | undefined
+}
+
+const built: Readonly<Record<string, (options: TortureOptions) => Promise<number>>> = {
   clock,
+  differential,
   disk,
   io,
+  kill,
   power,
   events,
+  fuzz,
   restore,
   ledger,
-  tamper,
+  malformed,
+  race,
   revoke,
+  tamper,
+  verdicts,
 }
 /** How often, where it is not said. */
 const N_OF: Readonly<Record<string, number>> = {
   clock: 20,
+  differential: 2_000,
   disk: 3,
   events: 1_000,
+  fuzz: 1_000_000_000,
   io: 50,
   ledger: 200,
+  malformed: 100_000,
+  race: 100,
   power: 20,
   restore: 5,
   revoke: 20,
   tamper: 200,
+  verdicts: 300,
 }
-const PLANNED =
-  'faults soak overload malformed verdicts fuzz differential race linear simulate sandbox'
+const DEFAULT_SECONDS = 30
+const PLANNED = 'faults soak overload linear simulate sandbox'
 
 function usage(message: string): never {
   console.error(
-    `${message}\nnpm run torture -- NAME [--n N] [--seed S]; NAME: ${Object.keys(built).join(', ')}`,
+    `${message}\nnpm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME]; NAME: ${Object.keys(built).join(', ')}`,
   )
   process.exit(2)
 }
@@ -56,7 +79,12 @@ function parseCount(name: string, text: string | undefined, otherwise: number): 
 }
 
 const { values, positionals } = parseArgs({
-  options: { n: { type: 'string' }, seed: { type: 'string' } },
+  options: {
+    n: { type: 'string' },
+    seed: { type: 'string' },
+    seconds: { type: 'string' },
+    target: { type: 'string' },
+  },
   allowPositionals: true,
 })
 const [name, ...rest] = positionals
@@ -69,4 +97,8 @@ const run = built[name]
 if (run === undefined) usage(`there is no ${name}`)
 const n = parseCount('n', values.n, N_OF[name] ?? 30)
 const seed = parseCount('seed', values.seed, randomInt(1, 1_000_000))
-process.exitCode = (await run({ n, seed })) === 0 ? 0 : 1
+// A number of times is as long as it takes.
+const otherwise = values.n === undefined ? DEFAULT_SECONDS : undefined
+const seconds = values.seconds === undefined ? otherwise : parseCount('seconds', values.seconds, 1)
+const { target } = values
+process.exitCode = (await run({ n, seed, seconds, target })) === 0 ? 0 : 1

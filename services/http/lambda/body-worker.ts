@@ -10,11 +10,12 @@ async function serve(port: MessagePort, task: BodyTask): Promise<void> {
   const send = (message: BodyMessage): void => port.postMessage(message)
   const pieces: Uint8Array[] = []
   const flush = async (): Promise<void> => {
-    for (const bytes of pieces.splice(0)) {
-      send({ kind: 'zip', bytes })
-      // One piece at a time: the main thread writes it before the next is made.
-      await once(port, 'message')
-    }
+    // A writer that escapes the slashes of base64 makes a piece of every few bytes.
+    const bytes = Buffer.concat(pieces.splice(0))
+    if (bytes.byteLength === 0) return
+    send({ kind: 'zip', bytes })
+    // One piece at a time: the main thread writes it before the next is made.
+    await once(port, 'message')
   }
   try {
     const reading = startReading(task.member, (bytes) => pieces.push(bytes))

@@ -28,6 +28,12 @@ interface Known {
   readonly stamp: Sha256
 }
 
+/** A directory, and the stamp that it had when its bytes were hashed. */
+export interface PreparedTree {
+  readonly dir: string
+  readonly stamp: Sha256
+}
+
 export interface PreparedTreesParts {
   readonly dir: string
   readonly blobs: BlobReader
@@ -59,27 +65,35 @@ export class PreparedTrees {
   }
 
   /**
-   * The directory of this package's tree, known to be unchanged since its bytes were hashed; prepared first where it is not.
+   * This package's tree, known to be unchanged since its bytes were hashed; prepared first where it is not.
    * @throws PlatformError ACTIVATION_FAILED, OUT_OF_SPACE
    */
-  async ensure(wanted: Package): Promise<string> {
+  async ensure(wanted: Package): Promise<PreparedTree> {
     const { codeSha256, tree } = wanted
     const dir = join(this.#parts.dir, codeSha256, 'tree')
     const known = this.#known.get(codeSha256)
     if (known?.tree === tree && existsSync(dir)) {
-      const { stamp } = await this.#parts.checking.run({ kind: 'stamp', dir })
-      if (stamp === known.stamp) return dir
+      const prepared = { dir, stamp: known.stamp }
+      if (await this.isUnchanged(prepared)) return prepared
     }
     let preparing = this.#preparing.get(codeSha256)
     if (preparing === undefined) {
-      preparing = this.#prepare(wanted, dir).finally(() => this.#preparing.delete(codeSha256))
+      preparing = this.#prepare(wanted).finally(() => this.#preparing.delete(codeSha256))
       this.#preparing.set(codeSha256, preparing)
     }
     await preparing
-    if (this.#known.get(codeSha256)?.tree !== tree) {
+    const found = this.#known.get(codeSha256)
+    if (found?.tree !== tree) {
       throw new PlatformError('ACTIVATION_FAILED', 'the unpacked tree is not the admitted one')
     }
-    return dir
+    return { dir, stamp: found.stamp }
+  }
+
+  /** Whether nobody wrote there since: asked once more when code was loaded from it, before anything is handed to it. */
+  async isUnchanged({ dir, stamp }: PreparedTree): Promise<boolean> {
+    // A tree that somebody is taking apart cannot be stamped either.
+    const now = await this.#parts.checking.run({ kind: 'stamp', dir }).catch(() => undefined)
+    return now?.stamp === stamp
   }
 
   /** Refuses layers that cannot be stacked without one hiding a directory of another behind a link or file. */
@@ -133,7 +147,7 @@ export class PreparedTrees {
     return true
   }
 
-  async #prepare(wanted: Package, dir: string): Promise<void> {
+  async #prepare(wanted: Package): Promise<void> {
     const { codeSha256, tree } = wanted
     if (existsSync(join(this.#parts.dir, codeSha256))) {
       if ((await this.#isSound(codeSha256)) && this.#known.get(codeSha256)?.tree === tree) return
@@ -161,8 +175,8 @@ export class PreparedTrees {
       rmSync(fresh, { recursive: true, force: true })
       throw cause
     }
-    const { stamp } = await this.#parts.checking.run({ kind: 'stamp', dir })
-    if (stamp !== undefined) this.#known.set(codeSha256, { tree, stamp })
+    // Hashed where it lies, after the last byte was written: what was written meanwhile by somebody else is found here.
+    await this.#isSound(codeSha256)
   }
 
   /** Whether the tree on the disk is the one its record names; if so it is known from now on. */

@@ -64,6 +64,11 @@ const names: [title: string, spec: ZipSpec, rule: string][] = [
   ['a line separator', named('a\u2028b'), 'zip.name-control'],
   ['a name that is not UTF-8', named(Buffer.from([0x61, 0xff])), 'zip.name-encoding'],
   [
+    'a non-ASCII name of OS/2, which Info-ZIP converts',
+    one({ name: 'd\u00e9j\u00e0', central: { madeBy: 0x061e } }),
+    'zip.name-encoding',
+  ],
+  [
     'a non-ASCII name without the UTF-8 flag',
     { entries: [file('\u00e9', { both: { flags: 0 } })] },
     'zip.name-encoding',

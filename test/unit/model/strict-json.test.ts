@@ -23,6 +23,9 @@ test.each([
   ['a byte order mark', '\ufeff{}'],
   ['nothing', ''],
   ['a trailing comma', '[1,]'],
+  ['half of a surrogate pair', '{"a":["\\ud800"]}'],
+  ['half of a surrogate pair in a name', '[{"\\udc00":1}]'],
+  ['a number beyond a double', '{"a":[1e999]}'],
 ])('%s is refused', (_what, text) => {
   expect(() => parse(text)).toThrow(PlatformError)
 })

@@ -19,7 +19,7 @@ import { runCommandLine } from '../../../cli/run.ts'
 import { openArtifact, unsealedSource } from '../../../services/artifact/index.ts'
 import { bufferSource } from '../../../services/model/index.ts'
 import { issue, readAll, root } from '../../support/pki.ts'
-import { zipOf } from '../../support/zip-builder.ts'
+import { buildZip, sealBlockOf, zipOf } from '../../support/zip-builder.ts'
 
 const table: readonly CommandRow[] = [
   { name: 'key', summary: '', load: () => import('../../../cli/commands/key.ts') },
@@ -209,4 +209,16 @@ test('does not seal a zip whose seals are broken, nor what the strict profile re
   expect(readFileSync(at('broken.zip'))).toEqual(readFileSync(at('before.zip')))
   expect((await lacre('sign $trailing.zip --key $k.pem')).code).toBe(1)
   expect((await lacre('verify $trailing.zip --key $k.pem.pub')).code).toBe(1)
+})
+
+test('says of a seal block that cannot be read what the service says: tampered', async () => {
+  const entries = [{ name: 'index.js', content: 'exports.handler = () => 1\n' }]
+  const gap = sealBlockOf([{ id: 2, payload: new Uint8Array() }])
+  writeFileSync(at('broken.zip'), buildZip({ entries, gap }))
+  await lacre('key create --out $k.pem')
+
+  const { code, out } = await lacre('verify $broken.zip --key $k.pem.pub --json')
+
+  expect(code).toBe(1)
+  expect(JSON.parse(out)).toMatchObject({ verdict: 'tampered', trusted: false })
 })
