@@ -30,6 +30,7 @@ export interface ServeOptions {
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
   readonly openTlog?: boolean
+  readonly consoleHost?: readonly string[]
   readonly checkpointDir?: string
   readonly witness?: readonly string[]
   readonly policySet?: string
@@ -68,6 +69,8 @@ export interface Config {
   readonly openMetrics: boolean
   /** The tiles of the ledger are for anybody. */
   readonly openTlog: boolean
+  /** Names of the console beside those of a loopback listener: `lacre.example.com`, with a port where it needs one. */
+  readonly consoleHosts: readonly string[]
   /** A second place for the ledger's last checkpoint, outside the data directory. */
   readonly checkpointDir: string | undefined
   /** Who is asked to cosign checkpoints. */
@@ -129,6 +132,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
     openTlog: options.openTlog ?? false,
+    consoleHosts: (options.consoleHost ?? []).map(parseConsoleHost),
     checkpointDir: readCheckpointDir(options, env),
     witnesses: (options.witness ?? []).map(parseWitness),
     policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
@@ -232,6 +236,16 @@ export function readAuthorityKeyConfig(
   env: NodeJS.ProcessEnv = process.env,
 ): Pick<AuthorityConfig, 'dataDir' | 'masterKey'> {
   return { dataDir: resolve(options.data), masterKey: readMasterKey(options, env) }
+}
+
+/** As a browser sends it in `Host`. @throws PlatformError CONFIGURATION */
+function parseConsoleHost(text: string): string {
+  const host = text.toLowerCase()
+  if (URL.canParse(`https://${host}`) && /^[a-z0-9.[\]:-]{1,255}$/.test(host)) return host
+  throw new PlatformError(
+    'CONFIGURATION',
+    `--console-host \`${text}\` is no host as browsers name it: lacre.example.com, or with a port`,
+  )
 }
 
 function parsePublicUrl(text: string): string {

@@ -19,6 +19,7 @@ import { up as access } from '../../migrations/0010_access.ts'
 import { up as attestations } from '../../migrations/0011_attestations.ts'
 import { up as history } from '../../migrations/0016_history.ts'
 import { up as ledgerEpochs } from '../../migrations/0017_ledger_epochs.ts'
+import { up as consoleSessions } from '../../migrations/0024_console_sessions.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 import { up as events } from '../../migrations/events/0001_events.ts'
 
@@ -46,6 +47,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0019_webhooks': { up: webhooks },
   '0016_history': { up: history },
   '0017_ledger_epochs': { up: ledgerEpochs },
+  '0024_console_sessions': { up: consoleSessions },
 }
 
 const eventsMigrations: Readonly<Record<string, Migration>> = {

@@ -148,6 +148,7 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /break-glass/{id}/grant': 'wants a request: tested in test/api/break-glass',
   'POST /break-glass/{id}/end': 'wants an exception: ending one takes it away',
   'POST /break-glass/{id}/review': 'wants an exception: a review admits nothing',
+  'POST /console/links': 'signs in: what is done in the console is done by the routes of this table',
   'POST /plans': 'a plan changes nothing',
   'POST /ledger/hold/release': 'wants a hold: tested in test/api/ledger',
   'POST /events/replay': 'an event runs what is live when it is dispatched',

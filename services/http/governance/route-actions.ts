@@ -27,6 +27,7 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   'GET /openapi.json': { action: 'lacre:ReadApiDescription' },
   'GET /doctor': { action: 'lacre:ReadDoctor' },
   'GET /whoami': { action: 'lacre:WhoAmI' },
+  'POST /console/links': { action: 'lacre:OpenConsole' },
   // decisions, the live set, the ledger
   'GET /decisions': { action: 'lacre:ListDecisions' },
   'GET /decisions/:id': { action: 'lacre:GetDecision' },
