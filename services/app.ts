@@ -17,6 +17,7 @@ import {
   type HttpMetrics,
   lambdaHandlers,
   principalRoutes,
+  runtimeRoutes,
   signerHandlers,
   invokeHandler,
   withApiRates,
@@ -281,6 +282,7 @@ async function listen(
       ...accessKeyRoutes(deps, accessKeys),
       ...principalRoutes(deps),
       ...consoleLinkRoutes(sessions),
+      ...runtimeRoutes(deps, metrics),
     ]),
     console: {
       sessions,

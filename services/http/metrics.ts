@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { COMPLIANCE_STATES } from '../live/index.ts'
 import type { ErrorCode } from '../model/index.ts'
 import type { EventMetrics, Metrics, OutboxGauges } from '../operations/index.ts'
+import { readInvocations, type InvocationReading } from './invocation-readings.ts'
 
 /** What the edge counts, beside what operations count. */
 export interface EdgeMetrics {
@@ -14,6 +15,8 @@ export interface EdgeMetrics {
 export interface HttpMetrics extends Metrics, EdgeMetrics {
   /** Says how what webhooks wait for is read, at each scrape. */
   watchOutbox(read: () => Promise<OutboxGauges>): void
+  /** Of each function, since the service started. */
+  invocations(): Promise<readonly InvocationReading[]>
   /** Prometheus text format. */
   text(): Promise<string>
   readonly contentType: string
@@ -187,6 +190,7 @@ export function createMetrics(): HttpMetrics {
     ...upkeepMetrics(counter, gauge),
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    invocations: () => readInvocations(invocations, invocationSeconds),
     request: (api, { operation, status, durationMs }) => {
       requests.inc({ api, operation, status })
       durations.observe({ api, operation }, durationMs / 1000)
