@@ -5,6 +5,7 @@ import { sha256 } from '../../model/index.ts'
 /** What pages load, by name; nothing else is served. */
 const FILES = {
   'console.css': 'text/css; charset=utf-8',
+  'icon.svg': 'image/svg+xml',
   'copy.js': 'text/javascript; charset=utf-8',
   'proof.js': 'text/javascript; charset=utf-8',
 } as const

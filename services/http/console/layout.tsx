@@ -38,7 +38,7 @@ export function Document(props: DocumentProps): Html {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>{`${title} · Lacre`}</title>
-        <link rel="icon" href="data:," />
+        <link rel="icon" href={assets.url('icon.svg')} />
         <link rel="stylesheet" href={assets.url('console.css')} />
         {['copy.js' as const, ...scripts].map((name) => (
           <script type="module" src={assets.url(name)} />

@@ -118,8 +118,8 @@ export declare namespace h {
 
 const NAME = /^(?!on)[a-z]+(?:-[a-z]+)*$/
 const URL_ATTRIBUTES = new Set(['href', 'src', 'action'])
-/** Ours, on this page or beside it; `data:,` is the empty picture. */
-const OWN_URL = /^(?:\/(?!\/)|#|data:,$)/
+/** On this page or beside it; `//host` and `/\host` are neither. */
+const OWN_URL = /^(?:\/(?![/\\])|#)/
 
 function toAttribute([name, value]: [string, string | number | boolean | undefined]): string {
   if (value === undefined || value === false) return ''

@@ -1,3 +1,4 @@
+import { toIsoTime } from '../../../model/index.ts'
 import { checkInclusion } from '../../../operations/index.ts'
 import { Fragment, h, type Html } from '../markup.ts'
 import { shellWord, urlOf, type Page, type PageAnswer, type Visit } from '../page.ts'
@@ -107,6 +108,7 @@ function toldOf(
   const text = (name: string): string => {
     const value = entry[name]
     if (typeof value === 'string') return value
+    if (typeof value === 'number') return toIsoTime(value)
     const { name: named, id } = { ...(value as { name?: unknown; id?: unknown } | undefined) }
     return [named, id].find((one): one is string => typeof one === 'string') ?? ''
   }
