@@ -204,8 +204,6 @@ export {
   readTlog,
   type LedgerLine,
 } from './ledger.ts'
-/** What a proof of inclusion comes to. */
-export { checkInclusion } from './ledger-check.ts'
 /** What stands between a ledger begun anew and the first invocation; throws RESOURCE_CONFLICT. */
 export { readHold, releaseHold, type LedgerHold } from './ledger-hold.ts'
 /** A change the service makes by itself, with its ledger entry and without a decision. */

@@ -4,8 +4,8 @@ import {
   type LambdaClient,
 } from '@aws-sdk/client-lambda'
 
+import { openConsole, type ConsoleClient } from '../support/console-client.ts'
 import { createActive } from '../support/functions.ts'
-import { governance } from '../support/governance.ts'
 import { startService, type Service } from '../support/service.ts'
 import type { Figure } from './run.ts'
 
@@ -26,18 +26,18 @@ export async function consoleBench(): Promise<readonly Figure[]> {
   await using service = await startService({ args: ['--isolation', 'process'] })
   const wanted = Number(process.env['CONSOLE_ALIASES'] ?? SIZE)
   await fill(service, wanted)
-  const cookie = await signIn(service)
+  const visitor = await openConsole(service.admin)
   const figures: Figure[] = []
   for (const [name, path] of [
-    ['live page', '/console/live'],
-    ['live page, a name searched', '/console/live?search=bench-7:a42'],
-    ['live page, a state', '/console/live?state=compliant'],
-    ['live page, all names', '/console/live?names=all'],
-    ['live page an hour ago, with the difference', '/console/live?back=1'],
+    ['live page', '/live'],
+    ['live page, a name searched', '/live?search=bench-7:a42'],
+    ['live page, a state', '/live?state=compliant'],
+    ['live page, all names', '/live?names=all'],
+    ['live page an hour ago, with the difference', '/live?back=1'],
   ] as const) {
     const taken: Taken[] = []
     for (let run = 0; run < WARM + RUNS; run += 1) {
-      const one = await take(service, path, cookie)
+      const one = await take(visitor, path)
       if (run >= WARM) taken.push(one)
     }
     const median = (of: (one: Taken) => number): number =>
@@ -69,24 +69,9 @@ async function fill(service: Service, size: number): Promise<void> {
   )
 }
 
-async function signIn({ admin }: Service): Promise<string> {
-  const { body } = await governance<{ path: string }>(admin, {
-    method: 'POST',
-    path: '/console/links',
-  })
-  const link = new URL(body.path, admin.endpoint).searchParams.get('link') ?? ''
-  const entered = await fetch(`${admin.endpoint}/console/sign-in`, {
-    method: 'POST',
-    redirect: 'manual',
-    headers: { origin: admin.endpoint },
-    body: new URLSearchParams({ link }),
-  })
-  return entered.headers.get('set-cookie')?.split(';')[0] ?? ''
-}
-
-async function take({ admin }: Service, path: string, cookie: string): Promise<Taken> {
+async function take(visitor: ConsoleClient, path: string): Promise<Taken> {
   const startedMs = performance.now()
-  const answer = await fetch(admin.endpoint + path, { headers: { cookie } })
+  const answer = await visitor.get(path)
   const firstByteMs = performance.now() - startedMs
   const body = await answer.arrayBuffer()
   if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}`)

@@ -1,5 +1,5 @@
+import { checkInclusion, type InclusionFinding } from '../../../audit/index.ts'
 import { toIsoTime } from '../../../model/index.ts'
-import { checkInclusion } from '../../../operations/index.ts'
 import { Fragment, h, type Html } from '../markup.ts'
 import { shellWord, urlOf, type Page, type PageAnswer, type Visit } from '../page.ts'
 import { Digest, Facts, Field, Lines, Notice, Table, Text, Time } from '../parts.tsx'
@@ -190,7 +190,7 @@ async function visitEntry({ api, params }: Visit): Promise<PageAnswer> {
   }
 }
 
-function Finding({ found }: { readonly found: ReturnType<typeof checkInclusion> }): Html {
+function Finding({ found }: { readonly found: InclusionFinding }): Html {
   const sound = found.included && found.signed
   return (
     <Notice tone={sound ? 'good' : 'bad'}>

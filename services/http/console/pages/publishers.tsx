@@ -106,16 +106,19 @@ function newest({ versions }: Publisher): Version | undefined {
   return versions.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt)).at(-1)
 }
 
+interface Sighting {
+  readonly functionName: string
+  readonly alias: string
+  readonly version: string
+}
+
 async function visitOne({ api, params, csrf }: Visit): Promise<PageAnswer> {
   const { name = '' } = params
   const publisher = await api.get<Publisher>('/publishers/:name', { params: { name } })
-  const sighted = await api.getIfAllowed<{
-    readonly sightings: readonly {
-      readonly functionName: string
-      readonly alias: string
-      readonly version: string
-    }[]
-  }>('/history/where', { query: { kind: 'publisher', value: name, live: 'true', limit: '100' } })
+  const sighted = await api.getIfAllowed<{ readonly sightings: readonly Sighting[] }>(
+    '/history/where',
+    { query: { kind: 'publisher', value: name, live: 'true', limit: '100' } },
+  )
   return {
     kind: 'page',
     title: `Publisher ${name}`,
@@ -139,37 +142,8 @@ async function visitOne({ api, params, csrf }: Visit): Promise<PageAnswer> {
             ['Created', <Time at={publisher.createdAt} />],
           ]}
         />
-        <Table
-          caption="Versions"
-          rows={publisher.versions}
-          empty="none"
-          columns={[
-            { head: 'Version', cell: ({ version }) => <code>{version}</code> },
-            { head: 'Status', cell: ({ status }) => <State>{status}</State> },
-            { head: 'Expires', cell: (one) => <Expiry document={one.document} /> },
-            { head: 'Created', cell: (one) => <Time at={one.createdAt} /> },
-            { head: 'Revoked from', cell: (one) => <Time at={one.revokedFrom} /> },
-            { head: 'Document', cell: ({ digest }) => <Digest>{digest}</Digest> },
-          ]}
-        />
-        {sighted && (
-          <Table
-            caption="Live by its seals now"
-            rows={sighted.sightings}
-            empty="nothing"
-            columns={[
-              {
-                head: 'Name',
-                cell: (one) => (
-                  <a href={`/console/functions/${encodeURIComponent(one.functionName)}`}>
-                    <Text>{`${one.functionName}:${one.alias}`}</Text>
-                  </a>
-                ),
-              },
-              { head: 'Version', cell: ({ version }) => version },
-            ]}
-          />
-        )}
+        <Versions versions={publisher.versions} />
+        {sighted && <Sightings sightings={sighted.sightings} />}
         <RevokeForm publisher={publisher} csrf={csrf} />
         <details>
           <summary>What each version trusts, as JSON</summary>
@@ -184,6 +158,45 @@ async function visitOne({ api, params, csrf }: Visit): Promise<PageAnswer> {
       </Fragment>
     ),
   }
+}
+
+function Versions({ versions }: { readonly versions: readonly Version[] }): Html {
+  return (
+    <Table
+      caption="Versions"
+      rows={versions}
+      empty="none"
+      columns={[
+        { head: 'Version', cell: ({ version }) => <code>{version}</code> },
+        { head: 'Status', cell: ({ status }) => <State>{status}</State> },
+        { head: 'Expires', cell: (one) => <Expiry document={one.document} /> },
+        { head: 'Created', cell: (one) => <Time at={one.createdAt} /> },
+        { head: 'Revoked from', cell: (one) => <Time at={one.revokedFrom} /> },
+        { head: 'Document', cell: ({ digest }) => <Digest>{digest}</Digest> },
+      ]}
+    />
+  )
+}
+
+function Sightings({ sightings }: { readonly sightings: readonly Sighting[] }): Html {
+  return (
+    <Table
+      caption="Live by its seals now"
+      rows={sightings}
+      empty="nothing"
+      columns={[
+        {
+          head: 'Name',
+          cell: (one) => (
+            <a href={`/console/functions/${encodeURIComponent(one.functionName)}`}>
+              <Text>{`${one.functionName}:${one.alias}`}</Text>
+            </a>
+          ),
+        },
+        { head: 'Version', cell: ({ version }) => version },
+      ]}
+    />
+  )
 }
 
 function RevokeForm({

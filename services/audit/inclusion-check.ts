@@ -1,4 +1,3 @@
-import type { InclusionAnswer } from '../audit/index.ts'
 import {
   isSignedBy,
   leafHash,
@@ -6,6 +5,7 @@ import {
   parseVerifierKey,
   verifyInclusion,
 } from '../ledger/index.ts'
+import type { InclusionAnswer } from './published.ts'
 
 /** What a proof of inclusion comes to, by its own parts and one key alone. */
 export interface InclusionFinding {
