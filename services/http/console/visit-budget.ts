@@ -2,14 +2,14 @@ import { PlatformError, type Clock } from '../../model/index.ts'
 import type { VisitBudget } from './session-gate.ts'
 
 /** Requests of one principal at once … */
-const BURST = 240
+export const BURST = 240
 /** … and in a second from then on. */
-const PER_SECOND = 12
+export const PER_SECOND = 12
 /** Principals remembered; the longest unseen goes first, with a full budget. */
 const PRINCIPALS_LIMIT = 10_000
 
 /** A page reads a good deal: one person's browser does not take the service from the others. */
-export function openVisitBudget(clock: Clock): VisitBudget {
+export function openVisitBudget(clock: Pick<Clock, 'monotonicMs'>): VisitBudget {
   const buckets = new Map<string, { left: number; readonly atMs: number }>()
   return {
     take: (principalId) => {
