@@ -6,11 +6,10 @@ import {
   liveRowsOf,
   openVerdicts,
   readStanding,
+  stateOf,
   verdictsAt,
-  type Compliance,
   type ComplianceState,
   type LivePlace,
-  type LiveVerdict,
   type Standing,
 } from '../live/index.ts'
 import { LATEST } from '../model/index.ts'
@@ -40,31 +39,30 @@ export interface LivePage extends PageAnswer<LiveRowStanding> {
   readonly total: number
 }
 
-interface Judged {
+interface Placed {
   readonly place: LivePlace
-  readonly compliance: Compliance
+  readonly state: ComplianceState
 }
 
 /**
- * A page of what is live in order of names. How each stands is known of all, since it is searched by; what was decided of
- * them is read of the page alone.
+ * A page of what is live in order of names. How each stands is known of all, since it is searched by; why, and what was
+ * decided of them, is read of the page alone.
  */
 export async function readLivePage(deps: Deps, asked: LiveAsked): Promise<LivePage> {
   return await deps.store.snapshot(async (reader) => {
     const { atMs } = asked
-    const places = (await liveOutline(reader, atMs)).filter((place) => fits(place, asked))
-    const judge = await readJudge(reader, atMs)
-    const judged = places.map((place) => ({ place, compliance: judge(place) }))
-    const found = judged.filter(
-      ({ compliance }) => asked.state === undefined || compliance.state === asked.state,
-    )
+    const standing = atMs === undefined ? await readStanding(reader) : NOTHING_DONE
+    const placed = (await liveOutline(reader, atMs))
+      .filter((place) => fits(place, asked))
+      .map((place) => ({ place, state: stateOf(place, place.verdict, standing) }))
+    const found = placed.filter(({ state }) => asked.state === undefined || state === asked.state)
     const from = readMarker(asked.marker)
     const rest = from === undefined ? found : found.slice(firstAfter(found, from))
     const page = toPage(rest.slice(0, asked.limit + 1), asked.limit, keyOf)
     return {
-      items: await withRows(reader, page.items),
+      items: await withRows(reader, page.items, { atMs, standing }),
       nextMarker: page.nextMarker,
-      states: countsOf(judged),
+      states: countsOf(placed),
       total: found.length,
     }
   })
@@ -79,34 +77,29 @@ function fits({ functionName, alias }: LivePlace, asked: LiveAsked): boolean {
   )
 }
 
-async function readJudge(
+async function withRows(
   reader: Reader,
-  atMs: number | undefined,
-): Promise<(place: LivePlace) => Compliance> {
+  page: readonly Placed[],
+  { atMs, standing }: { readonly atMs: number | undefined; readonly standing: Standing },
+): Promise<LiveRowStanding[]> {
+  const liveIds = page.map(({ place }) => place.liveId)
+  const rows = await liveRowsOf(reader, liveIds)
   const now = atMs === undefined
-  const verdicts: ReadonlyMap<number, LiveVerdict> = now
-    ? await openVerdicts(reader)
-    : await verdictsAt(reader, { atMs })
-  const standing: Standing = now ? await readStanding(reader) : NOTHING_DONE
+  const verdicts = now
+    ? await openVerdicts(reader, liveIds)
+    : await verdictsAt(reader, { atMs, liveIds })
   const verifiedWorld = now ? (await lastVerification(reader))?.world : undefined
-  return (place) => complianceOf(place, verdicts.get(place.liveId), { standing, verifiedWorld })
-}
-
-async function withRows(reader: Reader, page: readonly Judged[]): Promise<LiveRowStanding[]> {
-  const rows = await liveRowsOf(
-    reader,
-    page.map(({ place }) => place.liveId),
-  )
-  return page.flatMap(({ place, compliance }) => {
+  return page.flatMap(({ place }) => {
     const row = rows.get(place.liveId)
+    const verdict = verdicts.get(place.liveId)
+    const compliance = complianceOf(place, verdict, { standing, verifiedWorld })
     return row === undefined ? [] : [{ ...row, compliance }]
   })
 }
 
-function countsOf(judged: readonly Judged[]): LivePage['states'] {
+function countsOf(placed: readonly Placed[]): LivePage['states'] {
   const counts: Partial<Record<ComplianceState, number>> = {}
-  for (const { compliance } of judged)
-    counts[compliance.state] = (counts[compliance.state] ?? 0) + 1
+  for (const { state } of placed) counts[state] = (counts[state] ?? 0) + 1
   // In the order in which they matter.
   return Object.fromEntries(
     COMPLIANCE_STATES.flatMap((state) =>
@@ -117,12 +110,12 @@ function countsOf(judged: readonly Judged[]): LivePage['states'] {
 
 const SEPARATOR = '\n'
 
-function keyOf({ place: { functionName, alias, slot } }: Judged): string {
+function keyOf({ place: { functionName, alias, slot } }: Placed): string {
   return [functionName, alias, slot].join(SEPARATOR)
 }
 
 /** Where the page begins, although what the marker names may be gone. Names hold ASCII alone, so that order is the database's. */
-function firstAfter(found: readonly Judged[], marker: string): number {
+function firstAfter(found: readonly Placed[], marker: string): number {
   const at = found.findIndex((one) => isAfter(keyOf(one).split(SEPARATOR), marker.split(SEPARATOR)))
   return at < 0 ? found.length : at
 }

@@ -29,6 +29,8 @@ export async function consoleBench(): Promise<readonly Figure[]> {
   const visitor = await openConsole(service.admin)
   const figures: Figure[] = []
   for (const [name, path] of [
+    // What any page takes here, with a session and its authorization and nothing to read.
+    ['a page that reads nothing', '/evidence'],
     ['live page', '/live'],
     ['live page, a name searched', '/live?search=bench-7:a42'],
     ['live page, a state', '/live?state=compliant'],

@@ -1,6 +1,6 @@
 // npm run screenshots: a picture of every page of the console into docs/images, small, in the light theme, and one page dark
 // and on a phone. Wants Chromium, and a build for the service's workers.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -9,6 +9,7 @@ import { browserPath, newVisitor, openBrowser, signedIn, type Look } from './bro
 import { consolePages } from './console-pages.ts'
 import { tellConsoleStory } from './console-story.ts'
 import { invoke } from './functions.ts'
+import { smallPng } from './small-png.ts'
 
 const folder = fileURLToPath(new URL('../../docs/images/', import.meta.url))
 if (browserPath === undefined)
@@ -25,7 +26,8 @@ async function picture(names: readonly string[], look: Look, ending = ''): Promi
   const page = await signedIn(context, app.admin)
   for (const [name, path] of pages.filter(([one]) => names.includes(one))) {
     await page.goto(`${app.url}/console${path}`)
-    await page.screenshot({ path: join(folder, `console-${name}${ending}.png`), scale: 'css' })
+    const picture = smallPng(await page.screenshot())
+    writeFileSync(join(folder, `console-${name}${ending}.png`), picture)
   }
   await context.close()
 }
