@@ -5,6 +5,7 @@ import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
+import { parseConsoleHost, parsePublicUrl } from './host-names.ts'
 import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
@@ -236,23 +237,6 @@ export function readAuthorityKeyConfig(
   env: NodeJS.ProcessEnv = process.env,
 ): Pick<AuthorityConfig, 'dataDir' | 'masterKey'> {
   return { dataDir: resolve(options.data), masterKey: readMasterKey(options, env) }
-}
-
-/** As a browser sends it in `Host`. @throws PlatformError CONFIGURATION */
-function parseConsoleHost(text: string): string {
-  const host = text.toLowerCase()
-  if (URL.canParse(`https://${host}`) && /^[a-z0-9.[\]:-]{1,255}$/.test(host)) return host
-  throw new PlatformError(
-    'CONFIGURATION',
-    `--console-host \`${text}\` is no host as browsers name it: lacre.example.com, or with a port`,
-  )
-}
-
-function parsePublicUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const sound = url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash === ''
-  if (!sound) throw new PlatformError('CONFIGURATION', `--public-url \`${text}\` is no URL`)
-  return text.replace(/\/+$/, '')
 }
 
 function readBreakGlass(

@@ -5,6 +5,7 @@ import { startTestApp, type TestApp } from '../../support/app.ts'
 import {
   accessibilityFaults,
   browserPath,
+  newLink,
   newVisitor,
   openBrowser,
   signedIn,
@@ -67,6 +68,38 @@ describe.skipIf(browserPath === undefined)(
           Object.fromEntries(consolePages(story).map(([name]) => [name, sound])),
         )
         expect(complaints).toEqual([])
+      },
+    )
+
+    test.each(['light', 'dark'] as const)(
+      'so are those at the door, those of plans and those that refuse: %s',
+      async (theme) => {
+        const context = await newVisitor(browser, { theme, width: 360 })
+        const page = await context.newPage()
+        const faults: Record<string, string[]> = {}
+        const look = async (name: string): Promise<void> => {
+          const title = await page.title()
+          faults[`${name}: ${title}`] = await accessibilityFaults(page)
+        }
+        await page.goto(`${app.url}/console/sign-in`)
+        await look('nobody signed in')
+        await page.goto(app.url + (await newLink(app.admin)))
+        await look('a link')
+        await page.getByRole('button', { name: /^Sign in as/ }).press('Enter')
+        await page.goto(`${app.url}/console/functions/${story.functionName}`)
+        await page.getByRole('button', { name: 'Show the plan' }).press('Enter')
+        await page.waitForURL('**/plan-move')
+        await look('a plan')
+        await page.goto(`${app.url}/console/decisions/none`)
+        await look('a refusal')
+        await context.close()
+
+        expect(faults).toEqual({
+          'nobody signed in: Sign in · Lacre': [],
+          'a link: Sign in · Lacre': [],
+          'a plan: Plan: checkout:prod to version 2, 100 % · Lacre': [],
+          'a refusal: Not done · Lacre': [],
+        })
       },
     )
 
