@@ -194,7 +194,9 @@ function hashOf(secret: string): string {
 /** A clock that was set back makes nothing younger than it is. */
 function isOver({ began_at, seen_at }: ConsoleSessionTable, nowMs: number): boolean {
   return (
-    nowMs < began_at || nowMs - seen_at >= SESSION_IDLE_MS || nowMs - began_at >= SESSION_LIFETIME_MS
+    nowMs < began_at ||
+    nowMs - seen_at >= SESSION_IDLE_MS ||
+    nowMs - began_at >= SESSION_LIFETIME_MS
   )
 }
 
