@@ -87,6 +87,16 @@ export default {
       to: { path: '^services/[^/]+/', pathNot: ['^$1/$2/', '^services/[^/]+/index\\.ts$'] },
     },
     {
+      // Pages read and change by the routes of the APIs: of operations they know types alone.
+      name: 'console-acts-through-the-apis',
+      severity: 'error',
+      from: { path: '^services/http/console/' },
+      to: {
+        path: '^services/(operations|catalog|live)/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'cli-shares-pure-folders-only',
       severity: 'error',
       from: {

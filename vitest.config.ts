@@ -3,7 +3,13 @@ import { defineConfig } from 'vitest/config'
 // The SDK's notice that it will leave Node 20 tells nothing of our tests.
 const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
 
+// As the compiler does it: without the marks that development versions of JSX put into elements.
+const oxc = {
+  jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment', development: false },
+} as const
+
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
+  oxc,
   test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', env, ...extra },
 })
 

@@ -147,6 +147,11 @@ const table: readonly CommandRow[] = [
     load: () => import('./commands/plan.ts'),
   },
   {
+    name: 'console',
+    summary: 'get into the console, the pages of the service for people',
+    load: () => import('./commands/console.ts'),
+  },
+  {
     name: 'decision',
     summary: 'what was decided, and why',
     load: () => import('./commands/decision.ts'),

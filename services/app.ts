@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { recordKey } from './audit/index.ts'
-import { openAuthenticator, type Authenticator } from './auth/index.ts'
+import { ConsoleSessions, openAuthenticator, type Authenticator } from './auth/index.ts'
 import { readRestored, removeRestored } from './backup/index.ts'
 import { openBlobs } from './blobs/index.ts'
 import { Closers, asyncOf } from './closers.ts'
@@ -12,11 +12,13 @@ import {
   accessKeyRoutes,
   buildServer,
   cloudWatchLogs,
+  consoleLinkRoutes,
   createMetrics,
   governanceRoutes,
   type HttpMetrics,
   lambdaHandlers,
   principalRoutes,
+  runtimeRoutes,
   signerHandlers,
   invokeHandler,
   withApiRates,
@@ -274,6 +276,7 @@ async function listen(
     tokens: bearerTokens(config, deps),
     secureListener: tls !== undefined || trustProxy !== undefined || isLoopback(host),
   })
+  const sessions = new ConsoleSessions(deps)
   const accessKeys = { box, forget: () => authenticator.forget() }
   const urls = await listenForUrls(config, deps, { closers, metrics, authenticator })
   const handlers = lambdaHandlers(deps, urls?.base ?? config.urls?.base)
@@ -290,7 +293,18 @@ async function listen(
     governanceRoutes: governanceRoutes(deps, [
       ...accessKeyRoutes(deps, accessKeys),
       ...principalRoutes(deps),
+      ...consoleLinkRoutes(sessions),
+      ...runtimeRoutes(deps, metrics),
     ]),
+    console: {
+      sessions,
+      access: deps.access,
+      place: {
+        hosts: config.consoleHosts,
+        secure: tls !== undefined || trustProxy !== undefined,
+        loopback: isLoopback(host),
+      },
+    },
     downloads: deps,
     metrics,
     ready: () => ready,

@@ -6,6 +6,7 @@ import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
+import { parseConsoleHost, parsePublicUrl } from './host-names.ts'
 import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
@@ -31,6 +32,7 @@ export interface ServeOptions {
   readonly maxEnvironments?: string
   readonly openMetrics?: boolean
   readonly openTlog?: boolean
+  readonly consoleHost?: readonly string[]
   readonly checkpointDir?: string
   readonly witness?: readonly string[]
   readonly policySet?: string
@@ -69,6 +71,8 @@ export interface Config {
   readonly openMetrics: boolean
   /** The tiles of the ledger are for anybody. */
   readonly openTlog: boolean
+  /** Names of the console beside those of a loopback listener: `lacre.example.com`, with a port where it needs one. */
+  readonly consoleHosts: readonly string[]
   /** A second place for the ledger's last checkpoint, outside the data directory. */
   readonly checkpointDir: string | undefined
   /** Who is asked to cosign checkpoints. */
@@ -131,6 +135,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     maxEnvironments: parseCount(options.maxEnvironments),
     openMetrics: options.openMetrics ?? false,
     openTlog: options.openTlog ?? false,
+    consoleHosts: (options.consoleHost ?? []).map(parseConsoleHost),
     checkpointDir: readCheckpointDir(options, env),
     witnesses: (options.witness ?? []).map(parseWitness),
     policySet: readPolicySet(options.policySet ?? env['LACRE_POLICY_SET']),
@@ -235,13 +240,6 @@ export function readAuthorityKeyConfig(
   env: NodeJS.ProcessEnv = process.env,
 ): Pick<AuthorityConfig, 'dataDir' | 'masterKey'> {
   return { dataDir: resolve(options.data), masterKey: readMasterKey(options, env) }
-}
-
-function parsePublicUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const sound = url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash === ''
-  if (!sound) throw new PlatformError('CONFIGURATION', `--public-url \`${text}\` is no URL`)
-  return text.replace(/\/+$/, '')
 }
 
 function readBreakGlass(

@@ -40,6 +40,10 @@ export const command: CommandModule = {
         '--reactions-grace <seconds>',
         'what running calls of a refused or left release have: 5',
       )
+      .option(
+        '--console-host <host...>',
+        'a name by which browsers reach the console: lacre.example.com',
+      )
       .option('--open-metrics', 'answer /metrics without a signature')
       .option(
         '--allow-source <network...>',

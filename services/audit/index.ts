@@ -39,6 +39,8 @@ export {
   type ConsistencyAnswer,
   type InclusionAnswer,
 } from './published.ts'
+/** What a proof of inclusion comes to, by itself and one key. */
+export { checkInclusion, type InclusionFinding } from './inclusion-check.ts'
 /** The ledger as JSON Lines for `lacre ledger verify --file`. */
 export { exportLedger } from './export.ts'
 /** The last checkpoint signed, kept outside a database: also that of the private authority's log, and what a witness remembers. */

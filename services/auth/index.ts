@@ -47,6 +47,14 @@ export {
 export { checkIdentity, matchesIdentity, type OidcIdentity } from './identities.ts'
 /** Throws RESOURCE_CONFLICT where nobody could administer any more. */
 export { checkAdministered } from './administrators.ts'
+/** Who is signed in to the console, by secrets of which only hashes are kept. */
+export {
+  CONSOLE_LINK_MS,
+  ConsoleSessions,
+  SESSION_IDLE_MS,
+  SESSION_LIFETIME_MS,
+  type ConsoleSession,
+} from './console-sessions.ts'
 /** Tokens of OIDC issuers as principals; throws INVALID_TOKEN, TOKEN_EXPIRED, UNKNOWN_ACCESS_KEY, UNAVAILABLE. */
 export { openBearerTokens, type BearerTokens } from './tokens/bearer.ts'
 /** Whose tokens, and for whom; throws CONFIGURATION. */

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 import type { Metrics } from '../operations/index.ts'
+import { readInvocations, type InvocationReading } from './invocation-readings.ts'
 
 /** Functions that have series of their own; those that come later share one, so that names cannot fill the memory. */
 export const METRIC_FUNCTIONS_LIMIT = 1_000
@@ -23,7 +24,13 @@ export function functionLabels(limit = METRIC_FUNCTIONS_LIMIT): (name: string) =
   }
 }
 
-type FunctionMetrics = Pick<Metrics, 'attempt' | 'throttle' | 'logLinesDropped' | 'logBytesEvicted'>
+interface FunctionMetrics extends Pick<
+  Metrics,
+  'attempt' | 'throttle' | 'logLinesDropped' | 'logBytesEvicted'
+> {
+  /** Of each function, since the service started. */
+  invocations(): Promise<readonly InvocationReading[]>
+}
 
 /** AWS's metrics of invocations: the name is AWS's in snake case (SPEC A17). */
 export function functionMetrics(
@@ -64,6 +71,7 @@ export function functionMetrics(
     throttle: (name) => throttles.inc({ function: labelOf(name) }),
     logLinesDropped: (count) => dropped.inc(count),
     logBytesEvicted: (bytes) => evicted.inc(bytes),
+    invocations: () => readInvocations({ invocations, errors, throttles, duration }),
   }
 }
 

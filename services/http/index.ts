@@ -38,5 +38,9 @@ export { parseUrlBase } from './urls/address.ts'
 export { governanceRoutes, type Route } from './governance/index.ts'
 /** The routes of access keys, to be handed to the server beside `governanceRoutes`. */
 export { accessKeyRoutes } from './access-key-routes.ts'
+/** What runs. */
+export { runtimeRoutes } from './runtime-route.ts'
+/** The route that signs in to the console. */
+export { consoleLinkRoutes } from './console/index.ts'
 /** The same of people, workloads and roles. */
 export { principalRoutes } from './principal-routes.ts'

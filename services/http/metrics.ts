@@ -9,6 +9,7 @@ import {
 import { COMPLIANCE_STATES } from '../live/index.ts'
 import type { ErrorCode } from '../model/index.ts'
 import type { EventMetrics, Metrics, OutboxGauges } from '../operations/index.ts'
+import type { InvocationReading } from './invocation-readings.ts'
 
 /** What the edge counts, beside what operations count. */
 export interface EdgeMetrics {
@@ -22,6 +23,8 @@ export interface HttpMetrics extends Metrics, EdgeMetrics {
   watchOutbox(read: () => Promise<OutboxGauges>): void
   /** Says how what runs now is read, at each scrape. */
   watchRunning(read: () => RunningGauges): void
+  /** Of each function, since the service started. */
+  invocations(): Promise<readonly InvocationReading[]>
   /** Prometheus text format. */
   text(): Promise<string>
   readonly contentType: string

@@ -116,7 +116,9 @@ async function answerTo(
   checkEncoding(exchange, plan)
   await using body = await intake(edge, exchange, plan)
   const principal = await finish(admission, body)
-  const caller = { principal, requestId: exchange.requestId, ...readPlanHeader(request.headers) }
+  const { accessKeyId } = admission
+  const { requestId } = exchange
+  const caller = { principal, requestId, accessKeyId, ...readPlanHeader(request.headers) }
   const authorize = (resource: ResourceRef): Promise<void> => admission.authorize(resource)
   return await plan.run({ caller, body, signal: with_.signal, authorize })
 }

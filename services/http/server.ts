@@ -4,6 +4,7 @@ import type { Authenticator } from '../auth/index.ts'
 import { PlatformError } from '../model/index.ts'
 import type { Deps } from '../operations/index.ts'
 
+import { consoleRoutes, type ConsoleParts } from './console/index.ts'
 import { serveDownload, type DownloadDeps } from './download.ts'
 import { artifactFace, governanceFace, unknownRouteFace } from './governance-face.ts'
 import type { Route } from './governance/index.ts'
@@ -34,6 +35,8 @@ export interface ServerParts {
   readonly ledger?: Deps
   /** What download links are checked with and read from; left out, there are none. */
   readonly downloads?: DownloadDeps
+  /** Pages for people; left out, there are none. */
+  readonly console?: Omit<ConsoleParts, 'routes' | 'lambda'>
   readonly metrics: HttpMetrics
   /** What `/readyz` answers by: false while starting and while stopping. */
   readonly ready: () => boolean
@@ -66,6 +69,14 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   openRoutes(app, parts)
   if (parts.ledger !== undefined)
     tlogRoute(app, edge, { ledger: parts.ledger, open: parts.config.openTlog === true })
+  if (parts.console !== undefined)
+    consoleRoutes(app, {
+      ...parts.console,
+      routes: parts.governanceRoutes,
+      lambda: parts.lambdaHandlers,
+      edge,
+      hijack,
+    })
   app.register(
     (scope, _options, done) => {
       governanceScope(scope, edge, parts.governanceRoutes)

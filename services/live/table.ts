@@ -61,7 +61,7 @@ interface IntervalRow extends Selectable<LiveIntervalTable> {
   readonly facts: string
 }
 
-function toLiveRow(row: IntervalRow): LiveRow {
+export function toLiveRow(row: IntervalRow): LiveRow {
   const facts = JSON.parse(row.facts) as Facts
   const code = facts.subjects.find(
     (subject) => subject.kind === 'function' && subject.codeSha256 === row.code_sha256,

@@ -50,7 +50,16 @@ export async function openVerdicts(
  */
 export async function verdictsAt(
   reader: Reader,
-  { atMs, knownAtMs }: { readonly atMs: number; readonly knownAtMs?: number },
+  {
+    atMs,
+    knownAtMs,
+    liveIds,
+  }: {
+    readonly atMs: number
+    readonly knownAtMs?: number
+    /** These alone. */
+    readonly liveIds?: readonly number[]
+  },
 ): Promise<ReadonlyMap<number, LiveVerdict>> {
   let query = reader
     .selectFrom('live_interval')
@@ -67,6 +76,7 @@ export async function verdictsAt(
         is('live_verdict.effective_to', '>', atMs),
       ]),
     )
+  if (liveIds !== undefined) query = query.where('live_interval.id', 'in', [...liveIds])
   query =
     knownAtMs === undefined
       ? query.where('live_verdict.recorded_to', 'is', null)

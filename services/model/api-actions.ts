@@ -66,7 +66,7 @@ const ROWS: readonly Row[] = [
       lacre:GetRole lacre:WhoAmI lacre:ReadObject lacre:ListPolicySets
       lacre:MakePlan lacre:ListApprovals lacre:ListSignerOwners lacre:ListBreakGlass lacre:ReadStages lacre:ReadReactions
       lacre:ListAttestations lacre:ListWebhooks lacre:GetWebhook lacre:ListWebhookDeliveries
-      lacre:SummarizeDecision lacre:ReadUsage`,
+      lacre:SummarizeDecision lacre:ReadUsage lacre:OpenConsole`,
   },
   {
     group: 'read',

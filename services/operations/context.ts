@@ -122,6 +122,8 @@ export interface Deps {
 export interface Caller {
   readonly principal: Principal
   readonly requestId: string
+  /** By which it came; absent for a token. */
+  readonly accessKeyId?: string | undefined
   /** Whether the change is only to be planned, or to be what a plan said. */
   readonly plan?: PlanUse
 }

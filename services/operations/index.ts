@@ -171,6 +171,7 @@ export { listDecisionsFor, readDecisionFor } from './access/readable.ts'
 export { LiveVerifier } from './live-verifier.ts'
 export { DEFAULT_REACTION_LIMITS } from './reactions.ts'
 /** What can be invoked, now or then. */
+export { readLivePage, type LiveAsked } from './live-page.ts'
 export { readLive, readLiveHistory, readVerification, type LiveRowStanding } from './live.ts'
 /** What is done where something that is live violates: settings by name, what waits for a person, what is refused. */
 export {

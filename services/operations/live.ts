@@ -33,7 +33,7 @@ export async function readLive(deps: Deps, atMs: number | undefined): Promise<Li
 }
 
 const NONE: ReadonlySet<string> = new Set()
-const NOTHING_DONE = { frozen: NONE, refused: NONE, reverts: NONE }
+export const NOTHING_DONE = { frozen: NONE, refused: NONE, reverts: NONE }
 
 /** Everything that was ever live in one alias (or version), oldest first. */
 export async function readLiveHistory(

@@ -31,6 +31,9 @@ export async function recordRestore(
       .values({ name: SETTING, value: id })
       .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: id }))
       .execute()
+    // Whoever signed out since the backup was made is not signed in by it.
+    await tx.deleteFrom('console_session').execute()
+    await tx.deleteFrom('console_link').execute()
     await raiseWorld(tx)
     return { result: undefined, touched: [{ table: 'setting', key: { name: SETTING } }] }
   })

@@ -17,3 +17,25 @@ export interface RoleGrantTable {
   /** A principal's id. */
   granted_by: string
 }
+
+/** A link that signs in to the console once. */
+export interface ConsoleLinkTable {
+  /** SHA-256 of the secret, hex. */
+  secret_hash: string
+  principal_id: string
+  /** By which it was asked for. */
+  access_key_id: string
+  expires_at: number
+}
+
+/** Somebody who is signed in to the console. */
+export interface ConsoleSessionTable {
+  /** SHA-256 of the secret, hex. */
+  secret_hash: string
+  principal_id: string
+  /** A session ends with the key that began it. */
+  access_key_id: string
+  began_at: number
+  /** Written once a minute at most. */
+  seen_at: number
+}

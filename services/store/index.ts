@@ -69,7 +69,7 @@ export type {
   PastLedgerTable,
 } from './ledger-schema.ts'
 export type { PolicySetTable } from './policy-schema.ts'
-export type { OidcIdentityTable } from './access-schema.ts'
+export type { ConsoleSessionTable, OidcIdentityTable } from './access-schema.ts'
 export type { AuthorityKeyTable, LogHeadTable } from './authority-schema.ts'
 export type { EventTable, QueueMessageTable } from './events-schema.ts'
 export type { WebhookDeliveryTable, WebhookTable } from './webhook-schema.ts'

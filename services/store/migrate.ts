@@ -21,6 +21,7 @@ import { up as history } from '../../migrations/0016_history.ts'
 import { up as ledgerEpochs } from '../../migrations/0017_ledger_epochs.ts'
 import { up as exactHolds } from '../../migrations/0021_exact_holds.ts'
 import { up as webhookEpochs } from '../../migrations/0022_webhook_epochs.ts'
+import { up as consoleSessions } from '../../migrations/0024_console_sessions.ts'
 import { up as authority } from '../../migrations/authority/0001_authority.ts'
 import { up as events } from '../../migrations/events/0001_events.ts'
 
@@ -50,6 +51,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0017_ledger_epochs': { up: ledgerEpochs },
   '0021_exact_holds': { up: exactHolds },
   '0022_webhook_epochs': { up: webhookEpochs },
+  '0024_console_sessions': { up: consoleSessions },
 }
 
 const eventsMigrations: Readonly<Record<string, Migration>> = {

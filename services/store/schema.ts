@@ -1,5 +1,10 @@
 import type { ApprovalSchema } from './approvals-schema.ts'
-import type { OidcIdentityTable, RoleGrantTable } from './access-schema.ts'
+import type {
+  ConsoleLinkTable,
+  ConsoleSessionTable,
+  OidcIdentityTable,
+  RoleGrantTable,
+} from './access-schema.ts'
 import type { AttestationTable } from './attestation-schema.ts'
 import type { AuthoritySchema } from './authority-schema.ts'
 import type { HistorySchema } from './history-schema.ts'
@@ -34,6 +39,8 @@ export interface Schema
   oidc_identity: OidcIdentityTable
   access_key: AccessKeyTable
   seen_signature: SeenSignatureTable
+  console_link: ConsoleLinkTable
+  console_session: ConsoleSessionTable
   sealed_key: SealedKeyTable
   document: DocumentTable
   artifact: ArtifactTable

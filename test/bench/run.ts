@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 
 import { catalogBench } from './catalog.ts'
+import { consoleBench } from './console.ts'
 import { gateBench } from './gate.ts'
 import { livesetBench } from './liveset.ts'
 import { ledgerBench } from './ledger.ts'
@@ -17,6 +18,7 @@ export interface Figure {
 
 const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   catalog: catalogBench,
+  console: consoleBench,
   gate: gateBench,
   liveset: livesetBench,
   ledger: ledgerBench,

@@ -2,11 +2,13 @@ import * as sdk from '@aws-sdk/client-lambda'
 import * as signerSdk from '@aws-sdk/client-signer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { PAGES } from '../../services/http/console/pages/index.ts'
 import { OPERATIONS } from '../../services/http/lambda/operations-table.ts'
 import { SIGNER_OPERATIONS } from '../../services/http/signer/operations-table.ts'
 import { askInstead } from '../support/policies.ts'
 import { compilePolicySet } from '../../services/policy/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { openConsole } from '../support/console-client.ts'
 import { createActive, refusalOf, updateAndWait } from '../support/functions.ts'
 import { governance, type GovernanceCall } from '../support/governance.ts'
 import { nodePackage } from '../support/packages.ts'
@@ -148,6 +150,7 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /break-glass/{id}/grant': 'wants a request: tested in test/api/break-glass',
   'POST /break-glass/{id}/end': 'wants an exception: ending one takes it away',
   'POST /break-glass/{id}/review': 'wants an exception: a review admits nothing',
+  'POST /console/links': 'signs in: what is done in the console is done by the routes of this table',
   'POST /plans': 'a plan changes nothing',
   'POST /ledger/hold/release': 'wants a hold: tested in test/api/ledger',
   'POST /events/replay': 'an event runs what is live when it is dispatched',
@@ -185,6 +188,28 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /reaction-holds/{id}/dismiss': body({ path: `/reaction-holds/${HOLD}/dismiss` }),
   'POST /refusals/{functionName}/{version}/lift': body({ path: `/refusals/${FunctionName}/2/lift` }),
   'PUT /functions/{functionName}/reach': body({ path: '/functions/held/reach', body: { mode: 'all', direct: [] } }),
+} // prettier-ignore
+
+/** Forms of the console: which row above each is, for it goes through that very route; with what to send where that is refused here. */
+interface Form {
+  readonly is: string
+  readonly path?: string
+  readonly form?: Readonly<Record<string, string>>
+}
+const plan = '0'.repeat(64)
+const forms: Readonly<Record<string, Form>> = {
+  'POST /functions/:functionName/plan-move': { is: 'POST /plans' },
+  'POST /functions/:functionName/move': { is: 'UpdateAlias', path: `/functions/${FunctionName}/move`, form: { alias: 'live', version: '2', share: '100', plan } },
+  'POST /approvals/:id/approve': { is: 'POST /approvals/{id}/approve' },
+  'POST /approvals/:id/withdraw': { is: 'POST /approvals/{id}/withdraw' },
+  'POST /break-glass': { is: 'POST /break-glass', path: '/break-glass', form: { functionName: FunctionName, alias: 'live', version: '2', reason: 'r', ticket: 't', minutes: '1' } },
+  'POST /break-glass/:id/grant': { is: 'POST /break-glass/{id}/grant' },
+  'POST /break-glass/:id/end': { is: 'POST /break-glass/{id}/end' },
+  'POST /break-glass/:id/review': { is: 'POST /break-glass/{id}/review' },
+  'POST /publishers/:name/plan-revoke': { is: 'POST /plans' },
+  'POST /publishers/:name/revoke': { is: 'POST /revocations', path: '/publishers/kept/revoke', form: { reason: 'r', plan } },
+  'POST /policies/:kind/plan-rollback': { is: 'POST /plans' },
+  'POST /policies/:kind/rollback': { is: 'POST /policy-sets/{kind}/rollback', path: '/policies/admission/rollback', form: { version: '1', plan } },
 } // prettier-ignore
 
 type Sdk = Record<string, new (input: unknown) => never>
@@ -295,7 +320,36 @@ describe('every operation has a row', () => {
   })
 })
 
+test('every form of the console is a route or an operation that has a row', () => {
+  const posts = PAGES.filter(({ method }) => method === 'POST').map(({ path }) => `POST ${path}`)
+
+  expect(posts.toSorted()).toEqual(Object.keys(forms).toSorted())
+  const known = [...Object.keys(routes), ...OPERATIONS.map(([name]) => name)]
+  expect(Object.values(forms).filter(({ is }) => !known.includes(is))).toEqual([])
+})
+
 describe('under a set that forbids everything', () => {
+  const sent = Object.entries(forms).filter(([, { form }]) => form !== undefined)
+  test.each(sent)('the console: %s is refused and changes nothing', async (_name, { path = '', form = {} }) => {
+    const visitor = await openConsole(app.admin)
+    const before = await everything()
+
+    const answer = await visitor.post(path, form)
+    const { plan: _plan, ...unplanned } = form
+    const without = form['plan'] === undefined ? undefined : await visitor.post(path, unplanned)
+
+    const text = await answer.text()
+    if (without === undefined) {
+      expect(answer.status).toBe(403)
+      await expectDecision(/dec-[0-9A-Z]{26}/.exec(text)?.[0])
+    } else {
+      // No plan of this installation says so; and what shows its plan first takes nothing without one.
+      expect([409, 412]).toContain(answer.status)
+      expect(without.status).toBe(400)
+    }
+    expect(await everything()).toEqual(before)
+  }) // prettier-ignore
+
   const rows = OPERATIONS.map(([name]) => [name, rowOf(name)] as const)
   const isGated = ([, row]: (typeof rows)[number]): boolean => row?.kind === 'gated'
 

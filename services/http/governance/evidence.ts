@@ -1,16 +1,18 @@
 import { Type } from 'typebox'
 
 import { PlatformError, parseStrictJson, toIsoTime, type Json } from '../../model/index.ts'
-import type { LiveRow } from '../../live/index.ts'
+import { COMPLIANCE_STATES, type ComplianceState, type LiveRow } from '../../live/index.ts'
 import {
   listDecisionsFor,
   readDecisionFor,
   readDoctor,
   readLive,
+  readLivePage,
   readUnreviewed,
   readLiveHistory,
   summarizeDecision,
   type Deps,
+  type LiveAsked,
   type LiveRowStanding,
 } from '../../operations/index.ts'
 import { redBy } from './break-glass.ts'
@@ -20,6 +22,17 @@ import { CountText, InstantText, LiveRowAnswer, Nothing, Outcome } from './schem
 
 const strict = { additionalProperties: false } as const
 const DECISIONS_PAGE = { min: 1, max: 500, otherwise: 50 }
+const LIVE_PAGE = { min: 1, max: 500, otherwise: 100 }
+
+/** Any of these: a page of it. */
+const LivePaged = {
+  search: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  functionName: Type.Optional(Type.String({ pattern: '^[a-zA-Z0-9-_]{1,64}$' })),
+  state: Type.Optional(Type.Unsafe<ComplianceState>(Type.Enum([...COMPLIANCE_STATES]))),
+  names: Type.Optional(Type.Union([Type.Literal('aliases'), Type.Literal('all')])),
+  limit: Type.Optional(CountText),
+  marker: Type.Optional(Type.String({ maxLength: 1024 })),
+}
 
 /** What was decided, what is live, and what is in force. */
 export function evidenceRoutes(deps: Deps): Route[] {
@@ -104,12 +117,19 @@ function liveRoutes(deps: Deps): Route[] {
     route({
       method: 'GET',
       path: '/live',
-      summary: 'What can be invoked: now, or `at` an instant',
+      summary: 'What can be invoked: now, or `at` an instant; page by page where it is searched',
       params: Nothing,
-      query: Type.Object({ at: Type.Optional(InstantText) }, strict),
+      query: Type.Object({ at: Type.Optional(InstantText), ...LivePaged }, strict),
       body: Nothing,
       status: 200,
-      answer: Type.Object({ at: InstantText, live: Type.Array(LiveRowAnswer) }),
+      answer: Type.Object({
+        at: InstantText,
+        live: Type.Array(LiveRowAnswer),
+        /** Of pages alone: rows that fit, and those that fit but for the state by how they stand. */
+        total: Type.Optional(Type.Integer()),
+        states: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+        nextMarker: Type.Optional(Type.String()),
+      }),
       handle: async ({ query }) => {
         const nowMs = deps.clock.nowMs()
         const atMs = query.at === undefined ? undefined : parseInstant('at', query.at)
@@ -117,12 +137,13 @@ function liveRoutes(deps: Deps): Route[] {
           throw new PlatformError('INVALID_PARAMETER', '`at` lies in the future')
         }
         const open = await readUnreviewed(deps, atMs ?? nowMs)
-        const live = (await readLive(deps, atMs)).map((row) => ({
+        const { items, ...about } = await readLiveAsked(deps, query, atMs)
+        const live = items.map((row) => ({
           ...rowBody(row),
           compliance: complianceBody(row),
           breakGlass: redBy(row, open),
         }))
-        return { body: { at: toIsoTime(atMs ?? nowMs), live } }
+        return { body: { at: toIsoTime(atMs ?? nowMs), live, ...about } }
       },
     }),
     route({
@@ -140,6 +161,26 @@ function liveRoutes(deps: Deps): Route[] {
       },
     }),
   ]
+}
+
+/** All of it, or the page that is asked for. */
+async function readLiveAsked(
+  deps: Deps,
+  {
+    at: _at,
+    limit,
+    ...asked
+  }: { readonly at?: string; readonly limit?: string } & Omit<LiveAsked, 'limit' | 'atMs'>,
+  atMs: number | undefined,
+) {
+  if (limit === undefined && Object.keys(asked).length === 0)
+    return { items: await readLive(deps, atMs) }
+  const { items, total, states, nextMarker } = await readLivePage(deps, {
+    ...asked,
+    atMs,
+    limit: parseCount('limit', limit, LIVE_PAGE),
+  })
+  return { items, total, states, ...(nextMarker !== undefined && { nextMarker }) }
 }
 
 function doctorRoute(deps: Deps): Route {

@@ -1,5 +1,8 @@
-/** Cookies by which the console knows its sessions; browsers read the prefix without case. */
-const OWN_COOKIE = /^__host-lacre/i
+/**
+ * Cookies by which the console knows its sessions, without TLS the second form: a port is no border for cookies. Browsers
+ * read the prefix without case.
+ */
+const OWN_COOKIE = /^(?:__host-lacre|lacre-console)/i
 
 /**
  * Whether an `Authorization` is meant for our own APIs: any SigV4 signature, and a bearer token issued for this service.

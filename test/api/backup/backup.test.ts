@@ -9,6 +9,7 @@ import { beginEpoch } from '../../../services/main.ts'
 import { sha256 } from '../../../services/model/index.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import { backUpTo, lastCheckpoint, restoreTo } from '../../support/backups.ts'
+import { openConsole } from '../../support/console-client.ts'
 import { createActive, invoke, updateAndWait } from '../../support/functions.ts'
 import { nodePackage } from '../../support/packages.ts'
 import { tempDir } from '../../support/state.ts'
@@ -29,6 +30,7 @@ afterAll(async () => {
 })
 
 it('restores what was there, also under load, and the restored service goes on and says so', async () => {
+  await openConsole(app.admin)
   let busy = true
   const load = (async () => {
     for (let n = 0; busy; n += 1)
@@ -49,6 +51,9 @@ it('restores what was there, also under load, and the restored service goes on a
   const told = rows.map(({ body }) => JSON.parse(body) as { type: string; note?: unknown })
   expect(told[0]).toMatchObject({ type: 'restore', note: { backup: report.digest, by: 'a test' } })
   expect(existsSync(join(at('load-data'), 'restored.json'))).toBe(false)
+  // Whoever signed out since is not signed in by it.
+  const sessions = ({ deps }: typeof app) => deps.store.reader.selectFrom('console_session').selectAll().execute()
+  expect([(await sessions(app)).length, (await sessions(other)).length]).toEqual([1, 0])
 }) // prettier-ignore
 
 it('holds no key, no admin.json and nothing that is not named; the same state is restored to the row', async () => {

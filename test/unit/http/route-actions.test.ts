@@ -2,7 +2,15 @@ import { expect, it } from 'vitest'
 
 import { OPERATIONS } from '../../../services/http/lambda/operations-table.ts'
 import { lambdaBodyResource, lambdaResource } from '../../../services/http/lambda/resource.ts'
-import { accessKeyRoutes, governanceRoutes, principalRoutes } from '../../../services/http/index.ts'
+import {
+  accessKeyRoutes,
+  consoleLinkRoutes,
+  createMetrics,
+  governanceRoutes,
+  principalRoutes,
+  runtimeRoutes,
+} from '../../../services/http/index.ts'
+import type { ConsoleSessions } from '../../../services/auth/index.ts'
 import {
   ROUTE_ACTIONS,
   routeAction,
@@ -10,7 +18,7 @@ import {
 } from '../../../services/http/governance/route-actions.ts'
 import { SIGNER_OPERATIONS } from '../../../services/http/signer/operations-table.ts'
 import { signerResource } from '../../../services/http/signer/resource.ts'
-import { API_ACTIONS, type ResourceRef } from '../../../services/model/index.ts'
+import { API_ACTIONS, systemClock, type ResourceRef } from '../../../services/model/index.ts'
 import type { AccessKeyParts, Deps } from '../../../services/operations/index.ts'
 
 // Routes are a table; nothing of these is called while it is made.
@@ -18,6 +26,8 @@ const deps = {} as Deps
 const routes = governanceRoutes(deps, [
   ...accessKeyRoutes(deps, {} as AccessKeyParts),
   ...principalRoutes(deps),
+  ...consoleLinkRoutes({} as ConsoleSessions),
+  ...runtimeRoutes({ ...deps, clock: systemClock }, createMetrics()),
 ]).map(({ method, path }) => `${method} ${path}`)
 /** Those that the server itself registers. */
 const own = ['PUT /artifacts/:sha256', 'GET /tlog']

@@ -1,0 +1,214 @@
+import { PlatformError, sha256, type Clock, type Principal, type Random } from '../model/index.ts'
+import type { ConsoleSessionTable, Reader, Store } from '../store/index.ts'
+import { findPrincipal } from './principals.ts'
+
+/** From printing a link to signing in with it (RULES §10). */
+export const CONSOLE_LINK_MS = 60_000
+/** Without a request. */
+export const SESSION_IDLE_MS = 30 * 60_000
+/** However busy. */
+export const SESSION_LIFETIME_MS = 12 * 3_600_000
+/** 256 bits, for links and sessions alike. */
+const SECRET_BYTES = 32
+/** Links of one principal that may lie open at once. */
+const OPEN_LINKS_LIMIT = 8
+/** Sessions of one principal; the oldest ends where there would be more. */
+const SESSIONS_LIMIT = 16
+/** How exactly the last request is remembered: reading a page is no write. */
+const SEEN_EVERY_MS = 60_000
+
+const SECRET = /^[A-Za-z0-9_-]{43}$/
+
+export interface ConsoleLink {
+  readonly secret: string
+  readonly expiresAtMs: number
+}
+
+/** Somebody signed in. */
+export interface ConsoleSession {
+  readonly principal: Principal
+  readonly accessKeyId: string
+  /** When it ends by itself, however busy. */
+  readonly endsAtMs: number
+}
+
+/**
+ * Sessions of the console: opaque secrets of which the store has the hash alone. A session is its principal's and its
+ * access key's: with either switched off it is over.
+ */
+export class ConsoleSessions {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #random: Random
+
+  constructor(parts: { readonly store: Store; readonly clock: Clock; readonly random: Random }) {
+    this.#store = parts.store
+    this.#clock = parts.clock
+    this.#random = parts.random
+  }
+
+  /** @throws PlatformError TOO_MANY_REQUESTS */
+  async makeLink(owner: {
+    readonly principalId: string
+    readonly accessKeyId: string
+  }): Promise<ConsoleLink> {
+    const nowMs = this.#clock.nowMs()
+    const secret = this.#newSecret()
+    const expiresAtMs = nowMs + CONSOLE_LINK_MS
+    await this.#store.transaction(async (tx) => {
+      await tx.deleteFrom('console_link').where('expires_at', '<=', nowMs).execute()
+      const open = await tx
+        .selectFrom('console_link')
+        .select('secret_hash')
+        .where('principal_id', '=', owner.principalId)
+        .execute()
+      if (open.length >= OPEN_LINKS_LIMIT)
+        throw new PlatformError(
+          'TOO_MANY_REQUESTS',
+          `${OPEN_LINKS_LIMIT} links are open already: use one, or wait a minute`,
+        )
+      await tx
+        .insertInto('console_link')
+        .values({
+          secret_hash: hashOf(secret),
+          principal_id: owner.principalId,
+          access_key_id: owner.accessKeyId,
+          expires_at: expiresAtMs,
+        })
+        .execute()
+    })
+    return { secret, expiresAtMs }
+  }
+
+  /** Whose link it is, without using it; `undefined` for one that does not sign in (any more). */
+  async whoseLink(secret: string): Promise<Principal | undefined> {
+    if (!SECRET.test(secret)) return undefined
+    const { reader } = this.#store
+    const row = await reader
+      .selectFrom('console_link')
+      .selectAll()
+      .where('secret_hash', '=', hashOf(secret))
+      .executeTakeFirst()
+    if (row === undefined || row.expires_at <= this.#clock.nowMs()) return undefined
+    return await ownerOf(reader, row)
+  }
+
+  /**
+   * Uses a link up: a new session, never one that the browser brought (session fixation). The one it brought ends.
+   * @returns the secret of the session, or `undefined` where the link does not sign in
+   */
+  async signIn(secret: string, before: string | undefined): Promise<string | undefined> {
+    const principal = await this.whoseLink(secret)
+    if (principal === undefined) return undefined
+    const nowMs = this.#clock.nowMs()
+    const session = this.#newSecret()
+    const signedIn = await this.#store.transaction(async (tx) => {
+      const link = await tx
+        .deleteFrom('console_link')
+        .where('secret_hash', '=', hashOf(secret))
+        .where('expires_at', '>', nowMs)
+        .returningAll()
+        .executeTakeFirst()
+      // Two at once: one of them was first.
+      if (link === undefined || (await ownerOf(tx, link)) === undefined) return false
+      await tx
+        .deleteFrom('console_session')
+        .where((is) =>
+          is.or([
+            is('seen_at', '<=', nowMs - SESSION_IDLE_MS),
+            is('began_at', '<=', nowMs - SESSION_LIFETIME_MS),
+            is('secret_hash', '=', hashOf(before ?? '')),
+          ]),
+        )
+        .execute()
+      const own = await tx
+        .selectFrom('console_session')
+        .select('secret_hash')
+        .where('principal_id', '=', link.principal_id)
+        .orderBy('began_at', 'desc')
+        .execute()
+      const over = own.slice(SESSIONS_LIMIT - 1).map((row) => row.secret_hash)
+      if (over.length > 0)
+        await tx.deleteFrom('console_session').where('secret_hash', 'in', over).execute()
+      const { principal_id, access_key_id } = link
+      const row = { principal_id, access_key_id, began_at: nowMs, seen_at: nowMs }
+      await tx
+        .insertInto('console_session')
+        .values({ secret_hash: hashOf(session), ...row })
+        .execute()
+      return true
+    })
+    return signedIn ? session : undefined
+  }
+
+  /** The session of a secret, as it stands now; `undefined` where it is over or never was. */
+  async find(secret: string | undefined): Promise<ConsoleSession | undefined> {
+    if (secret === undefined || !SECRET.test(secret)) return undefined
+    const nowMs = this.#clock.nowMs()
+    const found = await this.#store.snapshot(async (reader) => {
+      const row = await reader
+        .selectFrom('console_session')
+        .selectAll()
+        .where('secret_hash', '=', hashOf(secret))
+        .executeTakeFirst()
+      if (row === undefined || isOver(row, nowMs)) return undefined
+      const principal = await ownerOf(reader, row)
+      return principal && { row, principal }
+    })
+    if (found === undefined) return undefined
+    const { row, principal } = found
+    if (nowMs - row.seen_at >= SEEN_EVERY_MS) await this.#touch(row, nowMs)
+    return {
+      principal,
+      accessKeyId: row.access_key_id,
+      endsAtMs: row.began_at + SESSION_LIFETIME_MS,
+    }
+  }
+
+  /** Signs out; nothing where there was no session. */
+  async end(secret: string): Promise<void> {
+    await this.#store.transaction(async (tx) => {
+      await tx.deleteFrom('console_session').where('secret_hash', '=', hashOf(secret)).execute()
+    })
+  }
+
+  async #touch({ secret_hash }: ConsoleSessionTable, nowMs: number): Promise<void> {
+    await this.#store.transaction(async (tx) => {
+      await tx
+        .updateTable('console_session')
+        .set({ seen_at: nowMs })
+        .where('secret_hash', '=', secret_hash)
+        .execute()
+    })
+  }
+
+  #newSecret(): string {
+    return Buffer.from(this.#random.bytes(SECRET_BYTES)).toString('base64url')
+  }
+}
+
+function hashOf(secret: string): string {
+  return sha256(Buffer.from(`lacre console v1\0${secret}`))
+}
+
+/** A clock that was set back makes nothing younger than it is. */
+function isOver({ began_at, seen_at }: ConsoleSessionTable, nowMs: number): boolean {
+  return (
+    nowMs < began_at ||
+    nowMs - seen_at >= SESSION_IDLE_MS ||
+    nowMs - began_at >= SESSION_LIFETIME_MS
+  )
+}
+
+async function ownerOf(
+  reader: Reader,
+  row: { readonly principal_id: string; readonly access_key_id: string },
+): Promise<Principal | undefined> {
+  const key = await reader
+    .selectFrom('access_key')
+    .select('status')
+    .where('id', '=', row.access_key_id)
+    .where('principal_id', '=', row.principal_id)
+    .executeTakeFirst()
+  return key?.status === 'Active' ? await findPrincipal(reader, row.principal_id) : undefined
+}

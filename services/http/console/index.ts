@@ -1,0 +1,118 @@
+/**
+ * The console under `/console`: pages for people, rendered here and whole without script. It knows no database and no
+ * operation: pages read and change by the routes of the APIs (`api.ts`), as their own clients do.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+import type { ConsoleSessions } from '../../auth/index.ts'
+import { governanceFace } from '../governance-face.ts'
+import type { Edge, Face } from '../pipeline.ts'
+import { PAGE_HEADERS } from './answers.ts'
+import type { ApiParts } from './api.ts'
+import { Assets } from './assets.ts'
+import { askingFace, enteringFace, missingFace } from './door.tsx'
+import type { Members } from './form.ts'
+import type { ConsolePlace } from './guard.ts'
+import { SIGN_IN_PATH } from './link-route.ts'
+import { leavingFace, pageFace } from './page-face.tsx'
+import { PAGES } from './pages/index.ts'
+import { doorGate, sessionGate, type Entered } from './session-gate.ts'
+import { openVisitBudget } from './visit-budget.ts'
+
+export { consoleLinkRoutes } from './link-route.ts'
+export type { ConsolePlace } from './guard.ts'
+
+export interface ConsoleParts extends ApiParts {
+  readonly sessions: ConsoleSessions
+  readonly place: ConsolePlace
+}
+
+/** Takes a request out of Fastify's hands. */
+type Hijack = (
+  edge: Edge,
+  taken: { request: FastifyRequest; reply: FastifyReply },
+  face: Face,
+) => void
+
+/** Registers everything under `/console`. */
+export function consoleRoutes(
+  app: FastifyInstance,
+  parts: ConsoleParts & { readonly edge: Edge; readonly hijack: Hijack },
+): void {
+  const { edge, hijack, place, sessions, access } = parts
+  const assets = new Assets()
+  const budget = openVisitBudget(edge.clock)
+  const pageParts = { ...parts, assets, clock: edge.clock }
+  const door = { sessions, assets, secure: place.secure }
+  const onRequest =
+    (answer: (request: FastifyRequest, entered: Entered) => { face: Face; open: boolean }) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const entered: Entered = {}
+      const { face, open } = answer(request, entered)
+      const port = request.raw.socket.localPort ?? 0
+      const authenticator = open
+        ? doorGate(place, port)
+        : sessionGate({ sessions, access, place, budget }, port, entered)
+      hijack({ ...edge, authenticator }, { request, reply }, face)
+      await Promise.resolve()
+    }
+  const add = (
+    method: 'GET' | 'POST',
+    url: string,
+    answer: Parameters<typeof onRequest>[0],
+  ): void => {
+    app.route({ method, url, onRequest: onRequest(answer), handler: () => undefined })
+  }
+  const atDoor = (face: Face) => () => ({ face, open: true })
+  add('GET', SIGN_IN_PATH, atDoor(askingFace(door)))
+  add('POST', SIGN_IN_PATH, atDoor(enteringFace(door)))
+  add('POST', '/console/sign-out', (_request, entered) => ({
+    face: leavingFace(door, entered),
+    open: false,
+  }))
+  for (const page of PAGES) {
+    add(page.method, `/console${page.path}`, ({ params }, entered) => ({
+      face: pageFace(pageParts, page, { params: textsOf(params), entered }),
+      open: false,
+    }))
+  }
+  for (const route of parts.routes.filter(({ method }) => method === 'GET')) {
+    add('GET', `/console/api/v1${route.path}`, ({ params }) => ({
+      face: withPageHeaders(governanceFace(route, params)),
+      open: false,
+    }))
+  }
+  assetRoute(app, assets)
+  add('GET', '/console/*', atDoor(missingFace(door)))
+  add('POST', '/console/*', atDoor(missingFace(door)))
+}
+
+/** What the pages' JSON is read by: a session, and no signature. */
+function withPageHeaders(face: Face): Face {
+  return {
+    ...face,
+    plan: (request) => {
+      const plan = face.plan(request)
+      const run: typeof plan.run = async (taken) => {
+        const answer = await plan.run(taken)
+        return { ...answer, headers: { ...PAGE_HEADERS, ...answer.headers } }
+      }
+      return { ...plan, run }
+    },
+  }
+}
+
+function assetRoute(app: FastifyInstance, assets: Assets): void {
+  app.get<{ Params: { name: string } }>('/console/static/:name', (request, reply) => {
+    const asset = assets.find(request.params.name)
+    if (asset === undefined) return reply.code(404).send({ status: 'not found' })
+    return reply
+      .headers({ ...PAGE_HEADERS, 'cache-control': 'public, max-age=31536000, immutable' })
+      .type(asset.type)
+      .send(asset.body)
+  })
+}
+
+function textsOf(params: unknown): Members {
+  return typeof params === 'object' && params !== null ? { ...(params as Members) } : {}
+}
