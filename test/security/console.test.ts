@@ -412,6 +412,25 @@ describe('what is asked', () => {
     expect([path, answer.status]).toEqual([path, status])
   })
 
+  test.each([
+    ['/live?limit=1', 200],
+    ['/live?limit=x', 400],
+    ['/decisions/dec-none', 400],
+  ])('the JSON of a page, %s, is answered %i as JSON and nothing else', async (path, status) => {
+    const cookie = await signIn()
+
+    const answer = await ask({ path: `/console/api/v1${path}`, headers: { cookie } })
+    const nobody = await ask({ path: `/console/api/v1${path}` })
+
+    expect([answer.status, nobody.status]).toEqual([status, 403])
+    for (const { headers } of [answer, nobody])
+      expect(headers).toMatchObject({
+        'content-type': 'application/json',
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'private, no-store',
+      })
+  })
+
   test('no page has anything inline, and all are under the policy', async () => {
     const cookie = await signIn()
     for (const path of [

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ConsoleSessions } from '../../auth/index.ts'
 import { governanceFace } from '../governance-face.ts'
 import type { Edge, Face } from '../pipeline.ts'
+import type { WireAnswer } from '../wire.ts'
 import { PAGE_HEADERS } from './answers.ts'
 import type { ApiParts } from './api.ts'
 import { Assets } from './assets.ts'
@@ -89,14 +90,16 @@ export function consoleRoutes(
 
 /** What the pages' JSON is read by: a session, and no signature. */
 function withPageHeaders(face: Face): Face {
+  const dressed = (answer: WireAnswer): WireAnswer => ({
+    ...answer,
+    headers: { ...PAGE_HEADERS, ...answer.headers },
+  })
   return {
     ...face,
+    refuse: (error) => dressed(face.refuse(error)),
     plan: (request) => {
       const plan = face.plan(request)
-      const run: typeof plan.run = async (taken) => {
-        const answer = await plan.run(taken)
-        return { ...answer, headers: { ...PAGE_HEADERS, ...answer.headers } }
-      }
+      const run: typeof plan.run = async (taken) => dressed(await plan.run(taken))
       return { ...plan, run }
     },
   }
