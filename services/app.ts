@@ -163,6 +163,8 @@ async function buildDeps(
       requireIsolation: config.requireIsolation,
       place,
       maxEnvironments: config.maxEnvironments,
+      substitute: config.runtimes.substitute,
+      runtimesDir: config.runtimes.dir,
       log,
     }),
   )

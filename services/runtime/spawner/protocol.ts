@@ -28,6 +28,8 @@ export interface EnvironmentSpec {
   readonly command: readonly string[]
   readonly variables: Readonly<Record<string, string>>
   readonly platformPaths: readonly string[]
+  /** The host's path of what runs the release: it stands in `/var/lang/bin` for its language. */
+  readonly interpreter?: string | undefined
   readonly wire: Wire
   /** Prepared trees on the host: /var/task, and what is stacked under /opt, lowest first. */
   readonly codeDir: string

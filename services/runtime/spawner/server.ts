@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, readlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -120,11 +120,7 @@ class Spawner {
         cgroups.close()
       }
     }
-    const runtime = join(stage.ownDir, 'runtime')
-    mkdirSync(runtime, { recursive: true })
-    for (const name of ['node.mjs', 'python.py']) {
-      copyFileSync(join(config.bootstrapsDir, name), join(runtime, name))
-    }
+    cpSync(config.bootstrapsDir, join(stage.ownDir, 'runtime'), { recursive: true })
     this.#driver = new ProcessDriver({ config, stage, uids, apiProxy })
     const capability = await this.#driver.probe()
     return { ...capability, missing: [...capability.missing, ...reasons] }
