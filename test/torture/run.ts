@@ -6,6 +6,7 @@ import { torture as events } from './events.ts'
 import { torture as kill } from './kill.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
+import { torture as sandbox } from './sandbox.ts'
 import { torture as tamper } from './tamper.ts'
 
 const built: Readonly<Record<string, (options: { n: number; seed: number }) => Promise<number>>> = {
@@ -13,6 +14,7 @@ const built: Readonly<Record<string, (options: { n: number; seed: number }) => P
   events,
   restore,
   ledger,
+  sandbox,
   tamper,
 }
 /** How often, where it is not said. */
@@ -20,10 +22,11 @@ const N_OF: Readonly<Record<string, number>> = {
   events: 1_000,
   ledger: 200,
   restore: 5,
+  sandbox: 1,
   tamper: 200,
 }
 const PLANNED =
-  'power io disk clock faults soak overload malformed verdicts fuzz differential race linear simulate sandbox revoke'
+  'power io disk clock faults soak overload malformed verdicts fuzz differential race linear simulate revoke'
 
 function usage(message: string): never {
   console.error(
