@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
@@ -8,7 +8,9 @@ import type { MasterKeyOptions } from './keys/index.ts'
 import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
+import { parseScale, parseWebhooks } from './events-config.ts'
 import { readReactionLimits } from './reaction-limits.ts'
+import { readRuntimes, type RuntimesConfig } from './runtimes-config.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
@@ -67,8 +69,7 @@ export interface Config {
     | { readonly from: 'environment' | 'kms'; readonly base64: string }
     | undefined
   readonly maxEnvironments: number
-  /** Where more interpreters lie, and whether the nearest stands in for one that is missing. */
-  readonly runtimes: { readonly dir: string | undefined; readonly substitute: boolean }
+  readonly runtimes: RuntimesConfig
   readonly openMetrics: boolean
   /** The tiles of the ledger are for anybody. */
   readonly openTlog: boolean
@@ -131,7 +132,10 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
-    runtimes: readRuntimes(options, env),
+    runtimes: readRuntimes({
+      dir: options.runtimesDir ?? env['LACRE_RUNTIMES_DIR'],
+      substitute: options.runtimeSubstitute ?? env['LACRE_RUNTIME_SUBSTITUTE'],
+    }),
     openMetrics: options.openMetrics ?? false,
     openTlog: options.openTlog ?? false,
     checkpointDir: readCheckpointDir(options, env),
@@ -343,56 +347,11 @@ export function masterKeyOptions({
     : { value: masterKey.base64, valueFrom: masterKey.from }
 }
 
-/** @throws PlatformError CONFIGURATION where the folder is none, or anybody may put an interpreter into it */
-function readRuntimes(options: ServeOptions, env: NodeJS.ProcessEnv): Config['runtimes'] {
-  const named = options.runtimesDir ?? env['LACRE_RUNTIMES_DIR']
-  const substitute = options.runtimeSubstitute ?? env['LACRE_RUNTIME_SUBSTITUTE'] ?? 'on'
-  const on = oneOf('runtime-substitute', substitute, ['on', 'off']) === 'on'
-  if (named === undefined) return { dir: undefined, substitute: on }
-  const dir = resolve(named)
-  const stat = statSync(dir, { throwIfNoEntry: false })
-  if (stat?.isDirectory() !== true)
-    throw new PlatformError('CONFIGURATION', `--runtimes-dir ${dir} is no directory`)
-  if ((stat.mode & 0o022) !== 0)
-    throw new PlatformError(
-      'CONFIGURATION',
-      `--runtimes-dir ${dir} may be written by others, who could put an interpreter there: chmod go-w`,
-    )
-  return { dir, substitute: on }
-}
-
 function parseCount(text: string | undefined): number {
   if (text === undefined) return DEFAULT_MAX_ENVIRONMENTS
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count
   throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
-}
-
-/** `ARN=URL`, a queue each. */
-function parseWebhooks(texts: readonly string[]): ReadonlyMap<string, string> {
-  const urls = new Map<string, string>()
-  for (const text of texts) {
-    const at = text.search(/=https?:\/\//)
-    const [queue, url] = [text.slice(0, at), text.slice(at + 1)]
-    if (at < 1 || !URL.canParse(url) || urls.has(queue)) {
-      throw new PlatformError(
-        'CONFIGURATION',
-        `--event-webhook \`${text}\` is not ARN=URL, or its ARN came before`,
-      )
-    }
-    urls.set(queue, url)
-  }
-  return urls
-}
-
-function parseScale(text: string | undefined): number {
-  if (text === undefined) return 1
-  const scale = Number(text)
-  if (text !== '' && scale > 0 && scale <= 1) return scale
-  throw new PlatformError(
-    'CONFIGURATION',
-    `--event-delay-scale \`${text}\` is not above 0 and at most 1`,
-  )
 }
 
 function parseBytes(text: string | undefined): number | undefined {

@@ -43,7 +43,11 @@ export const RUNTIME_IDS = [
   ...['8.al2', '8.al2023', '11', '11.al2023', '17', '17.al2023', '21', '25'].map(
     (version) => `java${version}`,
   ),
-  ...['dotnet6', 'dotnet8', 'dotnet10', 'provided.al2', 'provided.al2023'],
+  'dotnet6',
+  'dotnet8',
+  'dotnet10',
+  'provided.al2',
+  'provided.al2023',
 ]
 const KNOWN = new Set(RUNTIME_IDS)
 const PREFIXES: Readonly<Record<string, Language>> = {
@@ -154,7 +158,8 @@ async function binDirs(folder: string): Promise<string[]> {
 }
 
 async function namesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder).catch(() => [])).sort()
+  const names = await readdir(folder).catch((): string[] => [])
+  return names.toSorted((a, b) => (a < b ? -1 : 1))
 }
 
 /** Each program once, by the path that it really has. */

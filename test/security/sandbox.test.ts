@@ -495,6 +495,17 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
     },
   )
 
+  test('nothing of process, of what left its process group before its environment was stopped', async () => {
+    await using bench = await RuntimeBench.open({ isolation: 'process' })
+    const daemon = `require('child_process').spawn('/bin/sh', ['-c', 'setsid sleep 1000 & setsid sleep 1000'], { detached: true, stdio: 'ignore' }).unref(); return 1`
+    await bench.invoke(await bench.spec(nodeFunction(daemon), { functionId: 'fn-daemon' }))
+    await eventually(() => sandboxProcesses(bench.uidFraction).length).toBeGreaterThan(2)
+
+    await bench.runtime.retire('fn-daemon', '1')
+
+    await eventually(() => sandboxProcesses(bench.uidFraction)).toEqual([])
+  })
+
   test('nothing of bubblewrap, after the spawner is killed with SIGKILL, and the runtime goes on', async () => {
     await using bench = await RuntimeBench.open({ isolation: 'bubblewrap' })
     const spec = await bench.spec(

@@ -104,9 +104,10 @@ async function surround(bench: RuntimeBench, dir: string): Promise<Surroundings>
   const canary = `canary-${randomBytes(12).toString('hex')}`
   plantSecrets(bench.dataDir, canary)
   const abstract = `lacre-canary-${randomBytes(6).toString('hex')}`
-  const servers = [createServer().listen(0, '127.0.0.1'), createServer().listen(`\0${abstract}`)]
+  const host = createServer().listen(0, '127.0.0.1')
+  const servers = [host, createServer().listen(`\0${abstract}`)]
   await Promise.all(servers.map((server) => once(server, 'listening')))
-  const { port } = servers[0]?.address() as AddressInfo
+  const { port } = host.address() as AddressInfo
   let victim: ChildProcess | undefined
   const ground: Ground = {
     bench,

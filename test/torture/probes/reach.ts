@@ -15,7 +15,7 @@ import {
   type Probe,
 } from './probe.ts'
 
-const reversed = (text: string): string => [...text].reverse().join('')
+const reversed = (text: string): string => text.split('').toReversed().join('')
 
 const secrets = pythonProbe({
   name: "secrets: data directory, keys, other functions' code and /tmp, the service's environment and memory maps",
