@@ -399,6 +399,26 @@ def handler(event, context):
     expect(existsSync(treeOf(0))).toBe(false)
   })
 
+  test('an environment serves the decision and the bytes that it was started for, and no others', async () => {
+    const body = (text: string): Files =>
+      nodeFunction(`global.calls = (global.calls ?? 0) + 1; return ['${text}', global.calls]`)
+    const spec = await bench.spec(body('admitted'), { functionId: 'fn-stamp' })
+    const other = await bench.spec(body('other'))
+
+    const first = await bench.invoke(spec)
+    const again = await bench.invoke(spec)
+    const decided = await bench.invoke({ ...spec, decisionId: 'dec-2' })
+    // As a fault might hand it over: the name of one release, the bytes of another.
+    const bytes = await bench.invoke({ ...spec, code: other.code })
+
+    expect([first.json, again.json]).toEqual([
+      ['admitted', 1],
+      ['admitted', 2],
+    ])
+    expect(decided.json).toEqual(['admitted', 1])
+    expect(bytes.json).toEqual(['other', 1])
+  })
+
   test('a blob that is not what was admitted, or not its tree, is never unpacked for use', async () => {
     const spec = await bench.spec(nodeFunction('return 1'))
     const other = await bench.spec(nodeFunction('return 2'))
