@@ -9,7 +9,7 @@ import type { Capability } from '../options.ts'
 import type { ApiProxy } from './api-proxy.ts'
 import {
   installationOf,
-  javaConfigurations,
+  JAVA_CONFIGURATIONS,
   launcher,
   sandboxOptions,
   type SandboxLayout,
@@ -254,7 +254,7 @@ function killSandbox(bwrap: BwrapProcess, pid: number | undefined, slot: Slot): 
 /** Minimal /etc and the bootstraps, at a path every sandbox can reach; the seccomp filter, if this machine's is known. */
 function writeOwnFiles(own: string, bootstrapsDir: string): string | undefined {
   const etc = join(own, 'etc')
-  const shown = javaConfigurations().map((path) => basename(path))
+  const shown = JAVA_CONFIGURATIONS.map((path) => basename(path))
   for (const dir of ['ssl/certs', 'alternatives', ...shown])
     mkdirSync(join(etc, dir), { recursive: true })
   const files = {

@@ -6,6 +6,14 @@ import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-varia
 import { shownInterpreters, type Interpreters } from '../interpreters.ts'
 import type { EnvironmentSpec } from './protocol.ts'
 
+/**
+ * `/etc/java-17-openjdk` and its like, as they are when the spawner starts: a place is made for each in every sandbox, and
+ * one that is installed later has none.
+ */
+export const JAVA_CONFIGURATIONS: readonly string[] = readdirSync('/etc')
+  .filter((name) => /^java-\d+-openjdk$/.test(name))
+  .map((name) => `/etc/${name}`)
+
 /** Host paths of what one sandbox shows. */
 export interface SandboxLayout {
   readonly task: string
@@ -57,7 +65,7 @@ export function sandboxOptions(
     ['--ro-bind-try', '/etc/ssl/certs', '/etc/ssl/certs'],
     ['--ro-bind-try', '/etc/alternatives', '/etc/alternatives'],
     // Debian keeps half of a JRE there.
-    ...javaConfigurations().map((path) => ['--ro-bind', path, path]),
+    ...JAVA_CONFIGURATIONS.map((path) => ['--ro-bind-try', path, path]),
     ['--ro-bind', layout.task, TASK_ROOT],
     layout.opt === undefined ? ['--dir', OPT_ROOT] : ['--ro-bind', layout.opt, OPT_ROOT],
     ['--ro-bind', `${layout.own}/runtime`, RUNTIME_DIR],
@@ -92,12 +100,6 @@ function languageOptions(
     options.push('--symlink', target, `${LANG_DIR}/bin/${name}`)
   }
   return options
-}
-
-/** `/etc/java-17-openjdk` and its like. */
-export function javaConfigurations(): string[] {
-  const names = readdirSync('/etc').filter((name) => /^java-\d+-openjdk$/.test(name))
-  return names.map((name) => `/etc/${name}`)
 }
 
 /** The directory to show for an interpreter that /usr does not show already. */
