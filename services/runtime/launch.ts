@@ -18,12 +18,38 @@ import {
   resolveRuntime,
   runtimeFamily,
   type Interpreters,
+  type Language,
   type RuntimeFamily,
 } from './interpreters.ts'
 import type { PreparedTree, PreparedTrees } from './prepare/prepared-trees.ts'
 
 /** V8 is told of the limit, so that it collects before the kernel kills: the rest is for buffers, code and stacks. */
 const HEAP_SHARE = 0.85
+/** The JVM's classes, code and threads lie beside its heap. */
+const JAVA_HEAP_SHARE = 0.6
+/** AWS's order: the runtime, the package, its jars, those of layers. */
+const CLASS_PATH = [RUNTIME_DIR, TASK_ROOT, `${TASK_ROOT}/lib/*`, `${OPT_ROOT}/java/lib/*`].join(
+  ':',
+)
+
+const COMMANDS: Readonly<Record<Language, (memoryMb: number) => string[]>> = {
+  node: (memoryMb) => {
+    const heap = `--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`
+    return [`${LANG_DIR}/bin/node`, heap, `${RUNTIME_DIR}/node.mjs`]
+  },
+  python: () => [`${LANG_DIR}/bin/python3`, '-u', `${RUNTIME_DIR}/python.py`],
+  ruby: () => [`${LANG_DIR}/bin/ruby`, `${RUNTIME_DIR}/ruby.rb`],
+  java: (memoryMb) => {
+    const heap = `-Xmx${Math.floor(memoryMb * JAVA_HEAP_SHARE)}m`
+    const start = [
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      '-XX:-UsePerfData',
+      '-Xshare:auto',
+    ]
+    return [`${LANG_DIR}/bin/java`, heap, ...start, '-cp', CLASS_PATH, 'lacre.Bootstrap']
+  },
+}
 
 export interface LaunchParts {
   readonly place: Place
@@ -70,17 +96,18 @@ export async function planLaunch(
   const refused = extensionsRefused(extensions, parts.apiServed)
   if (refused !== undefined)
     return { kind: 'refused', failure: (requestId) => extensionFailure(requestId, refused) }
-  const { interpreters, place } = parts
-  const languageVersion =
-    family === 'python' ? (interpreters.python?.version ?? '') : interpreters.node.version
+  const { place } = parts
+  const languageVersion = resolved.version ?? ''
   const { logStream } = slot
   const environment = buildEnvironment(spec, { place, family, languageVersion, logStream })
   const { memoryMb, ephemeralMb } = spec
-  const wire = family === 'custom' ? 'http' : 'frames'
+  // Java cannot open an inherited descriptor as a socket: its bootstrap speaks AWS's Runtime API.
+  const wire = family === 'custom' || family === 'java' ? 'http' : 'frames'
+  const { interpreter } = resolved
   const api = wire === 'http' || extensions.length > 0 || (parts.apiServed && asksForApi(spec))
   const runtimeOnly = Object.keys(environment.variables).filter(isRuntimeOnly)
   const paths = { slot: slot.name, command, codeDir, layerDirs }
-  const started = { ...paths, extensions, wire, api } as const
+  const started = { ...paths, interpreter, extensions, wire, api } as const
   return {
     kind: 'start',
     request: { ...started, ...environment, runtimeOnly, memoryMb, ephemeralMb },
@@ -135,11 +162,7 @@ function commandOf(
   trees: readonly string[],
 ): string[] | undefined {
   if (family === 'custom') return bootstrapOf(trees)
-  const heapMb = Math.floor(spec.memoryMb * HEAP_SHARE)
-  const command =
-    family === 'node'
-      ? [`${LANG_DIR}/bin/node`, `--max-old-space-size=${heapMb}`, `${RUNTIME_DIR}/node.mjs`]
-      : [`${LANG_DIR}/bin/python3`, '-u', `${RUNTIME_DIR}/python.py`]
+  const command = COMMANDS[family](spec.memoryMb)
   const wrapper = spec.environment['AWS_LAMBDA_EXEC_WRAPPER']
   if (wrapper === undefined || wrapper === '') return command
   // Through a shell, so that a missing wrapper is exit status 127, as on AWS.

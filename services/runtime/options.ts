@@ -31,6 +31,10 @@ export interface RuntimeOptions {
   readonly requireIsolation: boolean
   readonly place: Place
   readonly maxEnvironments: number
+  /** Whether the nearest version of a language stands in where the exact one is missing; it does unless told. */
+  readonly substitute?: boolean
+  /** A folder with more interpreters. */
+  readonly runtimesDir?: string | undefined
   readonly log: Log
   /** What a streamed answer may come to; AWS's 200 MB unless told. */
   readonly streamedAnswerLimitBytes?: number
@@ -116,6 +120,7 @@ export type ResolvedRuntime =
   | {
       readonly kind: 'ok'
       readonly interpreter: string
+      readonly version?: string
       /** Said where the machine's interpreter stands in for AWS's. */
       readonly substitute?: string
     }
@@ -160,6 +165,8 @@ export interface Runtime extends AsyncDisposable {
   /** Takes a prepared tree away, which is prepared again when needed; false where an environment uses it now. */
   dropPrepared(codeSha256: Sha256): Promise<boolean>
   resolveRuntime(id: string): ResolvedRuntime
+  /** For every runtime id, what serves it here or why nothing does: for people. */
+  describeRuntimes(): Readonly<Record<string, string>>
   /** @throws PlatformError TOO_MANY_REQUESTS, ACTIVATION_FAILED, INVALID_RUNTIME, UNAVAILABLE */
   invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome>
   /**

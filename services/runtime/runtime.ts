@@ -16,13 +16,14 @@ import type { Isolation } from './handle.ts'
 import {
   findInterpreters,
   resolveRuntime,
+  RUNTIME_IDS,
   runtimeFamily,
   type Interpreters,
 } from './interpreters.ts'
 import { openIsolation } from './isolation.ts'
 import { LogCapture } from './log-capture.ts'
 import type {
-  Capability, InvokeCall, InvokeOutcome, ResolvedRuntime, Retirement, Runtime, RuntimeOptions,
+  Capability, InvokeCall, InvokeOutcome, Log, ResolvedRuntime, Retirement, Runtime, RuntimeOptions,
   RuntimeStats, WarmWish,
 } from './options.ts' // prettier-ignore
 import { Pool } from './pool.ts'
@@ -42,7 +43,13 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const dataDir = resolve(options.dataDir)
   const programs = findPrograms()
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const interpreters = await findInterpreters(process.execPath, process.version)
+  const interpreters = await findInterpreters({
+    nodePath: process.execPath,
+    nodeVersion: process.version,
+    runtimesDir: options.runtimesDir,
+    substitute: options.substitute ?? true,
+  })
+  tellStandIns(interpreters, log)
   const driver = options.isolation
   const isolation = await openIsolation({ dataDir, driver, programs, interpreters, random, log })
   const { capability } = isolation
@@ -139,9 +146,15 @@ class PooledRuntime implements Runtime {
 
   resolveRuntime(id: string): ResolvedRuntime {
     const resolved = resolveRuntime(id, this.#opened.interpreters)
-    if (runtimeFamily(id) !== 'custom' || this.capability.customRuntimes) return resolved
+    const family = runtimeFamily(id)
+    if ((family !== 'custom' && family !== 'java') || this.capability.customRuntimes)
+      return resolved
     const reason = `runtime \`${id}\` needs its Runtime API inside the sandbox, which only root can open there`
     return { kind: 'unsupported', reason }
+  }
+
+  describeRuntimes(): Readonly<Record<string, string>> {
+    return Object.fromEntries(RUNTIME_IDS.map((id) => [id, describe(this.resolveRuntime(id))]))
   }
 
   async invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome> {
@@ -260,6 +273,23 @@ class PooledRuntime implements Runtime {
     const capture = new LogCapture(logs.writerFor(target))
     return new Environment(spec, slot, this.#parts, capture)
   }
+}
+
+function describe(resolved: ResolvedRuntime): string {
+  if (resolved.kind === 'unsupported') return resolved.reason
+  const { interpreter, version, substitute } = resolved
+  return substitute ?? [interpreter, version].join(' ').trim()
+}
+
+/** One line: what was found, and what stands in for what it is not. */
+function tellStandIns(interpreters: Interpreters, log: Log): void {
+  const standIns = RUNTIME_IDS.map((id) => resolveRuntime(id, interpreters)).flatMap((resolved) =>
+    resolved.kind === 'ok' && resolved.substitute !== undefined ? [resolved.substitute] : [],
+  )
+  const found = interpreters.all.map(
+    ({ language, version, path }) => `${language} ${version} ${path}`,
+  )
+  log.info({ found, standIns, substitute: interpreters.substitute }, 'interpreters found')
 }
 
 /** The caller may go away; the function runs on, and what it answers is dropped. */

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { canBubblewrap, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
 import {
+  HOSTILE_CALLS,
   leftovers,
   NOTHING,
   probing,
@@ -193,43 +194,7 @@ def handler(event, context):
       { 'app.py': SYSCALLS },
       { runtime: 'python3.11', handler: 'app.handler' },
     )
-    const calls = {
-      unshare_user: [272, 0x10000000],
-      unshare_mount: [272, 0x20000],
-      clone_newuser: [56, 0x10000000 | 17, 0, 0, 0, 0],
-      clone3: [435, 0, 0],
-      setns: [308, 0, 0],
-      mount: [165, 0, 0, 0, 0, 0],
-      umount: [166, 0, 0],
-      pivot_root: [155, 0, 0],
-      chroot: [161, 0],
-      ptrace: [101, 0, 0, 0, 0],
-      process_vm_readv: [310, 1, 0, 0, 0, 0, 0],
-      keyctl: [250, 0, 0, 0],
-      add_key: [248, 0, 0, 0, 0],
-      bpf: [321, 0, 0, 0],
-      perf_event_open: [298, 0, 0, 0, 0, 0],
-      io_uring_setup: [425, 1, 0],
-      userfaultfd: [323, 0],
-      kexec_load: [246, 0, 0, 0, 0],
-      init_module: [175, 0, 0, 0],
-      finit_module: [313, 0, 0, 0],
-      reboot: [169, 0, 0, 0],
-      quotactl: [179, 0, 0, 0, 0],
-      clock_settime: [227, 0, 0],
-      sethostname: [170, 0, 0],
-      swapon: [167, 0, 0],
-      tiocsti: [16, 0, 0x5412, 0],
-      raw_socket: [41, 17, 3, 0],
-      packet_socket: [41, 17, 2, 0],
-      audit_netlink: [41, 16, 3, 9],
-      vsock: [41, 40, 1, 0],
-      x32_getpid: [0x40000000 + 39],
-      open_by_handle: [304, 0, 0, 0],
-      fsopen: [430, 0, 0],
-      getpid: [39],
-      route_netlink: [41, 16, 3, 0],
-    }
+    const calls = { ...HOSTILE_CALLS, getpid: [39], route_netlink: [41, 16, 3, 0] }
 
     const found = (await bench.invoke(spec, { calls })).json as Record<string, string>
 
@@ -434,6 +399,26 @@ def handler(event, context):
     expect(existsSync(treeOf(0))).toBe(false)
   })
 
+  test('an environment serves the decision and the bytes that it was started for, and no others', async () => {
+    const body = (text: string): Files =>
+      nodeFunction(`global.calls = (global.calls ?? 0) + 1; return ['${text}', global.calls]`)
+    const spec = await bench.spec(body('admitted'), { functionId: 'fn-stamp' })
+    const other = await bench.spec(body('other'))
+
+    const first = await bench.invoke(spec)
+    const again = await bench.invoke(spec)
+    const decided = await bench.invoke({ ...spec, decisionId: 'dec-2' })
+    // As a fault might hand it over: the name of one release, the bytes of another.
+    const bytes = await bench.invoke({ ...spec, code: other.code })
+
+    expect([first.json, again.json]).toEqual([
+      ['admitted', 1],
+      ['admitted', 2],
+    ])
+    expect(decided.json).toEqual(['admitted', 1])
+    expect(bytes.json).toEqual(['other', 1])
+  })
+
   test('a blob that is not what was admitted, or not its tree, is never unpacked for use', async () => {
     const spec = await bench.spec(nodeFunction('return 1'))
     const other = await bench.spec(nodeFunction('return 2'))
@@ -529,6 +514,17 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
       await eventually(() => leftovers(uidFraction)).toEqual(NOTHING)
     },
   )
+
+  test('nothing of process, of what left its process group before its environment was stopped', async () => {
+    await using bench = await RuntimeBench.open({ isolation: 'process' })
+    const daemon = `require('child_process').spawn('/bin/sh', ['-c', 'setsid sleep 1000 & setsid sleep 1000'], { detached: true, stdio: 'ignore' }).unref(); return 1`
+    await bench.invoke(await bench.spec(nodeFunction(daemon), { functionId: 'fn-daemon' }))
+    await eventually(() => sandboxProcesses(bench.uidFraction).length).toBeGreaterThan(2)
+
+    await bench.runtime.retire('fn-daemon', '1')
+
+    await eventually(() => sandboxProcesses(bench.uidFraction)).toEqual([])
+  })
 
   test('nothing of bubblewrap, after the spawner is killed with SIGKILL, and the runtime goes on', async () => {
     await using bench = await RuntimeBench.open({ isolation: 'bubblewrap' })

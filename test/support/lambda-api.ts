@@ -84,9 +84,14 @@ export class FakeRuntime implements Runtime {
   }
 
   resolveRuntime(id: string): ReturnType<Runtime['resolveRuntime']> {
-    return id.startsWith('java')
-      ? { kind: 'unsupported', reason: `runtime \`${id}\` is not served here` }
-      : { kind: 'ok', interpreter: '/usr/bin/true' }
+    if (id.startsWith('java'))
+      return { kind: 'unsupported', reason: `runtime \`${id}\` is not served here` }
+    const found = { kind: 'ok', interpreter: '/usr/bin/true' } as const
+    return id === 'nodejs26.x' ? { ...found, substitute: `Node 20 stands in for ${id}` } : found
+  }
+
+  describeRuntimes(): Readonly<Record<string, string>> {
+    return { 'nodejs20.x': '/usr/bin/true' }
   }
 
   invoke(spec: ReleaseSpec, call: InvokeCall): Promise<InvokeOutcome> {

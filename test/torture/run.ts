@@ -15,6 +15,7 @@ import { torture as ledger } from './ledger.ts'
 import { torture as malformed } from './malformed.ts'
 import { torture as race } from './race.ts'
 import { torture as revoke } from './revoke.ts'
+import { torture as sandbox } from './sandbox.ts'
 import { torture as tamper } from './tamper.ts'
 import { torture as verdicts } from './verdicts.ts'
 
@@ -40,6 +41,7 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   malformed,
   race,
   revoke,
+  sandbox,
   tamper,
   verdicts,
 }
@@ -57,11 +59,12 @@ const N_OF: Readonly<Record<string, number>> = {
   power: 20,
   restore: 5,
   revoke: 20,
+  sandbox: 1,
   tamper: 200,
   verdicts: 300,
 }
 const DEFAULT_SECONDS = 30
-const PLANNED = 'faults soak overload linear simulate sandbox'
+const PLANNED = 'faults soak overload linear simulate'
 
 function usage(message: string): never {
   console.error(

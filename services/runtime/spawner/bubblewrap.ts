@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 
@@ -9,7 +9,7 @@ import type { Capability } from '../options.ts'
 import type { ApiProxy } from './api-proxy.ts'
 import {
   installationOf,
-  interpreterNames,
+  JAVA_CONFIGURATIONS,
   launcher,
   sandboxCommand,
   sandboxOptions,
@@ -22,7 +22,6 @@ import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import { exitOfWrapper } from './exits.ts'
 import { Relays } from './inside.ts'
 import type { EnvironmentSpec, ShutdownSignal, SpawnerConfig } from './protocol.ts'
-import { SANDBOX_PROGRAMS } from './sandbox-programs.ts'
 import { seccompFilter } from './seccomp.ts'
 import { MemoryWatch, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
@@ -88,9 +87,9 @@ export class BubblewrapDriver implements IsolationDriver {
   /** A real sandbox is started and asked what it sees. @throws where bubblewrap cannot run here at all */
   async probe(): Promise<Capability> {
     const { cgroups, uids, config, stage } = this.#parts
-    for (const [name, path] of interpreterNames(config.interpreters)) {
+    for (const { path } of config.interpreters.all) {
       const dir = installationOf(path)
-      if (dir !== undefined) this.#languages.set(name, await stage.tree(dir))
+      if (dir !== undefined) this.#languages.set(path, await stage.tree(dir))
     }
     this.#disableUserns = await knowsOption('--disable-userns')
     const status = await this.#probeStatus()
@@ -301,7 +300,9 @@ function killSandbox(bwrap: BwrapProcess, pid: number | undefined, slot: Slot): 
 /** Minimal /etc and the bootstraps, at a path every sandbox can reach; the seccomp filter, if this machine's is known. */
 function writeOwnFiles(own: string, bootstrapsDir: string): string | undefined {
   const etc = join(own, 'etc')
-  for (const dir of ['ssl/certs', 'alternatives']) mkdirSync(join(etc, dir), { recursive: true })
+  const shown = JAVA_CONFIGURATIONS.map((path) => basename(path))
+  for (const dir of ['ssl/certs', 'alternatives', ...shown])
+    mkdirSync(join(etc, dir), { recursive: true })
   const files = {
     passwd: 'root:x:0:0:root:/:/sbin/nologin\nsbx_user1051:x:993:990::/tmp:/sbin/nologin\n',
     group: 'root:x:0:\nsbx_user1051:x:990:\n',
@@ -313,9 +314,7 @@ function writeOwnFiles(own: string, bootstrapsDir: string): string | undefined {
   for (const name of ['ld.so.cache', 'ssl/openssl.cnf']) {
     if (existsSync(join('/etc', name))) copyFileSync(join('/etc', name), join(etc, name))
   }
-  const runtime = join(own, 'runtime')
-  mkdirSync(runtime, { recursive: true })
-  for (const name of SANDBOX_PROGRAMS) copyFileSync(join(bootstrapsDir, name), join(runtime, name))
+  cpSync(bootstrapsDir, join(own, 'runtime'), { recursive: true })
   if (process.arch !== 'x64' && process.arch !== 'arm64') return undefined
   const filterPath = join(own, 'seccomp.bpf')
   writeFileSync(filterPath, seccompFilter(process.arch), { mode: 0o600 })

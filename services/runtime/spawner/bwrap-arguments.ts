@@ -1,12 +1,20 @@
-import { lstatSync, readlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 
 import { DESCRIPTOR_LIMIT, RUNTIME_API_PORT, SANDBOX_GID, SANDBOX_UID } from '../constants.ts'
 import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
-import type { Interpreters } from '../interpreters.ts'
+import { shownInterpreters, type Interpreters } from '../interpreters.ts'
 import type { EnvironmentSpec } from './protocol.ts'
 import { SUPERVISOR } from './sandbox-programs.ts'
 import { isSupervised } from './supervisor.ts'
+
+/**
+ * `/etc/java-17-openjdk` and its like, as they are when the spawner starts: a place is made for each in every sandbox, and
+ * one that is installed later has none.
+ */
+export const JAVA_CONFIGURATIONS: readonly string[] = readdirSync('/etc')
+  .filter((name) => /^java-\d+-openjdk$/.test(name))
+  .map((name) => `/etc/${name}`)
 
 /** Host paths of what one sandbox shows. */
 export interface SandboxLayout {
@@ -15,7 +23,7 @@ export interface SandboxLayout {
   readonly temporary: string
   /** Our small files: `etc`, `runtime`. */
   readonly own: string
-  /** Interpreters that do not lie under /usr: name → host directory of the whole installation. */
+  /** Interpreters that do not lie under /usr: path → host directory of the whole installation. */
   readonly languages: ReadonlyMap<string, string>
   /** bubblewrap 0.8 and up. */
   readonly disableUserns: boolean
@@ -58,10 +66,12 @@ export function sandboxOptions(
     ['--ro-bind', `${layout.own}/etc`, '/etc'],
     ['--ro-bind-try', '/etc/ssl/certs', '/etc/ssl/certs'],
     ['--ro-bind-try', '/etc/alternatives', '/etc/alternatives'],
+    // Debian keeps half of a JRE there.
+    ...JAVA_CONFIGURATIONS.map((path) => ['--ro-bind-try', path, path]),
     ['--ro-bind', layout.task, TASK_ROOT],
     layout.opt === undefined ? ['--dir', OPT_ROOT] : ['--ro-bind', layout.opt, OPT_ROOT],
     ['--ro-bind', `${layout.own}/runtime`, RUNTIME_DIR],
-    languageOptions(layout.languages, interpreters),
+    languageOptions(layout.languages, shownInterpreters(interpreters, spec.interpreter)),
     ['--bind', layout.temporary, '/tmp', '--remount-ro', '/', '--chdir', TASK_ROOT],
     // A supervisor gets none: it sets them for what it starts, and no variable makes it load code (RULES §8).
     ...(isSupervised(spec) ? [] : Object.entries(sandboxVariables(spec))).map(([name, value]) => [
@@ -94,27 +104,19 @@ function rootLinks(): string[] {
   })
 }
 
-/** /var/lang/bin/{node,python3}, wherever the machine has them. */
+/** /var/lang/bin/{node,python3,ruby,java}, wherever the machine has them. */
 function languageOptions(
   languages: ReadonlyMap<string, string>,
-  interpreters: Interpreters,
+  shown: readonly [name: string, path: string][],
 ): string[] {
   const options = ['--dir', `${LANG_DIR}/bin`]
-  for (const [name, found] of interpreterNames(interpreters)) {
-    const own = languages.get(name)
+  for (const [name, found] of shown) {
+    const own = languages.get(found)
     const target = own === undefined ? found : `${LANG_DIR}/${name}/bin/${basename(found)}`
     if (own !== undefined) options.push('--ro-bind', own, `${LANG_DIR}/${name}`)
     options.push('--symlink', target, `${LANG_DIR}/bin/${name}`)
   }
   return options
-}
-
-export function interpreterNames(interpreters: Interpreters): [name: string, path: string][] {
-  const { node, python } = interpreters
-  return [
-    ['node', node.path],
-    ...(python === undefined ? [] : [['python3', python.path] as [string, string]]),
-  ]
 }
 
 /** The directory to show for an interpreter that /usr does not show already. */

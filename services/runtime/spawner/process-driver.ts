@@ -6,9 +6,10 @@ import type { Duplex } from 'node:stream'
 
 import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
 import type { Exit } from '../failures.ts'
+import { shownInterpreters } from '../interpreters.ts'
 import type { Capability } from '../options.ts'
 import { joinSockets, type ApiProxy } from './api-proxy.ts'
-import { installationOf, interpreterNames, sandboxCommand } from './bwrap-arguments.ts'
+import { installationOf, sandboxCommand } from './bwrap-arguments.ts'
 import { CONTROL } from './bwrap-process.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import { HELLO_ACK, type EnvironmentSpec, type SpawnerConfig } from './protocol.ts'
@@ -32,7 +33,7 @@ export class ProcessDriver implements IsolationDriver {
   readonly name = 'process'
   readonly #parts: ProcessParts
   readonly #slots: Slots
-  /** Where environments find an interpreter whose own directory is closed to their uid: name → directory shown instead. */
+  /** Where environments find an interpreter whose own directory is closed to their uid: path → directory shown instead. */
   readonly #languages = new Map<string, string>()
 
   constructor(parts: ProcessParts) {
@@ -53,7 +54,7 @@ export class ProcessDriver implements IsolationDriver {
     const task = await stage.tree(spec.codeDir)
     const opt = spec.layerDirs.length === 0 ? undefined : await stage.layers(spec.layerDirs)
     const views = opt === undefined ? [task] : [task, opt]
-    const map = this.#mapper(task, opt, slot)
+    const map = this.#mapper(spec, slot, { task, opt })
     const api = spec.api ? await apiProxy.openOnHost(spec) : undefined
     const [file = '', ...args] = sandboxCommand(spec).map(map)
     const variables = environmentOf(spec, map, slot, api)
@@ -117,10 +118,10 @@ export class ProcessDriver implements IsolationDriver {
   async #openInterpreters(): Promise<void> {
     const { uids, stage, config } = this.#parts
     if (uids === undefined) return
-    for (const [name, path] of interpreterNames(config.interpreters)) {
+    for (const { path } of config.interpreters.all) {
       const installation = installationOf(path)
       if (installation === undefined || isOpenToAll(path)) continue
-      this.#languages.set(name, await stage.tree(installation))
+      this.#languages.set(path, await stage.tree(installation))
     }
   }
 
@@ -129,14 +130,19 @@ export class ProcessDriver implements IsolationDriver {
   }
 
   /** Sandbox paths at the head of a path, or of each part of a search path, become the host's. */
-  #mapper(task: string, opt: string | undefined, slot: Slot): (text: string) => string {
+  #mapper(
+    spec: EnvironmentSpec,
+    slot: Slot,
+    { task, opt }: { readonly task: string; readonly opt: string | undefined },
+  ): (text: string) => string {
+    const shown = shownInterpreters(this.#parts.config.interpreters, spec.interpreter)
     const places: [string, string][] = [
       [TASK_ROOT, task],
       [OPT_ROOT, opt ?? `${slot.temporaryDir}/opt`],
       [RUNTIME_DIR, `${this.#parts.stage.ownDir}/runtime`],
-      ...interpreterNames(this.#parts.config.interpreters).map(([name, path]): [string, string] => {
-        const shown = this.#languages.get(name)
-        const found = shown === undefined ? path : join(shown, 'bin', basename(path))
+      ...shown.map(([name, path]): [string, string] => {
+        const opened = this.#languages.get(path)
+        const found = opened === undefined ? path : join(opened, 'bin', basename(path))
         return [`${LANG_DIR}/bin/${name}`, found]
       }),
     ]

