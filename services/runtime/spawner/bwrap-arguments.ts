@@ -5,8 +5,7 @@ import { DESCRIPTOR_LIMIT, RUNTIME_API_PORT, SANDBOX_GID, SANDBOX_UID } from '..
 import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
 import { shownInterpreters, type Interpreters } from '../interpreters.ts'
 import type { EnvironmentSpec } from './protocol.ts'
-import { SUPERVISOR } from './sandbox-programs.ts'
-import { isSupervised } from './supervisor.ts'
+import { isSupervised, SUPERVISOR } from './supervisor.ts'
 
 /**
  * `/etc/java-17-openjdk` and its like, as they are when the spawner starts: a place is made for each in every sandbox, and

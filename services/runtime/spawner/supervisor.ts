@@ -4,6 +4,9 @@ import type { Exit } from '../failures.ts'
 import { exitOfWrapper } from './exits.ts'
 import type { EnvironmentSpec, Member, ShutdownSignal } from './protocol.ts'
 
+/** What starts extensions before the runtime: one of the programs under /var/runtime. */
+export const SUPERVISOR = 'supervisor.sh'
+
 /** One line of news is a few words; a sandbox that sends more says nothing. */
 const NEWS_LIMIT_CHARS = 4_096
 
