@@ -63,6 +63,7 @@ import {
 } from './operations/index.ts'
 import {
   openEventQueue,
+  openFunctionRuntime,
   openLedger,
   openLogs,
   openMetering,
@@ -70,7 +71,6 @@ import {
   openWitnesses,
   type Surroundings,
 } from './open-parts.ts'
-import { openRuntime } from './runtime/index.ts'
 import { policySetVersion } from './policy/index.ts'
 import { repeat } from './repeat.ts'
 import { shippedPolicies } from './shipped-policies.ts'
@@ -161,24 +161,7 @@ async function buildDeps(
   const logs = closers.add(await openLogs(config, around, metrics))
   const metering = closers.add(openMetering(config, around))
   const runtime = closers.add(
-    await openRuntime({
-      dataDir,
-      blobs,
-      clock,
-      random,
-      isolation: config.isolation,
-      requireIsolation: config.requireIsolation,
-      place,
-      maxEnvironments: config.maxEnvironments,
-      substitute: config.runtimes.substitute,
-      runtimesDir: config.runtimes.dir,
-      log,
-      logs,
-      onAttempt: (record) => {
-        metering.record(record)
-        metrics.attempt(record)
-      },
-    }),
+    await openFunctionRuntime(config, around, { blobs, logs, metering, metrics }),
   )
   metrics.watchRunning(() => ({ ...runtime.stats(), logBytes: logs.sizeBytes }))
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)

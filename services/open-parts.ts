@@ -5,6 +5,7 @@ import type { HttpMetrics } from './http/index.ts'
 import { Logs, Metering } from './logs/index.ts'
 import type { Clock, Random } from './model/index.ts'
 import { askWitness, type Deps, type Log } from './operations/index.ts'
+import { openRuntime, type Runtime } from './runtime/index.ts'
 import { addressRules } from './sources/index.ts'
 import { Webhooks, type Outbox, type WebhooksOptions } from './webhooks/index.ts'
 
@@ -46,6 +47,38 @@ export async function openLogs(
 
 export function openMetering({ dataDir, kept }: Config, { log }: Surroundings): Metering {
   return new Metering({ dir: dataPaths(dataDir).metering, log, limitBytes: kept.meteringBytes })
+}
+
+/** What runs functions, and where it says what they wrote and what each attempt came to. */
+export async function openFunctionRuntime(
+  config: Config,
+  { clock, log, random }: Surroundings,
+  parts: Pick<Deps, 'blobs'> & {
+    readonly logs: Logs
+    readonly metering: Metering
+    readonly metrics: HttpMetrics
+  },
+): Promise<Runtime> {
+  const { dataDir, place, isolation, requireIsolation, maxEnvironments, runtimes } = config
+  const { blobs, logs, metering, metrics } = parts
+  return await openRuntime({
+    dataDir,
+    blobs,
+    clock,
+    random,
+    isolation,
+    requireIsolation,
+    place,
+    maxEnvironments,
+    substitute: runtimes.substitute,
+    runtimesDir: runtimes.dir,
+    log,
+    logs,
+    onAttempt: (record) => {
+      metering.record(record)
+      metrics.attempt(record)
+    },
+  })
 }
 
 export function openWebhooks(

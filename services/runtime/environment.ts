@@ -11,6 +11,7 @@ import {
   type Sha256,
 } from '../model/index.ts'
 
+import { attemptOf, STOPPED, type Times } from './attempts.ts'
 import { FREEZE_DELAY_MS } from './constants.ts'
 import { answered, failed, initFailed, initOutcome, type Ending } from './endings.ts'
 import type { ShutdownReason } from './extensions.ts'
@@ -18,13 +19,7 @@ import { exitFailure, exitReason, extensionFailure, timeoutFailure } from './fai
 import type { Isolation } from './handle.ts'
 import { planLaunch, type Launch, type LaunchParts } from './launch.ts'
 import type { LogCapture } from './log-capture.ts'
-import {
-  platformLines,
-  rounded,
-  runtimeVersion,
-  type InitOutcome,
-  type PlatformLines,
-} from './log-lines.ts'
+import { platformLines, runtimeVersion, type InitOutcome, type PlatformLines } from './log-lines.ts'
 import type { InvokeCall, InvokeOutcome } from './options.ts'
 import type { PreparedTree } from './prepare/prepared-trees.ts'
 import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
@@ -373,24 +368,14 @@ export class Environment {
 
   /** The last lines of an invocation and its record, of the same numbers. */
   #report(call: InvokeCall, ending: Ending, times: Times): void {
-    const { requestId, attempt = 1 } = call
-    const { functionName, version, memoryMb } = this.spec
+    const { requestId } = call
+    const { memoryMb } = this.spec
     const { status, errorType } = ending
     this.#say(this.#lines.end({ requestId, ...times, memoryMb, ...ending }))
     this.#telemetry.reported({ ...times, status, errorType })
-    this.#parts.onAttempt({
-      endedAtMs: this.#parts.clock.nowMs(),
-      requestId,
-      functionName,
-      version,
-      attempt,
-      outcome: outcomeOf(ending),
-      durationMs: rounded(times.durationMs),
-      billedMs: times.billedMs,
-      memoryMb,
-      maxMemoryMb: times.maxMemoryMb,
-      initMs: times.initMs === undefined ? undefined : rounded(times.initMs),
-    })
+    this.#parts.onAttempt(
+      attemptOf(this.spec, call, { ending, times, endedAtMs: this.#parts.clock.nowMs() }),
+    )
   }
 
   #say(lines: readonly string[]): void {
@@ -400,24 +385,4 @@ export class Environment {
   #sayInStream(lines: readonly string[]): void {
     for (const line of lines) this.#capture.streamLine(line)
   }
-}
-
-/** What an invocation took. */
-type Times = Pick<InvokeOutcome, 'durationMs' | 'billedMs' | 'maxMemoryMb'> & {
-  readonly initMs: number | undefined
-}
-
-/** It was taken out of use, or could not be started again, while the function ran. */
-const STOPPED: Ending = {
-  payload: Buffer.alloc(0),
-  functionError: true,
-  status: 'error',
-  errorType: 'Sandbox.Stopped',
-  broken: true,
-}
-
-function outcomeOf(ending: Ending): AttemptRecord['outcome'] {
-  if (ending === STOPPED) return 'stopped'
-  if (ending.status === 'timeout') return 'timeout'
-  return ending.functionError ? 'error' : 'success'
 }
