@@ -1,4 +1,11 @@
-import { PlatformError, sha256, type Clock, type Principal, type Random } from '../model/index.ts'
+import {
+  PlatformError,
+  sha256,
+  type Clock,
+  type ErrorCode,
+  type Principal,
+  type Random,
+} from '../model/index.ts'
 import type { ConsoleSessionTable, Reader, Store } from '../store/index.ts'
 import { findPrincipal } from './principals.ts'
 
@@ -16,6 +23,8 @@ const OPEN_LINKS_LIMIT = 8
 const SESSIONS_LIMIT = 16
 /** How exactly the last request is remembered: reading a page is no write. */
 const SEEN_EVERY_MS = 60_000
+/** What of a store passes by itself. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['OUT_OF_SPACE', 'UNAVAILABLE'])
 
 const SECRET = /^[A-Za-z0-9_-]{43}$/
 
@@ -172,14 +181,20 @@ export class ConsoleSessions {
     })
   }
 
+  /** With a full disk people still look: the session then ends as one that was left idle. */
   async #touch({ secret_hash }: ConsoleSessionTable, nowMs: number): Promise<void> {
-    await this.#store.transaction(async (tx) => {
-      await tx
-        .updateTable('console_session')
-        .set({ seen_at: nowMs })
-        .where('secret_hash', '=', secret_hash)
-        .execute()
-    })
+    try {
+      await this.#store.transaction(async (tx) => {
+        await tx
+          .updateTable('console_session')
+          .set({ seen_at: nowMs })
+          .where('secret_hash', '=', secret_hash)
+          .execute()
+      })
+    } catch (error) {
+      const passes = error instanceof PlatformError && PASSING.has(error.code)
+      if (!passes) throw error
+    }
   }
 
   #newSecret(): string {

@@ -123,7 +123,12 @@ function memberOf(value: unknown, name: string | number): unknown {
 }
 
 function isTest(word: string): Test {
-  const wanted = { TRUE: true, FALSE: false, NULL: null }[word]
+  const words: ReadonlyMap<string, boolean | null> = new Map([
+    ['TRUE', true],
+    ['FALSE', false],
+    ['NULL', null],
+  ])
+  const wanted = words.get(word)
   if (wanted === undefined) throw unreadable('behind `IS` stands `TRUE`, `FALSE` or `NULL`')
   return (value) => value === wanted
 }
@@ -161,12 +166,12 @@ function wildcard(text: string): (value: string) => boolean {
 function ordered(operator: string, token: string): Test {
   const wanted = Number(token)
   if (Number.isNaN(wanted)) throw unreadable(`\`${token}\` is no number`)
-  const compare = {
-    '<': (value: number) => value < wanted,
-    '>': (value: number) => value > wanted,
-    '<=': (value: number) => value <= wanted,
-    '>=': (value: number) => value >= wanted,
-  }[operator]
+  const compare = new Map([
+    ['<', (value: number) => value < wanted],
+    ['>', (value: number) => value > wanted],
+    ['<=', (value: number) => value <= wanted],
+    ['>=', (value: number) => value >= wanted],
+  ]).get(operator)
   if (compare === undefined) throw unreadable(`\`${operator}\` is no comparison`)
   return (value) => typeof value === 'number' && compare(value)
 }

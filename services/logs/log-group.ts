@@ -120,8 +120,9 @@ export class LogGroup {
     for await (const lines of this.file.lines(start)) {
       for (const { text, at, end: behind } of lines) {
         const record = decodeRecord(text)
+        // Times never go back: nothing behind it is before that time either.
         if (record !== undefined && record.timestampMs >= untilMs)
-          return { events: page.events, next, done: true }
+          return { events: page.events, next: laterOf(next, end), done: true }
         if (
           record !== undefined &&
           fits(record, query) &&

@@ -210,6 +210,10 @@ export class Logs implements AsyncDisposable {
   #wrote(name: string): void {
     for (const done of this.#waiters.get(name) ?? []) done()
     const lost = this.#lostOf.get(name)
+    if (this.#refused) {
+      this.#refused = false
+      this.#options.log.info({ group: name, lost: lost ?? 0 }, 'function logs are written again')
+    }
     if (lost !== undefined) this.#tellLost(name, lost)
     void this.#evict()
   }
@@ -238,12 +242,9 @@ export class Logs implements AsyncDisposable {
       `[lacre] ${lost} lines dropped: they could not be written`,
       undefined,
     )
-    if (!this.#refused || this.#lostOf.size > 0) return
-    this.#refused = false
-    this.#options.log.info({ group: name, lost }, 'function logs are written again')
   }
 
-  /** The fullest group gives, so that one that writes without end pushes out nobody else's logs. */
+  /** The fullest group gives, so that one that writes without end pushes out no other group's logs. */
   async #evict(): Promise<void> {
     const limit = this.#options.limitBytes ?? LOGS_LIMIT_BYTES
     if (this.#evicting || this.sizeBytes <= limit) return
@@ -257,6 +258,8 @@ export class Logs implements AsyncDisposable {
         if (gone === 0) return
         this.#options.metrics?.logBytesEvicted(gone)
       }
+    } catch (cause) {
+      this.#options.log.warn({ cause: causeOf(cause) }, 'old function logs cannot be taken away')
     } finally {
       this.#evicting = false
     }

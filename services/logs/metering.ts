@@ -177,6 +177,8 @@ export class Metering implements AsyncDisposable {
         if (!existsSync(this.#summaries.pathOf(oldest))) return
         await this.#file.dropOldest()
       }
+    } catch (cause) {
+      this.#options.log.error({ cause: String(cause) }, 'old metering records cannot be taken away')
     } finally {
       this.#trimming = false
     }

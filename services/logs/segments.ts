@@ -126,11 +126,11 @@ export class SegmentedFile implements AsyncDisposable {
       const [oldest] = this.segments
       if (oldest === undefined) return
       gone = this.sizeOf(oldest)
+      await rm(this.pathOf(oldest), { force: true })
       if (oldest === this.#last) this.#last += 1
       this.#segments.delete(oldest)
       this.#sizeBytes -= gone
       this.#torn &&= this.#segments.has(this.#last)
-      await rm(this.pathOf(oldest), { force: true })
     })
     return gone
   }
@@ -162,7 +162,10 @@ export class SegmentedFile implements AsyncDisposable {
   ): AsyncGenerator<readonly Line[], void, undefined> {
     if (offset >= size) return
     // Taken away meanwhile: what it held is gone.
-    const file = await open(this.pathOf(segment), 'r').catch(() => undefined)
+    const file = await open(this.pathOf(segment), 'r').catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+      throw error
+    })
     if (file === undefined) return
     try {
       let rest: Buffer = Buffer.alloc(0)

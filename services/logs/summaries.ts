@@ -56,10 +56,7 @@ export class Summaries<S> {
     const known = this.#known.get(segment) ?? (await this.#begin(segment, closed))
     if (known.closed) return known.summary
     await this.#scan(segment, known)
-    if (closed) {
-      await this.#keep(segment, known.summary)
-      known.closed = true
-    }
+    if (closed) known.closed = await this.#keep(segment, known.summary)
     return known.summary
   }
 
@@ -86,13 +83,15 @@ export class Summaries<S> {
     return json === undefined ? undefined : this.#kind.fromJson(json)
   }
 
-  async #keep(segment: number, summary: S): Promise<void> {
+  /** Whether it is kept; where the disk is full it is tried again when it is asked for. */
+  async #keep(segment: number, summary: S): Promise<boolean> {
     const path = this.pathOf(segment)
     try {
       await writeFile(`${path}.new`, JSON.stringify(this.#kind.toJson(summary)), { mode: 0o600 })
       await rename(`${path}.new`, path)
+      return true
     } catch {
-      // A full disk: it is made again when it is asked for.
+      return false
     }
   }
 }

@@ -75,12 +75,14 @@ export async function revoke(
     }),
     commit: async (tx, _admitted, atMs): Promise<Committed<readonly NewRevocation[]>> => {
       const targets = await open(deps, tx, { ...request, effectiveAtMs })
+      // When it is in the ledger, not when it was judged: what was admitted in between is found by it.
+      const { atMs: recordedAtMs } = await deps.audit.nextPosition(tx, deps.clock.nowMs())
       const result = targets.map((target) => ({
         id: newId('rev', deps.clock, deps.random),
         targetKind: kind,
         target,
         effectiveAtMs,
-        recordedAtMs: atMs,
+        recordedAtMs,
         reason: request.reason,
       }))
       for (const revocation of result) await insertRevocation(tx, revocation)

@@ -102,7 +102,7 @@ export class Environment {
 
   /** Whether it has a process, its trees mounted. */
   get running(): boolean {
-    return this.#process !== undefined
+    return this.#process !== undefined || this.#ending !== undefined
   }
 
   get stopped(): boolean {
@@ -115,7 +115,8 @@ export class Environment {
    */
   async invoke(call: InvokeCall): Promise<{ outcome: InvokeOutcome; settled: Promise<void> }> {
     this.#wake()
-    if (this.#process !== undefined) this.#capture.begin(call.requestId)
+    // After a reset too: what an earlier invocation wrote is not this one's.
+    if (this.#initialised) this.#capture.begin(call.requestId)
     const initMs = await this.#initialise(call.requestId)
     this.#say(this.#lines.start(call.requestId, this.spec.version))
     const { clock } = this.#parts
@@ -310,6 +311,8 @@ export class Environment {
   async #refuseChanged(): Promise<void> {
     for (const tree of this.#trees) {
       if (await this.#parts.prepared.isUnchanged(tree)) continue
+      // At once: nobody hears of the end, for what would hear is of the same trees.
+      await this.stop('revoked')
       throw new PlatformError(
         'ACTIVATION_FAILED',
         'the unpacked code was changed while the function started',

@@ -17,6 +17,8 @@ export class Pool {
   readonly #create: (spec: ReleaseSpec) => Environment
   readonly #nowMs: () => number
   readonly #all = new Set<Environment>()
+  /** Given up, and told to go: nobody gets them, and they are stopped at once where they must be. */
+  readonly #leaving = new Set<Environment>()
   readonly #idle = new Map<string, Idle[]>()
   /** How many of a key stay, however long they are idle. */
   readonly #kept = new Map<string, number>()
@@ -161,7 +163,7 @@ export class Pool {
   }
 
   some(match: (environment: Environment) => boolean): boolean {
-    return [...this.#all].some(match)
+    return this.#present().some(match)
   }
 
   /** Stops those that match, busy or not; resolves when they are gone. */
@@ -169,7 +171,7 @@ export class Pool {
     match: (environment: Environment) => boolean,
     reason: 'revoked' | 'closing',
   ): Promise<void> {
-    const stopping = [...this.#all].filter(match)
+    const stopping = this.#present().filter(match)
     for (const [key, list] of this.#idle) {
       const kept = list.filter(({ environment }) => !stopping.includes(environment))
       if (kept.length > 0) this.#idle.set(key, kept)
@@ -199,6 +201,8 @@ export class Pool {
   }
 
   #evictOldest(): boolean {
+    // Those that leave may take their time, and as many as there are places at most.
+    if (this.#leaving.size >= this.#limit) return false
     let oldest: Idle[] | undefined
     for (const [key, list] of this.#idle) {
       if (list.length <= (this.#kept.get(key) ?? 0)) continue
@@ -213,7 +217,12 @@ export class Pool {
 
   #drop(environment: Environment, reason: 'idle' | 'retired' | 'failed'): void {
     this.#all.delete(environment)
-    void environment.stop(reason)
+    this.#leaving.add(environment)
+    void environment.stop(reason).finally(() => this.#leaving.delete(environment))
+  }
+
+  #present(): Environment[] {
+    return [...this.#all, ...this.#leaving]
   }
 }
 

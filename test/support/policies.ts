@@ -7,7 +7,7 @@ export function askInstead(owner: { readonly deps: Deps }, set: PolicyInForce): 
   const before = deps.policies
   deps.policies = new Proxy(before, {
     get(kept, name) {
-      if (name === 'inForce') return () => Promise.resolve(set)
+      if (name === 'inForce' || name === 'deciding') return () => Promise.resolve(set)
       const member: unknown = Reflect.get(kept, name, kept)
       return typeof member === 'function' ? (member.bind(kept) as unknown) : member
     },

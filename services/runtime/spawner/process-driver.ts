@@ -13,7 +13,7 @@ import { installationOf, sandboxCommand } from './bwrap-arguments.ts'
 import { CONTROL } from './bwrap-process.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import { HELLO_ACK, type EnvironmentSpec, type SpawnerConfig } from './protocol.ts'
-import { Slots, type Slot } from './slots.ts'
+import { killAllOf, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
 import { isSupervised, Supervisor, type Supervision } from './supervisor.ts'
 import type { Uids } from './uids.ts'
@@ -84,6 +84,8 @@ export class ProcessDriver implements IsolationDriver {
       child.once('error', () => resolve({ code: 127, signal: undefined, oom: false }))
     }).then(async (exit) => {
       killGroup()
+      // What left the group ends with the process too: a reset leaves nothing of the invocation before.
+      if (slot.uid !== undefined) await killAllOf(slot.uid)
       await apiProxy.close(spec.id)
       for (const view of views) await stage.release(view)
       return exit

@@ -68,7 +68,7 @@ export class Slots {
  * Without a cgroup what left its process group (setsid) is known by its uid alone. As that uid itself: `kill(-1)` then
  * reaches its processes and nobody else's, and misses none that is born meanwhile.
  */
-async function killAllOf(uid: number): Promise<void> {
+export async function killAllOf(uid: number): Promise<void> {
   const killer = spawn('/bin/sh', ['-c', 'kill -KILL -1'], {
     uid,
     gid: uid,

@@ -96,7 +96,7 @@ describe('JSON', () => {
 
   test.each([
     '{ }', '{ $.a }', '{ $.a = }', '{ a = 1 }', '{ $.a > x }', '{ ($.a = 1 }', '{ $.a = 1 ) }', '{ $.a = 1 && }',
-    '{ $.a IS MAYBE }', '{ $.a NOT NULL }', '{ $.a = 1 } x', `{ ${'('.repeat(40)}$.a = 1${')'.repeat(40)} }`,
+    '{ $.a IS MAYBE }', '{ $.a IS constructor }', '{ $.a __proto__ 5 }', '{ $.a constructor 5 }', '{ $.a NOT NULL }', '{ $.a = 1 } x', `{ ${'('.repeat(40)}$.a = 1${')'.repeat(40)} }`,
   ])('%s is refused', (pattern) => {
     expect(() => parseFilterPattern(pattern)).toThrow(
       expect.objectContaining({ code: 'INVALID_PARAMETER' }),

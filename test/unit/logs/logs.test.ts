@@ -98,6 +98,10 @@ describe('what was written is read', () => {
     const half = 1_000_000 + 10 * 251
     expect(messages(await all(logs, group, { fromMs: half }))).toEqual(written.slice(250))
     expect(messages(await all(logs, group, { untilMs: half }))).toEqual(written.slice(0, 250))
+    // Nothing before that time comes any more: whoever goes on from there waits.
+    const page = await logs.read(group, { untilMs: half }, { limit: 10_000 })
+    const behind = await logs.read(group, {}, { from: page?.next })
+    expect([page?.done, behind?.events]).toEqual([true, []])
     expect(await logs.streams(group)).toEqual([
       { name: stream(), firstMs: 1_000_010, lastMs: 1_005_000, events: 500 },
     ])

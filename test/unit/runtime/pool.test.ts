@@ -24,6 +24,9 @@ const specOf = (functionId: string, release = 'a', decisionId = 'dec-1'): Releas
 
 /** The pool looks at spec, stamp and `stopped`, and calls `stop`. */
 class FakeEnvironment {
+  readonly told: string[] = []
+  /** Until then it takes its time to go. */
+  gone: Promise<void> = Promise.resolve()
   readonly spec: ReleaseSpec
   readonly stamp: Environment['stamp']
   readonly name: number
@@ -44,8 +47,9 @@ class FakeEnvironment {
   }
 
   stop(reason: string): Promise<void> {
-    this.stoppedFor = reason
-    return Promise.resolve()
+    this.stoppedFor ??= reason
+    this.told.push(reason)
+    return this.gone
   }
 }
 
@@ -158,4 +162,23 @@ describe('the pool', () => {
 
     expect(pool.size).toBe(0)
   })
+})
+
+test('what was given up and has not gone is told of what must stop at once, and is forgotten when it went', async () => {
+  const { pool, made } = poolOf(1)
+  const leaving = pool.lease(specOf('a')) as unknown as FakeEnvironment
+  let resolve = (): void => undefined
+  leaving.gone = new Promise((done) => (resolve = done))
+  await pool.settle(leaving as unknown as Environment, Promise.resolve())
+  pool.lease(specOf('b'))
+
+  const stopping = pool.stopWhere(({ spec }) => spec.functionId === 'a', 'revoked')
+
+  expect(leaving.told).toEqual(['idle', 'revoked'])
+  expect(pool.some(({ spec }) => spec.functionId === 'a')).toBe(true)
+  resolve()
+  await stopping
+  await new Promise(setImmediate)
+  expect(pool.some(({ spec }) => spec.functionId === 'a')).toBe(false)
+  expect(made).toHaveLength(2)
 })
