@@ -17,6 +17,7 @@ import {
   PlatformError,
   canonicalJson,
   functionArn,
+  type Decision,
   type ErrorCode,
   type Json,
   type ReleaseSpec,
@@ -24,6 +25,7 @@ import {
 import type { Reader, Writer } from '../store/index.ts'
 import { record } from './commit.ts'
 import type { Deps } from './context.ts'
+import { readWorld } from './facts.ts'
 import type { Committed } from './gate.ts'
 
 /** The kind of the durable job that prepares an admitted version. */
@@ -161,11 +163,19 @@ async function settle(
  * is for the gate to judge when it is deployed again.
  */
 async function revokedSince(tx: Reader, decisionId: string): Promise<Failure | undefined> {
-  const found = await tx
+  const decided = await tx
     .selectFrom('decision')
-    .innerJoin('revocation', (join) => join.onRef('revocation.recorded_at', '>=', 'decision.at'))
-    .select('revocation.id')
+    .innerJoin('document', 'document.sha256', 'decision.document')
+    .select(['decision.at', 'document.body'])
     .where('decision.id', '=', decisionId)
+    .executeTakeFirstOrThrow()
+  // Every revocation raises the world; two of one millisecond are told apart by it.
+  const { world } = JSON.parse(decided.body) as Decision
+  if (world >= (await readWorld(tx))) return undefined
+  const found = await tx
+    .selectFrom('revocation')
+    .select('id')
+    .where('recorded_at', '>=', decided.at)
     .limit(1)
     .executeTakeFirst()
   if (found === undefined) return undefined

@@ -1,5 +1,6 @@
 import * as sdk from '@aws-sdk/client-lambda'
 import * as signerSdk from '@aws-sdk/client-signer'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { PAGES } from '../../services/http/console/pages/index.ts'
@@ -184,8 +185,8 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /floors/{functionName}/{alias}/exceptions/{id}/end': 'wants an exception: the same check as granting one',
   'PUT /reactions/{scope}': body({ path: '/reactions/other', body: { reaction: 'alert' } }),
   'POST /reactions/{scope}/remove': body({ path: '/reactions/held/remove' }),
-  'POST /reaction-holds/{id}/release': body({ path: `/reaction-holds/${HOLD}/release` }),
-  'POST /reaction-holds/{id}/dismiss': body({ path: `/reaction-holds/${HOLD}/dismiss` }),
+  'POST /reaction-holds/{id}/release': body({ path: `/reaction-holds/${HOLD}/release`, body: { through: 0 } }),
+  'POST /reaction-holds/{id}/dismiss': body({ path: `/reaction-holds/${HOLD}/dismiss`, body: { through: 0 } }),
   'POST /refusals/{functionName}/{version}/lift': body({ path: `/refusals/${FunctionName}/2/lift` }),
   'PUT /functions/{functionName}/reach': body({ path: '/functions/held/reach', body: { mode: 'all', direct: [] } }),
 } // prettier-ignore
@@ -285,6 +286,8 @@ beforeAll(async () => {
   await app.deps.store.transaction(async (tx) => {
     const hold = { id: HOLD, aliases: 11, through: 0, opened_at: 0, state: 'open' as const, settled_at: null, settled_by: null }
     await tx.insertInto('reaction_hold').values(hold).execute()
+    // Nothing waits for it, so that the service would close it by itself.
+    await sql`create trigger hold_stays before update on reaction_hold begin select raise(ignore); end`.execute(tx)
     const refusal = { function_name: FunctionName, version: '2', release: 'r', reason: 'r', refused_at: 0 }
     await tx.insertInto('version_refusal').values(refusal).execute()
   })

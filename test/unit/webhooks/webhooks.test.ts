@@ -154,9 +154,9 @@ test('is switched off where too many entries wait, and they do not get fewer', a
   const { id } = await subscribe(state)
   const later = state.clock.nowMs() + 20 * DAY_MS
   await state.store.transaction((tx) =>
-    sql`insert into webhook_outbox (webhook_id, entry_index, state, attempts, created_at, run_at)
+    sql`insert into webhook_outbox (webhook_id, epoch, entry_index, state, attempts, created_at, run_at)
       with recursive at (n) as (select 1 union all select n + 1 from at where n <= ${BACKLOG_LIMIT})
-      select ${id}, n + 1000, 'pending', 0, ${later}, ${later} from at`.execute(tx),
+      select ${id}, 1, n + 1000, 'pending', 0, ${later}, ${later} from at`.execute(tx),
   )
   start(() => answered(200))
 
