@@ -132,6 +132,8 @@ it('decides a move again when a set comes between decision and commit', async ()
   await client.send(
     new UpdateAliasCommand({ FunctionName: 'raced', Name: 'prod', FunctionVersion: '1' }),
   )
+  // What looks at the live set by itself has its say before: the next transaction is the move's.
+  await app.deps.verifier.settled()
   const { store } = app.deps
   const transaction = store.transaction.bind(store)
   let closing: Promise<unknown> | undefined
