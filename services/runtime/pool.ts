@@ -218,7 +218,9 @@ export class Pool {
   #drop(environment: Environment, reason: 'idle' | 'retired' | 'failed'): void {
     this.#all.delete(environment)
     this.#leaving.add(environment)
-    void environment.stop(reason).finally(() => this.#leaving.delete(environment))
+    const forget = (): void => void this.#leaving.delete(environment)
+    // One that cannot be stopped is no reason to stop everything: the spawner ends what it started.
+    void environment.stop(reason).then(forget, forget)
   }
 
   #present(): Environment[] {

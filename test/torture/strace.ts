@@ -22,8 +22,8 @@ export class Tracer {
   }
 
   /** Attached to `pid`: `expressions` are strace's own (`trace=fsync`, `inject=fsync:error=EIO:when=3`). */
-  static async attach(pid: number, expressions: readonly string[], output = '/dev/null') {
-    const args = ['-f', '-q', '-p', String(pid), '-o', output]
+  static async attach(pid: number, expressions: readonly string[]) {
+    const args = ['-f', '-q', '-p', String(pid), '-o', '/dev/null']
     const child = spawn('strace', [...args, ...expressions.flatMap((one) => ['-e', one])], {
       stdio: 'ignore',
     })
