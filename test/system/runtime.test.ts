@@ -218,6 +218,21 @@ for (const isolation of drivers) {
       expect(outcome.tail).toMatch(/\tStatus: error\tError Type: Runtime.ExitError\t\n$/)
     })
 
+    test('what an invocation wrote that ended its process is in no log of the next one', async () => {
+      const spec = await bench.spec(
+        nodeFunction(
+          `console.log('said by ' + event.who); if (event.who === 'first') process.exit(3)`,
+        ),
+      )
+      const first = await bench.invoke(spec, { who: 'first' })
+
+      const second = await bench.invoke(spec, { who: 'second' })
+
+      expect(first.tail).toContain('said by first')
+      expect(second.tail).toContain('said by second')
+      expect(second.tail).not.toContain('said by first')
+    })
+
     test('an uncaught exception and an unhandled rejection end the process after their error is told', async () => {
       const later = 'await new Promise(() => setTimeout(() => 0, 1e6))'
       const thrown = await bench.spec(

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { verifyLedger } from '../../../services/audit/index.ts'
-import { PlatformError } from '../../../services/model/index.ts'
-import { invoke } from '../../../services/operations/index.ts'
+import { PlatformError, parseSha256 } from '../../../services/model/index.ts'
+import { invoke, revoke } from '../../../services/operations/index.ts'
 import { CALLER, startLambdaApi, type Answered, type LambdaApi } from '../../support/lambda-api.ts'
 import { nodePackage } from '../../support/packages.ts'
 
@@ -164,6 +164,24 @@ describe('functions', () => {
       { note: { interpreter: 'Node 20 stands in for nodejs26.x' } },
     ])
     expect(await configuration()).toMatchObject({ State: 'Active' })
+  })
+
+  it.each([
+    ['before it was admitted', 'Active'],
+    ['after it was admitted', 'Failed'],
+  ])('a revocation that was recorded %s leaves it %s', async (_when, state) => {
+    const subject = { kind: 'seal', sha256: parseSha256('5e'.repeat(32)) } as const
+    const revokeSeal = async (): Promise<unknown> =>
+      await revoke(api.deps, CALLER, { subject, effectiveAtMs: undefined, reason: 'stolen' })
+    if (state === 'Active') await revokeSeal()
+    await create()
+    if (state === 'Failed') await revokeSeal()
+
+    await api.settle()
+
+    expect(await configuration()).toMatchObject({ State: state })
+    if (state === 'Failed')
+      expect((await configuration()).StateReason).toMatch(/revocation rev-\S+ was recorded since/)
   })
 
   it('settles as InternalError when no try succeeds', async () => {
