@@ -36,6 +36,9 @@ export interface EnvironmentParts extends LaunchParts {
   readonly onAttempt: (record: AttemptRecord) => void
 }
 
+type Started = RuntimeProcess | (Launch & { readonly kind: 'refused' })
+
+const noop = (): void => undefined
 const EMPTY_EVENT = Buffer.from('{}')
 
 /** What an environment executes for life: exactly this, or it refuses (DESIGN §8). */
@@ -71,6 +74,7 @@ export class Environment {
   #process: RuntimeProcess | undefined
   readonly #telemetry: EnvironmentTelemetry
   #state: EnvironmentState = 'Cold'
+  #starting: Promise<void> | undefined
   /** On its way out, in a reset. */
   #ending: RuntimeProcess | undefined
   #initialised = false
@@ -184,6 +188,8 @@ export class Environment {
     if (told !== undefined && (this.#process?.extensions.all.length ?? 0) > 0) this.#wake()
     this.#advance('stop')
     await Promise.all([this.#process?.stop(told), this.#ending?.stop(told)])
+    // What is being started sees that it is stopped, and ends by itself.
+    await this.#starting
     this.#capture.close()
     await this.#parts.isolation.release(this.#slot.name)
   }
@@ -278,7 +284,13 @@ export class Environment {
     return `${toIsoTime(this.#parts.clock.nowMs())} ${requestId} Task timed out after ${timeoutSeconds.toFixed(2)} seconds`
   }
 
-  async #start(phase: 'init' | 'invoke'): Promise<RuntimeProcess | (Launch & { kind: 'refused' })> {
+  #start(phase: 'init' | 'invoke'): Promise<Started> {
+    const started = this.#startNow(phase)
+    this.#starting = started.then(noop, noop)
+    return started
+  }
+
+  async #startNow(phase: 'init' | 'invoke'): Promise<Started> {
     const launch = await planLaunch(this.spec, this.#slot, this.#parts)
     if (launch.kind === 'refused') return launch
     if (this.#stopped !== undefined)
