@@ -275,13 +275,9 @@ export class Environment {
       const failure = extensionFailure(requestId, event.failure)
       return { ...failed(failure), remark: `${failure.errorMessage}\n${failure.errorType}` }
     }
-    const failure = timeoutFailure(requestId, this.spec.timeoutSeconds)
-    return { ...failed(failure), remark: this.#timedOut(requestId) }
-  }
-
-  #timedOut(requestId: string): string {
     const { timeoutSeconds } = this.spec
-    return `${toIsoTime(this.#parts.clock.nowMs())} ${requestId} Task timed out after ${timeoutSeconds.toFixed(2)} seconds`
+    const remark = `${toIsoTime(this.#parts.clock.nowMs())} ${requestId} Task timed out after ${timeoutSeconds.toFixed(2)} seconds`
+    return { ...failed(timeoutFailure(requestId, timeoutSeconds)), remark }
   }
 
   #start(phase: 'init' | 'invoke'): Promise<Started> {
