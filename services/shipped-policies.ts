@@ -13,6 +13,8 @@ export const POLICY_SETS = [
   'separation-of-duties',
   'supply-chain',
 ] as const
+/** A line of `validated.sha256` is a digest, two spaces and the folder of the set. */
+const SHA256_HEX_CHARS = 64
 export type PolicySetName = (typeof POLICY_SETS)[number]
 
 /** The authorization set that comes with Lacre. */
@@ -23,25 +25,29 @@ export function shippedPolicies(): Readonly<Record<PolicyKind, ShippedPolicies>>
   const root = policiesDir()
   const schema = readFileSync(join(root, 'schema.cedarschema'), 'utf8')
   const sets = new Map(POLICY_SETS.map((name) => [name, readSet(join(root, name))]))
-  return { admission: { schema, sets }, authorization: shippedAuthorization(root) }
-}
-
-/** Holds the digest of the authorization set as it was validated before it was shipped; a test holds it to the set. */
-const VALIDATED_FILE = 'validated.sha256'
-
-function shippedAuthorization(root: string): ShippedPolicies {
+  const validated = validatedDigests(root)
   const dir = join(root, 'authorization')
   return {
-    schema: readFileSync(join(dir, 'schema.cedarschema'), 'utf8'),
-    sets: new Map([[SHIPPED_AUTHORIZATION, readSet(dir)]]),
-    validated: readFileSync(join(dir, VALIDATED_FILE), 'utf8').trim(),
+    admission: { schema, sets, validated },
+    authorization: {
+      schema: readFileSync(join(dir, 'schema.cedarschema'), 'utf8'),
+      sets: new Map([[SHIPPED_AUTHORIZATION, readSet(dir)]]),
+      validated,
+    },
   }
+}
+
+/** The digests of the shipped sets as they were validated before they were shipped; a test holds them to the sets. */
+function validatedDigests(root: string): ReadonlySet<string> {
+  const lines = readFileSync(join(root, 'validated.sha256'), 'utf8').trimEnd().split('\n')
+  return new Set(lines.map((line) => line.slice(0, SHA256_HEX_CHARS)))
 }
 
 /** One shipped admission set, compiled; as decisions ask it where nobody keeps sets. @throws PlatformError INVALID_PARAMETER */
 export function loadShippedPolicies(name: PolicySetName): PolicyInForce {
   const schema = readFileSync(join(policiesDir(), 'schema.cedarschema'), 'utf8')
-  return { name, set: compilePolicySet(readSet(join(policiesDir(), name)).files, schema) }
+  const { files } = readSet(join(policiesDir(), name))
+  return { name, set: compilePolicySet(files, schema, validatedDigests(policiesDir())) }
 }
 
 function readSet(dir: string) {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 
-import { PlatformError, type ErrorCode } from '../model/index.ts'
+import { PlatformError, endThread, type ErrorCode } from '../model/index.ts'
 
 /** One heap per worker: zips are streamed, so that this is ample (RELIABILITY: 256 MiB an input). */
 const WORKER_HEAP_LIMIT_MB = 256
@@ -63,7 +63,7 @@ export class Offload {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    await Promise.all(this.#threads.map(async (thread) => await thread.worker.terminate()))
+    await Promise.all(this.#threads.map(async (thread) => await endThread(thread.worker)))
   }
 
   #start(): Thread {

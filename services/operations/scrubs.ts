@@ -4,7 +4,7 @@ import type { VerifyDirectoryOptions } from '../audit/index.ts'
 import type { BlobCondition, BlobRemoval } from '../blobs/index.ts'
 import { namedBlobs } from '../catalog/index.ts'
 import type { LedgerReport } from '../ledger/index.ts'
-import { compiledUrl, toIsoTime, type Sha256 } from '../model/index.ts'
+import { PlatformError, compiledUrl, toIsoTime, type Sha256 } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps } from './context.ts'
 import { Offload } from './offload.ts'
@@ -28,7 +28,7 @@ interface Running {
 /** Scrubs of a running service: one at a time, slowly or as fast as it goes. */
 export class Scrubs implements AsyncDisposable {
   readonly #deps: Deps
-  readonly #offload: Offload
+  #offload: Offload | undefined
   readonly #stop = new AbortController()
   #running: Running | undefined
   #last: ScrubState['last'] = null
@@ -36,7 +36,13 @@ export class Scrubs implements AsyncDisposable {
 
   constructor(deps: Deps) {
     this.#deps = deps
-    this.#offload = new Offload(compiledUrl(import.meta.url, './scrub-worker.js'), 1, HEAP_LIMIT_MB)
+  }
+
+  /** Started by the first pass: a service that only starts does not wait for it. */
+  #thread(): Offload {
+    if (this.#stop.signal.aborted) throw new PlatformError('UNAVAILABLE', 'the service is stopping')
+    const file = compiledUrl(import.meta.url, './scrub-worker.js')
+    return (this.#offload ??= new Offload(file, 1, HEAP_LIMIT_MB))
   }
 
   state(): ScrubState {
@@ -63,7 +69,7 @@ export class Scrubs implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    await this.#offload[Symbol.asyncDispose]()
+    await this.#offload?.[Symbol.asyncDispose]()
     await this.#running?.done
   }
 
@@ -95,12 +101,12 @@ export class Scrubs implements AsyncDisposable {
       examine: async (digest: Sha256) => {
         const { bytesPerSecond } = running
         const task: ExamineTask = { dataDir: blobs.dataDir, digest, bytesPerSecond }
-        return (await this.#offload.run('examine', task)) as BlobCondition
+        return (await this.#thread().run('examine', task)) as BlobCondition
       },
       changedTrees: () => runtime.verifyPrepared(),
       verifyLedger: async () => {
         const task: VerifyDirectoryOptions = { dataDir, database }
-        return (await this.#offload.run('ledger', task)) as LedgerReport
+        return (await this.#thread().run('ledger', task)) as LedgerReport
       },
     }
     const { signal } = this.#stop

@@ -1,14 +1,16 @@
 import { parentPort } from 'node:worker_threads'
 
-import { PlatformError } from '../model/index.ts'
+import { PlatformError, endsBy } from '../model/index.ts'
 import type { TaskAnswer } from './offload.ts'
 
 export type TaskHandlers = Readonly<Record<string, (argument: never) => unknown>>
 
 /** The worker's side of `Offload`: answers each task with its result, or with the error as plain data. */
 export function serveTasks(handlers: TaskHandlers): void {
-  parentPort?.on('message', (task: { id: number; name: string; argument: never }) => {
-    void answer(handlers, task).then((message) => parentPort?.postMessage(message))
+  const port = parentPort
+  port?.on('message', (task: { id: number; name: string; argument: never }) => {
+    if (endsBy(task, port)) return
+    void answer(handlers, task).then((message) => port.postMessage(message))
   })
 }
 

@@ -1,7 +1,10 @@
-// A process that holds a runtime with one environment in the middle of an invocation, to be killed by a test. Runs the build.
-import { openSource } from '../../dist/services/blobs/index.js'
-import { systemClock, systemRandom } from '../../dist/services/model/index.js'
-import { openRuntime } from '../../dist/services/runtime/index.js'
+// A process that holds a runtime with one environment in the middle of an invocation, to be killed by a test. Its spawner and workers are those of the build.
+import { register } from 'tsx/esm/api'
+
+register()
+const { openSource } = await import('../../services/blobs/index.ts')
+const { systemClock, systemRandom } = await import('../../services/model/index.ts')
+const { openRuntime } = await import('../../services/runtime/index.ts')
 
 const { dataDir, blobDir, isolation, spec, uidFraction } = JSON.parse(process.argv[2])
 const log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -10,7 +10,10 @@ export interface BodyTask {
   readonly member: readonly string[] | undefined
 }
 
-/** From the worker: pieces of the zip, each answered by `next`, then the rest. */
+/** What a piece of the zip is answered with. */
+export const NEXT_PIECE = 'next'
+
+/** From the worker: pieces of the zip, each answered by `NEXT_PIECE`, then the rest. */
 export type BodyMessage =
   | { readonly kind: 'zip'; readonly bytes: Uint8Array }
   | { readonly kind: 'done'; readonly json: Json; readonly zipFound: boolean }

@@ -1,9 +1,15 @@
 import { once } from 'node:events'
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 
-import { PlatformError } from '../../model/index.ts'
+import { PlatformError, endQuietly } from '../../model/index.ts'
 
-import { fileChunks, startReading, type BodyMessage, type BodyTask } from './body-tasks.ts'
+import {
+  NEXT_PIECE,
+  fileChunks,
+  startReading,
+  type BodyMessage,
+  type BodyTask,
+} from './body-tasks.ts'
 
 /** One worker, one body: a hostile one takes nothing down with it. */
 async function serve(port: MessagePort, task: BodyTask): Promise<void> {
@@ -15,7 +21,8 @@ async function serve(port: MessagePort, task: BodyTask): Promise<void> {
     if (bytes.byteLength === 0) return
     send({ kind: 'zip', bytes })
     // One piece at a time: the main thread writes it before the next is made.
-    await once(port, 'message')
+    const [answer] = (await once(port, 'message')) as unknown[]
+    if (answer !== NEXT_PIECE) throw new PlatformError('UNAVAILABLE', 'nobody takes the body')
   }
   try {
     const reading = startReading(task.member, (bytes) => pieces.push(bytes))
@@ -36,4 +43,4 @@ async function serve(port: MessagePort, task: BodyTask): Promise<void> {
 }
 
 const port = parentPort
-if (port !== null) void serve(port, workerData as BodyTask).finally(() => port.close())
+if (port !== null) void serve(port, workerData as BodyTask).finally(() => endQuietly(port))

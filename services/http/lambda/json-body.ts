@@ -1,10 +1,16 @@
 import { Worker } from 'node:worker_threads'
 
-import { PlatformError, compiledUrl, limits, type Json } from '../../model/index.ts'
+import { PlatformError, compiledUrl, endThread, limits, type Json } from '../../model/index.ts'
 import type { TempFile } from '../../operations/index.ts'
 import type { TakenBody } from '../body-intake.ts'
 
-import { startReading, type BodyMessage, type BodyTask, type ReadJson } from './body-tasks.ts'
+import {
+  NEXT_PIECE,
+  startReading,
+  type BodyMessage,
+  type BodyTask,
+  type ReadJson,
+} from './body-tasks.ts'
 import type { JsonObject } from './handler.ts'
 
 const WORKER_HEAP_LIMIT_MB = 96
@@ -70,7 +76,7 @@ async function readInWorker(task: BodyTask, zip: TempFile | undefined): Promise<
       const take = async (message: BodyMessage): Promise<void> => {
         if (message.kind === 'zip') {
           await zip?.write(message.bytes)
-          worker.postMessage('next')
+          worker.postMessage(NEXT_PIECE)
         } else if (message.kind === 'done') resolve(message)
         else reject(new PlatformError(message.code, message.message, { detail: message.detail }))
       }
@@ -79,7 +85,8 @@ async function readInWorker(task: BodyTask, zip: TempFile | undefined): Promise<
       worker.on('exit', () => reject(new PlatformError('INTERNAL', 'the body reader ended')))
     })
   } finally {
-    await worker.terminate()
+    // Nobody waits for it: it has nothing more to say.
+    void endThread(worker)
   }
 }
 

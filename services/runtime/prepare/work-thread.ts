@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 
-import { PlatformError } from '../../model/index.ts'
+import { PlatformError, endThread } from '../../model/index.ts'
 
 import type { Task, TaskFailure, TaskResult } from './tasks.ts'
 
@@ -38,7 +38,7 @@ export class WorkThread implements TreeWork, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker?.terminate()
+    if (this.#worker !== undefined) await endThread(this.#worker)
   }
 
   #start(): Worker {

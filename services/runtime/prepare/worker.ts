@@ -1,10 +1,14 @@
 import { parentPort } from 'node:worker_threads'
 
+import { endsBy } from '../../model/index.ts'
+
 import { perform, toFailure, type Task } from './tasks.ts'
 
-parentPort?.on('message', (message: { id: number; task: Task }) => {
+const port = parentPort
+port?.on('message', (message: { id: number; task: Task }) => {
+  if (endsBy(message, port)) return
   perform(message.task).then(
-    (result) => parentPort?.postMessage({ id: message.id, result }),
-    (cause: unknown) => parentPort?.postMessage({ id: message.id, failure: toFailure(cause) }),
+    (result) => port.postMessage({ id: message.id, result }),
+    (cause: unknown) => port.postMessage({ id: message.id, failure: toFailure(cause) }),
   )
 })

@@ -16,6 +16,7 @@ import {
 } from '../../../services/model/index.ts'
 import {
   actionsOfRole,
+  compilePolicySet,
   exceeding,
   knownRoles,
   lacking,
@@ -24,7 +25,7 @@ import {
   parseAccessCases,
   runCases,
 } from '../../../services/policy/index.ts'
-import { shippedPolicies } from '../../../services/shipped-policies.ts'
+import { SHIPPED_AUTHORIZATION, shippedPolicies } from '../../../services/shipped-policies.ts'
 import { authorizationSchema, authorizationSet } from '../../support/authorization.ts'
 
 const shipped = authorizationSet()
@@ -49,12 +50,20 @@ const thing = (kind: ResourceKind): ResourceRef =>
 const may = (principal: Principal, action: string, resource: ResourceRef, tags = {}): boolean =>
   mayDo(shipped, { principal, action, resource, tags }).allowed
 
-test('is shipped with the digest that it is validated under here', () => {
-  const file = new URL('../../../policies/authorization/validated.sha256', import.meta.url)
+test('every shipped set is validated here, and its digest listed', () => {
+  const file = new URL('../../../policies/validated.sha256', import.meta.url)
+  const { admission, authorization } = shippedPolicies()
+  const lines = [admission, authorization].flatMap(({ schema, sets }) =>
+    [...sets].map(([name, { files }]) => {
+      const set = compilePolicySet(files, schema)
+      expect(set.warnings).toEqual([])
+      return `${set.digest}  ${name === SHIPPED_AUTHORIZATION ? 'authorization' : name}\n`
+    }),
+  )
 
-  expect(shipped.warnings).toEqual([])
-  expect(readFileSync(file, 'utf8')).toBe(`${shipped.digest}\n`)
-  expect(shippedPolicies().authorization.validated).toBe(shipped.digest)
+  expect(readFileSync(file, 'utf8')).toBe(lines.join(''))
+  expect([...admission.validated]).toEqual(lines.map((line) => line.split(' ')[0]))
+  expect(authorization.validated).toEqual(admission.validated)
 })
 
 test('the shipped set passes its cases, and a case exercises every policy', () => {
