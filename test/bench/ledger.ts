@@ -7,6 +7,7 @@ import Database from 'better-sqlite3'
 import { openState, writeSetting, type State } from '../support/state.ts'
 import { historyBench } from './history.ts'
 import type { Figure } from './run.ts'
+import { quantile } from './statistics.ts'
 
 /** Rounds of each, in turns, so that both meet the same disk. */
 const ROUNDS = 30
@@ -88,5 +89,5 @@ async function rateOf(work: () => Promise<void>): Promise<number> {
 }
 
 function median(values: readonly number[]): number {
-  return Math.round(values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0)
+  return Math.round(quantile(values, 0.5))
 }

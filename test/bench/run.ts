@@ -2,10 +2,13 @@
 import { parseArgs } from 'node:util'
 
 import { catalogBench } from './catalog.ts'
+import { coldstartBench } from './coldstart.ts'
 import { consoleBench } from './console.ts'
 import { gateBench } from './gate.ts'
-import { livesetBench } from './liveset.ts'
+import { invokeBench } from './invoke.ts'
 import { ledgerBench } from './ledger.ts'
+import { livesetBench } from './liveset.ts'
+import { packBench } from './pack.ts'
 import { verifyBench } from './verify.ts'
 import { webhooksBench } from './webhooks.ts'
 
@@ -18,34 +21,26 @@ export interface Figure {
 
 const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   catalog: catalogBench,
+  coldstart: coldstartBench,
   console: consoleBench,
   gate: gateBench,
-  liveset: livesetBench,
+  invoke: invokeBench,
   ledger: ledgerBench,
+  liveset: livesetBench,
+  pack: packBench,
   verify: verifyBench,
   webhooks: webhooksBench,
 }
-const PLANNED = ['coldstart', 'pack']
-
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean' } },
   allowPositionals: true,
 })
 const [name, ...rest] = positionals
-if (name === 'invoke' && rest.length === 0) {
-  await import('./invoke-runtime.ts')
-} else {
-  const bench = name === undefined || rest.length > 0 ? undefined : built[name]
-  if (bench === undefined) {
-    const known = [...Object.keys(built), 'invoke'].join(', ')
-    console.error(
-      PLANNED.includes(name ?? '')
-        ? `${name} is not built in this version`
-        : `npm run bench -- NAME; NAME: ${known}`,
-    )
-    process.exit(2)
-  }
-  const figures = await bench()
-  if (values.json === true) console.log(JSON.stringify(figures, null, 2))
-  else for (const { name: what, value, unit } of figures) console.log(`${what}: ${value} ${unit}`)
+const bench = name === undefined || rest.length > 0 ? undefined : built[name]
+if (bench === undefined) {
+  console.error(`npm run bench -- NAME; NAME: ${Object.keys(built).join(', ')}`)
+  process.exit(2)
 }
+const figures = await bench()
+if (values.json === true) console.log(JSON.stringify(figures, null, 2))
+else for (const { name: what, value, unit } of figures) console.log(`${what}: ${value} ${unit}`)
