@@ -17,7 +17,8 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/skip-reporter.ts'],
     projects: [
-      project('unit'),
+      // Pure code: its files share a process, and load it once.
+      project('unit', { isolate: false }),
       project('api', { testTimeout: 20_000 }),
       project('system', {
         testTimeout: 60_000,
