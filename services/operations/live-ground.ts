@@ -20,7 +20,7 @@ import {
 } from '../model/index.ts'
 import { floorsAt, nextFloorRise } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
-import { fetchedLists } from './facts.ts'
+import { fetchedLists, readBesideArtifacts, type BesideArtifacts } from './facts.ts'
 import { readFloorGround } from './stage-facts.ts'
 
 /** The floor of one alias, and until when it stays there by itself. */
@@ -44,6 +44,8 @@ export interface LiveGround {
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   readonly revocationLists: readonly FetchedRevocationList[]
+  /** Where it is of all functions: of a few it is looked up. */
+  readonly beside?: BesideArtifacts
   /** By the function's name. */
   readonly configs: ReadonlyMap<string, GroundConfig>
   readonly reach: ReadonlyMap<string, Reach['mode']>
@@ -64,6 +66,7 @@ export async function readLiveGround(
     publishers,
     revocations: await revocations(reader),
     revocationLists: await fetchedLists(reader, publishers),
+    ...(names === undefined && { beside: await readBesideArtifacts(reader) }),
     configs: await readConfigs(reader, place, names),
     reach: await readReaches(reader, names),
     exceptions: await readExceptions(reader, atMs),

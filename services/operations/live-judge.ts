@@ -7,7 +7,6 @@ import {
   stateOf,
   type ComplianceState,
   type LiveVerdict,
-  type NewVerdict,
   type Standing,
 } from '../live/index.ts'
 import { type Facts, type Place, type VerdictFinding, type VerdictState } from '../model/index.ts'
@@ -31,6 +30,7 @@ import { groupEnd, groupKey } from './live-group.ts'
 import { isAliasName, learnRows, openLiveIds, type LiveRowKnown } from './live-known.ts'
 import { inputOf, moveOf, standing } from './live-standing.ts'
 import type { Policies } from './policies-in-force.ts'
+import { VerdictChanges, type VerdictChange } from './verdict-changes.ts'
 
 /** What a look at the live set is asked. */
 export interface PassAsked {
@@ -38,15 +38,6 @@ export interface PassAsked {
   /** All that is live, though no world moved: time did. */
   readonly whole: boolean
   readonly clockIsOff: boolean
-}
-
-/** A verdict that is another one than was known. */
-export interface VerdictChange extends NewVerdict {
-  readonly functionName: string
-  readonly alias: string
-  readonly slot: 'primary' | 'weighted'
-  readonly version: string
-  readonly before: VerdictState | undefined
 }
 
 /** What became live since the last look, where no world moved and no time ended. */
@@ -133,7 +124,7 @@ export class LiveJudge {
   readonly #evaluated = new Map<number, Evaluated>()
   #last:
     { readonly world: number; readonly liveId: number; readonly clockIsOff: boolean } | undefined
-  #changes = new Changes()
+  #changes = new VerdictChanges()
 
   constructor(options: LiveJudgeOptions) {
     this.#options = options
@@ -142,7 +133,7 @@ export class LiveJudge {
 
   /** From here on `changes` are those of the look that comes next. */
   begin(): void {
-    this.#changes = new Changes()
+    this.#changes = new VerdictChanges()
   }
 
   /** Whoever waits for changes hears that no more come, however the look ended. */
@@ -302,34 +293,6 @@ export class LiveJudge {
 
 function namesOf(rows: readonly LiveRowKnown[]): readonly string[] {
   return [...new Set(rows.map(({ functionName }) => functionName))]
-}
-
-/** What a look finds while somebody writes down what it has found. */
-class Changes {
-  readonly #found: VerdictChange[] = []
-  #isOver = false
-  #waiting: (() => void)[] = []
-
-  add(change: VerdictChange): void {
-    this.#found.push(change)
-    this.#wake()
-  }
-
-  end(): void {
-    this.#isOver = true
-    this.#wake()
-  }
-
-  async slice(asked: { readonly from: number; readonly count: number }): Promise<VerdictChange[]> {
-    const end = asked.from + asked.count
-    while (!this.#isOver && this.#found.length < end)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    return this.#found.slice(asked.from, end)
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve()
-  }
 }
 
 async function judgeGroup(

@@ -10,10 +10,11 @@ import { compiledUrl, newId, type Json, type Reaction } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps, LiveWatch, VerifierStatus } from './context.ts'
 import type { DueAsked, DueFound, DueReaction } from './live-due.ts'
-import type { JudgedOne, PassAsked, PassFound, VerdictChange } from './live-judge.ts'
+import type { JudgedOne, PassAsked, PassFound } from './live-judge.ts'
 import type { OpenAsked } from './live-judge-worker.ts'
 import { Offload } from './offload.ts'
 import { REACTOR, react, reactionSettings } from './reactions.ts'
+import type { VerdictChange } from './verdict-changes.ts'
 import { VERDICTS_A_TRANSACTION, VERIFY, recordChanges, recordWorld } from './verdict-entries.ts'
 
 /** All that is live is judged this often though nobody said anything: the backstop, not the path. */

@@ -5,7 +5,8 @@ import { recordVerdicts, recordVerification } from '../live/index.ts'
 import type { Json, Reaction } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps } from './context.ts'
-import type { VerdictChange, WholeFound } from './live-judge.ts'
+import type { WholeFound } from './live-judge.ts'
+import type { VerdictChange } from './verdict-changes.ts'
 
 /** Verdicts to a transaction: it holds the event loop for its time, and an entry has room for no more. */
 export const VERDICTS_A_TRANSACTION = 50
