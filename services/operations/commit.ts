@@ -136,14 +136,21 @@ export async function record<T>(
   return committed.result
 }
 
+/** What is said of the live set: no permission and no job depends on it, and a revocation writes it by the thousand. */
+const SAID_ONLY: ReadonlySet<string> = new Set(['live_verdict'])
+
 /** The warm path's snapshot follows the rows; the queue looks at once instead of at its next tick. */
 export async function afterCommit(deps: Deps, committed: Committed<unknown>): Promise<void> {
-  deps.access.forget()
+  const { touched } = committed
+  const isSaidOnly = touched.length > 0 && touched.every(({ table }) => SAID_ONLY.has(table))
+  if (!isSaidOnly) {
+    deps.access.forget()
+    deps.jobs.wake()
+  }
   if (committed.functionNames !== undefined && committed.functionNames.length > 0) {
     await deps.live.refresh(committed.functionNames)
     deps.runtime.keepWarm(deps.live.provisioned())
   }
-  deps.jobs.wake()
   deps.audit.wake()
   deps.verifier?.wake()
 }

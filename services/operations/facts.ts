@@ -50,7 +50,17 @@ export interface JudgingDeps extends Pick<Deps, 'place'> {
 export type JudgedBy = Pick<
   Situation,
   'atMs' | 'signingConfig' | 'publishers' | 'revocations' | 'revocationLists'
-> & { readonly input: Pick<ChangeFactsInput, 'subjects'> }
+> & {
+  readonly input: Pick<ChangeFactsInput, 'subjects'>
+  /** Of which artifacts there is anything, where that was read for many; else each is looked up. */
+  readonly beside?: BesideArtifacts
+}
+
+/** Artifacts, by the digest of their unsealed bytes, that have something beside the bytes. */
+export interface BesideArtifacts {
+  readonly sealed: ReadonlySet<string>
+  readonly attested: ReadonlySet<string>
+}
 
 /** What facts are made of, once the subjects are judged. */
 export type JudgedSituation = Pick<
@@ -168,7 +178,9 @@ export async function judgeSubjects(
   const functionName = input.subjects.find(({ kind }) => kind === 'function')?.name
   for (const subject of input.subjects) {
     const examined = subject.artifact ?? (await deps.examiner.stored(subject.codeSha256))
-    const detached = await readDetachedSeals(deps, examined.identity.sha256)
+    const { sha256: unsealed } = examined.identity
+    const isBare = situation.beside?.sealed.has(unsealed) === false
+    const detached = isBare ? [] : await readDetachedSeals(deps, unsealed)
     const path = 'path' in examined ? examined.path : examined.source.path
     const verdict = await deps.examiner.judge(path, examined, {
       kind: subject.kind,
@@ -183,7 +195,10 @@ export async function judgeSubjects(
       atMs: situation.atMs,
     })
     const { codeSha256, sha256, tree } = examined.identity
-    const attested = await judgeAttestations(deps, examined.identity, situation)
+    const attested =
+      situation.beside?.attested.has(unsealed) === false
+        ? {}
+        : await judgeAttestations(deps, examined.identity, situation)
     const { kind, arn } = subject
     judged.push({
       subject,
@@ -192,6 +207,17 @@ export async function judgeSubjects(
     })
   }
   return judged
+}
+
+/** In one snapshot with what is judged by it. */
+export async function readBesideArtifacts(reader: Reader): Promise<BesideArtifacts> {
+  const columns = ['artifact_sha256 as sha256'] as const
+  const sealed = await reader.selectFrom('detached_seal').select(columns).distinct().execute()
+  const attested = await reader.selectFrom('attestation').select(columns).distinct().execute()
+  return {
+    sealed: new Set(sealed.map(({ sha256 }) => sha256)),
+    attested: new Set(attested.map(({ sha256 }) => sha256)),
+  }
 }
 
 /** Attaching a detached seal raises the world, so that reading them outside the snapshot is caught at commit. */

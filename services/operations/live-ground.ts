@@ -20,7 +20,7 @@ import {
 } from '../model/index.ts'
 import { floorsAt, nextFloorRise } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
-import { fetchedLists } from './facts.ts'
+import { fetchedLists, readBesideArtifacts, type BesideArtifacts } from './facts.ts'
 import { readFloorGround } from './stage-facts.ts'
 
 /** The floor of one alias, and until when it stays there by itself. */
@@ -44,6 +44,8 @@ export interface LiveGround {
   readonly publishers: readonly TrustedPublisher[]
   readonly revocations: readonly Revocation[]
   readonly revocationLists: readonly FetchedRevocationList[]
+  /** Where it is of all functions: of a few it is looked up. */
+  readonly beside?: BesideArtifacts
   /** By the function's name. */
   readonly configs: ReadonlyMap<string, GroundConfig>
   readonly reach: ReadonlyMap<string, Reach['mode']>
@@ -52,10 +54,11 @@ export interface LiveGround {
   readonly floors: ReadonlyMap<string, GroundFloor>
 }
 
+/** Of all functions, or of those named. */
 export async function readLiveGround(
   reader: Reader,
   place: Place,
-  atMs: number,
+  { atMs, names }: { readonly atMs: number; readonly names?: readonly string[] | undefined },
 ): Promise<LiveGround> {
   const publishers = await trustedPublishers(reader, place, 'all')
   return {
@@ -63,21 +66,22 @@ export async function readLiveGround(
     publishers,
     revocations: await revocations(reader),
     revocationLists: await fetchedLists(reader, publishers),
-    configs: await readConfigs(reader, place),
-    reach: await readReaches(reader),
+    ...(names === undefined && { beside: await readBesideArtifacts(reader) }),
+    configs: await readConfigs(reader, place, names),
+    reach: await readReaches(reader, names),
     exceptions: await readExceptions(reader, atMs),
-    floors: await readFloors(reader, atMs),
+    floors: await readFloors(reader, atMs, names),
   }
 }
 
 async function readConfigs(
   reader: Reader,
   place: Place,
+  names: readonly string[] | undefined,
 ): Promise<ReadonlyMap<string, GroundConfig>> {
-  const rows = await reader
-    .selectFrom('function')
-    .select(['name', 'code_signing_config_id as id'])
-    .execute()
+  let query = reader.selectFrom('function').select(['name', 'code_signing_config_id as id'])
+  if (names !== undefined) query = query.where('name', 'in', [...names])
+  const rows = await query.execute()
   const configs = new Map<string | null, GroundConfig>([[null, { kind: 'none' }]])
   const byName = new Map<string, GroundConfig>()
   for (const { name, id } of rows) {
@@ -94,8 +98,13 @@ async function readConfig(reader: Reader, place: Place, id: string): Promise<Gro
   return { kind: 'config', config, key: JSON.stringify(config) }
 }
 
-async function readReaches(reader: Reader): Promise<ReadonlyMap<string, Reach['mode']>> {
-  const rows = await reader.selectFrom('function_reach').select(['function_name', 'mode']).execute()
+async function readReaches(
+  reader: Reader,
+  names: readonly string[] | undefined,
+): Promise<ReadonlyMap<string, Reach['mode']>> {
+  let query = reader.selectFrom('function_reach').select(['function_name', 'mode'])
+  if (names !== undefined) query = query.where('function_name', 'in', [...names])
+  const rows = await query.execute()
   return new Map(rows.map((row) => [row.function_name, row.mode]))
 }
 
@@ -118,9 +127,14 @@ async function readExceptions(
   return found
 }
 
-async function readFloors(reader: Reader, atMs: number): Promise<ReadonlyMap<string, GroundFloor>> {
+async function readFloors(
+  reader: Reader,
+  atMs: number,
+  names: readonly string[] | undefined,
+): Promise<ReadonlyMap<string, GroundFloor>> {
   const found = new Map<string, GroundFloor>()
   for (const of of await listFloorRules(reader)) {
+    if (names?.includes(of.functionName) === false) continue
     const ground = await readFloorGround(reader, of, atMs)
     if (ground === undefined) continue
     const place = `${of.functionName}:${of.alias}`

@@ -2,7 +2,7 @@ import { BlobDirectory } from '../blobs/index.ts'
 import { PlatformError, type Facts, type Place } from '../model/index.ts'
 import { openReader, type Reader } from '../store/index.ts'
 import { dueReactions, type DueAsked } from './live-due.ts'
-import { LiveJudge, type PassAsked } from './live-judge.ts'
+import { LiveJudge, type PassAsked, type PassFound } from './live-judge.ts'
 import { Policies, type ShippedKinds } from './policies-in-force.ts'
 import { serveTasks } from './serve-tasks.ts'
 import { ThreadJudge } from './thread-judge.ts'
@@ -21,7 +21,7 @@ let opened: { readonly reader: Reader; readonly judge: LiveJudge } | undefined
 
 serveTasks({
   open,
-  pass: (asked: PassAsked) => inSnapshot((reader, judge) => judge.pass(reader, asked)),
+  pass,
   changes: (asked: { readonly from: number; readonly count: number }) =>
     thread().judge.changes(asked),
   one: (asked: Omit<PassAsked, 'whole'> & { readonly liveId: number }) =>
@@ -41,6 +41,17 @@ function open({ database, dataDir, place, isolation, shipped }: OpenAsked): void
 function thread(): NonNullable<typeof opened> {
   if (opened !== undefined) return opened
   throw new PlatformError('UNAVAILABLE', 'the thread was replaced and is not open yet')
+}
+
+/** `changes` are asked for meanwhile: those of the look before are over as soon as this one is asked for. */
+async function pass(asked: PassAsked): Promise<PassFound> {
+  const { judge } = thread()
+  judge.begin()
+  try {
+    return await inSnapshot((reader) => judge.pass(reader, asked))
+  } finally {
+    judge.end()
+  }
 }
 
 async function inSnapshot<T>(work: (reader: Reader, judge: LiveJudge) => Promise<T>): Promise<T> {

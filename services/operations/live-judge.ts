@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises'
+
 import {
   COMPLIANCE_STATES,
   openVerdicts,
@@ -5,17 +7,19 @@ import {
   stateOf,
   type ComplianceState,
   type LiveVerdict,
-  type NewVerdict,
   type Standing,
 } from '../live/index.ts'
 import { type Facts, type Place, type VerdictFinding, type VerdictState } from '../model/index.ts'
 import {
-  decide,
+  authorize,
+  checksOf,
   findingOf,
   isUsable,
   policySetVersion,
+  remembering,
   unjudged,
   violatingSince,
+  type Ask,
   type PolicyInForce,
 } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
@@ -26,6 +30,7 @@ import { groupEnd, groupKey } from './live-group.ts'
 import { isAliasName, learnRows, openLiveIds, type LiveRowKnown } from './live-known.ts'
 import { inputOf, moveOf, standing } from './live-standing.ts'
 import type { Policies } from './policies-in-force.ts'
+import { VerdictChanges, type VerdictChange } from './verdict-changes.ts'
 
 /** What a look at the live set is asked. */
 export interface PassAsked {
@@ -35,29 +40,29 @@ export interface PassAsked {
   readonly clockIsOff: boolean
 }
 
-/** A verdict that is another one than was known. */
-export interface VerdictChange extends NewVerdict {
-  readonly functionName: string
-  readonly alias: string
-  readonly slot: 'primary' | 'weighted'
-  readonly version: string
-  readonly before: VerdictState | undefined
+/** What became live since the last look, where no world moved and no time ended. */
+interface NewFound {
+  readonly whole: false
+  /** Last instant at which all this holds by itself. */
+  readonly validUntilMs: number | undefined
 }
 
-export interface PassFound {
+/** All that is live. */
+export interface WholeFound {
+  readonly whole: true
   readonly world: number
   readonly policySet: string
-  /** Whether all that is live was judged; else what became live since. */
-  readonly whole: boolean
   readonly judged: number
   /** Of these, those whose policies had to be asked. */
   readonly evaluated: number
   readonly notCompliant: number
   /** Last instant at which all this holds by itself. */
   readonly validUntilMs: number | undefined
-  /** Aliases by how they stand; `undefined` where not all were looked at. */
-  readonly states: Readonly<Partial<Record<ComplianceState, number>>> | undefined
+  /** Aliases by how they stand. */
+  readonly states: Readonly<Partial<Record<ComplianceState, number>>>
 }
+
+export type PassFound = NewFound | WholeFound
 
 /** What one version behind one name comes to, in one world. */
 export interface JudgedOne {
@@ -89,6 +94,8 @@ interface Look {
   readonly ground: LiveGround
   readonly policies: PolicyInForce
   readonly policySet: string
+  /** Asks the set once for all in this look that it cannot tell apart. */
+  readonly ask: Ask
   /** No policy reads the time: of the same facts each says the same tomorrow. */
   readonly timeless: boolean
   readonly clockIsOff: boolean
@@ -96,6 +103,9 @@ interface Look {
   readonly groups: Map<string, Promise<JudgedGroup>>
   readonly tally: { evaluated: number; validUntilMs: number }
 }
+
+/** Between two looks at who asks. */
+const ROWS_AT_ONCE = 50
 
 export interface LiveJudgeOptions {
   readonly place: Place
@@ -114,10 +124,21 @@ export class LiveJudge {
   readonly #evaluated = new Map<number, Evaluated>()
   #last:
     { readonly world: number; readonly liveId: number; readonly clockIsOff: boolean } | undefined
-  #changes: readonly VerdictChange[] = []
+  #changes = new VerdictChanges()
 
   constructor(options: LiveJudgeOptions) {
     this.#options = options
+    this.end()
+  }
+
+  /** From here on `changes` are those of the look that comes next. */
+  begin(): void {
+    this.#changes = new VerdictChanges()
+  }
+
+  /** Whoever waits for changes hears that no more come, however the look ended. */
+  end(): void {
+    this.#changes.end()
   }
 
   /** Aliases first: what is reached by a version's own number reacts to nothing but `refuse`. */
@@ -126,41 +147,47 @@ export class LiveJudge {
     const last = this.#last
     const whole = asked.whole || last?.world !== world || last.clockIsOff !== asked.clockIsOff
     const ids = await openLiveIds(reader, whole ? undefined : last.liveId)
-    const look = await this.#look(reader, asked)
+    if (!whole && ids.length === 0) return { whole, validUntilMs: undefined }
     const rows = await this.#rows(reader, ids)
+    const look = await this.#look(reader, { ...asked, ...(!whole && { names: namesOf(rows) }) })
     if (whole) this.#forgetAllBut(new Set(ids))
     const stored = await openVerdicts(reader, whole ? undefined : ids)
-    const changes: VerdictChange[] = []
     const found: { readonly row: LiveRowKnown; readonly state: VerdictState }[] = []
-    for (const row of rows) {
+    for (const [at, row] of rows.entries()) {
+      // What was found so far is handed out while the rest is judged.
+      if (at % ROWS_AT_ONCE === 0) await setImmediate()
       const { finding, sinceMs } = await this.#judge(row, look)
       found.push({ row, state: finding.state })
       const before = stored.get(row.liveId)
       if (isNews(before, { row, finding, sinceMs }))
-        changes.push(toChange(row, { finding, sinceMs, look, before: before?.state }))
+        this.#changes.add(toChange(row, { finding, sinceMs, look, before: before?.state }))
     }
-    this.#changes = changes
     this.#last = {
       world,
       liveId: Math.max(last?.liveId ?? 0, ids.at(-1) ?? 0),
       clockIsOff: asked.clockIsOff,
     }
-    const { evaluated, validUntilMs } = look.tally
+    const { evaluated } = look.tally
+    const validUntilMs = look.tally.validUntilMs === Infinity ? undefined : look.tally.validUntilMs
+    if (!whole) return { whole, validUntilMs }
     return {
+      whole,
       world,
       policySet: look.policySet,
-      whole,
       judged: rows.length,
       evaluated,
       notCompliant: found.filter(({ state }) => state !== 'compliant').length,
-      validUntilMs: validUntilMs === Infinity ? undefined : validUntilMs,
-      states: whole ? countStates(found, await readStanding(reader)) : undefined,
+      validUntilMs,
+      states: countStates(found, await readStanding(reader)),
     }
   }
 
-  /** Of the last look, so many from one on; none left: all were handed out. */
-  changes({ from, count }: { readonly from: number; readonly count: number }): VerdictChange[] {
-    return this.#changes.slice(from, from + count)
+  /** Of the look that goes on or was the last, so many from one on, once they are found; fewer: there are no more. */
+  async changes(asked: {
+    readonly from: number
+    readonly count: number
+  }): Promise<VerdictChange[]> {
+    return await this.#changes.slice(asked)
   }
 
   /** `undefined` where that interval is over. */
@@ -177,18 +204,22 @@ export class LiveJudge {
     if (open === undefined) return undefined
     const [row] = await this.#rows(reader, [asked.liveId])
     if (row === undefined) return undefined
-    const look = await this.#look(reader, asked)
+    const look = await this.#look(reader, { ...asked, names: [row.functionName] })
     return { world: look.world, finding: (await this.#judge(row, look)).finding }
   }
 
-  async #look(reader: Reader, asked: Omit<PassAsked, 'whole'>): Promise<Look> {
+  async #look(
+    reader: Reader,
+    asked: Omit<PassAsked, 'whole'> & { readonly names?: readonly string[] },
+  ): Promise<Look> {
     const { place, policies, examiner } = this.#options
     const inForce = await policies.inForce(reader, 'admission')
     return {
       world: await readWorld(reader),
-      ground: await readLiveGround(reader, place, asked.atMs),
+      ground: await readLiveGround(reader, place, asked),
       policies: inForce,
       policySet: policySetVersion(inForce),
+      ask: remembering(authorize),
       timeless:
         isUsable(inForce.set) &&
         [...inForce.set.policies.values()].every(({ reads }) => !reads.includes('now')),
@@ -245,7 +276,7 @@ export class LiveJudge {
     const change = moveOf(this.#options.place, row)
     const runtime = { capability: { isolation: this.#options.isolation } }
     const facts = toFacts({ runtime }, row, change, { situation, judged: group.judged })
-    const finding = findingOf(facts, decide(facts, 'dec-none', look.policies).checks, look)
+    const finding = findingOf(facts, checksOf(facts, look.policies, look.ask), look)
     const evaluated = { key, finding, sinceMs: violatingSince(facts, finding.causes, ground) }
     this.#evaluated.set(row.liveId, evaluated)
     return evaluated
@@ -258,6 +289,10 @@ export class LiveJudge {
     look.groups.set(key, known)
     return await known
   }
+}
+
+function namesOf(rows: readonly LiveRowKnown[]): readonly string[] {
+  return [...new Set(rows.map(({ functionName }) => functionName))]
 }
 
 async function judgeGroup(

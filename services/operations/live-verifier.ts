@@ -6,14 +6,15 @@ import {
   reactionsByScope,
   type ReactionHold,
 } from '../catalog/index.ts'
-import { compiledUrl, newId, type Json } from '../model/index.ts'
+import { compiledUrl, newId, type Json, type Reaction } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps, LiveWatch, VerifierStatus } from './context.ts'
 import type { DueAsked, DueFound, DueReaction } from './live-due.ts'
-import type { JudgedOne, PassAsked, PassFound, VerdictChange } from './live-judge.ts'
+import type { JudgedOne, PassAsked, PassFound } from './live-judge.ts'
 import type { OpenAsked } from './live-judge-worker.ts'
 import { Offload } from './offload.ts'
 import { REACTOR, react, reactionSettings } from './reactions.ts'
+import type { VerdictChange } from './verdict-changes.ts'
 import { VERDICTS_A_TRANSACTION, VERIFY, recordChanges, recordWorld } from './verdict-entries.ts'
 
 /** All that is live is judged this often though nobody said anything: the backstop, not the path. */
@@ -159,9 +160,10 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
     const whole = ended || startMs >= this.#nextWholeMs
     const clockIsOff = this.#clockIsOff(deps)
     const asked = { atMs, whole, clockIsOff } satisfies PassAsked
-    const found = (await this.#ask('pass', asked)) as PassFound
-    const changed = await this.#keep(deps)
-    const { world, judged, evaluated } = found
+    const [found, changed] = await bothEnded(
+      this.#ask('pass', asked) as Promise<PassFound>,
+      this.#keep(deps),
+    )
     if (!found.whole) {
       // What became live since may end sooner.
       const ends = [this.#validUntilMs, found.validUntilMs].filter((endMs) => endMs !== undefined)
@@ -172,7 +174,7 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
     this.#validUntilMs = found.validUntilMs
     this.#nextWholeMs = startMs + TIMER_MS
     const durationMs = clock.monotonicMs() - startMs
-    const { states = {} } = found
+    const { world, judged, evaluated, states } = found
     const verified = { world, atMs, durationMs }
     this.#status = { ...this.#status, verified, judged, evaluated, states, clockIsOff }
     deps.metrics.liveVerified(states, { atMs, durationMs })
@@ -180,13 +182,14 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
     deps.log.debug(told, 'all that is live was judged')
   }
 
-  /** Writes what changed, a little at a time; how much it was. */
+  /** Writes what changed while the rest is judged, a little at a time; how much it was. */
   async #keep(deps: Deps): Promise<number> {
-    const settings = await deps.store.snapshot(reactionsByScope)
+    let settings: ReadonlyMap<string, Reaction> | undefined
     for (let from = 0; ; from += VERDICTS_A_TRANSACTION) {
       const asked = { from, count: VERDICTS_A_TRANSACTION }
       const changes = (await this.#ask('changes', asked)) as readonly VerdictChange[]
       if (changes.length === 0) return from
+      settings ??= await deps.store.snapshot(reactionsByScope)
       await recordChanges(deps, changes, settings)
       if (changes.length < VERDICTS_A_TRANSACTION) return from + changes.length
       await setImmediate()
@@ -276,6 +279,12 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
     await recordHold(deps, next, { before: open, waiting: due.waiting })
     return true
   }
+}
+
+/** Waits for both, whichever of them fails: the one goes on with what the other needs. */
+async function bothEnded<A, B>(one: Promise<A>, other: Promise<B>): Promise<readonly [A, B]> {
+  await Promise.allSettled([one, other])
+  return [await one, await other]
 }
 
 /** Names that an entry tells of many that wait. */

@@ -5,7 +5,8 @@ import { recordVerdicts, recordVerification } from '../live/index.ts'
 import type { Json, Reaction } from '../model/index.ts'
 import { record } from './commit.ts'
 import type { Deps } from './context.ts'
-import type { PassFound, VerdictChange } from './live-judge.ts'
+import type { WholeFound } from './live-judge.ts'
+import type { VerdictChange } from './verdict-changes.ts'
 
 /** Verdicts to a transaction: it holds the event loop for its time, and an entry has room for no more. */
 export const VERDICTS_A_TRANSACTION = 50
@@ -81,7 +82,7 @@ function alert(deps: Deps, type: EntryType, changes: readonly VerdictChange[]): 
  * That all that is live was judged in this world, once to a world: a row and no entry, or every change would be followed by
  * one. What was found is in the entries of the verdicts that changed.
  */
-export async function recordWorld(deps: Deps, found: PassFound): Promise<void> {
+export async function recordWorld(deps: Deps, found: WholeFound): Promise<void> {
   const atMs = deps.clock.nowMs()
   await deps.store.transaction((tx) => recordVerification(tx, { ...found, atMs }))
 }

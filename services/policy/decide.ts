@@ -26,12 +26,7 @@ export function factsDigest(facts: Facts): Decision['factsDigest'] {
  * Order of refusals: tampered, the code signing config's checks, then the admission policies (DESIGN §5).
  */
 export function decide(facts: Facts, id: string, policies: PolicyInForce, ask?: Ask): Decision {
-  const checks = underBreakGlass(facts, [
-    ...facts.subjects.flatMap((subject) => [...signatureChecks(facts, subject)]),
-    ...configurationChecks(facts),
-    ...stageChecks(facts),
-    ...admissionChecks(facts, policies.set, ask),
-  ])
+  const checks = checksOf(facts, policies, ask)
   const refusal = refusalOf(checks)
   const determining = determiningRules(checks)
   return {
@@ -48,6 +43,20 @@ export function decide(facts: Facts, id: string, policies: PolicyInForce, ask?: 
     factsDigest: factsDigest(facts),
     world: facts.world,
   }
+}
+
+/** What a decision is made of, and nothing that names one: for whoever judges again what was decided. */
+export function checksOf(
+  facts: Facts,
+  { set }: Pick<PolicyInForce, 'set'>,
+  ask?: Ask,
+): readonly DecisionCheck[] {
+  return underBreakGlass(facts, [
+    ...facts.subjects.flatMap((subject) => [...signatureChecks(facts, subject)]),
+    ...configurationChecks(facts),
+    ...stageChecks(facts),
+    ...admissionChecks(facts, set, ask),
+  ])
 }
 
 function* signatureChecks(facts: Facts, subject: SubjectFacts): Generator<DecisionCheck> {

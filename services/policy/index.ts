@@ -2,7 +2,7 @@
  * The gate's judgement: facts in, decision out. Pure; it must not know where facts come from nor what
  * becomes of the decision.
  */
-export { decide, factsDigest } from './decide.ts'
+export { checksOf, decide, factsDigest } from './decide.ts'
 /** What a plan is bound to: the same change, in the same world, by the same decisions. */
 export { planHash, type PlanParts } from './plan-hash.ts'
 /** What a change does to something that is live. */
@@ -40,7 +40,7 @@ export {
   type Request,
 } from './cedar.ts'
 /** For whoever supposes much at a time. */
-export { remembering } from './remembering.ts'
+export { remembering, type Ask } from './remembering.ts'
 /** Authorization: may this principal do this to that; without a set the built-in table of shipped roles answers. */
 export { mayDo, type AccessAnswer, type AccessFacts } from './authorization.ts'
 /** What roles there are and what each gives; `exceeding` keeps anybody from granting more than he has. */

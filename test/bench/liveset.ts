@@ -1,4 +1,7 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { request, Agent } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import {
@@ -10,7 +13,7 @@ import {
   type LambdaClient,
 } from '@aws-sdk/client-lambda'
 
-import { openReader } from '../../services/store/index.ts'
+import { openReader, type Reader } from '../../services/store/index.ts'
 import { governance } from '../support/governance.ts'
 import { nodePackage } from '../support/packages.ts'
 import { keyPair } from '../support/publisher-keys.ts'
@@ -24,29 +27,60 @@ const ALIASES_EACH = 10
 const CLIENTS = 6
 /** Warm invocations a second, beside everything else. */
 const INVOKES_PER_SECOND = 50
+const WARM_UP_MS = 1_000
 const QUIET_MS = 5_000
-const LIMIT_MS = 120_000
+const LOOK_EVERY_MS = 10
+const ARGS = ['--isolation', 'process']
+const LIMIT_MS = 300_000
 const ROLE = 'arn:aws:iam::000000000000:role/lambda-role'
+
+/** What `npm run bench -- liveset` takes beside its name. */
+export interface LivesetOptions {
+  /** How many aliases; 1,000 and then 10,000 where not given. */
+  readonly aliases?: number | undefined
+  /** Where the installation is made once and kept: each run takes a copy of it, so that runs can be held beside each other. */
+  readonly data?: string | undefined
+}
 
 /**
  * From the answer to a revocation until every live alias has its new verdict: over functions that each have code of their
  * own, sealed by the publisher that is revoked, so that every verdict changes. Meanwhile others deploy, and one function is
  * called all the time.
  */
-export async function livesetBench(): Promise<readonly Figure[]> {
-  const only = process.env['LIVESET_ALIASES']
+export async function livesetBench(options: LivesetOptions = {}): Promise<readonly Figure[]> {
+  const sizes = options.aliases === undefined ? SIZES : [options.aliases]
   const figures: Figure[] = []
-  for (const size of only === undefined ? SIZES : [Number(only)]) figures.push(...(await one(size)))
+  for (const size of sizes) {
+    using data = await installation(size, options.data)
+    figures.push(...(await measured(size, data.path)))
+  }
   return figures
 }
 
-async function one(size: number): Promise<Figure[]> {
-  await using service = await startService({ args: ['--isolation', 'process'] })
+/** A data directory with so many aliases and the function that is called: made, or copied from where it was kept. */
+async function installation(
+  size: number,
+  kept: string | undefined,
+): Promise<Disposable & { readonly path: string }> {
+  const path = mkdtempSync(join(tmpdir(), 'lacre-liveset-'))
+  const source = kept === undefined ? undefined : join(kept, String(size))
+  if (source === undefined) await populate(path, size)
+  else {
+    if (!existsSync(source)) {
+      await populate(`${source}.part`, size)
+      renameSync(`${source}.part`, source)
+    }
+    cpSync(source, path, { recursive: true, preserveTimestamps: true })
+  }
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+async function populate(data: string, size: number): Promise<void> {
+  await using service = await startService({ data, args: ARGS })
   const { privateKey, publicPem } = keyPair()
   await published(service, 'ci', publicPem)
   const configArn = await enforcing(service, 'ci')
-  const functions = size / ALIASES_EACH
-  const names = Array.from({ length: functions }, (_, at) => `bench-${at}`)
+  const names = Array.from({ length: size / ALIASES_EACH }, (_, at) => `bench-${at}`)
   await spread(service, names, async (client, FunctionName) => {
     const zip = nodePackage(FunctionName)
     const sealed = await sealedZip(zip, await bundleSeal(zip, privateKey, {}))
@@ -70,14 +104,22 @@ async function one(size: number): Promise<Figure[]> {
     { client: service.client(), maxWaitTime: 30, minDelay: 1, maxDelay: 1 },
     { FunctionName: 'warm' },
   )
-  await verified(service, (await verification(service)).world)
+}
+
+async function measured(size: number, data: string): Promise<Figure[]> {
+  await using service = await startService({ data, args: ARGS })
+  await using reader = openReader(`${data}/lacre.db`)
+  await verified(service, reader, await worldNow(service))
   const load = new WarmLoad(service)
+  await load.run(WARM_UP_MS)
+  load.take()
   await load.run(QUIET_MS)
   const quiet = load.take()
-  const deploys = new Deploys(service, functions)
+  const deploys = new Deploys(service, size / ALIASES_EACH)
   const deploying = deploys.run()
   const invoking = load.runUntilStopped()
   await sleep(500)
+  const before = cpuOf(service.pid)
   const revoked = await governance<unknown>(service.admin, {
     method: 'POST',
     path: '/revocations',
@@ -85,17 +127,23 @@ async function one(size: number): Promise<Figure[]> {
   })
   const answeredMs = performance.now()
   if (revoked.status !== 201 && revoked.status !== 200) throw new Error(JSON.stringify(revoked))
-  const { world } = await verification(service)
-  const tookMs = (await verified(service, world)) - answeredMs
+  const { counter: world } = await reader
+    .selectFrom('world')
+    .select('counter')
+    .executeTakeFirstOrThrow()
+  const tookMs = (await verified(service, reader, world)) - answeredMs
+  const after = cpuOf(service.pid)
   load.stop()
   deploys.stop()
   await Promise.all([deploying, invoking])
   const busy = load.take()
-  await verified(service, (await verification(service)).world)
-  const { aliases, missed } = await countMissed(service)
+  await verified(service, reader, await worldNow(service))
+  const { aliases, missed } = await countMissed(reader)
   const over = `over ${size} aliases`
   return [
     { name: `from the answer to a revocation until all verdicts are new, ${over}`, value: rounded(tookMs), unit: 'ms' },
+    { name: `CPU time of the service for it and beside it`, value: after.all - before.all, unit: 'ms' },
+    { name: `of that, of the thread that serves`, value: after.main - before.main, unit: 'ms' },
     { name: `aliases live in the end, with ${deploys.done} deployed meanwhile`, value: aliases, unit: 'aliases' },
     { name: `of them without the verdict of the revocation's world (must be 0), ${over}`, value: missed, unit: 'aliases' },
     { name: `warm invoke before, ${INVOKES_PER_SECOND}/s, p50`, value: rounded(at(quiet, 0.5)), unit: 'ms' },
@@ -105,29 +153,40 @@ async function one(size: number): Promise<Figure[]> {
   ] // prettier-ignore
 }
 
-interface Verification {
-  readonly world: number
-  readonly recorded: { readonly world: number } | null
+/** CPU time that a process and its first thread have taken, in milliseconds (proc(5); its clock ticks 100 times a second). */
+function cpuOf(pid: number): { readonly all: number; readonly main: number } {
+  return { all: ticksOf(`/proc/${pid}/stat`), main: ticksOf(`/proc/${pid}/task/${pid}/stat`) }
 }
 
-async function verification(service: Service): Promise<Verification> {
-  return (await governance<Verification>(service.admin, { path: '/verification' })).body
+const MS_A_TICK = 10
+
+function ticksOf(file: string): number {
+  const [, fields = ''] = readFileSync(file, 'utf8').split(') ')
+  const [user, system] = fields.split(' ').slice(11, 13)
+  return (Number(user) + Number(system)) * MS_A_TICK
 }
 
-/** When it was seen that a world, or a later one, was verified. */
-async function verified(service: Service, world: number): Promise<number> {
+/** The world as the service has it, after all that it was asked. */
+async function worldNow(service: Service): Promise<number> {
+  return (await governance<{ world: number }>(service.admin, { path: '/verification' })).body.world
+}
+
+/** When it was seen that a world, or a later one, was verified: in the rows, so that looking takes nothing of the service. */
+async function verified(service: Service, reader: Reader, world: number): Promise<number> {
   const limit = performance.now() + LIMIT_MS
   while (performance.now() < limit) {
-    const { recorded } = await verification(service)
-    if (recorded !== null && recorded.world >= world) return performance.now()
-    await sleep(10)
+    const row = await reader
+      .selectFrom('live_verification')
+      .select((select) => select.fn.max<number | null>('world').as('world'))
+      .executeTakeFirst()
+    if ((row?.world ?? -1) >= world) return performance.now()
+    await sleep(LOOK_EVERY_MS)
   }
   throw new Error(`the live set was not verified in time\n${service.log}`)
 }
 
 /** By the rows: what is live of the publisher's, and has no verdict that says so. */
-async function countMissed(service: Service): Promise<{ aliases: number; missed: number }> {
-  await using reader = openReader(`${service.data}/lacre.db`)
+async function countMissed(reader: Reader): Promise<{ aliases: number; missed: number }> {
   const rows = await reader
     .selectFrom('live_interval as live')
     .leftJoin('live_verdict as verdict', (join) =>

@@ -1,4 +1,5 @@
 // npm run bench -- NAME [--json]: figures, each beside its neighbour in the same run. Run after a build.
+// npm run bench -- liveset [--aliases N] [--data DIR]: of one size; of an installation that is made in DIR once and copied.
 import { parseArgs } from 'node:util'
 
 import { catalogBench } from './catalog.ts'
@@ -26,13 +27,17 @@ const built: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   gate: gateBench,
   invoke: invokeBench,
   ledger: ledgerBench,
-  liveset: livesetBench,
+  liveset: () =>
+    livesetBench({
+      aliases: values.aliases === undefined ? undefined : Number(values.aliases),
+      data: values.data,
+    }),
   pack: packBench,
   verify: verifyBench,
   webhooks: webhooksBench,
 }
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean' } },
+  options: { json: { type: 'boolean' }, aliases: { type: 'string' }, data: { type: 'string' } },
   allowPositionals: true,
 })
 const [name, ...rest] = positionals

@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+
+import { CreateAliasCommand, LambdaServiceException } from '@aws-sdk/client-lambda'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { revoke } from '../../services/operations/index.ts'
+import { startTestApp, type TestApp } from '../support/app.ts'
+import { makeViolating, revokePublisher, someone } from '../support/violating.ts'
+
+/** More than one transaction takes. */
+const ALIASES = 120
+
+let app: TestApp
+
+beforeAll(async () => {
+  app = await startTestApp({ reactionsMaxAliases: '0' })
+}, 60_000)
+afterAll(() => app[Symbol.asyncDispose]())
+
+async function deploy(FunctionName: string, Name: string): Promise<boolean> {
+  try {
+    const alias = { FunctionName, Name, FunctionVersion: '2' }
+    await app.client.send(new CreateAliasCommand(alias))
+    return true
+  } catch (error) {
+    if (error instanceof LambdaServiceException && error.name.includes('CodeVerification'))
+      return false
+    throw error
+  }
+}
+
+async function deployMany(functionName: string): Promise<void> {
+  for (let at = 0; at < ALIASES; at += 1) await deploy(functionName, `a${at}`)
+  await app.deps.verifier.settled()
+}
+
+/** By the rows: how many of its aliases are live, and those that nobody says of that they violate. */
+async function standing(functionName: string): Promise<{ live: number; missed: string[] }> {
+  const rows = await app.deps.store.reader
+    .selectFrom('live_interval as live')
+    .leftJoin('live_verdict as verdict', (join) =>
+      join
+        .onRef('verdict.live_id', '=', 'live.id')
+        .on('verdict.recorded_to', 'is', null)
+        .on('verdict.effective_to', 'is', null),
+    )
+    .select(['live.alias', 'verdict.state'])
+    .where('live.to_ms', 'is', null)
+    .where('live.function_name', '=', functionName)
+    .where('live.version', '=', '2')
+    .execute()
+  const missed = rows.filter(({ state }) => state !== 'violating')
+  return { live: rows.length, missed: missed.map(({ alias }) => alias) }
+}
+
+async function verifiedWorld(): Promise<{ world: number; verified: number }> {
+  const { reader } = app.deps.store
+  const { counter } = await reader.selectFrom('world').select('counter').executeTakeFirstOrThrow()
+  const { verified } = await reader
+    .selectFrom('live_verification')
+    .select((select) => select.fn.max<number>('world').as('verified'))
+    .executeTakeFirstOrThrow()
+  return { world: counter, verified }
+}
+
+test('misses no alias of many, however they are deployed beside the revocation', async () => {
+  await makeViolating(app, 'many')
+  await deployMany('many')
+  let deployed = 0
+  let revoked = false
+  const deploying = (async () => {
+    for (let at = 0; !revoked || at % 10 > 0; at += 1)
+      if (await deploy('many', `d${at}`)) deployed += 1
+  })()
+
+  const subject = { kind: 'publisher', name: 'bad_many' } as const
+  await revoke(app.deps, someone, { subject, effectiveAtMs: undefined, reason: 'stolen' })
+  revoked = true
+  await deploying
+  await app.deps.verifier.settled()
+
+  // `prod` and the version's own number beside them.
+  expect(await standing('many')).toEqual({ live: ALIASES + deployed + 2, missed: [] })
+  const { world, verified } = await verifiedWorld()
+  expect(verified).toBe(world)
+}, 120_000)
+
+test('what a look could not write down is written after it, and only then is the world verified', async () => {
+  await makeViolating(app, 'stuck')
+  await deployMany('stuck')
+  const broken = new Database(join(app.dataDir, 'lacre.db'))
+  broken.exec(`create trigger stuck before insert on live_verdict when new.state = 'violating' and
+    (select count(*) from live_verdict as verdict join live_interval as live on live.id = verdict.live_id
+      where live.function_name = 'stuck' and verdict.state = 'violating') >= 60
+    begin select raise(abort, 'no more today'); end`)
+
+  await revokePublisher(app, 'bad_stuck')
+
+  const { missed } = await standing('stuck')
+  expect(missed.length).toBeGreaterThan(0)
+  expect(missed.length).toBeLessThan(ALIASES)
+  expect(app.deps.verifier.status().fault).toContain('no more today')
+  const stopped = await verifiedWorld()
+  expect(stopped.verified).toBeLessThan(stopped.world)
+  broken.exec('drop trigger stuck')
+  broken.close()
+  await expect.poll(async () => (await standing('stuck')).missed, { timeout: 30_000 }).toEqual([])
+  await expect
+    .poll(async () => (await verifiedWorld()).verified, { timeout: 30_000 })
+    .toBe(stopped.world)
+}, 120_000)
