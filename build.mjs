@@ -9,6 +9,8 @@ import { build } from 'esbuild'
 import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 
+import { isAcceptedLicence } from './test/support/licences.mjs'
+
 const root = import.meta.dirname
 const out = join(root, 'dist')
 
@@ -75,17 +77,6 @@ const bundle = async (/** @type {string} */ entry, split = false) => {
   return Object.keys(metafile.inputs)
 }
 
-/** What may be shipped inside our own files: licences that ask for no more than their notice. */
-const licences = new Set([
-  'MIT',
-  'ISC',
-  'BSD-2-Clause',
-  'BSD-3-Clause',
-  '(BSD-3-Clause OR GPL-2.0)',
-  'Apache-2.0',
-  'BlueOak-1.0.0',
-])
-
 /** The notices of the packages that are inside the bundles, which their licences ask to go with them. */
 const notices = async (/** @type {string[]} */ inputs) => {
   const dirs = inputs.flatMap((path) => path.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/) ?? [])
@@ -93,7 +84,7 @@ const notices = async (/** @type {string[]} */ inputs) => {
     const { name, version, license } = JSON.parse(
       await readFile(join(root, dir, 'package.json'), 'utf8'),
     )
-    if (!licences.has(license))
+    if (!isAcceptedLicence(license))
       throw new Error(`${name} cannot be bundled: its licence is ${license}`)
     const file = (await readdir(join(root, dir))).find((entry) => /^licen[cs]e/i.test(entry))
     const text = file === undefined ? '' : await readFile(join(root, dir, file), 'utf8')

@@ -171,7 +171,10 @@ function refuse(
   // Failed authentication leaves no ledger entry, a metric instead (RULES §6).
   if (with_.seen.principal === undefined) edge.metrics.authenticationFailure(error.code)
   if (status >= 500) edge.log.error({ ...facts, err: error, cause: error.cause }, 'request failed')
-  else edge.log.info({ ...facts, message: error.message }, 'request refused')
+  else {
+    const message = error.quotesSecret ? '[not logged]' : error.message
+    edge.log.info({ ...facts, message }, 'request refused')
+  }
   sendAnswer(exchange, with_.face.refuse(error))
   return status
 }

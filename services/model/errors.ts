@@ -58,6 +58,8 @@ export interface PlatformErrorOptions {
   readonly detail?: Readonly<Record<string, unknown>>
   /** The decision that refused, sent as `x-lacre-decision-id`. */
   readonly decisionId?: string
+  /** The sentence quotes a secret of the caller's, as AWS has it: it is for the caller and for no log. */
+  readonly quotesSecret?: boolean
 }
 
 /** The one error class that crosses folders. `publicMessage` reaches the caller; `detail` and `cause` only the log. */
@@ -66,12 +68,14 @@ export class PlatformError extends Error {
   readonly code: ErrorCode
   readonly detail: Readonly<Record<string, unknown>>
   readonly decisionId: string | undefined
+  readonly quotesSecret: boolean
 
   constructor(code: ErrorCode, publicMessage: string, options: PlatformErrorOptions = {}) {
     super(publicMessage, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.detail = options.detail ?? {}
     this.decisionId = options.decisionId
+    this.quotesSecret = options.quotesSecret ?? false
   }
 
   get publicMessage(): string {

@@ -35,10 +35,13 @@ export function parseWebhookUrl(text: string, reachable: Reachable): string {
 
 /** What may be shown to whoever may read: paths and queries of webhooks are often secrets themselves. */
 export function shownUrl(text: string): string {
-  const { origin, pathname, search } = new URL(text)
+  const { protocol, host, pathname, search } = new URL(text)
+  const origin = `${protocol}//${host}`
   return pathname === '/' && search === '' ? `${origin}/` : `${origin}/…`
 }
 
+/** Of what is refused no more is told than of what is kept: a password or a secret path would stand in logs and terminals. */
 function refused(text: string, why: string): PlatformError {
-  return new PlatformError('INVALID_PARAMETER', `the URL \`${text.slice(0, 200)}\` ${why}`)
+  const shown = URL.canParse(text) ? ` \`${shownUrl(text).slice(0, 200)}\`` : ''
+  return new PlatformError('INVALID_PARAMETER', `the URL${shown} ${why}`)
 }

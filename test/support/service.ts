@@ -87,6 +87,9 @@ export class Service implements AsyncDisposable {
   get pid(): number {
     return this.#child.pid ?? 0
   }
+  get output(): string {
+    return this.#out
+  }
   get log(): string {
     return this.#log
   }

@@ -61,12 +61,13 @@ export function checkEnvironment(
   // SPEC A4: what is measured is the JSON of the map, and the message quotes it.
   const measured = JSON.stringify(variables)
   if (Buffer.byteLength(measured) > limits.ENVIRONMENT_LIMIT_BYTES)
-    throw refuse(`exceeded the 4KB limit. String measured: ${measured}`)
+    throw refuse(`exceeded the 4KB limit. String measured: ${measured}`, true)
 }
 
-function refuse(why: string): PlatformError {
+function refuse(why: string, quotesSecret = false): PlatformError {
   return new PlatformError(
     'INVALID_PARAMETER',
     `Lambda was unable to configure your environment variables because the environment variables you have provided ${why}`,
+    { quotesSecret },
   )
 }
