@@ -102,7 +102,7 @@ export default {
       from: {
         path: '^cli/',
         pathNot:
-          '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline|witness)\\.ts$',
+          '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline|doctor-offline|witness)\\.ts$',
       },
       to: {
         path: '^services/',
@@ -113,7 +113,7 @@ export default {
       name: 'cli-starts-the-service-through-main',
       severity: 'error',
       from: {
-        path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline|witness)\\.ts$',
+        path: '^cli/commands/(serve|ledger|authority|policy-offline|backup|restore|scrub-offline|doctor-offline|witness)\\.ts$',
       },
       to: { path: '^services/', pathNot: '^services/(main\\.ts|(model|ledger)/)' },
     },

@@ -165,7 +165,10 @@ export async function showHistory(speaking: Speaking): Promise<void> {
     typeof set['decision'] === 'string' ? set['decision'] : '-',
   ])
   const headers = ['VERSION', 'NAME', 'DIGEST', 'HOW', 'SINCE', 'BY', 'DECISION']
-  terminal.result({ policySets: sets as unknown as Json }, textTable(headers, rows))
+  terminal.result(
+    { policySets: sets as unknown as Json },
+    textTable(headers, rows, terminal.columns),
+  )
 }
 
 /** One set with its text; without a version the one in force. */

@@ -2,8 +2,13 @@ import { Command, CommanderError } from 'commander'
 
 import { PlatformError, type Json } from '../services/model/index.ts'
 import type { CommandRow, Environment } from './command.ts'
+import { EXAMPLES } from './examples.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
+import { nextStep } from './next-steps.ts'
 import { StandardTerminal, inline, type Output } from './terminal.ts'
+
+const JSON_OPTION = 'result and errors as JSON'
+const QUIET_OPTION = 'the result and errors alone: no narration, no progress'
 
 const EXIT_CODES_HELP = `
 Exit codes: 0 done or accepted, 1 refused or not trusted, 2 usage, 3 could not be done,
@@ -25,7 +30,9 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   const terminal = new StandardTerminal(line.out, line.err)
   // Before anything can fail: also a mistyped option is answered in the form that was asked for.
-  terminal.json = line.args.slice(0, endOfOptions(line.args)).includes('--json')
+  const options = line.args.slice(0, endOfOptions(line.args))
+  terminal.json = options.includes('--json')
+  terminal.quiet = options.includes('--quiet') || options.includes('-q')
   try {
     const program = await buildProgram(table, line, terminal)
     await program.parseAsync([...line.args], { from: 'user' })
@@ -57,7 +64,9 @@ async function buildProgram(
       // With --json the error goes out as an object, in `report`.
       writeErr: (text) => (terminal.json ? true : line.err.write(text)),
     })
-    .option('--json', 'result and errors as JSON')
+    .showHelpAfterError('next: the same with --help shows what it takes, and examples')
+    .option('--json', JSON_OPTION)
+    .option('-q, --quiet', QUIET_OPTION)
     .addHelpText('after', EXIT_CODES_HELP)
   const called = line.args.filter((arg) => !arg.startsWith('-'))
   const verb = called[0] === 'help' ? called[1] : called[0]
@@ -66,17 +75,28 @@ async function buildProgram(
     if (row.name !== verb) continue
     const module = await row.load()
     module.command.configure(command, terminal, line.environment)
-    acceptJson(command)
+    complete(command, row.name)
   }
   if (line.args.length === 0) program.help()
   return program
 }
 
-/** `--json` may stand after any verb. */
-function acceptJson(command: Command): void {
+/** What every command has, so that none can forget it: `--json` and `--quiet` after the verb, and examples in its help. */
+function complete(command: Command, path: string): void {
   if (!command.options.some((option) => option.long === '--json'))
-    command.option('--json', 'result and errors as JSON')
-  for (const sub of command.commands) acceptJson(sub)
+    command.option('--json', JSON_OPTION)
+  command.option('-q, --quiet', QUIET_OPTION)
+  const examples = EXAMPLES[path] ?? []
+  if (examples.length > 0)
+    command.addHelpText(
+      'after',
+      ['', titleOf(examples), ...examples.map((one) => `  ${one}`)].join('\n'),
+    )
+  for (const sub of command.commands) complete(sub, `${path} ${sub.name()}`)
+}
+
+function titleOf(examples: readonly string[]): string {
+  return examples.length === 1 ? 'Example:' : 'Examples:'
 }
 
 function report(error: unknown, terminal: StandardTerminal): ExitCode {
@@ -88,9 +108,10 @@ function report(error: unknown, terminal: StandardTerminal): ExitCode {
   }
   if (error instanceof PlatformError) {
     const detail = jsonDetail(error.detail)
+    const next = nextStep(error.code)
     terminal.fail(
-      { code: error.code, message: error.publicMessage, detail },
-      `error: ${error.publicMessage}${ruleOf(error)}`,
+      { code: error.code, message: error.publicMessage, detail, next },
+      `error: ${error.publicMessage}${ruleOf(error)}${next === undefined ? '' : `\nnext: ${next}`}`,
     )
     return exitCodeOf(error.code)
   }

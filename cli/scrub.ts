@@ -7,7 +7,7 @@ const POLL_MS = 300
 
 /** Lets a running service scrub, and answers what it found. */
 export async function scrubRunning(service: Service, terminal: Terminal): Promise<JsonObject> {
-  const progress = terminal.progress('scrubbing')
+  const progress = terminal.progress('scrubbing', 'bytes')
   try {
     let { body: state } = await service.change('POST', '/api/v1/scrub')
     while (isObject(state['running'])) {

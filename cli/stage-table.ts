@@ -3,7 +3,7 @@ import { objects, text, textTable, type JsonObject } from './service/index.ts'
 const HOUR_MS = 3_600_000
 
 /** What governs stages, a line to each. */
-export function stageTable(answer: JsonObject): string {
+export function stageTable(answer: JsonObject, columns: number | undefined): string {
   const rows = [
     ...objects(answer, 'freezes').map((one) => [
       'freeze',
@@ -26,7 +26,7 @@ export function stageTable(answer: JsonObject): string {
     ...objects(answer, 'floors').flatMap(floorRows),
   ]
   if (rows.length === 0) return 'nothing governs any stage'
-  return textTable(['what', 'where', 'how', 'state'], rows)
+  return textTable(['what', 'where', 'how', 'state'], rows, columns)
 }
 
 function floorRows(one: JsonObject): string[][] {

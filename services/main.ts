@@ -25,6 +25,8 @@ export { readTrustedRoot, rotateAuthority } from './serve-authority.ts'
 export { backUpDirectory, restoreDirectory } from './offline-backup.ts'
 /** Everything stored of a service that does not run, held against what it should be. */
 export { scrubDirectory } from './offline-scrub.ts'
+/** What functions would run in here, probed as a service does at its start. */
+export { probeIsolation } from './offline-isolation.ts'
 /** Holds a data directory against its ledger, row by row; reads only, also beside a running service. */
 export { verifyDirectory, type VerifyDirectoryOptions } from './audit/index.ts'
 

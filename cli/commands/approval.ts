@@ -83,7 +83,7 @@ function configureReads(command: Command, { terminal, environment }: Around): vo
         const service = connect(options, environment)
         const query = { functionName: options.function, state: options.state }
         const answer = await service.get(PATH, query)
-        terminal.result(answer as Json, listTable(objects(answer, 'requests')))
+        terminal.result(answer as Json, listTable(objects(answer, 'requests'), terminal.columns))
       },
     )
   withConnection(command.command('show'))
@@ -148,7 +148,9 @@ function configureSigners(command: Command, { terminal, environment }: Around): 
         text(one, 'mappedAt'),
       ])
       const table =
-        rows.length === 0 ? "no signer is anybody's" : textTable(['signer', 'owner', 'since'], rows)
+        rows.length === 0
+          ? "no signer is anybody's"
+          : textTable(['signer', 'owner', 'since'], rows, terminal.columns)
       terminal.result(answer as Json, table)
     })
 }
@@ -176,7 +178,7 @@ function standing(request: JsonObject): readonly JsonObject[] {
   return objects(request, 'approvals').filter((one) => one['revokedAt'] === null)
 }
 
-function listTable(requests: readonly JsonObject[]): string {
+function listTable(requests: readonly JsonObject[], columns: number | undefined): string {
   if (requests.length === 0) return 'no requests'
   const headers = ['request', 'alias', 'version', 'share', 'by', 'approvals', 'state', 'until']
   return textTable(
@@ -191,6 +193,7 @@ function listTable(requests: readonly JsonObject[]): string {
       stateOf(one),
       text(one, 'expiresAt'),
     ]),
+    columns,
   )
 }
 

@@ -42,11 +42,14 @@ export const command: CommandModule = {
 
 async function run(options: BackupCommandOptions, terminal: Terminal): Promise<void> {
   const { backUpDirectory } = await import('../../services/main.ts')
-  const progress = terminal.progress('backing up')
+  const phases = {
+    databases: terminal.progress('copying the databases'),
+    blobs: terminal.progress('copying artifacts', 'bytes'),
+  }
   const report = await backUpDirectory({
     ...options,
-    onProgress: (_phase, done, total) => progress.update(done, total),
-  }).finally(() => progress.end())
+    onProgress: (phase, done, total) => phases[phase].update(done, total),
+  }).finally(() => phases.blobs.end())
   const { manifest, digest, copied, reused } = report
   const { ledger, damaged, createdAt, masterKeys } = manifest
   const result: Json = {

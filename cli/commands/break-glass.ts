@@ -87,7 +87,7 @@ function configureReads(command: Command, { terminal, environment }: Around): vo
       const answer = await connect(options, environment).get(PATH, {
         functionName: options.function,
       })
-      terminal.result(answer as Json, listTable(objects(answer, 'breakGlass')))
+      terminal.result(answer as Json, listTable(objects(answer, 'breakGlass'), terminal.columns))
     })
   withConnection(command.command('show'))
     .argument('<id>')
@@ -155,7 +155,7 @@ function stateOf(one: JsonObject): string {
   return `not reviewed (${typeof ended === 'string' ? ended : 'over'})`
 }
 
-function listTable(found: readonly JsonObject[]): string {
+function listTable(found: readonly JsonObject[], columns: number | undefined): string {
   if (found.length === 0) return 'no break-glass'
   return textTable(
     ['break-glass', 'alias', 'version', 'asked by', 'second', 'state', 'until', 'ticket'],
@@ -169,6 +169,7 @@ function listTable(found: readonly JsonObject[]): string {
       shown(one, 'until'),
       inline(text(one, 'ticket')),
     ]),
+    columns,
   )
 }
 

@@ -54,7 +54,7 @@ export const command: CommandModule = {
         )
         terminal.result(
           answer as Json,
-          rows.length === 0 ? 'no decisions' : textTable(COLUMNS, rows),
+          rows.length === 0 ? 'no decisions' : textTable(COLUMNS, rows, terminal.columns),
         )
       })
   },

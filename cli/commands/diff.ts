@@ -50,7 +50,7 @@ Examples:
           },
           list: 'changes',
         }) // prettier-ignore
-        const table = textTable(HEADERS, items.map(toCells))
+        const table = textTable(HEADERS, items.map(toCells), terminal.columns)
         terminal.result(answer as Json, items.length === 0 ? 'nothing changed' : table)
       })
   },

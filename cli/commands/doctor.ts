@@ -1,11 +1,12 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 
 import type { Command } from 'commander'
 
-import { PlatformError, type Json } from '../../services/model/index.ts'
+import type { Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
-import { EXIT, exitCodeOf } from '../exit-codes.ts'
+import { askService, checkDisk, checkKeys, checkVersions, type Check } from '../doctor/index.ts'
+import { EXIT } from '../exit-codes.ts'
 import {
   connect,
   isObject,
@@ -15,7 +16,8 @@ import {
   type JsonObject,
 } from '../service/index.ts'
 import { scrubRunning, tellScrub } from '../scrub.ts'
-import type { Terminal } from '../terminal.ts'
+import { inline, type Terminal } from '../terminal.ts'
+import { checkIsolation } from './doctor-offline.ts'
 import { scrubStopped } from './scrub-offline.ts'
 
 interface DoctorOptions extends ConnectionOptions {
@@ -23,14 +25,19 @@ interface DoctorOptions extends ConnectionOptions {
 }
 
 const HELP = `
+Looked at: versions, isolation (a sandbox is started and held to its limits), disk and keys of --data, and of a service
+that answers its clock, TLS, and what is in force. A warning is what a service is worse without.
+
 --scrub: with --data of a service that does not run it is done here, else the service does it. Damaged artifacts are moved
 to quarantine/ and are neither served nor activated; deploying the same bytes again mends them.
 
 Examples:
   lacre doctor
+  lacre doctor --data /var/lib/lacre --json
   lacre doctor --scrub --data /var/lib/lacre
 
-Exit codes of --scrub: 0 everything is as it should be, 6 something is damaged or missing, 4 the service is unreachable.`
+Exit codes: 0 nothing failed, 3 something that a service cannot do without failed, 4 the service that was named does not
+answer. Of --scrub: 0 everything is as it should be, 6 something is damaged or missing, 4 the service is unreachable.`
 
 export const command: CommandModule = {
   name: 'doctor',
@@ -41,12 +48,50 @@ export const command: CommandModule = {
       .addHelpText('after', HELP)
       .action(async (options: DoctorOptions) => {
         if (options.scrub === true) return await scrub(options, terminal, environment)
-        const machine = probeMachine(environment)
-        const service = await askService(options, environment)
-        const state = 'report' in service ? service.report : { unreachable: service.unreachable }
-        terminal.result({ machine, service: state }, toText(machine, state))
+        await examine(options, terminal, environment)
       })
   },
+}
+
+async function examine(
+  options: DoctorOptions,
+  terminal: Terminal,
+  environment: Environment,
+): Promise<void> {
+  const { data } = options
+  const service = await askService(options, environment)
+  const directory = data !== undefined && existsSync(data) ? data : undefined
+  const checks = [
+    ...checkVersions(),
+    ...(await checkIsolation()),
+    checkDisk(directory ?? tmpdir()),
+    ...(directory === undefined ? [] : checkKeys(directory)),
+    ...service.checks,
+  ]
+  const state = service.kind === 'answers' ? service.report : { unreachable: service.why }
+  const machine = { node: process.version, root: process.getuid?.() === 0 }
+  const { columns } = terminal
+  terminal.result(
+    { checks: checks.map((check) => ({ ...check })), machine, service: state },
+    `${checkTable(checks, columns)}\n\n${textTable(['in force', 'found'], lines('service', state), columns)}`,
+  )
+  const isNamed = data ?? options.endpoint ?? environment['AWS_ENDPOINT_URL']
+  if (checks.some(({ status }) => status === 'failed')) terminal.exitWith(EXIT.failed)
+  else if (service.kind === 'silent' && isNamed !== undefined) terminal.exitWith(EXIT.unreachable)
+}
+
+/** What is to be done stands under what it is about, whole, for it is there to be copied. */
+function checkTable(checks: readonly Check[], columns: number | undefined): string {
+  const [head = '', ...rows] = textTable(
+    ['what', 'state', 'found'],
+    checks.map(({ name, status, found }) => [name, status, found]),
+    columns,
+  ).split('\n')
+  const told = rows.flatMap((row, at) => {
+    const fix = checks[at]?.fix
+    return fix === undefined ? [row] : [row, `  next: ${inline(fix)}`]
+  })
+  return [head, ...told].join('\n')
 }
 
 /** By the service, or here where the directory's service does not run. */
@@ -56,53 +101,12 @@ async function scrub(
   environment: Environment,
 ): Promise<void> {
   const { data } = options
-  const progress = terminal.progress('scrubbing')
+  const progress = terminal.progress('scrubbing', 'bytes')
   const here =
     data === undefined
       ? undefined
       : await scrubStopped(data, progress).finally(() => progress.end())
   tellScrub(here ?? (await scrubRunning(connect(options, environment), terminal)), terminal)
-}
-
-/** What the machine offers, from here: files alone, nothing is started. */
-function probeMachine(environment: Environment): JsonObject {
-  return {
-    node: process.version,
-    platform: `${process.platform} ${process.arch}`,
-    root: process.getuid?.() === 0,
-    bubblewrap: inPath('bwrap', environment),
-    setpriv: inPath('setpriv', environment),
-    userNamespaces: readNumber('/proc/sys/user/max_user_namespaces') > 0,
-    cgroups: existsSync('/sys/fs/cgroup/cgroup.controllers')
-      ? 'v2'
-      : existsSync('/sys/fs/cgroup/memory')
-        ? 'v1'
-        : 'none',
-    cgroupsWritable: isWritable('/sys/fs/cgroup') || isWritable('/sys/fs/cgroup/memory'),
-  }
-}
-
-/** A service that does not answer is a finding here, not a failure; one that refuses us is a failure. */
-async function askService(
-  options: ConnectionOptions,
-  environment: Environment,
-): Promise<{ readonly report: JsonObject } | { readonly unreachable: string }> {
-  try {
-    const service = connect(options, environment)
-    return { report: await service.get('/api/v1/doctor') }
-  } catch (error) {
-    const silent =
-      error instanceof PlatformError
-        ? exitCodeOf(error.code) === EXIT.unreachable || error.code === 'CONFIGURATION'
-        : error instanceof Error && 'code' in error
-    if (!silent) throw error
-    return { unreachable: (error as Error).message }
-  }
-}
-
-function toText(machine: JsonObject, service: JsonObject): string {
-  const rows = [...lines('machine', machine), ...lines('service', service)]
-  return textTable(['what', 'found'], rows)
 }
 
 function lines(prefix: string, value: JsonObject): string[][] {
@@ -118,35 +122,4 @@ function shown(value: Json | undefined): string {
     return value.length === 0 ? 'nothing' : value.map((item: Json) => shown(item)).join(', ')
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   return typeof value === 'string' ? value : JSON.stringify(value ?? null)
-}
-
-function inPath(program: string, environment: Environment): boolean {
-  return (environment['PATH'] ?? '')
-    .split(':')
-    .some((folder) => folder !== '' && isExecutable(join(folder, program)))
-}
-
-function isExecutable(path: string): boolean {
-  return isAccessible(path, constants.X_OK)
-}
-
-function isWritable(path: string): boolean {
-  return isAccessible(path, constants.W_OK)
-}
-
-function isAccessible(path: string, mode: number): boolean {
-  try {
-    accessSync(path, mode)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function readNumber(path: string): number {
-  try {
-    return Number(readFileSync(path, 'utf8').trim())
-  } catch {
-    return 0
-  }
 }

@@ -64,7 +64,8 @@ function listCommand(command: Command, { terminal, environment }: Surroundings):
       const service = connect(options, environment)
       const answer = await service.get(PATH, { state, functionName, limit, after })
       const rows = objects(answer, 'events')
-      const table = rows.length === 0 ? 'no events' : textTable(HEADERS, rows.map(toCells))
+      const table =
+        rows.length === 0 ? 'no events' : textTable(HEADERS, rows.map(toCells), terminal.columns)
       terminal.result(answer as Json, table)
     })
 }
@@ -78,7 +79,7 @@ function showCommand(command: Command, { terminal, environment }: Surroundings):
       const { event } = answer
       if (!isObject(event)) throw new PlatformError('UNAVAILABLE', 'the answer has no event')
       const lines = Object.entries(event).map(([name, value]) => [name, shown(value)])
-      terminal.result(answer as Json, textTable(['member', 'value'], lines))
+      terminal.result(answer as Json, textTable(['member', 'value'], lines, terminal.columns))
     })
 }
 
@@ -124,7 +125,9 @@ function queueCommands(command: Command, { terminal, environment }: Surroundings
         text(row, 'oldestAt'),
       ])
       const table =
-        rows.length === 0 ? 'no messages' : textTable(['queue', 'messages', 'oldest'], rows)
+        rows.length === 0
+          ? 'no messages'
+          : textTable(['queue', 'messages', 'oldest'], rows, terminal.columns)
       terminal.result(answer as Json, table)
     })
   withConnection(command.command('messages'))

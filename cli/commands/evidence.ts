@@ -13,6 +13,7 @@ import { parseCheckpoint, parseVerifierKey, type NoteKey } from '../../services/
 import { PlatformError, sha256, toIsoTime, type Json } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
+import { countedSource } from '../counted-source.ts'
 import { moveIntoPlace, openFileSource, partialPath } from '../files.ts'
 import { readLogKey } from '../log-key.ts'
 import { connect, withConnection, type ConnectionOptions } from '../service/index.ts'
@@ -114,6 +115,7 @@ async function exportEvidence(
   const partial = partialPath(path)
   const file = await open(partial, 'wx', 0o644)
   let sizeBytes = 0
+  const progress = terminal.progress('exporting', 'bytes')
   try {
     await connect(options, environment).send({
       method: 'GET',
@@ -128,6 +130,7 @@ async function exportEvidence(
       into: async (piece) => {
         await file.writeFile(piece)
         sizeBytes += piece.byteLength
+        progress.update(sizeBytes)
       },
     })
     await file.sync()
@@ -137,6 +140,8 @@ async function exportEvidence(
     await file.close()
     rmSync(partial, { force: true })
     throw cause
+  } finally {
+    progress.end()
   }
   terminal.say(`verify it: lacre evidence verify ${inline(path)} --log-key KEY`)
   terminal.result({ file: path, sizeBytes }, `${inline(path)}: ${sizeBytes} bytes`)
@@ -145,8 +150,9 @@ async function exportEvidence(
 async function verify(path: string, options: VerifyOptions, terminal: Terminal): Promise<void> {
   const checkpoints = options.checkpoint.map(readText)
   const { logKey, trustedRoot } = options
-  using source = openFileSource(path)
-  const verdict = await verifyEvidence(source, {
+  using file = openFileSource(path)
+  const progress = terminal.progress('verifying', 'bytes')
+  const verdict = await verifyEvidence(countedSource(file, progress), {
     checkpoints,
     logKey: logKey === undefined ? undefined : readLogKey(logKey, () => originIn(checkpoints)),
     witnesses: options.witnessKey.map(readWitnessKey),
@@ -154,7 +160,7 @@ async function verify(path: string, options: VerifyOptions, terminal: Terminal):
       keys: new Set(options.publisherKey.map(spkiOf)),
       trustedRoot: trustedRoot === undefined ? undefined : readText(trustedRoot),
     },
-  })
+  }).finally(() => progress.end())
   terminal.result(toJson(verdict), toText(path, verdict, options))
   if (verdict.answer === 'changed') terminal.exitWith(EXIT.refused)
   else if (verdict.answer !== 'authenticated') terminal.exitWith(EXIT.notAuthenticated)

@@ -44,7 +44,7 @@ Examples:
           list: 'events',
           most: readLimit(options.limit),
         })
-        const table = textTable(HEADERS, items.map(toCells))
+        const table = textTable(HEADERS, items.map(toCells), terminal.columns)
         terminal.result(answer as Json, items.length === 0 ? 'nothing was ever live' : table)
       })
   },

@@ -40,7 +40,7 @@ async function pack(
   const { directory, output, timeMs } = options
   if (!lstatSync(`${directory}/.`).isDirectory())
     throw new PlatformError('INVALID_PARAMETER', `\`${directory}\` is not a directory`)
-  const progress = terminal.progress(`packing ${directory}`)
+  const progress = terminal.progress(`packing ${directory}`, 'bytes')
   const packed = await packDirectory({
     directory,
     output,

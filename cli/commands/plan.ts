@@ -159,7 +159,7 @@ async function show(
   }, STILL_PLANNING_MS)
   try {
     const { body } = await service.change('POST', '/api/v1/plans', { change: asked })
-    terminal.result(body as Json, planText(body))
+    terminal.result(body as Json, planText(body, terminal.columns))
     const refused = objects(body, 'decisions').some(({ outcome }) => outcome === 'deny')
     if (refused) terminal.exitWith(EXIT.refused)
   } finally {

@@ -91,7 +91,11 @@ function configureReads(command: Command, tools: Tools): void {
       const service = connect(options, tools.environment)
       const answer = await service.get('/api/v1/publishers')
       const rows = objects(answer, 'publishers').flatMap(toRows)
-      const table = textTable(['name', 'kind', 'version', 'status', 'arn'], rows)
+      const table = textTable(
+        ['name', 'kind', 'version', 'status', 'arn'],
+        rows,
+        tools.terminal.columns,
+      )
       tools.terminal.result(answer, rows.length === 0 ? 'no publishers' : table)
     })
   withConnection(command.command('show').argument('<name>'))
@@ -99,7 +103,7 @@ function configureReads(command: Command, tools: Tools): void {
     .action(async (name: string, options: ConnectionOptions) => {
       const service = connect(options, tools.environment)
       const answer = await service.get(path(name))
-      tools.terminal.result(answer, toText(answer))
+      tools.terminal.result(answer, toText(answer, tools.terminal.columns))
     })
 }
 
@@ -130,7 +134,7 @@ async function changed(
   const revocations = body['revocations']
   terminal.result(
     { ...body, decision: decisionId },
-    Array.isArray(revocations) ? revokedText(body) : toText(body),
+    Array.isArray(revocations) ? revokedText(body) : toText(body, terminal.columns),
   )
 }
 
@@ -140,7 +144,7 @@ function revokedText(body: JsonObject): string {
     .join('\n')
 }
 
-function toText(publisher: JsonObject): string {
+function toText(publisher: JsonObject, columns: number | undefined): string {
   const head = `${text(publisher, 'name')} (${text(publisher, 'kind')}), ${text(publisher, 'id')}`
   const rows = objects(publisher, 'versions').map((version) => [
     text(version, 'version'),
@@ -148,7 +152,7 @@ function toText(publisher: JsonObject): string {
     text(version, 'createdAt'),
     text(version, 'arn'),
   ])
-  return `${head}\n${textTable(['version', 'status', 'created', 'arn'], rows)}`
+  return `${head}\n${textTable(['version', 'status', 'created', 'arn'], rows, columns)}`
 }
 
 function toRows(publisher: JsonObject): string[][] {

@@ -64,7 +64,10 @@ function addShow(command: Command, terminal: Terminal, environment: Environment)
       const service = connect(options, environment)
       const answer = await service.get('/api/v1/reactions')
       const verification = await service.get('/api/v1/verification')
-      terminal.result({ ...answer, verification } as Json, showTable(answer, verification))
+      terminal.result(
+        { ...answer, verification } as Json,
+        showTable(answer, verification, terminal.columns),
+      )
     })
   withConnection(command.command('plan'))
     .description('what a reaction would do at once about what violates now; nothing is changed')
@@ -74,7 +77,7 @@ function addShow(command: Command, terminal: Terminal, environment: Environment)
       const service = connect(options, environment)
       const path = `/api/v1/reactions/${encodeURIComponent(place)}/plan`
       const plan = await service.get(path, { reaction: checked(reaction) })
-      terminal.result(plan as Json, planText(plan))
+      terminal.result(plan as Json, planText(plan, terminal.columns))
     })
 }
 
@@ -94,7 +97,7 @@ function addSet(
       const path = `/api/v1/reactions/${encodeURIComponent(place)}`
       if (REACTIONS.indexOf(reaction) > REACTIONS.indexOf('alert')) {
         const plan = await connect(options, environment).get(`${path}/plan`, { reaction })
-        terminal.say(planText(plan))
+        terminal.say(planText(plan, terminal.columns))
       }
       const what = `${inline(place)}: ${reaction}`
       await change(options, { method: 'PUT', path, body: { reaction }, what })
@@ -150,7 +153,7 @@ function checked(name: string): Reaction {
   )
 }
 
-function planText(plan: JsonObject): string {
+function planText(plan: JsonObject, columns: number | undefined): string {
   const rows = objects(plan, 'effects').map((one) => [
     `${text(one, 'functionName')}:${text(one, 'alias')}`,
     text(one, 'version'),
@@ -159,10 +162,14 @@ function planText(plan: JsonObject): string {
   if (rows.length === 0) return 'nothing violates there now: it does nothing at once'
   const places = Number(plan['places'])
   const more = places > rows.length ? `\n… of ${places} names` : ''
-  return `${textTable(['name', 'version', 'at once'], rows)}${more}`
+  return `${textTable(['name', 'version', 'at once'], rows, columns)}${more}`
 }
 
-function showTable(answer: JsonObject, verification: JsonObject): string {
+function showTable(
+  answer: JsonObject,
+  verification: JsonObject,
+  columns: number | undefined,
+): string {
   const rows = [
     ['otherwise', '', text(answer, 'otherwise'), ''],
     ...objects(answer, 'settings').map((one) => [
@@ -188,5 +195,5 @@ function showTable(answer: JsonObject, verification: JsonObject): string {
   const at = isObject(verified)
     ? `all was judged at ${text(verified, 'at')}`
     : 'not all that is live was judged yet'
-  return `${textTable(['what', 'where', 'how', 'state'], rows)}\n${at}`
+  return `${textTable(['what', 'where', 'how', 'state'], rows, columns)}\n${at}`
 }

@@ -59,7 +59,7 @@ async function run(
   const { checkpoint, newEpoch = false, ...rest } = options
   const note = checkpoint === undefined ? undefined : readSmallFile(checkpoint).toString('utf8')
   const opened = await openedMasterKey(options.masterKeyFile, environment)
-  const progress = terminal.progress('restoring')
+  const progress = terminal.progress('restoring', 'bytes')
   const report = await restoreDirectory({
     ...rest,
     ...opened,

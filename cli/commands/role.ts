@@ -30,7 +30,10 @@ export const command: CommandModule = {
           String(listed(role, 'actions').length),
           listed(role, 'holders').join(', ') || '-',
         ])
-        terminal.result(answer as Json, textTable(['role', 'actions', 'held by'], rows))
+        terminal.result(
+          answer as Json,
+          textTable(['role', 'actions', 'held by'], rows, terminal.columns),
+        )
       })
     withConnection(command.command('show'))
       .argument('<role>', 'its name')

@@ -47,7 +47,7 @@ export const command: CommandModule = {
       .description('all that governs stages, as it stands now')
       .action(async (options: ConnectionOptions) => {
         const answer = await connect(options, environment).get('/api/v1/stages')
-        terminal.result({ ...answer }, stageTable(answer))
+        terminal.result({ ...answer }, stageTable(answer, terminal.columns))
       })
     addFreezes(command, change)
     addWindows(command, change)

@@ -75,7 +75,7 @@ async function showSums(service: Service, query: Query, terminal: Terminal): Pro
     Number(row['gigabyteSeconds']).toFixed(3),
   ])
   const window = `${text(answer, 'from')} to ${text(answer, 'until')}`
-  const table = rows.length === 0 ? 'nothing ran' : textTable(SUMS, rows)
+  const table = rows.length === 0 ? 'nothing ran' : textTable(SUMS, rows, terminal.columns)
   terminal.result(answer as Json, `${table}\n(${window})`)
 }
 

@@ -34,6 +34,7 @@ import {
 } from '../../services/trust/index.ts'
 import type { CommandModule } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
+import { countedSource } from '../counted-source.ts'
 import { openFileSource } from '../files.ts'
 import { readSmallFile } from '../signing/index.ts'
 import { isKeyless, keylessDocument, readTrustedRoot, type KeylessOptions } from '../keyless.ts'
@@ -120,7 +121,8 @@ export const command: CommandModule = {
 async function verify(file: string, options: VerifyOptions, terminal: Terminal): Promise<void> {
   const atMs = toTime(options.at)
   const publishers = toPublishers(options, atMs)
-  using source = openFileSource(file)
+  using opened = openFileSource(file)
+  const source = countedSource(opened, terminal.progress('verifying', 'bytes'))
   if (options.type !== undefined) {
     const artifact = await openArtifact(source)
     return verifyAttested(file, options, { artifact, publishers, atMs }, terminal)

@@ -130,7 +130,10 @@ function readCommands(command: Command, { terminal, environment }: Surroundings)
         shown(row['failingSince']),
       ])
       const titles = ['name', 'state', 'url', 'pending', 'dead', 'last delivered', 'failing since']
-      terminal.result(answer, rows.length === 0 ? 'no webhooks' : textTable(titles, rows))
+      terminal.result(
+        answer,
+        rows.length === 0 ? 'no webhooks' : textTable(titles, rows, terminal.columns),
+      )
     })
   withConnection(command.command('show'))
     .argument('<name>', 'the webhook')
@@ -140,7 +143,7 @@ function readCommands(command: Command, { terminal, environment }: Surroundings)
       const { webhook } = answer
       if (!isObject(webhook)) throw new PlatformError('UNAVAILABLE', 'the answer has no webhook')
       const lines = Object.entries(webhook).map(([member, value]) => [member, shown(value)])
-      terminal.result(answer, textTable(['member', 'value'], lines))
+      terminal.result(answer, textTable(['member', 'value'], lines, terminal.columns))
     })
 }
 
@@ -227,7 +230,10 @@ function deliveriesCommand(command: Command, { terminal, environment }: Surround
         text(row, 'answer').slice(0, ANSWER_SHOWN_CHARS),
       ])
       const titles = ['id', 'entry', 'attempt', 'at', 'outcome', 'status', 'ms', 'answer']
-      terminal.result(answer, rows.length === 0 ? 'no deliveries' : textTable(titles, rows))
+      terminal.result(
+        answer,
+        rows.length === 0 ? 'no deliveries' : textTable(titles, rows, terminal.columns),
+      )
     })
 }
 

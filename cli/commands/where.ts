@@ -50,8 +50,7 @@ Examples:
           found.push({ kind, ...(await look(service, { kind, thing, live: options.live === true })) })
         const table = textTable(
           HEADERS,
-          found.flatMap(({ kind, rows }) => rows.map((row) => toCells(row, kind))),
-        )
+          found.flatMap(({ kind, rows }) => rows.map((row) => toCells(row, kind))), terminal.columns)
         const none = found.every(({ rows }) => rows.length === 0)
         terminal.result(
           { found: found.map(({ answer }) => answer) as Json },

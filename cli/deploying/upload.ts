@@ -43,7 +43,7 @@ export async function uploadZip(
   { source, codeSha256 }: { readonly source: ByteSource; readonly codeSha256: string },
 ): Promise<void> {
   terminal.say(`uploading ${source.sizeBytes} bytes as ${codeSha256}`)
-  const progress = terminal.progress('uploading')
+  const progress = terminal.progress('uploading', 'bytes')
   await service.send({
     method: 'PUT',
     path: paths.artifact(codeSha256),

@@ -67,8 +67,8 @@ Examples:
       'after',
       `
 Examples:
-  lacre ledger release                        what is on record, and what is live and refused
-  lacre ledger release --revocations DIGEST   judge and release
+  lacre ledger release                        # what is on record, and what is live and refused
+  lacre ledger release --revocations DIGEST   # judge and release
 `,
     )
     .action((options: ReleaseOptions) => release(options, terminal, environment))

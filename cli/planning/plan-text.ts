@@ -10,15 +10,15 @@ const ROLES: Readonly<Record<string, string>> = {
 }
 
 /** A plan told to a person: what it does to what is live, why, and how to commit it. */
-export function planText(plan: JsonObject): string {
+export function planText(plan: JsonObject, columns: number | undefined): string {
   const effects = member(plan, 'effects')
   const affected = objects(effects, 'affected')
   return [
     ...decisionLines(plan),
-    ...(affected.length === 0 ? [] : [table(affected), '']),
+    ...(affected.length === 0 ? [] : [table(affected, columns), '']),
     ...affected.flatMap(whyLines),
     counted(effects),
-    ...expiringLines(plan),
+    ...expiringLines(plan, columns),
     commitLine(plan),
   ].join('\n')
 }
@@ -33,7 +33,7 @@ function decisionLines(plan: JsonObject): string[] {
   ])
 }
 
-function table(affected: readonly JsonObject[]): string {
+function table(affected: readonly JsonObject[], columns: number | undefined): string {
   const rows = affected.map((one) => [
     `${text(one, 'functionName')}:${text(one, 'alias')}`,
     ROLES[text(one, 'role')] ?? text(one, 'role'),
@@ -42,7 +42,7 @@ function table(affected: readonly JsonObject[]): string {
     side(member(one, 'after')),
     text(one, 'kind'),
   ])
-  return textTable(['name', 'as', 'version', 'now', 'after', 'effect'], rows)
+  return textTable(['name', 'as', 'version', 'now', 'after', 'effect'], rows, columns)
 }
 
 function versions(effect: JsonObject): string {
@@ -91,7 +91,7 @@ function counted(effects: JsonObject): string {
   return lines.join('\n')
 }
 
-function expiringLines(plan: JsonObject): string[] {
+function expiringLines(plan: JsonObject, columns: number | undefined): string[] {
   if (!Array.isArray(plan['expiring'])) return []
   const rows = objects(plan, 'expiring').map((one) => [
     text(one, 'expiresAt'),
@@ -101,7 +101,7 @@ function expiringLines(plan: JsonObject): string[] {
     plain(one['uses']),
   ])
   if (rows.length === 0) return ['', 'nothing expires until then']
-  return ['', textTable(['expires', 'what', 'name', 'publisher', 'behind'], rows)]
+  return ['', textTable(['expires', 'what', 'name', 'publisher', 'behind'], rows, columns)]
 }
 
 function commitLine(plan: JsonObject): string {

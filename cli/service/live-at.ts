@@ -32,7 +32,7 @@ export async function showLiveAt(
     list: 'live',
     keep: ['knownAt'],
   })
-  terminal.result(answer as Json, liveText(answer, items))
+  terminal.result(answer as Json, liveText(answer, items, terminal.columns))
 }
 
 /** @throws PlatformError INVALID_PARAMETER where an option stands without the time that it belongs to */
@@ -42,7 +42,11 @@ export function refuseWithoutAt({ knownAt, function: functionName, alias }: Live
     throw new PlatformError('INVALID_PARAMETER', `${name} goes with --at: say for which time`)
 }
 
-function liveText(answer: JsonObject, rows: readonly JsonObject[]): string {
+function liveText(
+  answer: JsonObject,
+  rows: readonly JsonObject[],
+  columns: number | undefined,
+): string {
   const { policySets } = answer
   const admission = isObject(policySets) ? policySets['admission'] : null
   const inForce = isObject(admission)
@@ -50,7 +54,7 @@ function liveText(answer: JsonObject, rows: readonly JsonObject[]): string {
     : 'no admission set was in force'
   const head = `at ${text(answer, 'at')}, as known at ${text(answer, 'knownAt')}; ${inForce}`
   if (rows.length === 0) return `${head}\nnothing could be invoked`
-  return `${head}\n${textTable(HEADERS, rows.map(toCells))}`
+  return `${head}\n${textTable(HEADERS, rows.map(toCells), columns)}`
 }
 
 function toCells(row: JsonObject): string[] {

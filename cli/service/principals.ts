@@ -23,7 +23,10 @@ export class Principals {
   async list(kind: 'user' | 'workload'): Promise<void> {
     const answer = await this.#service.get(PATH)
     const found = objects(answer, 'principals').filter((one) => one['kind'] === kind)
-    const table = found.length === 0 ? `no ${kind}s` : textTable(HEADERS, found.map(toCells))
+    const table =
+      found.length === 0
+        ? `no ${kind}s`
+        : textTable(HEADERS, found.map(toCells), this.#terminal.columns)
     this.#terminal.result({ principals: found } as Json, table)
   }
 
@@ -48,7 +51,7 @@ export class Principals {
     const { principal } = body
     if (!isObject(principal))
       throw new PlatformError('UNAVAILABLE', 'what answers there is not a Lacre service')
-    const table = textTable(HEADERS, [toCells(principal)])
+    const table = textTable(HEADERS, [toCells(principal)], this.#terminal.columns)
     this.#terminal.result(
       { ...body, ...(decisionId !== undefined && { decisionId }) } as Json,
       table,

@@ -43,3 +43,10 @@ export function parseIsoTime(text: string): number | undefined {
   const ms = Date.parse(text)
   return Number.isNaN(ms) ? undefined : ms
 }
+
+/** The same of a time as HTTP's `Date` and certificates (in OpenSSL's words) have it: `… 2026 GMT`, `… 15:04:05 GMT`. */
+export function parseGmtTime(text: string): number | undefined {
+  if (!/^[A-Za-z0-9 ,:]{1,40} GMT$/.test(text)) return undefined
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) ? undefined : ms
+}

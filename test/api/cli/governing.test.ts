@@ -215,7 +215,7 @@ describe('doctor', () => {
   it('tells what it can where no service answers', async () => {
     const { exit, out } = await lacre('doctor', '--endpoint', 'http://127.0.0.1:1')
 
-    expect(exit).toBe(0)
+    expect(exit).toBe(4)
     expect(out).toContain('service.unreachable')
   })
 })

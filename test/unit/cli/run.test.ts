@@ -144,3 +144,15 @@ test('tells refusals, usage, failures and an absent service apart', () => {
   ]).toEqual([1, 2, 3, 4])
   expect(new Set(Object.values(EXIT)).size).toBe(Object.values(EXIT).length)
 })
+
+test('says the next step after an error that the code alone explains', async () => {
+  const gone = new PlatformError('UNAVAILABLE', 'no service answers')
+
+  const told = await run(['verb'], { table: throwing(gone) })
+  const json = JSON.parse((await run(['verb', '--json'], { table: throwing(gone) })).err) as object
+  const usage = await run(['verb', '--wrong'], { table: table(() => {}) })
+
+  expect(told.err).toMatch(/^error: no service answers\nnext: .*lacre doctor/)
+  expect(json).toMatchObject({ error: { next: expect.stringContaining('lacre doctor') as string } })
+  expect(usage.err).toContain('next: the same with --help')
+})

@@ -83,3 +83,38 @@ test.each([
 
   expect(err.text).toBe('')
 })
+
+test('leaves narration and progress out with --quiet, and keeps results, prompts and errors', () => {
+  const [out, err] = [recorder(true), recorder(true)]
+  const terminal = new StandardTerminal(out, err)
+  terminal.quiet = true
+
+  terminal.say('narration')
+  terminal.progress('x').update(1, 2)
+  terminal.prompt('type this')
+  terminal.result({}, 'result')
+  terminal.fail({}, 'error')
+
+  expect(out.text).toBe('result\n')
+  expect(err.text).toBe('type this\nerror\n')
+})
+
+test('counts bytes where bytes are counted, with or without a total', () => {
+  const err = { ...recorder(true), columns: 80 }
+  const progress = new StandardTerminal(recorder(true), err).progress('up', 'bytes')
+
+  progress.update(1_500_000, 3_000_000_000)
+  progress.update(999)
+
+  expect(err.text.split('\r\u001b[2K').slice(1)).toEqual(['up 0 %, 1.5 MB of 3.0 GB', 'up 999 B'])
+})
+
+test('wipes a line of progress away before anything else is written', () => {
+  const err = recorder(true)
+  const terminal = new StandardTerminal(recorder(true), err)
+
+  terminal.progress('x').update(1, 2)
+  terminal.fail({}, 'broken')
+
+  expect(err.text).toBe('\r\u001b[2Kx 50 %\r\u001b[2Kbroken\n')
+})
