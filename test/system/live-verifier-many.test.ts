@@ -4,9 +4,15 @@ import { CreateAliasCommand, LambdaServiceException } from '@aws-sdk/client-lamb
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { sha256 } from '../../services/model/index.ts'
 import { revoke } from '../../services/operations/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { createActive } from '../support/functions.ts'
+import { governance } from '../support/governance.ts'
+import { nodePackage } from '../support/packages.ts'
+import { createConfig, createPublisher } from '../support/publishing.ts'
 import { makeViolating, revokePublisher, someone } from '../support/violating.ts'
+import { bundleSeal } from '../support/zip-seals.ts'
 
 /** More than one transaction takes. */
 const ALIASES = 120
@@ -109,4 +115,40 @@ test('what a look could not write down is written after it, and only then is the
   await expect
     .poll(async () => (await verifiedWorld()).verified, { timeout: 30_000 })
     .toBe(stopped.world)
+}, 120_000)
+
+test('counts the seals that lie beside the bytes, when all that is live is judged', async () => {
+  const publisher = await createPublisher(app, 'beside')
+  const config = await createConfig(app, 'Enforce', publisher.arn)
+  const zip = nodePackage('beside')
+  const path = `/artifacts/${sha256(zip)}`
+  await governance(app.admin, { method: 'PUT', path, raw: zip })
+  const seal = await bundleSeal(zip, publisher.privateKey)
+  const seals = [{ format: 'bundle', body: Buffer.from(seal).toString('base64') }]
+  await governance(app.admin, { method: 'PUT', path: `${path}/seals`, body: { seals } })
+  await createActive(app.client, 'beside', {
+    Code: { S3Bucket: 'lacre', S3Key: sha256(zip) },
+    CodeSigningConfigArn: config,
+  })
+  const states = async () =>
+    (
+      await app.deps.store.reader
+        .selectFrom('live_interval as live')
+        .innerJoin('live_verdict as verdict', 'verdict.live_id', 'live.id')
+        .select('verdict.state')
+        .where('live.function_name', '=', 'beside')
+        .where('live.to_ms', 'is', null)
+        .where('verdict.recorded_to', 'is', null)
+        .where('verdict.effective_to', 'is', null)
+        .execute()
+    ).map(({ state }) => state)
+
+  // Another one comes: the world moves, and all is judged again.
+  await createPublisher(app, 'another')
+  await app.deps.verifier.settled()
+
+  expect((await verifiedWorld()).verified).toBe((await verifiedWorld()).world)
+  expect(await states()).toEqual(['compliant'])
+  await revokePublisher(app, 'beside')
+  expect(await states()).toEqual(['violating'])
 }, 120_000)
