@@ -6,7 +6,9 @@
  * @typedef {import('esbuild').Plugin} Plugin
  */
 import { build } from 'esbuild'
-import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 
 import { isAcceptedLicence } from './test/support/licences.mjs'
@@ -77,10 +79,104 @@ const bundle = async (/** @type {string} */ entry, split = false) => {
   return Object.keys(metafile.inputs)
 }
 
+/** The folders of packages that went into bundles, sorted. */
+const bundledDirs = (/** @type {string[]} */ inputs) =>
+  [
+    ...new Set(
+      inputs.flatMap((path) => path.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []),
+    ),
+  ].sort()
+
+const readJson = async (/** @type {string} */ path) =>
+  JSON.parse(await readFile(join(root, path), 'utf8'))
+
+/**
+ * CycloneDX 1.6: what is inside our files, and what is installed beside them; the dependencies of the latter are npm's to
+ * tell. Without times and serial numbers, so that the same sources give the same bytes.
+ */
+const billOfMaterials = async (/** @type {string[]} */ inputs) => {
+  const { name, version, license, dependencies, optionalDependencies } =
+    await readJson('package.json')
+  const describe = async (/** @type {string} */ dir, /** @type {string} */ how) => {
+    const found = await readJson(`${dir}/package.json`)
+    const purl = `pkg:npm/${found.name.replace('@', '%40')}@${found.version}`
+    return {
+      type: 'library',
+      'bom-ref': `${purl}#${how}`,
+      name: found.name,
+      version: found.version,
+      scope: how === 'optional' ? 'optional' : 'required',
+      licenses: [{ expression: found.license }],
+      purl,
+      properties: [{ name: 'lacre:shipped', value: how }],
+    }
+  }
+  const components = await Promise.all([
+    ...bundledDirs(inputs).map((dir) => describe(dir, 'bundled')),
+    ...Object.keys(dependencies).map((each) => describe(`node_modules/${each}`, 'installed')),
+  ])
+  const own = { type: 'application', 'bom-ref': `pkg:npm/${name}@${version}`, name, version }
+  const optional = Object.entries(optionalDependencies).map(([each, its]) => ({
+    type: 'library',
+    'bom-ref': `pkg:npm/${each}@${its}#optional`,
+    name: each,
+    version: its,
+    scope: 'optional',
+    purl: `pkg:npm/${each}@${its}`,
+  }))
+  const all = [...components, ...optional]
+  return {
+    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
+    metadata: { component: { ...own, licenses: [{ expression: license }] } },
+    components: all,
+    dependencies: [
+      { ref: own['bom-ref'], dependsOn: all.map((each) => each['bom-ref']) },
+      ...all.map((each) => ({ ref: each['bom-ref'] })),
+    ],
+  }
+}
+
+/** What a release is made of: every file that is shipped and runs, or is read by what runs, by its digest. */
+const shipped = ['dist', 'policies', 'examples/ci', 'examples/starter', 'package.json']
+
+/** The manifest as a zip, so that it is sealed and verified as any package is: `lacre self verify`. */
+const release = async () => {
+  const files = []
+  for (const top of shipped) {
+    const isFile = (await stat(join(root, top))).isFile()
+    const inside = isFile
+      ? [top]
+      : (await readdir(join(root, top), { recursive: true })).map((path) => `${top}/${path}`)
+    for (const path of inside.filter((each) => !each.endsWith('.map'))) {
+      if (!(await stat(join(root, path))).isFile()) continue
+      const bytes = await readFile(join(root, path))
+      files.push({
+        path,
+        size: bytes.byteLength,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+      })
+    }
+  }
+  const { name, version } = await readJson('package.json')
+  files.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const dir = join(out, 'release')
+  await mkdir(dir)
+  await writeFile(
+    join(dir, 'release.json'),
+    JSON.stringify({ v: 1, name, version, files }, null, 1),
+  )
+  const lacre = join(out, 'cli/main.js')
+  const args = [lacre, 'pack', dir, '-o', join(out, 'release.zip'), '--store', '--quiet', '--json']
+  execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  await rm(dir, { recursive: true })
+}
+
 /** The notices of the packages that are inside the bundles, which their licences ask to go with them. */
 const notices = async (/** @type {string[]} */ inputs) => {
-  const dirs = inputs.flatMap((path) => path.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/) ?? [])
-  const texts = [...new Set(dirs)].sort().map(async (dir) => {
+  const texts = bundledDirs(inputs).map(async (dir) => {
     const { name, version, license } = JSON.parse(
       await readFile(join(root, dir, 'package.json'), 'utf8'),
     )
@@ -99,4 +195,7 @@ const inputs = await Promise.all([
   ...programs.map((entry) => bundle(entry)),
 ])
 await writeFile(join(out, 'THIRD-PARTY-NOTICES.txt'), await notices(inputs.flat()))
+const bom = await billOfMaterials(inputs.flat())
+await writeFile(join(out, 'sbom.cdx.json'), `${JSON.stringify(bom, null, 2)}\n`)
 for (const dir of files) await cp(join(root, dir), join(out, dir), { recursive: true })
+await release()

@@ -234,6 +234,11 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import('./commands/ledger.ts'),
   },
   {
+    name: 'self',
+    summary: 'verify this installation against the manifest of its release',
+    load: () => import('./commands/self.ts'),
+  },
+  {
     name: 'completion',
     summary: 'a script that completes lacre in bash, zsh or fish',
     load: async () => ({

@@ -70,23 +70,19 @@ async function examine(
   ]
   const state = service.kind === 'answers' ? service.report : { unreachable: service.why }
   const machine = { node: process.version, root: process.getuid?.() === 0 }
-  const { columns } = terminal
   terminal.result(
     { checks: checks.map((check) => ({ ...check })), machine, service: state },
-    `${checkTable(checks, columns)}\n\n${textTable(['in force', 'found'], lines('service', state), columns)}`,
+    `${checkTable(checks)}\n\n${textTable(['in force', 'found'], lines('service', state), undefined)}`,
   )
   const isNamed = data ?? options.endpoint ?? environment['AWS_ENDPOINT_URL']
   if (checks.some(({ status }) => status === 'failed')) terminal.exitWith(EXIT.failed)
   else if (service.kind === 'silent' && isNamed !== undefined) terminal.exitWith(EXIT.unreachable)
 }
 
-/** What is to be done stands under what it is about, whole, for it is there to be copied. */
-function checkTable(checks: readonly Check[], columns: number | undefined): string {
-  const [head = '', ...rows] = textTable(
-    ['what', 'state', 'found'],
-    checks.map(({ name, status, found }) => [name, status, found]),
-    columns,
-  ).split('\n')
+/** What is to be done stands under what it is about; it is there to be copied. */
+function checkTable(checks: readonly Check[]): string {
+  const cells = checks.map(({ name, status, found }) => [name, status, found])
+  const [head = '', ...rows] = textTable(['what', 'state', 'found'], cells, undefined).split('\n')
   const told = rows.flatMap((row, at) => {
     const fix = checks[at]?.fix
     return fix === undefined ? [row] : [row, `  next: ${inline(fix)}`]

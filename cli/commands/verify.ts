@@ -130,20 +130,47 @@ async function verify(file: string, options: VerifyOptions, terminal: Terminal):
   const subject =
     options.blob === true ? openBlob(source, options) : await openZip(source, options, terminal)
   const { artifact } = subject
-  const judged = judge({
-    ...subject,
-    kind: options.kind,
-    name: options.name ?? NO_NAME,
-    account: options.account,
-    publishers,
-    revocations: [],
-    atMs,
-  })
+  const judged = judgeAs(subject, options, { publishers, atMs })
   const verdict = options.name === undefined ? withNameFix(judged) : judged
   if (publishers.length === 0)
     terminal.say('nothing is trusted: give --key, --root or --certificate-identity')
   terminal.result(toJson(file, artifact.sha256, verdict), toText(file, artifact.sha256, verdict))
   if (verdict.kind !== 'trusted') terminal.exitWith(EXIT.refused)
+}
+
+function judgeAs(
+  subject: Subject,
+  { kind, name = NO_NAME, account }: VerifyOptions,
+  trusting: Pick<JudgeInput, 'publishers' | 'atMs'>,
+): Verdict {
+  return judge({ ...subject, kind, name, account, ...trusting, revocations: [] })
+}
+
+/** Whom the options of another command trust, in the words of this one. */
+export type Trusting = Partial<Pick<VerifyOptions, 'key' | 'name'>> & KeylessOptions
+
+/** A zip opened and its seals judged, as `lacre verify` does. @throws PlatformError as it does */
+export async function judgeZip(
+  source: ByteSource,
+  trusting: Trusting,
+  terminal: Terminal,
+): Promise<{ readonly artifact: Artifact; readonly verdict: Verdict }> {
+  const options: VerifyOptions = {
+    key: [],
+    root: [],
+    form: [],
+    timestampAuthority: [],
+    crl: [],
+    builder: [],
+    signature: [],
+    kind: 'function',
+    account: '000000000000',
+    ...trusting,
+  }
+  const atMs = systemClock.nowMs()
+  const subject = await openZip(source, options, terminal)
+  const publishers = toPublishers(options, atMs)
+  return { artifact: subject.artifact, verdict: judgeAs(subject, options, { publishers, atMs }) }
 }
 
 type Subject = Pick<
@@ -155,7 +182,7 @@ async function openZip(
   source: ByteSource,
   { signature }: VerifyOptions,
   terminal: Terminal,
-): Promise<Subject> {
+): Promise<Subject & { readonly artifact: Artifact }> {
   const artifact = await openArtifact(source)
   const foreign = await readAwsSignature(artifact)
   return {

@@ -1,12 +1,10 @@
 import { inline } from '../terminal.ts'
 
-/** A column is not made narrower than this: less says nothing. */
-const NARROWEST = 8
 const GAP = '  '
 
 /**
- * Columns as wide as their widest cell, two spaces between; foreign text cannot break a line. Where a terminal of so many
- * columns watches, the widest ones give way until a row fits in a line, and what is cut ends with an ellipsis.
+ * Columns as wide as their widest cell, two spaces between; foreign text cannot break a line. Where a terminal watches that
+ * has fewer columns, each row is told in lines of its own: nothing is cut, for it may be the very thing to be seen.
  */
 export function textTable(
   headers: readonly string[],
@@ -14,34 +12,27 @@ export function textTable(
   columns: number | undefined,
 ): string {
   const cells = [headers, ...rows].map((row) => row.map(inline))
-  const widest = headers.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)))
-  const widths = columns === undefined ? widest : fitted(widest, columns)
+  const widths = headers.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)))
+  const lines = cells.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join(GAP)
+      .trimEnd(),
+  )
+  const isTooWide = columns !== undefined && lines.some((line) => line.length > columns)
+  if (!isTooWide) return lines.join('\n')
   return cells
-    .map((row) =>
-      row
-        .map((cell, at) => cut(cell, widths[at] ?? 0).padEnd(widths[at] ?? 0))
-        .join(GAP)
-        .trimEnd(),
-    )
+    .slice(1)
+    .map((row) => record(headers, row))
+    .join('\n\n')
+}
+
+/** A row by its headers, without what is empty. */
+function record(headers: readonly string[], row: readonly string[]): string {
+  const width = Math.max(...headers.map(({ length }) => length))
+  return headers
+    .map((header, at) => [header, row[at] ?? ''] as const)
+    .filter(([, cell]) => cell !== '')
+    .map(([header, cell]) => `${header.padEnd(width)}${GAP}${cell}`)
     .join('\n')
-}
-
-function fitted(widest: readonly number[], columns: number): number[] {
-  const widths = [...widest]
-  let over = sum(widths) + GAP.length * (widths.length - 1) - columns
-  while (over > 0) {
-    const most = Math.max(...widths)
-    if (most <= NARROWEST) break
-    widths[widths.lastIndexOf(most)] = most - 1
-    over -= 1
-  }
-  return widths
-}
-
-function cut(cell: string, width: number): string {
-  return cell.length <= width ? cell : `${cell.slice(0, width - 1)}…`
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

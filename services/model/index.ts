@@ -4,7 +4,14 @@
  */
 export * as limits from './limits.ts'
 export { PlatformError, type ErrorCode, type PlatformErrorOptions } from './errors.ts'
-export { parseGmtTime, parseIsoTime, systemClock, toAwsTimestamp, toIsoTime, type Clock } from './clock.ts'
+export {
+  parseGmtTime,
+  parseIsoTime,
+  systemClock,
+  toAwsTimestamp,
+  toIsoTime,
+  type Clock,
+} from './clock.ts'
 export { systemRandom, type Random } from './random.ts'
 /** How long to wait after a failure. */
 export { backoffMs } from './backoff.ts'

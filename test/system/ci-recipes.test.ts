@@ -42,10 +42,10 @@ beforeAll(async () => {
     issuer.url,
   ]
   const purposes = ['--purpose', 'seal', '--purpose', `attest:${SLSA}`, '--builder', BUILDER]
-  const publisher = lacreJson<{ versions: { arn: string }[] }>([
-    ...['publisher', 'create', 'ci', ...identity, '--trusted-root', at('trusted_root.json')],
-    ...[...purposes, '--data', service.data],
-  ])
+  const root = ['--trusted-root', at('trusted_root.json'), '--data', service.data]
+  const publisher = lacreJson<{ versions: { arn: string }[] }>(
+    ['publisher', 'create', 'ci'].concat(identity, purposes, root),
+  )
   const made = await service.client().send(
     new CreateCodeSigningConfigCommand({
       AllowedPublishers: { SigningProfileVersionArns: [publisher.versions[0]?.arn ?? ''] },

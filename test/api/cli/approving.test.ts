@@ -30,7 +30,7 @@ async function lacre(who: AdminFile, ...args: readonly string[]) {
       AWS_SECRET_ACCESS_KEY: who.secretAccessKey,
       AWS_REGION: who.region,
     },
-    out: { isTTY: true, write: (text: string) => (out += text) },
+    out: { isTTY: true, columns: 400, write: (text: string) => (out += text) },
     err: { write: (text: string) => (err += text) },
     version: '0.0.0',
   })

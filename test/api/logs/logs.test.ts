@@ -93,7 +93,7 @@ async function lacre(...args: readonly string[]) {
       AWS_SECRET_ACCESS_KEY: app.admin.secretAccessKey,
       AWS_REGION: app.admin.region,
     },
-    out: { isTTY: true, write: (text: string) => (out += text) },
+    out: { isTTY: true, columns: 400, write: (text: string) => (out += text) },
     err: { write: (text: string) => (err += text) },
     version: '0.0.0',
   })
