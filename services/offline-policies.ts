@@ -168,7 +168,7 @@ async function toShipped(
       'no earlier policy set can be used: start the service with --policy-set default',
     )
   const [name, source] = first
-  const { digest } = compilePolicySet(source.files, schema, validated)
+  const { digest } = compilePolicySet(source.files, schema, validated.get(name))
   if (now.digest === digest && isUsable(await policies.load(reader, now)))
     throw new PlatformError('RESOURCE_CONFLICT', `\`${name}\` is in force, and nothing before it`)
   return { how: 'shipped', name, digest, source }

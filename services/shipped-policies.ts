@@ -13,12 +13,10 @@ export const POLICY_SETS = [
   'separation-of-duties',
   'supply-chain',
 ] as const
-/** A line of `validated.sha256` is a digest, two spaces and the folder of the set. */
-const SHA256_HEX_CHARS = 64
 export type PolicySetName = (typeof POLICY_SETS)[number]
 
 /** The authorization set that comes with Lacre. */
-export const SHIPPED_AUTHORIZATION = 'shipped-roles'
+const SHIPPED_AUTHORIZATION = 'shipped-roles'
 
 /** Schema and sets of each kind, as they lie in `policies`. @throws PlatformError CONFIGURATION, INVALID_PARAMETER */
 export function shippedPolicies(): Readonly<Record<PolicyKind, ShippedPolicies>> {
@@ -37,17 +35,22 @@ export function shippedPolicies(): Readonly<Record<PolicyKind, ShippedPolicies>>
   }
 }
 
-/** The digests of the shipped sets as they were validated before they were shipped; a test holds them to the sets. */
-function validatedDigests(root: string): ReadonlySet<string> {
+/** By name, the digest that each shipped set was validated under before it was shipped; a test holds them to the sets. */
+function validatedDigests(root: string): ReadonlyMap<string, string> {
   const lines = readFileSync(join(root, 'validated.sha256'), 'utf8').trimEnd().split('\n')
-  return new Set(lines.map((line) => line.slice(0, SHA256_HEX_CHARS)))
+  return new Map(
+    lines.map((line) => {
+      const [digest = '', name = ''] = line.split('  ')
+      return [name, digest]
+    }),
+  )
 }
 
 /** One shipped admission set, compiled; as decisions ask it where nobody keeps sets. @throws PlatformError INVALID_PARAMETER */
 export function loadShippedPolicies(name: PolicySetName): PolicyInForce {
   const schema = readFileSync(join(policiesDir(), 'schema.cedarschema'), 'utf8')
   const { files } = readSet(join(policiesDir(), name))
-  return { name, set: compilePolicySet(files, schema, validatedDigests(policiesDir())) }
+  return { name, set: compilePolicySet(files, schema, validatedDigests(policiesDir()).get(name)) }
 }
 
 function readSet(dir: string) {

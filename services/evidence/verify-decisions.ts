@@ -143,7 +143,7 @@ class PolicySets {
       throw new Error(`the text or the schema of policy set ${version} is not inside`)
     const sound = sha256(kept.body) === row['document'] && sha256(schema) === row['schema_sha256']
     // Validated when it was put in force: its digest is of this very text and schema.
-    const set = compilePolicySet(kept.source.files, schema, new Set([cell(row, 'digest')]))
+    const set = compilePolicySet(kept.source.files, schema, cell(row, 'digest'))
     if (!sound || set.digest !== row['digest'])
       throw new Error(`policy set ${version} is not the text that its row names`)
     return set

@@ -22,8 +22,8 @@ export interface ShippedPolicies {
   readonly schema: string
   /** By name; the first is in force where none was ever chosen. */
   readonly sets: ReadonlyMap<string, PolicySetSource>
-  /** Digests of the sets that were validated before they were shipped: strict validation takes most of a second of a start. */
-  readonly validated: ReadonlySet<string>
+  /** Digests that the sets were validated under before they were shipped, by name: validation takes most of a second of a start. */
+  readonly validated: ReadonlyMap<string, string>
 }
 
 /** What a program brings for every kind. */
@@ -124,7 +124,7 @@ export class Policies implements AsyncDisposable {
       const { schema } = this.shipped(kind)
       // Nothing is put in force before it was validated, so a record of this schema says that it was.
       const known = schemaSha256 === sha256(schema) || this.#validated.has(digest)
-      const validated = known ? new Set([digest]) : undefined
+      const validated = known ? digest : undefined
       const set = compilePolicySet(source.files, schema, validated)
       if (set.digest === digest || schemaSha256 !== sha256(schema)) return set
       return { digest, fault: 'its text is not the one that its digest is of' }

@@ -260,7 +260,7 @@ async function refuseSelfService(
     )
   }
   const { schema } = deps.policies.shipped(next.kind)
-  const set = compilePolicySet((await next.source(reader)).files, schema, new Set([next.digest]))
+  const set = compilePolicySet((await next.source(reader)).files, schema, next.digest)
   const resource: ResourceRef = { kind: 'PolicySet', name: next.kind }
   const allowed = mayDo(set, { principal, action: APPLY, resource, tags: {} }).allowed
   const [closed] = [...(allowed ? [] : [APPLY]), ...lacking(set, principal)]

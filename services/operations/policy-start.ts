@@ -83,7 +83,8 @@ export function nextAtStart(
   const name = now === undefined ? (named ?? first) : (named ?? ours)
   const source = name === undefined ? undefined : shipped.sets.get(name)
   if (name !== undefined && source !== undefined) {
-    const { digest } = compilePolicySet(source.files, shipped.schema, shipped.validated)
+    const { schema, validated } = shipped
+    const { digest } = compilePolicySet(source.files, schema, validated.get(name))
     // A damaged text is put beside itself only when the operator asks for it: otherwise it has to be seen.
     const sound = now !== undefined && (named === undefined || isUsable(now.set))
     const same = now?.record.name === name && now.record.digest === digest

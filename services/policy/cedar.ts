@@ -87,14 +87,14 @@ const SET_SIZE_LIMIT_BYTES = 1_048_576
 const POLICIES_LIMIT = 2_000
 
 /**
- * Parses policies and, with a schema, validates them against it strictly: not where the digest is among the `validated`,
- * those of sets with a schema that were (strict validation takes a second for a thousand policies).
+ * Parses policies and, with a schema, validates them against it strictly: not where the digest is `validated`, that of a
+ * set and schema that were (strict validation takes a second for a thousand policies).
  * @throws PlatformError INVALID_PARAMETER with every fault in `detail.faults`
  */
 export function compilePolicySet(
   files: readonly PolicyFile[],
   schema?: string,
-  validated?: ReadonlySet<string>,
+  validated?: string,
 ): PolicySet {
   const size = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
   if (size > SET_SIZE_LIMIT_BYTES)
@@ -102,7 +102,7 @@ export function compilePolicySet(
   const policies = collect(files)
   const texts = [...policies.values()].map(({ id, text }) => [id, text])
   const digest = sha256('lacre policy set v1\0', JSON.stringify([schema ?? null, texts]))
-  if (schema === undefined || validated?.has(digest) === true)
+  if (schema === undefined || digest === validated)
     return { digest, policies, schema, warnings: [] }
   checkSchema(schema)
   return { digest, policies, schema, warnings: checkAgainstSchema(policies, schema) }

@@ -18,7 +18,7 @@ const shippedBy = (schema: string) => ({
     ['default', OPEN],
     ['strict', SHUT],
   ]),
-  validated: new Set<string>(),
+  validated: new Map<string, string>(),
 })
 const digestOf = ({ files }: PolicySetSource, schema = SCHEMA) =>
   compilePolicySet(files, schema).digest
