@@ -1,20 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 
+import { packageUrl } from '../services/model/index.ts'
 import { runCommandLine } from './run.ts'
 import { commandTable } from './table.ts'
 
-/** From the package's own manifest: one folder up in the sources, two in `dist`. */
+/** From the package's own manifest. */
 function packageVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-      if (isManifest(manifest)) return manifest.version
-    } catch {
-      // Not there: the other one is.
-    }
-  }
-  return '0.0.0'
+  const manifest: unknown = JSON.parse(
+    readFileSync(packageUrl(import.meta.url, 'package.json'), 'utf8'),
+  )
+  return isManifest(manifest) ? manifest.version : '0.0.0'
 }
 
 function isManifest(value: unknown): value is { version: string } {

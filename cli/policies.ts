@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { PlatformError, type PolicyKind } from '../services/model/index.ts'
+import { PlatformError, packageUrl, type PolicyKind } from '../services/model/index.ts'
 import {
   CASES_FILE,
   compilePolicySet,
@@ -16,21 +16,15 @@ import {
 } from '../services/policy/index.ts'
 import { readSmallFile } from './signing/index.ts'
 
-/** The shipped schema and sets: beside the sources, or one folder up from the compiled files. */
+/** The shipped schema and sets. */
 function shippedPath(name: string): string {
-  const places = ['../policies/', '../../policies/'].map((place) =>
-    fileURLToPath(new URL(place + name, import.meta.url)),
-  )
-  const found = places.find((path) => existsSync(path))
-  if (found === undefined)
-    throw new PlatformError('CONFIGURATION', `\`${name}\` is missing from this installation`)
-  return found
+  return fileURLToPath(packageUrl(import.meta.url, `policies/${name}`))
 }
 
 /** A folder, a `.cedar` file, or the name of a shipped set. @throws PlatformError INVALID_PARAMETER */
 export function findPolicySet(text: string): string {
   if (existsSync(text)) return text
-  if (/^[a-z-]{1,40}$/.test(text)) return shippedPath(text)
+  if (/^[a-z-]{1,40}$/.test(text) && existsSync(shippedPath(text))) return shippedPath(text)
   throw new PlatformError('INVALID_PARAMETER', `there is no policy set \`${text}\``)
 }
 

@@ -1,8 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-import { PlatformError } from '../services/model/index.ts'
+import { PlatformError, packageUrl } from '../services/model/index.ts'
 import { writeTextFile } from './files.ts'
 
 export const CI_KINDS = ['github', 'gitlab', 'none'] as const
@@ -56,13 +55,6 @@ export function makeProject(asked: {
   return files.map(([, to]) => to)
 }
 
-/** Beside the sources, or one folder further up from the compiled files. */
 function readShipped(name: string): string {
-  const places = ['../examples/', '../../examples/'].map((place) =>
-    fileURLToPath(new URL(place + name, import.meta.url)),
-  )
-  const found = places.find((path) => existsSync(path))
-  if (found === undefined)
-    throw new PlatformError('CONFIGURATION', `\`${name}\` is missing from this installation`)
-  return readFileSync(found, 'utf8')
+  return readFileSync(packageUrl(import.meta.url, `examples/${name}`), 'utf8')
 }

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { PlatformError, type PolicyKind } from './model/index.ts'
+import { packageUrl, type PolicyKind } from './model/index.ts'
 import type { ShippedPolicies } from './operations/index.ts'
 import { compilePolicySet, readSetFiles, type PolicyInForce } from './policy/index.ts'
 
@@ -18,7 +18,7 @@ export type PolicySetName = (typeof POLICY_SETS)[number]
 /** The authorization set that comes with Lacre. */
 const SHIPPED_AUTHORIZATION = 'shipped-roles'
 
-/** Schema and sets of each kind, as they lie in `policies`. @throws PlatformError CONFIGURATION, INVALID_PARAMETER */
+/** Schema and sets of each kind, as they lie in `policies`. @throws PlatformError INVALID_PARAMETER */
 export function shippedPolicies(): Readonly<Record<PolicyKind, ShippedPolicies>> {
   const root = policiesDir()
   const schema = readFileSync(join(root, 'schema.cedarschema'), 'utf8')
@@ -61,13 +61,6 @@ function readSet(dir: string) {
   return readSetFiles(files)
 }
 
-/** Beside the sources, or one folder up from the compiled files. */
 function policiesDir(): string {
-  const places = ['../policies/', '../../policies/'].map((place) =>
-    fileURLToPath(new URL(place, import.meta.url)),
-  )
-  const found = places.find((path) => existsSync(join(path, 'schema.cedarschema')))
-  if (found === undefined)
-    throw new PlatformError('CONFIGURATION', 'the policies are missing from this installation')
-  return found
+  return fileURLToPath(packageUrl(import.meta.url, 'policies'))
 }

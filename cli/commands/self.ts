@@ -8,6 +8,7 @@ import type { Command } from 'commander'
 import { entryContent } from '../../services/artifact/index.ts'
 import {
   PlatformError,
+  packageUrl,
   parseStrictJson,
   type Artifact,
   type Verdict,
@@ -55,19 +56,9 @@ export const command: CommandModule = {
       .option('--trusted-root <file>', 'keyless: Sigstore TrustedRoot (JSON)')
       .addHelpText('after', HELP)
       .action(async ({ directory, ...options }: SelfOptions & { readonly directory?: string }) => {
-        await verify(directory ?? ownDirectory(), options, terminal)
+        await verify(directory ?? fileURLToPath(packageUrl(import.meta.url, '')), options, terminal)
       })
   },
-}
-
-/** The package's folder: one up in the sources, two in `dist`. @throws PlatformError CONFIGURATION */
-function ownDirectory(): string {
-  const places = ['../../', '../../../'].map((place) =>
-    fileURLToPath(new URL(place, import.meta.url)),
-  )
-  const found = places.find((place) => existsSync(join(place, 'package.json')))
-  if (found !== undefined) return found
-  throw new PlatformError('CONFIGURATION', 'where this installation lies cannot be found out')
 }
 
 async function verify(directory: string, options: SelfOptions, terminal: Terminal): Promise<void> {
