@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { canBubblewrap, nodeFunction, RuntimeBench } from '../support/runtime.ts'
 import type { Figure } from './run.ts'
-import { quantile } from './statistics.ts'
+import { median, quantile } from './statistics.ts'
 
 const ROUNDS = 30
 /** MEASUREMENTS: what an interpreter of each language costs alone, with nothing in its environment. */
@@ -66,7 +66,7 @@ function told(what: string, { bare, cold }: Rows): Figure[] {
     value: Number(value.toFixed(1)),
     unit: 'ms',
   })
-  const [own, alone] = [quantile(cold, 0.5), quantile(bare, 0.5)]
+  const [own, alone] = [median(cold), median(bare)]
   return [
     ms('bare start, p50', alone),
     ms('first answer in the sandbox, p50', own),
@@ -115,9 +115,9 @@ exports.handler = async () => ms
   })
   return [
     row('unpacked, hashed and compared', activationMs, 'ms'),
-    row('its own loading, p50', quantile(own, 0.5), 'ms'),
-    row('first answer, p50', quantile(cold, 0.5), 'ms'),
-    row('first answer / own loading', quantile(cold, 0.5) / quantile(own, 0.5), '×'),
+    row('its own loading, p50', median(own), 'ms'),
+    row('first answer, p50', median(cold), 'ms'),
+    row('first answer / own loading', median(cold) / median(own), '×'),
   ]
 }
 

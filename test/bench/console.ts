@@ -8,6 +8,7 @@ import { openConsole, type ConsoleClient } from '../support/console-client.ts'
 import { createActive } from '../support/functions.ts'
 import { startService, type Service } from '../support/service.ts'
 import type { Figure } from './run.ts'
+import { median } from './statistics.ts'
 
 const SIZE = 10_000
 const ALIASES_EACH = 100
@@ -42,12 +43,11 @@ export async function consoleBench(): Promise<readonly Figure[]> {
       const one = await take(visitor, path)
       if (run >= WARM) taken.push(one)
     }
-    const median = (of: (one: Taken) => number): number =>
-      taken.map(of).toSorted((a, b) => a - b)[Math.floor(RUNS / 2)] ?? Number.NaN
+    const middle = (of: (one: Taken) => number): number => median(taken.map(of))
     figures.push(
-      { name: `${name}: first byte`, value: median((one) => one.firstByteMs), unit: 'ms' },
-      { name: `${name}: all of it`, value: median((one) => one.wholeMs), unit: 'ms' },
-      { name: `${name}: size`, value: median((one) => one.bytes) / 1_000, unit: 'kB' },
+      { name: `${name}: first byte`, value: middle((one) => one.firstByteMs), unit: 'ms' },
+      { name: `${name}: all of it`, value: middle((one) => one.wholeMs), unit: 'ms' },
+      { name: `${name}: size`, value: middle((one) => one.bytes) / 1_000, unit: 'kB' },
     )
   }
   return figures

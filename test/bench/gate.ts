@@ -31,6 +31,7 @@ import {
 import { loadShippedPolicies, shippedPolicies } from '../../services/shipped-policies.ts'
 import { openStore, type Store, type Writer } from '../../services/store/index.ts'
 import type { Figure } from './run.ts'
+import { quantile } from './statistics.ts'
 
 const FUNCTIONS = 1_000
 const ALIASES_EACH = 10
@@ -129,12 +130,11 @@ function timed(work: () => void, times = DECISIONS_TIMED): number[] {
     work()
     taken.push(performance.now() - start)
   }
-  return taken.sort((a, b) => a - b)
+  return taken
 }
 
-function spread(name: string, sorted: readonly number[]): Figure[] {
-  const at = (share: number): number =>
-    Number((sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(3))
+function spread(name: string, times: readonly number[]): Figure[] {
+  const at = (share: number): number => Number(quantile(times, share).toFixed(3))
   return [
     { name: `${name}, median`, value: at(0.5), unit: 'ms' },
     { name: `${name}, p99`, value: at(0.99), unit: 'ms' },

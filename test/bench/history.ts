@@ -15,6 +15,7 @@ import { AccessControl, readLiveThen, type Deps } from '../../services/operation
 import { openStore, type Store } from '../../services/store/index.ts'
 import { authorizationSet } from '../support/authorization.ts'
 import type { Figure } from './run.ts'
+import { quantile } from './statistics.ts'
 
 const FUNCTIONS = 100
 /** Documents of decisions; a history of a million has more, and a page reads no more of them than it has rows. */
@@ -55,7 +56,7 @@ export async function historyBench(): Promise<readonly Figure[]> {
       for (const history of [short, long])
         figures.push({
           name: `live --at, ${what}, over ${history.changes} changes, ${kind} p${100 * share}`,
-          value: quantile(taken.get(history)?.[kind] ?? [], share),
+          value: Number(quantile(taken.get(history)?.[kind] ?? [], share).toFixed(2)),
           unit: 'ms',
         })
   }
@@ -113,11 +114,6 @@ function anyName(): string {
 
 function nameOf(at: number): string {
   return `bench-${String(at).padStart(4, '0')}`
-}
-
-function quantile(times: readonly number[], share: number): number {
-  const sorted = times.toSorted((a, b) => a - b)
-  return Number((sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(2))
 }
 
 interface History extends AsyncDisposable {

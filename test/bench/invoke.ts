@@ -4,7 +4,7 @@ import { Service } from '../support/service.ts'
 import { signWithSmithy } from '../support/signers.ts'
 import { startPeers, type Peer } from './peers.ts'
 import type { Figure } from './run.ts'
-import { quantile } from './statistics.ts'
+import { median } from './statistics.ts'
 import { wrk, type Load, type Shot } from './wrk.ts'
 
 /** Rounds over all of them in turns, so that a slow moment meets each. */
@@ -96,10 +96,6 @@ async function signed(service: Service, body: string): Promise<Shot> {
   // wrk sends the host of its URL.
   const { host: _host, ...others } = headers
   return { url: `${endpoint}${path}`, headers: others, body }
-}
-
-function median(values: readonly number[]): number {
-  return quantile(values, 0.5)
 }
 
 function round(value: number): number {

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3'
 import { openState, writeSetting, type State } from '../support/state.ts'
 import { historyBench } from './history.ts'
 import type { Figure } from './run.ts'
-import { quantile } from './statistics.ts'
+import { median } from './statistics.ts'
 
 /** Rounds of each, in turns, so that both meet the same disk. */
 const ROUNDS = 30
@@ -40,12 +40,12 @@ async function appendBench(): Promise<readonly Figure[]> {
       rates.bare.push(alone)
     }
     bare.close()
-    const [ours, alone] = [median(rates.ours), median(rates.bare)]
+    const [ours, alone] = [Math.round(median(rates.ours)), Math.round(median(rates.bare))]
     const ratios = rates.ours.map((rate, at) => (100 * rate) / (rates.bare[at] ?? rate))
     return [
       { name: 'ledger appends with fsync, one after the other', value: ours, unit: '/s' },
       { name: 'bare transactions of one row of that size', value: alone, unit: '/s' },
-      { name: 'of the bare rate', value: median(ratios), unit: '%' },
+      { name: 'of the bare rate', value: Math.round(median(ratios)), unit: '%' },
     ]
   } finally {
     rmSync(dir, { recursive: true })
@@ -86,8 +86,4 @@ async function rateOf(work: () => Promise<void>): Promise<number> {
     done += 1
   }
   return (1_000 * done) / (performance.now() - start)
-}
-
-function median(values: readonly number[]): number {
-  return Math.round(quantile(values, 0.5))
 }

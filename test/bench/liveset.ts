@@ -21,6 +21,7 @@ import { startService, type Service } from '../support/service.ts'
 import { signWithSmithy } from '../support/signers.ts'
 import { bundleSeal, sealedZip } from '../support/zip-seals.ts'
 import type { Figure } from './run.ts'
+import { quantile } from './statistics.ts'
 
 const SIZES = [1_000, 10_000]
 const ALIASES_EACH = 10
@@ -146,10 +147,10 @@ async function measured(size: number, data: string): Promise<Figure[]> {
     { name: `of that, of the thread that serves`, value: after.main - before.main, unit: 'ms' },
     { name: `aliases live in the end, with ${deploys.done} deployed meanwhile`, value: aliases, unit: 'aliases' },
     { name: `of them without the verdict of the revocation's world (must be 0), ${over}`, value: missed, unit: 'aliases' },
-    { name: `warm invoke before, ${INVOKES_PER_SECOND}/s, p50`, value: rounded(at(quiet, 0.5)), unit: 'ms' },
-    { name: `warm invoke before, p99 of ${quiet.length}`, value: rounded(at(quiet, 0.99)), unit: 'ms' },
-    { name: `warm invoke meanwhile, p50`, value: rounded(at(busy, 0.5)), unit: 'ms' },
-    { name: `warm invoke meanwhile, p99 of ${busy.length}`, value: rounded(at(busy, 0.99)), unit: 'ms' },
+    { name: `warm invoke before, ${INVOKES_PER_SECOND}/s, p50`, value: rounded(quantile(quiet, 0.5)), unit: 'ms' },
+    { name: `warm invoke before, p99 of ${quiet.length}`, value: rounded(quantile(quiet, 0.99)), unit: 'ms' },
+    { name: `warm invoke meanwhile, p50`, value: rounded(quantile(busy, 0.5)), unit: 'ms' },
+    { name: `warm invoke meanwhile, p99 of ${busy.length}`, value: rounded(quantile(busy, 0.99)), unit: 'ms' },
   ] // prettier-ignore
 }
 
@@ -377,9 +378,4 @@ class WarmLoad {
 
 function rounded(ms: number): number {
   return Number(ms.toFixed(1))
-}
-
-function at(times: readonly number[], share: number): number {
-  const sorted = times.toSorted((a, b) => a - b)
-  return sorted[Math.floor((sorted.length - 1) * share)] ?? 0
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 
 import { packDirectory } from '../../cli/packaging/index.ts'
 import type { Figure } from './run.ts'
-import { quantile } from './statistics.ts'
+import { median } from './statistics.ts'
 
 const run = promisify(execFile)
 const ROUNDS = 7
@@ -54,7 +54,7 @@ async function packFolder(
     times.ours.push(between - start)
     times.zip.push(end - between)
   }
-  const [ours, zip] = [quantile(times.ours, 0.5), quantile(times.zip, 0.5)]
+  const [ours, zip] = [median(times.ours), median(times.zip)]
   const figure = (what: string, value: number, unit: string): Figure => ({
     name: `${name}: ${what}`,
     value: Number(value.toPrecision(3)),

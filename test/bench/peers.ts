@@ -86,6 +86,15 @@ export async function startPeers(body: string): Promise<Peers> {
   const stop = async (): Promise<void> => {
     for (const child of children) child.kill('SIGKILL')
   }
+  try {
+    return { list: await startAll(body, children), [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startAll(body: string, children: ChildProcess[]): Promise<readonly Peer[]> {
   const list: Peer[] = []
   for (const known of KNOWN) {
     const [port, other] = [await freePort(), await freePort()]
@@ -109,7 +118,7 @@ export async function startPeers(body: string): Promise<Peers> {
     await answers(known.name, shot)
     list.push({ name: known.name, shot: async () => shot })
   }
-  return { list, [Symbol.asyncDispose]: stop }
+  return list
 }
 
 async function answers(name: string, { url, headers, body }: Shot): Promise<void> {

@@ -31,6 +31,7 @@ import { AT_MS, identityOf, issue, keyPair, publisher, readAll, sealOf } from '.
 import { detached, IDENTITY, ISSUER, TestSigstore } from '../support/sigstore.ts'
 import { buildZip } from '../support/zip-builder.ts'
 import type { Figure } from './run.ts'
+import { median } from './statistics.ts'
 
 const MB = 1_048_576
 const STORED = 0
@@ -184,8 +185,8 @@ async function warm(sizeMb: number): Promise<Figure[]> {
       both.push(end - start)
     }
     const name = `${one.name}, ${sizeMb} MB, warm`
-    const parts = `ms (${middle(opening).toFixed(2)} of it the strict profile, ${middle(judging).toFixed(2)} the seal; ${middle(cpu).toFixed(2)} ms of processor)`
-    figures.push(figure(`opened and judged, ${name}`, middle(both), parts, one.warmMs))
+    const parts = `ms (${median(opening).toFixed(2)} of it the strict profile, ${median(judging).toFixed(2)} the seal; ${median(cpu).toFixed(2)} ms of processor)`
+    figures.push(figure(`opened and judged, ${name}`, median(both), parts, one.warmMs))
   }
   return figures
 }
@@ -212,7 +213,7 @@ async function memory(): Promise<Figure[]> {
         const block = encodeSealBlock([await sealOf(artifact, identityOf(leaf))])
         writeFileFrom(join(dir, 'f.zip'), withSealBlock(artifact, block))
         const peaks = Array.from({ length: RSS_RUNS }, () => peakOf(dir))
-        const peakMb = middle(peaks)
+        const peakMb = median(peaks)
         if (sizeMb === 1) floorMb = peakMb
         const over = sizeMb === 1 ? 'MB' : `MB, ${(peakMb - floorMb).toFixed(1)} over that of 1 MB`
         figures.push(figure(`peak memory of \`lacre verify\`, ${sizeMb} MB ${what}`, peakMb, over))
@@ -312,11 +313,7 @@ async function inTurn(
       if (i > 0) times[at]?.push(performance.now() - start)
     }
   }
-  return [middle(times[0]), middle(times[1])]
-}
-
-function middle(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
+  return [median(times[0]), median(times[1])]
 }
 
 function figure(name: string, value: number, unit: string, asked?: number): Figure {

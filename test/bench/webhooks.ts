@@ -6,6 +6,7 @@ import type { WebhookFilter } from '../../services/webhooks/index.ts'
 import { openState } from '../support/state.ts'
 import { appendEntry, subscribe } from '../support/webhooks.ts'
 import type { Figure } from './run.ts'
+import { median } from './statistics.ts'
 
 const ENTRIES = 50
 const ROUNDS = 9
@@ -33,8 +34,8 @@ export async function webhooksBench(): Promise<readonly Figure[]> {
       await state.store.transaction((tx) => tx.deleteFrom('webhook_outbox').execute())
     }
   for (const { name, dir, state, times } of states) {
-    const median = times.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? 0
-    figures.push({ name: `one entry committed, ${name}`, value: rounded(median), unit: 'µs' })
+    const value = rounded(median(times))
+    figures.push({ name: `one entry committed, ${name}`, value, unit: 'µs' })
     await state[Symbol.asyncDispose]()
     rmSync(dir, { recursive: true })
   }
