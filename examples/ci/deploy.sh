@@ -10,7 +10,7 @@
 #   CODE_SIGNING_CONFIG  an ARN to attach before the code is judged
 #   SIGNING_CONFIG TRUSTED_ROOT   the authority's files: lacre authority trusted-root [--signing-config]
 #   BUILDER_ID       who builds, as the publisher lists it
-#   LACRE            the command, "npx --yes lacre" where not given
+#   LACRE            the command, node_modules/.bin/lacre where not given: what the lockfile pins, never what a registry has
 #   AWS_ENDPOINT_URL AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY   the service
 #
 # The identity token is taken from the CI itself: docs/keyless.md says from where.
@@ -18,7 +18,7 @@ set -euo pipefail
 
 : "${FUNCTION:?the name of the function}" "${SIGNING_CONFIG:?a file}" "${TRUSTED_ROOT:?a file}"
 : "${AWS_ENDPOINT_URL:?the address of the service}"
-read -ra lacre <<<"${LACRE:-npx --yes lacre}"
+read -ra lacre <<<"${LACRE:-node_modules/.bin/lacre}"
 export SOURCE=${SOURCE:-.}
 export BUILDER_ID=${BUILDER_ID:-${GITHUB_SERVER_URL:-${CI_SERVER_URL:-https://localhost}}/lacre-ci}
 staging=${STAGING:-staging} production=${PRODUCTION-prod}

@@ -77,7 +77,7 @@ function wrongLicence(path, { dev, devOptional, license }) {
 function check() {
   const root = fileURLToPath(new URL('../..', import.meta.url))
   let failed = false
-  for (const folder of ['.', 'test/clients/ric']) {
+  for (const folder of ['.', 'test/clients/ric', 'test/bench/peers']) {
     const read = (/** @type {string} */ name) =>
       JSON.parse(readFileSync(join(root, folder, name), 'utf8'))
     const lock = read('package-lock.json')

@@ -100,12 +100,16 @@ async function surroundings(name: string): Promise<Record<string, string>> {
   }
 }
 
-/** A checkout with a function, and the recipe's script where `lacre init` puts it. */
+/** A checkout with a function, a lockfile, and the recipe's script where `lacre init` puts it. */
 function checkout(name: string, source: string): string {
   const path = at(name)
   mkdirSync(join(path, 'ci'), { recursive: true })
   writeFileSync(join(path, 'index.js'), source)
   writeFileSync(join(path, '.lacreignore'), '/ci/\n')
+  const manifest = { name, version: '1.0.0' }
+  const lock = { ...manifest, lockfileVersion: 3, packages: { '': manifest } }
+  writeFileSync(join(path, 'package.json'), JSON.stringify(manifest))
+  writeFileSync(join(path, 'package-lock.json'), JSON.stringify(lock))
   copyFileSync(join(projectRoot, 'examples/ci/deploy.sh'), join(path, 'ci/deploy.sh'))
   return path
 }
@@ -189,9 +193,10 @@ test.each([
     jobs?: { deploy: { steps: { run?: string; env?: Record<string, string> }[] } }
     deploy?: { script: string[]; variables: Record<string, string> }
   }
-  const step = document.jobs?.deploy.steps.find(({ run }) => run !== undefined)
-  const script = step?.run ?? document.deploy?.script.join('\n') ?? ''
-  const named = step?.env ?? document.deploy?.variables ?? {}
+  const steps = document.jobs?.deploy.steps ?? []
+  const script = document.deploy?.script ?? steps.flatMap(({ run }) => run ?? [])
+  const named = document.deploy?.variables ?? steps.find(({ env }) => env !== undefined)?.env ?? {}
+  expect(script).toEqual(['npm ci', 'bash ci/deploy.sh'])
   const folder = checkout(name, source(name))
   copyFileSync(at('signing_config.json'), join(folder, 'ci/signing_config.json'))
   copyFileSync(at('trusted_root.json'), join(folder, 'ci/trusted_root.json'))
@@ -205,7 +210,8 @@ test.each([
     .filter(([, value]) => !value.includes('${{'))
     .map(([key, value]) => [key, value.replaceAll('__FUNCTION__', name)])
 
-  const run = await runStep({ script, env: { ...Object.fromEntries(written), ...outside } }, folder)
+  const env = { ...Object.fromEntries(written), ...outside }
+  const run = await runStep({ script: script.join(' && '), env }, folder)
 
   expect(run.status, run.output).toBe(0)
   await expectLive(name, name)
@@ -224,6 +230,16 @@ test('what somebody else signed is refused, and the script ends with that', asyn
 
   expect(run.status, run.output).toBe(1)
   expect(lacre(['invoke', 'foreign:staging', '--data', service.data]).status).not.toBe(0)
+})
+
+test('Lacre is never fetched by its name: what no lockfile pinned does not run', async () => {
+  const { LACRE: _, ...env } = await surroundings('unpinned')
+  const step = { script: 'bash ci/deploy.sh', env }
+
+  const run = await runStep(step, checkout('unpinned', source('x')))
+
+  expect(run.status).not.toBe(0)
+  expect(run.output).toContain('node_modules/.bin/lacre: No such file or directory')
 })
 
 test('a variable that is missing ends it before anything is done', async () => {
