@@ -77,24 +77,24 @@ const others = {
     `source ./fish; complete -C "${line.replace('...', '')}" | string split -f1 \\t`,
 }
 
-test.each([
+for (const [shell, line, offered] of [
   ['zsh', 'lacre publisher ...', 'revoke'],
   ['zsh', 'lacre init --ci ...', 'gitlab'],
   ['zsh', 'lacre deploy --s', '--seal'],
   ['fish', 'lacre publisher ...', 'revoke'],
   ['fish', 'lacre init --ci ...', 'gitlab'],
   ['fish', 'lacre deploy --s', '--seal'],
-] as const)('%s offers at `%s`: %s', (shell, line, offered) => {
-  const flags = shell === 'zsh' ? ['-f'] : ['--no-config']
-  const run = spawnSync(shell, [...flags, '-c', others[shell](line)], {
-    cwd: dir,
-    encoding: 'utf8',
-  })
-  if (run.error !== undefined) return expect(run.error).toMatchObject({ code: 'ENOENT' })
+] as const)
+  test(`${shell} offers at \`${line}\`: ${offered}`, (ctx) => {
+    const flags = shell === 'zsh' ? ['-f'] : ['--no-config']
+    const options = { cwd: dir, encoding: 'utf8' } as const
+    const run = spawnSync(shell, [...flags, '-c', others[shell](line)], options)
+    if (run.error !== undefined)
+      return ctx.skip(`${shell} is not installed (apt-get install ${shell})`)
 
-  expect(run.stderr).toBe('')
-  expect(run.stdout.split('\n')).toContain(offered)
-})
+    expect(run.stderr).toBe('')
+    expect(run.stdout.split('\n')).toContain(offered)
+  })
 
 test('refuses a shell that it knows no script for, and says which it knows', () => {
   const run = lacre(['completion', 'tcsh'])
