@@ -20,6 +20,7 @@ import { keyPair } from '../support/publisher-keys.ts'
 import { startService, type Service } from '../support/service.ts'
 import { signWithSmithy } from '../support/signers.ts'
 import { bundleSeal, sealedZip } from '../support/zip-seals.ts'
+import { liveStates } from '../support/live-states.ts'
 import type { Figure } from './run.ts'
 import { quantile } from './statistics.ts'
 
@@ -188,20 +189,10 @@ async function verified(service: Service, reader: Reader, world: number): Promis
 
 /** By the rows: what is live of the publisher's, and has no verdict that says so. */
 async function countMissed(reader: Reader): Promise<{ aliases: number; missed: number }> {
-  const rows = await reader
-    .selectFrom('live_interval as live')
-    .leftJoin('live_verdict as verdict', (join) =>
-      join
-        .onRef('verdict.live_id', '=', 'live.id')
-        .on('verdict.recorded_to', 'is', null)
-        .on('verdict.effective_to', 'is', null),
-    )
-    .select(['live.function_name', 'live.alias', 'verdict.state'])
-    .where('live.to_ms', 'is', null)
-    .where('live.function_name', '<>', 'warm')
-    .where('live.alias', '<>', '$LATEST')
-    .execute()
-  const aliases = rows.filter(({ alias }) => !/^[0-9]+$/.test(alias))
+  const rows = await liveStates(reader)
+  const aliases = rows.filter(
+    ({ function_name: name, alias }) => name !== 'warm' && !/^(\$LATEST|[0-9]+)$/.test(alias),
+  )
   return {
     aliases: aliases.length,
     missed: aliases.filter(({ state }) => state !== 'violating').length,

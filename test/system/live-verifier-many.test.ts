@@ -9,6 +9,7 @@ import { revoke } from '../../services/operations/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { createActive } from '../support/functions.ts'
 import { governance } from '../support/governance.ts'
+import { liveStates } from '../support/live-states.ts'
 import { nodePackage } from '../support/packages.ts'
 import { createConfig, createPublisher } from '../support/publishing.ts'
 import { makeViolating, revokePublisher, someone } from '../support/violating.ts'
@@ -43,19 +44,8 @@ async function deployMany(functionName: string): Promise<void> {
 
 /** By the rows: how many of its aliases are live, and those that nobody says of that they violate. */
 async function standing(functionName: string): Promise<{ live: number; missed: string[] }> {
-  const rows = await app.deps.store.reader
-    .selectFrom('live_interval as live')
-    .leftJoin('live_verdict as verdict', (join) =>
-      join
-        .onRef('verdict.live_id', '=', 'live.id')
-        .on('verdict.recorded_to', 'is', null)
-        .on('verdict.effective_to', 'is', null),
-    )
-    .select(['live.alias', 'verdict.state'])
-    .where('live.to_ms', 'is', null)
-    .where('live.function_name', '=', functionName)
-    .where('live.version', '=', '2')
-    .execute()
+  const all = await liveStates(app.deps.store.reader)
+  const rows = all.filter((row) => row.function_name === functionName && row.version === '2')
   const missed = rows.filter(({ state }) => state !== 'violating')
   return { live: rows.length, missed: missed.map(({ alias }) => alias) }
 }
