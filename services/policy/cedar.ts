@@ -1,31 +1,18 @@
-import { setFlagsFromString } from 'node:v8'
-
-import {
-  checkParseSchema,
-  policySetTextToParts,
-  policyToJson,
-  preparsePolicySet,
-  preparseSchema,
-  statefulIsAuthorized,
-  validate,
-  type CedarValueJson,
-  type DetailedError,
-  type EntityJson,
-  type PolicyJson,
-  type TypeAndId,
-  type ValidationError,
+import type {
+  CedarValueJson,
+  DetailedError,
+  EntityJson,
+  PolicyJson,
+  TypeAndId,
+  ValidationError,
 } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, sha256 } from '../model/index.ts'
+import { withCedar, type Cedar } from './cedar-engine.ts'
 import { mergeForbids } from './merged-forbids.ts'
+import { findTooDeep, POLICY_DEPTH_LIMIT } from './policy-depth.ts'
 import { toScope, type PolicyScope } from './policy-scope.ts'
 import { readsOf, type PolicyReads } from './policy-reads.ts'
-
-/**
- * Node 20's V8 (11.3) puts calls to WebAssembly into the code that makes them, and ends the process ("unreachable code", in
- * its deoptimizer) when that code is thrown away during such a call. Some thousand decisions are enough.
- */
-if (process.versions.v8.startsWith('11.')) setFlagsFromString('--no-turbo-inline-js-wasm-calls')
 
 /** A file of policies as it was written. */
 export interface PolicyFile {
@@ -127,7 +114,13 @@ function collect(files: readonly PolicyFile[]): Map<string, Policy> {
 }
 
 function splitPolicies(file: PolicyFile, faults: PolicyFault[]): readonly string[] {
-  const parts = policySetTextToParts(file.text)
+  const line = findTooDeep(file.text)
+  if (line !== undefined) {
+    const message = `line ${line}: an expression is at most ${POLICY_DEPTH_LIMIT} brackets and operators deep`
+    faults.push({ ...fault(file.name, undefined, message), hint: 'make several policies of it' })
+    return []
+  }
+  const parts = withCedar((cedar) => cedar.policySetTextToParts(file.text))
   if (parts.type === 'failure') {
     faults.push(...parts.errors.map((error) => toFault(file.name, undefined, error)))
     return []
@@ -138,7 +131,7 @@ function splitPolicies(file: PolicyFile, faults: PolicyFault[]): readonly string
 }
 
 function readPolicy(text: string, file: PolicyFile, index: number): Policy {
-  const parsed = policyToJson(text)
+  const parsed = withCedar((cedar) => cedar.policyToJson(text))
   if (parsed.type === 'failure')
     throw refuse(parsed.errors.map((error) => toFault(file.name, undefined, error)))
   const { effect, annotations = {}, conditions } = parsed.json
@@ -175,7 +168,7 @@ function contextReads(node: unknown): string[] {
 }
 
 function checkSchema(schema: string): void {
-  const parsed = checkParseSchema(schema)
+  const parsed = withCedar((cedar) => cedar.checkParseSchema(schema))
   if (parsed.type === 'failure')
     throw refuse(parsed.errors.map((error) => toFault('the schema', undefined, error)))
 }
@@ -184,7 +177,8 @@ function checkAgainstSchema(
   policies: ReadonlyMap<string, Policy>,
   schema: string,
 ): readonly PolicyFault[] {
-  const answer = validate({ schema, policies: { staticPolicies: toStatic(policies) } })
+  const staticPolicies = toStatic(policies)
+  const answer = withCedar((cedar) => cedar.validate({ schema, policies: { staticPolicies } }))
   if (answer.type === 'failure')
     throw refuse(answer.errors.map((error) => toFault('', undefined, error)))
   const faultsOf = (found: readonly ValidationError[]): PolicyFault[] =>
@@ -227,43 +221,49 @@ interface Prepared {
 }
 
 /**
- * By the set's digest, most recently used last. The engine cannot drop what it was given, but what comes under the same
+ * Of each engine, by the set's digest, most recently used last. The engine cannot drop what it was given, but what comes under the same
  * name takes its place: that is how it holds no more than so many.
  */
-const prepared = new Map<string, Prepared>()
+const preparedBy = new WeakMap<Cedar, Map<string, Prepared>>()
 
-function prepare({ digest, policies, schema }: PolicySet): Prepared {
+function prepare(cedar: Cedar, { digest, policies, schema }: PolicySet): Prepared {
+  const prepared = preparedBy.get(cedar) ?? new Map<string, Prepared>()
+  preparedBy.set(cedar, prepared)
   const known = prepared.get(digest)
   if (known !== undefined) {
     prepared.delete(digest)
     prepared.set(digest, known)
     return known
   }
-  const name = freeName()
-  const set = preparsePolicySet(name, { staticPolicies: toStatic(policies) })
-  const forms = schema === undefined ? undefined : preparseSchema(name, schema)
+  const name = freeName(prepared)
+  const set = cedar.preparsePolicySet(name, { staticPolicies: toStatic(policies) })
+  const forms = schema === undefined ? undefined : cedar.preparseSchema(name, schema)
   if (set.type === 'failure' || forms?.type === 'failure')
     throw new PlatformError('INTERNAL', 'a policy set that compiled cannot be prepared')
-  const made = { name, merged: prepareMerged(`${name} merged`, policies) }
+  const made = { name, merged: prepareMerged(cedar, `${name} merged`, policies) }
   prepared.set(digest, made)
   return made
 }
 
 /** Where merging does not work out the set itself is asked, always. */
-function prepareMerged(name: string, policies: PolicySet['policies']): string | undefined {
+function prepareMerged(
+  cedar: Cedar,
+  name: string,
+  policies: PolicySet['policies'],
+): string | undefined {
   const parsed: Record<string, PolicyJson> = {}
   for (const { id, text } of policies.values()) {
-    const answer = policyToJson(text)
+    const answer = cedar.policyToJson(text)
     if (answer.type === 'failure') return undefined
     parsed[id] = answer.json
   }
   const staticPolicies = mergeForbids(parsed)
   if (staticPolicies === undefined) return undefined
-  return preparsePolicySet(name, { staticPolicies }).type === 'success' ? name : undefined
+  return cedar.preparsePolicySet(name, { staticPolicies }).type === 'success' ? name : undefined
 }
 
 /** A name that no digest stands for any more: nothing is ever evaluated under a set that was put in its place. */
-function freeName(): string {
+function freeName(prepared: Map<string, Prepared>): string {
   const [oldest] = prepared.keys()
   if (prepared.size >= PREPARED_LIMIT && oldest !== undefined) prepared.delete(oldest)
   const taken = new Set([...prepared.values()].map(({ name }) => name))
@@ -277,22 +277,23 @@ function freeName(): string {
  * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
  */
 export function evaluate(set: PolicySet, request: Request): Evaluation {
-  return ask(set, request, prepare(set).name)
+  return withCedar((cedar) => {
+    const { name } = prepare(cedar, set)
+    return ask(cedar, request, name, set.schema === undefined ? undefined : name)
+  })
 }
 
-function ask(set: PolicySet, request: Request, preparsedPolicySetId: string): Evaluation {
+/** Asks the policies that the engine holds under one name, with the schema that it holds under another. */
+function ask(cedar: Cedar, request: Request, policies: string, schema?: string): Evaluation {
   const { principal, action, resource } = request
-  const answer = statefulIsAuthorized({
+  const answer = cedar.statefulIsAuthorized({
     principal,
     action,
     resource,
     context: { ...request.context },
     entities: [...request.entities],
-    preparsedPolicySetId,
-    ...(set.schema !== undefined && {
-      preparsedSchemaName: prepare(set).name,
-      validateRequest: true,
-    }),
+    preparsedPolicySetId: policies,
+    ...(schema !== undefined && { preparsedSchemaName: schema, validateRequest: true }),
   })
   if (answer.type === 'failure')
     throw refuse(answer.errors.map((error) => toFault('the request', undefined, error)))
@@ -312,11 +313,12 @@ function ask(set: PolicySet, request: Request, preparsedPolicySetId: string): Ev
  * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
  */
 export function authorize(set: PolicySet, request: Request): Evaluation {
-  const { merged } = prepare(set)
-  if (merged !== undefined) {
-    const quick = ask(set, request, merged)
-    if (quick.decision === 'allow' && quick.errors.length === 0) return quick
-  }
+  const quick = withCedar((cedar) => {
+    const { name, merged } = prepare(cedar, set)
+    if (merged === undefined) return undefined
+    return ask(cedar, request, merged, set.schema === undefined ? undefined : name)
+  })
+  if (quick?.decision === 'allow' && quick.errors.length === 0) return quick
   const evaluation = evaluate(set, request)
   return evaluation.errors.length === 0 ? evaluation : { ...evaluation, decision: 'deny' }
 }
