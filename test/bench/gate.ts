@@ -228,6 +228,7 @@ function planDeps(store: Store): Deps {
     random: systemRandom,
     policies: {
       inForce: () => Promise.resolve(shipped),
+      deciding: () => Promise.resolve(shipped),
       shipped: () => ({ schema, sets: new Map() }),
     },
   } as unknown as Deps
