@@ -53,10 +53,17 @@ export interface EntryPath {
 export function parseEntryPath(name: string): EntryPath {
   const isDirectory = name.endsWith('/')
   const path = isDirectory ? name.slice(0, -1) : name
-  const broken = brokenPathRule(path)
+  const broken = brokenPathRule(path) ?? (isDirectory ? undefined : versionSuffixRule(path))
   if (broken !== undefined)
     throw refusal(broken.rule, `the name ${shown(name)} ${broken.message}`, { entry: name })
   return { path, isDirectory }
+}
+
+/** Info-ZIP leaves `;` and the digits behind it away, as a version number of VMS (unzip's `-V` keeps them). */
+function versionSuffixRule(path: string): { rule: string; message: string } | undefined {
+  if (!/;\d*$/.test(path)) return undefined
+  const message = 'ends in `;` and digits, which unzip takes for a version number and leaves away'
+  return { rule: 'zip.name-version', message }
 }
 
 function brokenPathRule(path: string): { rule: string; message: string } | undefined {

@@ -46,6 +46,7 @@ test.each<[string, ZipEntrySpec]>([
   ],
   ['with a name in UTF-8', { name: 'd\u00e9j\u00e0 vu/\u{1f600}.js', content: 'content' }],
   ['with a name in UTF-8 and without NFC', { name: 'cafe\u0301', content: 'content' }],
+  ['with a semicolon that begins no version', { name: 'lib;1/a;b.js;1x', content: 'content' }],
   ['with a comment', { name: 'a', central: { comment: Buffer.from('made by hand') } }],
   ['with compression hints', { name: 'a', content: 'content', method: 8, both: { flags: 6 } }],
   [

@@ -56,6 +56,8 @@ const names: [title: string, spec: ZipSpec, rule: string][] = [
   ['a slash as name', { entries: [{ name: '/' }] }, 'zip.name-empty'],
   ['an absolute name', named('/etc/passwd'), 'zip.name-absolute'],
   ['a backslash', named('a\\b'), 'zip.name-backslash'],
+  ['a version number of VMS', named('lib/a.js;1'), 'zip.name-version'],
+  ['a version number of VMS without digits', named('a.js;'), 'zip.name-version'],
   ['a drive letter', named('C:a'), 'zip.name-drive'],
   ['a NUL', named('a\0.js'), 'zip.name-control'],
   ['an escape character', named('\u001b[2Ja'), 'zip.name-control'],
