@@ -6,6 +6,7 @@ import { torture as clock } from './clock.ts'
 import { torture as differential } from './differential.ts'
 import { torture as disk } from './disk-full.ts'
 import { torture as events } from './events.ts'
+import { torture as faults } from './faults.ts'
 import { torture as fuzz } from './fuzz.ts'
 import { torture as io } from './io.ts'
 import { torture as kill } from './kill.ts'
@@ -35,6 +36,7 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   kill,
   power,
   events,
+  faults,
   fuzz,
   restore,
   ledger,
@@ -51,6 +53,7 @@ const N_OF: Readonly<Record<string, number>> = {
   differential: 2_000,
   disk: 3,
   events: 1_000,
+  faults: 30,
   fuzz: 1_000_000_000,
   io: 50,
   ledger: 200,
@@ -64,7 +67,7 @@ const N_OF: Readonly<Record<string, number>> = {
   verdicts: 300,
 }
 const DEFAULT_SECONDS = 30
-const PLANNED = 'faults soak overload linear simulate'
+const PLANNED = 'soak overload linear simulate'
 
 function usage(message: string): never {
   console.error(
