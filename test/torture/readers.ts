@@ -59,10 +59,29 @@ async function digestOf(file: ZipFile, entry: Entry): Promise<string> {
 
 /** Info-ZIP, as it unpacks: by the central directory, comparing it with the local headers. */
 export function seenByUnzip(zip: Buffer): Seen {
-  return unpackedBy(zip, (archive, into) =>
+  const { view, whole } = unpackedBy(zip, (archive, into) =>
     spawnSync('unzip', ['-qq', '-o', '-P', 'none', archive, '-d', into], { ...QUIET }),
   )
+  return { view, whole: whole && !hasNamesOfWindows(zip) }
 }
+
+/**
+ * Names that are marked as UTF-8 and come from Windows, as its own packer, .NET and 7-Zip write them: unzip 6.0 takes them
+ * for the OEM code page in spite of the mark, against APPNOTE D.1. Everybody else reads what is marked.
+ */
+function hasNamesOfWindows(zip: Buffer): boolean {
+  for (let at = zip.indexOf(CENTRAL); at >= 0; at = zip.indexOf(CENTRAL, at + 4)) {
+    if (at + CENTRAL_BYTES > zip.length) return false
+    const name = zip.subarray(at + CENTRAL_BYTES, at + CENTRAL_BYTES + zip.readUInt16LE(at + 28))
+    const marked = (zip.readUInt16LE(at + 8) & UTF8_FLAG) !== 0
+    if (zip[at + 5] === 0 && marked && name.some((byte) => byte >= 0x80)) return true
+  }
+  return false
+}
+
+const CENTRAL = Buffer.from('PK\x01\x02')
+const CENTRAL_BYTES = 46
+const UTF8_FLAG = 1 << 11
 
 /** libarchive from a pipe, where it cannot seek: by the local headers alone. */
 export function seenByBsdtar(zip: Buffer): Seen {
