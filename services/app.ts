@@ -163,7 +163,6 @@ async function buildDeps(
   const runtime = closers.add(
     await openFunctionRuntime(config, around, { blobs, logs, metering, metrics }),
   )
-  metrics.watchRunning(() => ({ ...runtime.stats(), logBytes: logs.sizeBytes }))
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   const policies = closers.add(new Policies(shippedPolicies(), config.policySet))
   const access = new AccessControl({
@@ -174,6 +173,15 @@ async function buildDeps(
   })
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
+  metrics.watchRunning(() => ({
+    ...runtime.stats(),
+    logBytes: logs.sizeBytes,
+    provisioned: live.provisioned().map(({ spec, count }) => ({
+      functionName: spec.functionName,
+      allocated: count,
+      used: Math.min(count, runtime.running(spec)),
+    })),
+  }))
   const jobs = closers.add(new JobRunner({ store, clock, random, log, soleOwner: true }))
   const events = closers.add(await openEventQueue(config, around, metrics))
   const verifier = closers.add(

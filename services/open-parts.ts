@@ -78,6 +78,7 @@ export async function openFunctionRuntime(
       metering.record(record)
       metrics.attempt(record)
     },
+    onConcurrencyUsed: (name, used) => metrics.concurrencyUsed(name, used),
   })
 }
 

@@ -26,7 +26,7 @@ export function functionLabels(limit = METRIC_FUNCTIONS_LIMIT): (name: string) =
 
 interface FunctionMetrics extends Pick<
   Metrics,
-  'attempt' | 'throttle' | 'logLinesDropped' | 'logBytesEvicted'
+  'attempt' | 'concurrencyUsed' | 'throttle' | 'logLinesDropped' | 'logBytesEvicted'
 > {
   /** Of each function, since the service started. */
   invocations(): Promise<readonly InvocationReading[]>
@@ -43,6 +43,14 @@ export function functionMetrics(
   const invocations = counter('lacre_invocations_total', 'AWS: Invocations, those that ran')
   const errors = counter('lacre_errors_total', 'AWS: Errors')
   const throttles = counter('lacre_throttles_total', 'AWS: Throttles')
+  const provisioned = counter(
+    'lacre_provisioned_concurrency_invocations_total',
+    'AWS: ProvisionedConcurrencyInvocations',
+  )
+  const spillover = counter(
+    'lacre_provisioned_concurrency_spillover_invocations_total',
+    'AWS: ProvisionedConcurrencySpilloverInvocations',
+  )
   const duration = new Histogram({
     name: 'lacre_duration_seconds',
     help: 'AWS: Duration, without INIT',
@@ -68,6 +76,10 @@ export function functionMetrics(
       if (outcome !== 'success') errors.inc(labels)
       duration.observe(labels, durationMs / 1_000)
     },
+    concurrencyUsed: (name, used) => {
+      if (used === 'provisioned') provisioned.inc({ function: labelOf(name) })
+      if (used === 'spillover') spillover.inc({ function: labelOf(name) })
+    },
     throttle: (name) => throttles.inc({ function: labelOf(name) }),
     logLinesDropped: (count) => dropped.inc(count),
     logBytesEvicted: (bytes) => evicted.inc(bytes),
@@ -75,9 +87,18 @@ export function functionMetrics(
   }
 }
 
+export interface ProvisionedReading {
+  readonly functionName: string
+  readonly allocated: number
+  /** Invocations that run on it, at most as many as are allocated. */
+  readonly used: number
+}
+
 /** What runs now, read at each scrape. */
 export interface RunningGauges {
   readonly inFlight: ReadonlyMap<string, number>
+  /** Of each version that has provisioned concurrency. */
+  readonly provisioned: readonly ProvisionedReading[]
   readonly environments: number
   readonly logBytes: number
 }
@@ -98,6 +119,7 @@ export function runningGauges(
         for (const [name, count] of read().inFlight) running.inc({ function: labelOf(name) }, count)
       },
     })
+    provisionedGauges(registry, labelOf, () => read().provisioned)
     const environments: Gauge = new Gauge({
       name: 'lacre_environments',
       help: 'Execution environments that there are',
@@ -111,4 +133,41 @@ export function runningGauges(
       collect: () => bytes.set(read().logBytes),
     })
   }
+}
+
+function provisionedGauges(
+  registry: Registry,
+  labelOf: (name: string) => string,
+  read: () => readonly ProvisionedReading[],
+): void {
+  const registers = [registry]
+  const labelNames = ['function'] as const
+  const running = new Gauge({
+    name: 'lacre_provisioned_concurrent_executions',
+    help: 'AWS: ProvisionedConcurrentExecutions',
+    labelNames,
+    registers,
+    collect: () => {
+      running.reset()
+      for (const { functionName, used } of read())
+        running.inc({ function: labelOf(functionName) }, used)
+    },
+  })
+  const utilization = new Gauge({
+    name: 'lacre_provisioned_concurrency_utilization',
+    help: 'AWS: ProvisionedConcurrencyUtilization, of all that a function has',
+    labelNames,
+    registers,
+    collect: () => {
+      utilization.reset()
+      const sums = new Map<string, { used: number; allocated: number }>()
+      for (const { functionName, used, allocated } of read()) {
+        const label = labelOf(functionName)
+        const sum = sums.get(label) ?? { used: 0, allocated: 0 }
+        sums.set(label, { used: sum.used + used, allocated: sum.allocated + allocated })
+      }
+      for (const [label, { used, allocated }] of sums)
+        if (allocated > 0) utilization.set({ function: label }, used / allocated)
+    },
+  })
 }

@@ -1,6 +1,7 @@
 import type { ComplianceState } from '../live/index.ts'
 import type { EventMetrics } from '../events/index.ts'
 import type { AttemptRecord } from '../model/index.ts'
+import type { ConcurrencyUsed } from '../runtime/index.ts'
 import type { WebhookMetrics } from '../webhooks/index.ts'
 
 /** What operations count; `http` exposes it at /metrics, by AWS's names where AWS has one (SPEC A17). */
@@ -11,6 +12,8 @@ export interface Metrics extends EventMetrics, WebhookMetrics {
   signatureValidationError(functionName: string): void
   /** An attempt that ended, with its REPORT line. */
   attempt(record: AttemptRecord): void
+  /** An invocation was let in: by provisioned concurrency, beyond it, or where there is none. */
+  concurrencyUsed(functionName: string, used: ConcurrencyUsed): void
   /** Refused for want of concurrency. */
   throttle(functionName: string): void
   /** What functions wrote and the disk did not take. */
@@ -47,6 +50,7 @@ export const noMetrics: Metrics = {
   decision: () => undefined,
   signatureValidationError: () => undefined,
   attempt: () => undefined,
+  concurrencyUsed: () => undefined,
   throttle: () => undefined,
   logLinesDropped: () => undefined,
   logBytesEvicted: () => undefined,

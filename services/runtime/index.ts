@@ -6,7 +6,7 @@
 /** Starts the spawner and opens the pools; CONFIGURATION when required isolation is not to be had. */
 export { openRuntime } from './runtime.ts'
 /** What a caller is told when reserved concurrency is used up; whether it always is. */
-export { isSwitchedOff, reservedUsedUp } from './slots.ts'
+export { isSwitchedOff, reservedUsedUp, type ConcurrencyUsed } from './slots.ts'
 /** What the runtime is opened with, answers and promises. */
 export type {
   AnswerSink,

@@ -8,6 +8,7 @@ import type {
   ReleaseSpec,
   Sha256,
 } from '../model/index.ts'
+import type { ConcurrencyUsed } from './slots.ts'
 
 /** What the runtime needs of the blob store: bytes by digest, with the path they lie at. */
 export interface BlobReader {
@@ -41,6 +42,8 @@ export interface RuntimeOptions {
   readonly logs: LogSink
   /** What every attempt came to: with its REPORT line, never without. Must not throw. */
   readonly onAttempt?: (record: AttemptRecord) => void
+  /** Of each invocation that is let in. Must not throw. */
+  readonly onConcurrencyUsed?: (functionName: string, used: ConcurrencyUsed) => void
 }
 
 /** Where environments write; taking bytes costs memory alone. */
@@ -179,4 +182,6 @@ export interface Runtime extends AsyncDisposable {
   /** How many environments of a release are past INIT, and why there are not more where a start failed. */
   warm(spec: ReleaseSpec): { readonly ready: number; readonly failure?: string | undefined }
   stats(): RuntimeStats
+  /** Invocations of a version that run now. */
+  running(spec: Pick<ReleaseSpec, 'functionId' | 'version'>): number
 }

@@ -169,7 +169,8 @@ class PooledRuntime implements Runtime {
 
   /** Takes a place; the returned function gives it back. @throws PlatformError TOO_MANY_REQUESTS */
   #enter({ functionId, functionName, version }: ReleaseSpec, call: InvokeCall): () => void {
-    const leave = this.#slots.enter(functionId, version, call.concurrency)
+    const { leave, used } = this.#slots.enter(functionId, version, call.concurrency)
+    this.#options.onConcurrencyUsed?.(functionName, used)
     this.#inFlight.set(functionName, (this.#inFlight.get(functionName) ?? 0) + 1)
     return () => {
       leave()
@@ -202,6 +203,10 @@ class PooledRuntime implements Runtime {
 
   warm(spec: ReleaseSpec): { readonly ready: number; readonly failure?: string | undefined } {
     return this.#warmth.state(spec)
+  }
+
+  running({ functionId, version }: Pick<ReleaseSpec, 'functionId' | 'version'>): number {
+    return this.#slots.count(functionId, version)
   }
 
   stats(): RuntimeStats {

@@ -122,6 +122,9 @@ export class FakeRuntime implements Runtime {
     return { ready: this.warmed ? (wish?.count ?? 0) : 0 }
   }
 
+  running(): number {
+    return 0
+  }
   stats(): ReturnType<Runtime['stats']> {
     return { environments: 0, busy: 0, idle: 0, started: 0, reset: 0, inFlight: new Map() }
   }

@@ -32,7 +32,17 @@ test('counts as AWS does: errors and time-outs are invocations, throttles are no
   metrics.attempt(attempt('f', { outcome: 'error' }))
   metrics.attempt(attempt('f', { outcome: 'timeout', durationMs: 3_000 }))
   metrics.throttle('f')
-  metrics.watchRunning(() => ({ inFlight: new Map([['f', 2]]), environments: 3, logBytes: 4 }))
+  for (const used of ['provisioned', 'provisioned', 'spillover', 'unprovisioned'] as const)
+    metrics.concurrencyUsed('f', used)
+  metrics.watchRunning(() => ({
+    inFlight: new Map([['f', 2]]),
+    environments: 3,
+    logBytes: 4,
+    provisioned: [
+      { functionName: 'f', allocated: 3, used: 2 },
+      { functionName: 'f', allocated: 1, used: 1 },
+    ],
+  }))
 
   const text = await metrics.text()
   expect(text).toContain('lacre_invocations_total{function="f"} 3')
@@ -40,6 +50,12 @@ test('counts as AWS does: errors and time-outs are invocations, throttles are no
   expect(text).toContain('lacre_throttles_total{function="f"} 1')
   expect(text).toContain('lacre_duration_seconds_sum{function="f"} 3.04')
   expect(text).toContain('lacre_concurrent_executions{function="f"} 2')
+  expect(text).toContain('lacre_provisioned_concurrency_invocations_total{function="f"} 2')
+  expect(text).toContain(
+    'lacre_provisioned_concurrency_spillover_invocations_total{function="f"} 1',
+  )
+  expect(text).toContain('lacre_provisioned_concurrent_executions{function="f"} 3')
+  expect(text).toContain('lacre_provisioned_concurrency_utilization{function="f"} 0.75')
   expect(text).toContain('lacre_environments 3')
   expect(text).toContain('lacre_log_bytes 4')
 })

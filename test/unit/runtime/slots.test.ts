@@ -15,7 +15,7 @@ const refused = expect.objectContaining({
 describe('reserved concurrency', () => {
   it('lets in as many at once as are reserved, over all versions, and the next one when one has left', () => {
     const slots = new Slots()
-    const leave = slots.enter('fn', '1', cap(2))
+    const { leave } = slots.enter('fn', '1', cap(2))
     slots.enter('fn', '2', cap(2))
 
     expect(() => slots.enter('fn', '3', cap(2))).toThrow(refused)
@@ -33,6 +33,19 @@ describe('reserved concurrency', () => {
     slots.enter('fn', '1', shared)
     slots.enter('fn', '1', shared)
     expect(() => slots.enter('fn', '1', shared)).toThrow(refused)
+  })
+
+  it('tells what runs on provisioned concurrency, and what goes beyond it', () => {
+    const slots = new Slots()
+    const provisioned = cap(undefined, { '1': 2 })
+    const used = (version: string) => slots.enter('fn', version, provisioned).used
+    const { leave } = slots.enter('fn', '1', provisioned)
+
+    expect([used('1'), used('1'), used('2')]).toEqual(['provisioned', 'spillover', 'unprovisioned'])
+    expect(slots.count('fn', '1')).toBe(3)
+    leave()
+    expect(used('1')).toBe('spillover')
+    expect(slots.count('fn', '1')).toBe(3)
   })
 
   it('counts nobody out where nothing is reserved', () => {
