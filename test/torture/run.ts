@@ -12,6 +12,7 @@ import { torture as kill } from './kill.ts'
 import { torture as power } from './power.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
+import { torture as linear } from './linear.ts'
 import { torture as malformed } from './malformed.ts'
 import { torture as race } from './race.ts'
 import { torture as revoke } from './revoke.ts'
@@ -38,6 +39,7 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   fuzz,
   restore,
   ledger,
+  linear,
   malformed,
   race,
   revoke,
@@ -54,6 +56,7 @@ const N_OF: Readonly<Record<string, number>> = {
   fuzz: 1_000_000_000,
   io: 50,
   ledger: 200,
+  linear: 200,
   malformed: 100_000,
   race: 100,
   power: 20,
@@ -64,7 +67,7 @@ const N_OF: Readonly<Record<string, number>> = {
   verdicts: 300,
 }
 const DEFAULT_SECONDS = 30
-const PLANNED = 'faults soak overload linear simulate'
+const PLANNED = 'faults soak overload simulate'
 
 function usage(message: string): never {
   console.error(
