@@ -17,6 +17,7 @@ import { torture as malformed } from './malformed.ts'
 import { torture as race } from './race.ts'
 import { torture as revoke } from './revoke.ts'
 import { torture as sandbox } from './sandbox.ts'
+import { torture as simulate } from './simulate.ts'
 import { torture as tamper } from './tamper.ts'
 import { torture as verdicts } from './verdicts.ts'
 
@@ -44,6 +45,7 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   race,
   revoke,
   sandbox,
+  simulate,
   tamper,
   verdicts,
 }
@@ -63,11 +65,12 @@ const N_OF: Readonly<Record<string, number>> = {
   restore: 5,
   revoke: 20,
   sandbox: 1,
+  simulate: 1_000,
   tamper: 200,
   verdicts: 300,
 }
 const DEFAULT_SECONDS = 30
-const PLANNED = 'faults soak overload simulate'
+const PLANNED = 'faults soak overload'
 
 function usage(message: string): never {
   console.error(
