@@ -123,7 +123,14 @@ export class Life {
         ? nowMs + this.#chance.integer(1, 60) * this.#chance.pick([MINUTE_MS, HOUR_MS / 2, HOUR_MS])
         : edge + this.#chance.integer(-1, 1)
     this.#house.api.clock.advance(Math.max(1, untilMs - nowMs))
-    await this.#endExceptions()
+    // Whoever ends them may be late: for the gate they are over all the same.
+    if (this.#chance.fraction() < 0.5) await this.#endExceptions()
+  }
+
+  /** Just before an end, at it, or just after. */
+  #waitUntil(endMs: number): void {
+    const untilMs = endMs + this.#chance.integer(-1, 1)
+    this.#house.api.clock.advance(Math.max(1, untilMs - this.#atMs))
   }
 
   #edges(): number[] {
@@ -182,8 +189,12 @@ export class Life {
     await this.#move(alias, [{ version, weight: 1 }])
   }
 
-  async #move(alias: string, shares = this.#shares(alias)): Promise<void> {
-    const move: Move = { alias, shares, mover: this.#mover(alias, shares) }
+  async #move(
+    alias: string,
+    shares = this.#shares(alias),
+    mover = this.#mover(alias, shares),
+  ): Promise<void> {
+    const move: Move = { alias, shares, mover }
     const held = heldOf(this.#known, alias)
     // What points there already interrupts nothing.
     if (JSON.stringify(held?.shares) === JSON.stringify(move.shares)) return
@@ -222,15 +233,8 @@ export class Life {
   #shares(alias: string): SimShare[] {
     const numbers = [...this.#known.versions.keys()]
     const open = this.#known.requests.filter((one) => one.state === 'open' && one.alias === alias)
-    if (open.length > 0 && this.#chance.fraction() < 0.6) {
-      const { version, weight } = this.#chance.pick(open)
-      if (weight === 1) return [{ version, weight }]
-      const other = this.#chance.pick(numbers.filter((one) => one !== version))
-      return [
-        { version: other, weight: rest(weight) },
-        { version, weight },
-      ]
-    }
+    if (open.length > 0 && this.#chance.fraction() < 0.6)
+      return this.#sharesOf(this.#chance.pick(open))
     const granted = this.#known.exceptions.filter((one) => one.alias === alias)
     if (granted.length > 0 && this.#chance.fraction() < 0.4)
       return [{ version: this.#chance.pick(granted).version, weight: 1 }]
@@ -244,6 +248,17 @@ export class Life {
     return [
       { version, weight: rest(weight) },
       { version: other, weight },
+    ]
+  }
+
+  /** What a request names, beside something else where it is not all. */
+  #sharesOf({ version, weight }: SimShare): SimShare[] {
+    if (weight === 1) return [{ version, weight }]
+    const numbers = [...this.#known.versions.keys()]
+    const other = this.#chance.pick(numbers.filter((one) => one !== version))
+    return [
+      { version: other, weight: rest(weight) },
+      { version, weight },
     ]
   }
 
@@ -394,6 +409,9 @@ export class Life {
     const exceptions = [...floor.exceptions, { version, untilMs: expiresAtMs }]
     this.#setFloor({ ...floor, exceptions })
     this.#note('floor exception', version)
+    if (this.#chance.fraction() < 0.5) return
+    this.#waitUntil(expiresAtMs)
+    await this.#move(this.#prod, [{ version, weight: 1 }])
   }
 
   #setFloor(floor: SimFloor): void {
@@ -435,6 +453,9 @@ export class Life {
       this.#note('request', JSON.stringify(request))
       if (this.#chance.fraction() < 0.4) return
       for (const person of PEOPLE) if (person !== requester) await this.#approveAs(id, person)
+      if (this.#chance.fraction() < 0.5) return
+      this.#waitUntil(expiresAtMs)
+      await this.#move(alias, this.#sharesOf(request), requester)
     } catch (error) {
       // It has that much already, or it is asked for: nothing changed.
       if (!(error instanceof PlatformError && error.code === 'RESOURCE_CONFLICT')) throw error
@@ -500,7 +521,10 @@ export class Life {
     const fromMs = this.#atMs
     const exception = { id: result.id, alias, version, scope, fromMs, untilMs: fromMs + ttlMs }
     this.#known.exceptions = [...this.#known.exceptions, exception]
-    if (this.#chance.fraction() < 0.7) await this.#move(alias, [{ version, weight: 1 }])
+    const drawn = this.#chance.fraction()
+    if (drawn < 0.3) return
+    if (drawn < 0.5) this.#waitUntil(exception.untilMs)
+    await this.#move(alias, [{ version, weight: 1 }])
   }
 
   /** What the service does at the end of an exception is taken as it is, where no one is served without a right to it. */
