@@ -18,13 +18,14 @@ import { torture as race } from './race.ts'
 import { torture as revoke } from './revoke.ts'
 import { torture as sandbox } from './sandbox.ts'
 import { torture as simulate } from './simulate.ts'
+import { torture as soak } from './soak.ts'
 import { torture as tamper } from './tamper.ts'
 import { torture as verdicts } from './verdicts.ts'
 
 interface TortureOptions {
   readonly n: number
   readonly seed: number
-  /** Where a program runs for a time: `fuzz`, for each target. */
+  /** Where a program runs for a time: `fuzz`, for each target; `soak`. */
   readonly seconds: number | undefined
   readonly target: string | undefined
 }
@@ -46,6 +47,7 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   revoke,
   sandbox,
   simulate,
+  soak,
   tamper,
   verdicts,
 }
@@ -69,8 +71,8 @@ const N_OF: Readonly<Record<string, number>> = {
   tamper: 200,
   verdicts: 300,
 }
-const DEFAULT_SECONDS = 30
-const PLANNED = 'faults soak overload'
+const SECONDS_OF: Readonly<Record<string, number>> = { fuzz: 30, soak: 120 }
+const PLANNED = 'faults overload'
 
 function usage(message: string): never {
   console.error(
@@ -107,7 +109,7 @@ if (run === undefined) usage(`there is no ${name}`)
 const n = parseCount('n', values.n, N_OF[name] ?? 30)
 const seed = parseCount('seed', values.seed, randomInt(1, 1_000_000))
 // A number of times is as long as it takes.
-const otherwise = values.n === undefined ? DEFAULT_SECONDS : undefined
+const otherwise = values.n === undefined ? SECONDS_OF[name] : undefined
 const seconds = values.seconds === undefined ? otherwise : parseCount('seconds', values.seconds, 1)
 const { target } = values
 process.exitCode = (await run({ n, seed, seconds, target })) === 0 ? 0 : 1
