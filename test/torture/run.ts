@@ -13,17 +13,20 @@ import { torture as kill } from './kill.ts'
 import { torture as power } from './power.ts'
 import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
+import { torture as linear } from './linear.ts'
 import { torture as malformed } from './malformed.ts'
 import { torture as race } from './race.ts'
 import { torture as revoke } from './revoke.ts'
 import { torture as sandbox } from './sandbox.ts'
+import { torture as simulate } from './simulate.ts'
+import { torture as soak } from './soak.ts'
 import { torture as tamper } from './tamper.ts'
 import { torture as verdicts } from './verdicts.ts'
 
 interface TortureOptions {
   readonly n: number
   readonly seed: number
-  /** Where a program runs for a time: `fuzz`, for each target. */
+  /** Where a program runs for a time: `fuzz`, for each target; `soak`. */
   readonly seconds: number | undefined
   readonly target: string | undefined
 }
@@ -40,10 +43,13 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   fuzz,
   restore,
   ledger,
+  linear,
   malformed,
   race,
   revoke,
   sandbox,
+  simulate,
+  soak,
   tamper,
   verdicts,
 }
@@ -57,17 +63,19 @@ const N_OF: Readonly<Record<string, number>> = {
   fuzz: 1_000_000_000,
   io: 50,
   ledger: 200,
+  linear: 200,
   malformed: 100_000,
   race: 100,
   power: 20,
   restore: 5,
   revoke: 20,
   sandbox: 1,
+  simulate: 1_000,
   tamper: 200,
   verdicts: 300,
 }
-const DEFAULT_SECONDS = 30
-const PLANNED = 'soak overload linear simulate'
+const SECONDS_OF: Readonly<Record<string, number>> = { fuzz: 30, soak: 120 }
+const PLANNED = 'overload'
 
 function usage(message: string): never {
   console.error(
@@ -104,7 +112,7 @@ if (run === undefined) usage(`there is no ${name}`)
 const n = parseCount('n', values.n, N_OF[name] ?? 30)
 const seed = parseCount('seed', values.seed, randomInt(1, 1_000_000))
 // A number of times is as long as it takes.
-const otherwise = values.n === undefined ? DEFAULT_SECONDS : undefined
+const otherwise = values.n === undefined ? SECONDS_OF[name] : undefined
 const seconds = values.seconds === undefined ? otherwise : parseCount('seconds', values.seconds, 1)
 const { target } = values
 process.exitCode = (await run({ n, seed, seconds, target })) === 0 ? 0 : 1
