@@ -61,6 +61,7 @@ export { openBearerTokens, type BearerTokens } from './tokens/bearer.ts'
 /** Whose tokens, and for whom; throws CONFIGURATION. */
 export { parseTokenSettings, readJwksOption, type TokenSettings } from './tokens/issuers.ts'
 /** Keys of issuers, kept and asked for anew; what a document of keys holds. */
-export { IssuerKeys, readKeySet, type FetchDocument } from './tokens/jwks.ts'
+export { IssuerKeys, readKeySet } from './tokens/jwks.ts'
+export type { FetchDocument } from './tokens/discovery.ts'
 /** One token against configured issuers, or its form and signature alone. */
 export { verifySignedToken, verifyToken, type VerifiedToken } from './tokens/token.ts'

@@ -1,6 +1,8 @@
 import { parseStrictJson, type Json } from '../../model/index.ts'
 import type { TokenIssuer } from './issuers.ts'
-import type { FetchDocument } from './jwks.ts'
+
+/** Whoever fetches is handed in: size and time capped, no redirects, checked addresses (RULES §11). */
+export type FetchDocument = (url: string) => Promise<Uint8Array>
 
 export type Members = { readonly [name: string]: Json | undefined }
 

@@ -2,11 +2,8 @@ import { createLocalJWKSet, type JSONWebKeySet } from 'jose'
 
 import { PlatformError, parseStrictJson, type Clock, type Json } from '../../model/index.ts'
 import { Asked } from './asked.ts'
-import { discover, ownUrlOf, toObject } from './discovery.ts'
+import { discover, ownUrlOf, toObject, type FetchDocument } from './discovery.ts'
 import type { TokenIssuer } from './issuers.ts'
-
-/** Whoever fetches is handed in: size and time capped, no redirects, checked addresses (RULES §11). */
-export type FetchDocument = (url: string) => Promise<Uint8Array>
 
 export type KeySet = ReturnType<typeof createLocalJWKSet>
 
