@@ -133,6 +133,7 @@ export default {
     only('forge-opens-pkcs12-only', 'node-forge', 'cli/signing/'),
     only('sigstore-sign-in-cli-signing', '@sigstore/sign|@sigstore/bundle', 'cli/signing/'),
     only('cedar-in-policy', '@cedar-policy/[^/]+', 'services/policy/'),
+    only('openid-client-in-auth', 'openid-client|oauth4webapi', 'services/auth/sign-in/'),
     only('sigstore-tuf-in-cli-signing', '@sigstore/tuf|tuf-js', 'cli/signing/'),
     only('pkcs11-in-cli-signing', 'pkcs11js', 'cli/signing/pkcs11/'),
     only('archiver-writes-zips', 'archiver', 'cli/packaging/|services/evidence-export/'),

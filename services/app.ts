@@ -75,7 +75,7 @@ import { policySetVersion } from './policy/index.ts'
 import { repeat } from './repeat.ts'
 import { shippedPolicies } from './shipped-policies.ts'
 import { authorizationInForce, authorizationNotice } from './authorization.ts'
-import { bearerTokens } from './bearer-tokens.ts'
+import { bearerTokens, consoleSignIn, issuersOf } from './identity-providers.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
 import { Outbox } from './webhooks/index.ts'
@@ -169,7 +169,7 @@ async function buildDeps(
     store,
     place,
     policies: authorizationInForce(policies),
-    issuers: config.tokens?.issuers.map(({ url }) => url) ?? [],
+    issuers: issuersOf(config),
   })
   const examiner = closers.add(new Examiner(blobs))
   const live = new LiveSet({ store, place })
@@ -291,6 +291,7 @@ async function listen(
     ]),
     console: {
       sessions,
+      signIn: consoleSignIn(config, deps),
       access: deps.access,
       place: {
         hosts: config.consoleHosts,

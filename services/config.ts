@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { readBytes, readKeptLimits, type KeptLimits } from './byte-limits.ts'
-import { parseTokenSettings, type TokenSettings } from './auth/index.ts'
+import { parseTokenSettings, type SignInSettings, type TokenSettings } from './auth/index.ts'
 import { parseUrlBase } from './http/index.ts'
 import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
@@ -13,6 +13,7 @@ import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
 import { parseScale, parseWebhooks } from './events-config.ts'
 import { readReactionLimits } from './reaction-limits.ts'
 import { readRuntimes, type RuntimesConfig } from './runtimes-config.ts'
+import { readSignIn } from './sign-in-config.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
@@ -51,6 +52,11 @@ export interface ServeOptions {
   readonly oidcAudience?: string
   readonly oidcJwks?: readonly string[]
   readonly oidcInsecure?: readonly string[]
+  readonly consoleOidcIssuer?: string
+  readonly consoleOidcClientId?: string
+  readonly consoleOidcClientSecretFile?: string
+  readonly consoleOidcScope?: readonly string[]
+  readonly consoleOidcTokenUrl?: string
 }
 
 /** Everything that can be set, checked once; nobody else reads the environment. */
@@ -96,6 +102,8 @@ export interface Config {
   readonly eventDelayScale: number
   /** Whose tokens are taken, and for which audience; nobody's where undefined. */
   readonly tokens: TokenSettings | undefined
+  /** The identity provider by which people sign in to the console. */
+  readonly signIn: SignInSettings | undefined
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
   readonly kept: KeptLimits
@@ -161,7 +169,9 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       audience: options.oidcAudience,
       jwks: options.oidcJwks ?? [],
       insecure: options.oidcInsecure ?? [],
+      signIn: options.consoleOidcIssuer,
     }),
+    signIn: readSignIn(options),
     quotas: { codeStorageBytes: readBytes(env, 'LACRE_CODE_STORAGE_BYTES') },
     kept: readKeptLimits(env),
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',

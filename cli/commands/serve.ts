@@ -9,7 +9,7 @@ export const command: CommandModule = {
   name: 'serve',
   summary: 'run the service: APIs, gate, ledger and runtime over one data directory',
   configure(command, terminal, environment) {
-    withRuntimes(withLedger(command))
+    withSignIn(withRuntimes(withLedger(command)))
       .requiredOption('--data <dir>', 'the data directory; made when it is not there')
       .option('--listen <host:port>', 'where to listen; port 0 takes any free one')
       .option(
@@ -77,6 +77,18 @@ export const command: CommandModule = {
         )
       })
   },
+}
+
+function withSignIn(command: Command): Command {
+  return command
+    .option('--console-oidc-issuer <url>', 'the identity provider by which people sign in')
+    .option('--console-oidc-client-id <id>', 'as whom it knows this service')
+    .option('--console-oidc-client-secret-file <file>', 'what this service proves that with')
+    .option('--console-oidc-scope <scope...>', 'asked for beside openid: email')
+    .option(
+      '--console-oidc-token-url <url>',
+      "where the provider exchanges codes, if not on the issuer's own host",
+    )
 }
 
 function withLedger(command: Command): Command {

@@ -7,24 +7,24 @@ import {
   type Random,
 } from '../model/index.ts'
 import type { ConsoleSessionTable, Reader, Store } from '../store/index.ts'
-import { findPrincipal } from './principals.ts'
+import { findPrincipal, listPrincipals } from './principals.ts'
+import { SESSIONS_LIMIT, SESSION_IDLE_MS, SESSION_LIFETIME_MS, isOver } from './session-times.ts'
+import { TokenSessions, personOf } from './token-sessions.ts'
+import type { VerifiedToken } from './tokens/token.ts'
 
 /** From printing a link to signing in with it (RULES §10). */
 export const CONSOLE_LINK_MS = 60_000
-/** Without a request. */
-export const SESSION_IDLE_MS = 30 * 60_000
-/** However busy. */
-export const SESSION_LIFETIME_MS = 12 * 3_600_000
 /** 256 bits, for links and sessions alike. */
 const SECRET_BYTES = 32
 /** Links of one principal that may lie open at once. */
 const OPEN_LINKS_LIMIT = 8
-/** Sessions of one principal; the oldest ends where there would be more. */
-const SESSIONS_LIMIT = 16
 /** How exactly the last request is remembered: reading a page is no write. */
 const SEEN_EVERY_MS = 60_000
 /** What of a store passes by itself. */
 const PASSING: ReadonlySet<ErrorCode> = new Set(['OUT_OF_SPACE', 'UNAVAILABLE'])
+
+/** Nobody, or nobody alone, comes by a token any more. */
+const LEFT: ReadonlySet<ErrorCode> = new Set(['ACCESS_DENIED', 'INVALID_TOKEN'])
 
 const SECRET = /^[A-Za-z0-9_-]{43}$/
 
@@ -36,19 +36,21 @@ export interface ConsoleLink {
 /** Somebody signed in. */
 export interface ConsoleSession {
   readonly principal: Principal
-  readonly accessKeyId: string
+  /** `undefined` where an identity provider signed him in. */
+  readonly accessKeyId: string | undefined
   /** When it ends by itself, however busy. */
   readonly endsAtMs: number
 }
 
 /**
- * Sessions of the console: opaque secrets of which the store has the hash alone. A session is its principal's and its
- * access key's: with either switched off it is over.
+ * Sessions of the console: opaque secrets of which the hash alone is kept. A session is its principal's, and its access
+ * key's or identity's: with either gone it is over.
  */
 export class ConsoleSessions {
   readonly #store: Store
   readonly #clock: Clock
   readonly #random: Random
+  readonly #byToken = new TokenSessions()
 
   constructor(parts: { readonly store: Store; readonly clock: Clock; readonly random: Random }) {
     this.#store = parts.store
@@ -111,6 +113,7 @@ export class ConsoleSessions {
     if (principal === undefined) return undefined
     const nowMs = this.#clock.nowMs()
     const session = this.#newSecret()
+    this.#byToken.end(hashOf(before ?? ''))
     const signedIn = await this.#store.transaction(async (tx) => {
       const link = await tx
         .deleteFrom('console_link')
@@ -150,17 +153,37 @@ export class ConsoleSessions {
     return signedIn ? session : undefined
   }
 
+  /** Whose ID token it is, whether or not he may open the console. @throws PlatformError ACCESS_DENIED */
+  async whoseToken(token: VerifiedToken): Promise<Principal> {
+    return personOf(token, await this.#store.snapshot(listPrincipals))
+  }
+
+  /**
+   * A new session of whoever comes by this token, never one that the browser brought.
+   * @returns its secret
+   * @throws PlatformError ACCESS_DENIED
+   */
+  async signInBy(token: VerifiedToken): Promise<string> {
+    const { id: principalId } = await this.whoseToken(token)
+    const session = this.#newSecret()
+    const beganAtMs = this.#clock.nowMs()
+    this.#byToken.begin(hashOf(session), { token, principalId, beganAtMs })
+    return session
+  }
+
   /** The session of a secret, as it stands now; `undefined` where it is over or never was. */
   async find(secret: string | undefined): Promise<ConsoleSession | undefined> {
     if (secret === undefined || !SECRET.test(secret)) return undefined
     const nowMs = this.#clock.nowMs()
+    const held = this.#byToken.find(hashOf(secret), nowMs)
+    if (held !== undefined) return await this.#asItStands(held)
     const found = await this.#store.snapshot(async (reader) => {
       const row = await reader
         .selectFrom('console_session')
         .selectAll()
         .where('secret_hash', '=', hashOf(secret))
         .executeTakeFirst()
-      if (row === undefined || isOver(row, nowMs)) return undefined
+      if (row === undefined || isOver(timesOf(row), nowMs)) return undefined
       const principal = await ownerOf(reader, row)
       return principal && { row, principal }
     })
@@ -174,8 +197,26 @@ export class ConsoleSessions {
     }
   }
 
+  /** Somebody may have been switched off, or have lost his identity, since he signed in. */
+  async #asItStands(held: {
+    readonly token: VerifiedToken
+    readonly principalId: string
+    readonly beganAtMs: number
+  }): Promise<ConsoleSession | undefined> {
+    try {
+      const principal = await this.whoseToken(held.token)
+      if (principal.id !== held.principalId) return undefined
+      const endsAtMs = held.beganAtMs + SESSION_LIFETIME_MS
+      return { principal, accessKeyId: undefined, endsAtMs }
+    } catch (error) {
+      if (error instanceof PlatformError && LEFT.has(error.code)) return undefined
+      throw error
+    }
+  }
+
   /** Signs out; nothing where there was no session. */
   async end(secret: string): Promise<void> {
+    this.#byToken.end(hashOf(secret))
     await this.#store.transaction(async (tx) => {
       await tx.deleteFrom('console_session').where('secret_hash', '=', hashOf(secret)).execute()
     })
@@ -206,13 +247,8 @@ function hashOf(secret: string): string {
   return sha256(Buffer.from(`lacre console v1\0${secret}`))
 }
 
-/** A clock that was set back makes nothing younger than it is. */
-function isOver({ began_at, seen_at }: ConsoleSessionTable, nowMs: number): boolean {
-  return (
-    nowMs < began_at ||
-    nowMs - seen_at >= SESSION_IDLE_MS ||
-    nowMs - began_at >= SESSION_LIFETIME_MS
-  )
+function timesOf({ began_at, seen_at }: ConsoleSessionTable) {
+  return { beganAtMs: began_at, seenAtMs: seen_at }
 }
 
 async function ownerOf(

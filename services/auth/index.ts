@@ -48,18 +48,20 @@ export { checkIdentity, matchesIdentity, type OidcIdentity } from './identities.
 /** Throws RESOURCE_CONFLICT where nobody could administer any more. */
 export { checkAdministered } from './administrators.ts'
 /** Who is signed in to the console, by secrets of which only hashes are kept. */
-export {
-  CONSOLE_LINK_MS,
-  ConsoleSessions,
-  SESSION_IDLE_MS,
-  SESSION_LIFETIME_MS,
-  type ConsoleSession,
-} from './console-sessions.ts'
+export { CONSOLE_LINK_MS, ConsoleSessions, type ConsoleSession } from './console-sessions.ts'
+export { SESSION_IDLE_MS, SESSION_LIFETIME_MS } from './session-times.ts'
+/** Signing in by an identity provider; throws ACCESS_DENIED, INVALID_PARAMETER, TOO_MANY_REQUESTS, ISSUER_FAILED. */
+export { ConsoleSignIn } from './sign-in/console-sign-in.ts'
+export { SIGN_IN_MS } from './sign-in/flows.ts'
+export type { ProviderHttp } from './sign-in/provider.ts'
+/** By which provider, and as whom; throws CONFIGURATION. */
+export { parseSignInSettings, type SignInSettings } from './sign-in/settings.ts'
 /** Tokens of OIDC issuers as principals; throws INVALID_TOKEN, TOKEN_EXPIRED, UNKNOWN_ACCESS_KEY, UNAVAILABLE. */
 export { openBearerTokens, type BearerTokens } from './tokens/bearer.ts'
 /** Whose tokens, and for whom; throws CONFIGURATION. */
-export { parseTokenSettings, type TokenSettings } from './tokens/issuers.ts'
+export { parseTokenSettings, readJwksOption, type TokenSettings } from './tokens/issuers.ts'
 /** Keys of issuers, kept and asked for anew; what a document of keys holds. */
-export { IssuerKeys, readKeySet, type FetchDocument } from './tokens/jwks.ts'
+export { IssuerKeys, readKeySet } from './tokens/jwks.ts'
+export type { FetchDocument } from './tokens/discovery.ts'
 /** One token against configured issuers, or its form and signature alone. */
 export { verifySignedToken, verifyToken, type VerifiedToken } from './tokens/token.ts'

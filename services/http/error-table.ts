@@ -31,6 +31,7 @@ export const errorTable = {
   INVALID_TOKEN: message(403, 'UnrecognizedClientException'),
   TOKEN_EXPIRED: message(403, 'ExpiredTokenException'),
   ACCESS_DENIED: capital(403, 'AccessDeniedException'),
+  ISSUER_FAILED: capital(502, 'ServiceException'),
   FUNCTION_NOT_FOUND: capital(404, 'ResourceNotFoundException'),
   RESOURCE_NOT_FOUND: capital(404, 'ResourceNotFoundException'),
   CODE_SIGNING_CONFIG_NOT_FOUND: capital(404, 'CodeSigningConfigNotFoundException'),

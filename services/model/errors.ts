@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'INVALID_TOKEN'
   | 'TOKEN_EXPIRED'
   | 'ACCESS_DENIED'
+  // an identity provider that people sign in by, unreachable or not to be believed
+  | 'ISSUER_FAILED'
   // what is asked for
   | 'FUNCTION_NOT_FOUND'
   | 'RESOURCE_NOT_FOUND'

@@ -14,7 +14,9 @@ import { lacre } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { createActive } from '../support/functions.ts'
 import { nodePackage, zipOf } from '../support/packages.ts'
+import { OidcVisitor } from '../support/oidc-visitor.ts'
 import { startService, type Service } from '../support/service.ts'
+import { CLIENT_ID, SignInIssuer, type Hostile } from '../support/sign-in-issuer.ts'
 import { signWithSmithy } from '../support/signers.ts'
 import { askUrl, openUrl } from '../support/urls.ts'
 
@@ -80,6 +82,8 @@ const bodiesOf = (valid: object): Readonly<Record<string, string>> => {
 
 let service: Service
 let issuer: TestIssuer
+let provider: SignInIssuer
+let secretDir: string
 let admin: AdminFile
 const statuses = new Map<number, number>()
 
@@ -157,6 +161,10 @@ exports.handler = async (event, context) => {
 
 beforeAll(async () => {
   issuer = await TestIssuer.start()
+  provider = await SignInIssuer.start()
+  secretDir = mkdtempSync(join(tmpdir(), 'lacre-oidc-secret-'))
+  writeFileSync(join(secretDir, 'client'), provider.clientSecret)
+  secrets.make('a client secret', undefined, provider.clientSecret)
   service = await startService({
     env: {
       LACRE_MASTER_KEY: masterKey,
@@ -171,6 +179,13 @@ beforeAll(async () => {
       'lacre-test',
       '--oidc-insecure',
       issuer.url,
+      provider.url,
+      '--console-oidc-issuer',
+      provider.url,
+      '--console-oidc-client-id',
+      CLIENT_ID,
+      '--console-oidc-client-secret-file',
+      join(secretDir, 'client'),
       '--allow-source',
       '127.0.0.1',
     ],
@@ -188,6 +203,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await service[Symbol.asyncDispose]()
   await issuer[Symbol.asyncDispose]()
+  await provider[Symbol.asyncDispose]()
+  rmSync(secretDir, { recursive: true, force: true })
 })
 
 test('every operation of Lambda, with what it takes and what it refuses', async () => {
@@ -340,6 +357,53 @@ test('keys, tokens and webhooks that are made and used', async () => {
   }
 
   expect(hook.secret.length).toBeGreaterThan(30)
+  expect(secrets.take()).toEqual([])
+})
+
+test('people who sign in to the console by an identity provider, and who do not', async () => {
+  await send({
+    what: 'POST /principals',
+    method: 'POST',
+    path: '/api/v1/principals',
+    body: JSON.stringify({
+      kind: 'user',
+      name: 'ada',
+      roles: ['auditor'],
+      identity: { issuer: provider.url, subject: 'ada', claims: {} },
+    }),
+  })
+  const visitor = new OidcVisitor({ url: admin.endpoint }, provider)
+  const wrong: Hostile[] = [
+    {},
+    { claims: { nonce: 'other' } },
+    { claims: { iss: 'https://other.example' } },
+    { claims: { exp: 1 } },
+    { idToken: async (claims) => `${await provider.sign(claims)}x` },
+    { answer: { token_type: 'other' } },
+    { answer: { access_token: 7 } },
+    { back: { code: 'other' } },
+    { back: { error: 'access_denied' } },
+    { back: { iss: 'https://other.example' } },
+  ]
+  const answers: number[] = []
+  const open: string[] = []
+  for (const [at, hostile] of wrong.entries()) {
+    provider.hostile = hostile
+    const begun = await visitor.begin()
+    const ended = await visitor.comeBack(await visitor.authorize(begun), begun.cookie)
+    answers.push(ended.status)
+    // What the browser keeps is for it alone: state, nonce, verifier and code are in no answer, nor is a token.
+    for (const secret of provider.secrets.splice(0))
+      if (secret.length > 20) secrets.make(`what a sign-in is made of (${at})`, undefined, secret)
+    secrets.look(`answer ${ended.status} callback`, JSON.stringify([...ended.headers]) + ended.page)
+    const [, session = ''] = ended.session.split('=')
+    if (session !== '') open.push(secrets.make('a session', /^answer 200 callback/, session))
+    secrets.make('a cookie of a sign-in', /^answer 303/, begun.cookie.split('.')[1])
+  }
+
+  expect(answers[0]).toBe(200)
+  expect(new Set(answers.slice(1))).toEqual(new Set([403, 502]))
+  expect(open).toHaveLength(1)
   expect(secrets.take()).toEqual([])
 })
 

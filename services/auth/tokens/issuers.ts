@@ -22,6 +22,8 @@ export interface TokenOptions {
   readonly jwks: readonly string[]
   /** Issuers that may be asked without TLS. */
   readonly insecure: readonly string[]
+  /** The issuer by which people sign in to the console: the two before may be about it, too. */
+  readonly signIn?: string | undefined
 }
 
 /** Audiences of signing services: who gets such a token could sign in somebody's name, and may not come here with it. */
@@ -31,9 +33,10 @@ const AUDIENCE_LIMIT_CHARS = 256
 /** `undefined` where no issuer is named: no token is taken. @throws PlatformError CONFIGURATION */
 export function parseTokenSettings(options: TokenOptions): TokenSettings | undefined {
   const { issuers, audience, insecure } = options
-  const jwks = new Map(options.jwks.map(splitPair))
+  const jwks = readJwksOption(options.jwks)
   for (const url of [...jwks.keys(), ...insecure]) {
-    if (!issuers.includes(url)) throw refuse(`\`${url}\` is no --oidc-issuer`)
+    if (!issuers.includes(url) && url !== options.signIn)
+      throw refuse(`\`${url}\` is no --oidc-issuer and no --console-oidc-issuer`)
   }
   if (issuers.length === 0) {
     if (audience !== undefined) throw refuse('--oidc-audience goes with --oidc-issuer')
@@ -43,9 +46,9 @@ export function parseTokenSettings(options: TokenOptions): TokenSettings | undef
   return {
     audience: checkAudience(audience),
     issuers: issuers.map((url) => {
-      checkUrl(url, insecure.includes(url))
+      checkIssuerUrl(url, insecure.includes(url))
       const jwksUri = jwks.get(url)
-      if (jwksUri !== undefined) checkUrl(jwksUri, insecure.includes(url))
+      if (jwksUri !== undefined) checkIssuerUrl(jwksUri, insecure.includes(url))
       return { url, jwksUri }
     }),
   }
@@ -54,9 +57,20 @@ export function parseTokenSettings(options: TokenOptions): TokenSettings | undef
 function checkAudience(audience: string | undefined): string {
   if (audience === undefined || audience === '')
     throw refuse('--oidc-issuer wants --oidc-audience: the name that tokens for this service carry')
-  if (FOREIGN_AUDIENCES.includes(audience) || audience.length > AUDIENCE_LIMIT_CHARS)
-    throw refuse(`the audience \`${audience.slice(0, 80)}\` is not this service’s own`)
+  refuseAudience(audience)
   return audience
+}
+
+/** @throws PlatformError CONFIGURATION where tokens for it are made for others, too */
+export function refuseAudience(audience: string): void {
+  const sound = audience !== '' && audience.length <= AUDIENCE_LIMIT_CHARS
+  if (sound && !FOREIGN_AUDIENCES.includes(audience)) return
+  throw refuse(`the audience \`${audience.slice(0, 80)}\` is not this service’s own`)
+}
+
+/** Where the keys of issuers lie, by the issuer's URL. @throws PlatformError CONFIGURATION */
+export function readJwksOption(texts: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(texts.map(splitPair))
 }
 
 /** The first `=` parts them: an issuer's URL has no query. */
@@ -67,7 +81,8 @@ function splitPair(text: string): [string, string] {
   return [url, value]
 }
 
-function checkUrl(text: string, insecure: boolean): void {
+/** @throws PlatformError CONFIGURATION */
+export function checkIssuerUrl(text: string, insecure: boolean): void {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const plain = url?.username === '' && url.password === '' && url.search === '' && url.hash === ''
   if (url === undefined || !plain) throw refuse(`\`${text}\` is no URL of an issuer`)

@@ -1,10 +1,9 @@
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose'
 
 import { PlatformError, parseStrictJson, type Clock, type Json } from '../../model/index.ts'
+import { Asked } from './asked.ts'
+import { discover, ownUrlOf, toObject, type FetchDocument } from './discovery.ts'
 import type { TokenIssuer } from './issuers.ts'
-
-/** Whoever fetches is handed in: size and time capped, no redirects, checked addresses (RULES §11). */
-export type FetchDocument = (url: string) => Promise<Uint8Array>
 
 export type KeySet = ReturnType<typeof createLocalJWKSet>
 
@@ -17,8 +16,6 @@ export interface FetchedKeys {
 const FRESH_MS = 10 * 60_000
 /** A key that is not known makes us ask again, at most so often: tokens are anybody's to send. */
 const REFETCH_MS = 30_000
-/** After an issuer could not answer it is left alone for this long. */
-const FAILED_MS = 3_000
 const KEYS_LIMIT = 64
 /** Members of a JWK that are secret: a set that publishes one is nobody's proof of anything. */
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
@@ -41,9 +38,7 @@ export function readKeySet(document: Uint8Array): FetchedKeys {
 export class IssuerKeys {
   readonly #fetch: FetchDocument
   readonly #clock: Clock
-  readonly #known = new Map<string, FetchedKeys & { readonly atMs: number }>()
-  readonly #failed = new Map<string, number>()
-  readonly #asking = new Map<string, Promise<FetchedKeys & { readonly atMs: number }>>()
+  readonly #asked = new Map<string, Asked<FetchedKeys>>()
 
   constructor(fetch: FetchDocument, clock: Clock) {
     this.#fetch = fetch
@@ -52,62 +47,26 @@ export class IssuerKeys {
 
   /** @throws PlatformError UNAVAILABLE where the issuer cannot be asked */
   async of(issuer: TokenIssuer, kid: unknown): Promise<KeySet> {
-    const known = this.#known.get(issuer.url)
-    if (known === undefined) return (await this.#ask(issuer)).keys
-    const ageMs = this.#clock.monotonicMs() - known.atMs
-    const rotated = kid !== undefined && !known.kids.includes(kid) && ageMs > REFETCH_MS
-    return ageMs < FRESH_MS && !rotated ? known.keys : (await this.#ask(issuer)).keys
-  }
-
-  /** One question at a time to an issuer, and none for a while after it could not answer. */
-  async #ask(issuer: TokenIssuer): Promise<FetchedKeys> {
-    const asking = this.#asking.get(issuer.url)
-    if (asking !== undefined) return await asking
-    const failedAtMs = this.#failed.get(issuer.url)
-    if (failedAtMs !== undefined && this.#clock.monotonicMs() - failedAtMs < FAILED_MS)
-      throw unreachable(issuer)
-    const fetched = this.#fetchKeys(issuer)
-    this.#asking.set(issuer.url, fetched)
+    const asked = this.#asked.get(issuer.url) ?? new Asked(() => this.#ask(issuer), this.#clock)
+    this.#asked.set(issuer.url, asked)
     try {
-      const found = await fetched
-      this.#known.set(issuer.url, found)
-      this.#failed.delete(issuer.url)
-      return found
+      const { keys } = await asked.get(({ kids }, ageMs) => {
+        const rotated = kid !== undefined && !kids.includes(kid) && ageMs > REFETCH_MS
+        return ageMs < FRESH_MS && !rotated
+      })
+      return keys
     } catch (cause) {
-      this.#failed.set(issuer.url, this.#clock.monotonicMs())
-      throw unreachable(issuer, cause)
-    } finally {
-      this.#asking.delete(issuer.url)
+      const message = `the keys of the issuer \`${issuer.url}\` cannot be had`
+      throw new PlatformError('UNAVAILABLE', message, { cause })
     }
   }
 
-  async #fetchKeys(issuer: TokenIssuer): Promise<FetchedKeys & { readonly atMs: number }> {
-    const document = await this.#fetch(issuer.jwksUri ?? (await this.#discover(issuer)))
-    return { ...readKeySet(document), atMs: this.#clock.monotonicMs() }
+  async #ask(issuer: TokenIssuer): Promise<FetchedKeys> {
+    return readKeySet(await this.#fetch(issuer.jwksUri ?? (await this.#discover(issuer))))
   }
 
   async #discover(issuer: TokenIssuer): Promise<string> {
-    const base = issuer.url.replace(/\/$/, '')
-    const found = await this.#fetch(`${base}/.well-known/openid-configuration`)
-    const document = toObject(parseStrictJson(found))
-    const uri = document['jwks_uri']
-    // OpenID Connect Discovery §4.3: the issuer it names is exactly the one that was asked.
-    if (document['issuer'] !== issuer.url || typeof uri !== 'string' || !URL.canParse(uri))
-      throw new TypeError('the discovery document is not of this issuer')
-    // RULES §11: no URL is fetched that an operator did not configure; its own host he has.
-    if (new URL(uri).origin !== new URL(issuer.url).origin)
-      throw new TypeError('the keys lie on another host: name it by --oidc-jwks')
-    return uri
+    const document = await discover(this.#fetch, issuer)
+    return ownUrlOf(document, 'jwks_uri', { issuer, option: '--oidc-jwks' })
   }
-}
-
-function toObject(value: Json): { readonly [name: string]: Json | undefined } {
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
-    throw new TypeError('it is no JSON object')
-  return value as { readonly [name: string]: Json | undefined }
-}
-
-function unreachable(issuer: TokenIssuer, cause?: unknown): PlatformError {
-  const message = `the keys of the issuer \`${issuer.url}\` cannot be had`
-  return new PlatformError('UNAVAILABLE', message, { cause })
 }

@@ -10,10 +10,12 @@ export const TOKEN_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'E
 const TYPES = new Set(['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt'])
 /** Tokens are a few kilobytes. */
 const TOKEN_LIMIT_CHARS = 16_384
-/** RULES §7. */
+/** RULES §7, of a token that may come again and again. */
 const LIFETIME_LIMIT_SECONDS = 3_600
+/** An ID token is looked at once, right after it was made, however long it lives. */
+const ID_TOKEN_AGE_SECONDS = 600
 /** Clocks of the issuer and of this machine may differ by so much. */
-const SKEW_SECONDS = 10
+export const SKEW_SECONDS = 10
 const JSON_DEPTH = 8
 const SUBJECT_LIMIT_CHARS = 512
 /** Claims handed on to policies. */
@@ -46,6 +48,8 @@ export interface TokenRules {
   readonly settings: TokenSettings
   readonly keys: Pick<IssuerKeys, 'of'>
   readonly nowMs: number
+  /** Of an ID token: it was made for the one sign-in that this was sent with (OpenID Connect Core §3.1.3.7). */
+  readonly nonce?: string
 }
 
 /**
@@ -61,7 +65,8 @@ export async function verifyToken(token: string, rules: TokenRules): Promise<Ver
   // What was read before the signature was checked chose the keys and nothing else.
   if (claims['iss'] !== issuer.url) throw refuse('it is of no configured issuer')
   checkAudience(claims, rules.settings.audience)
-  const expiresAtMs = checkTimes(claims, rules.nowMs / 1_000)
+  if (rules.nonce !== undefined) checkSignIn(claims, rules.settings.audience, rules.nonce)
+  const expiresAtMs = checkTimes(claims, rules.nowMs / 1_000, rules.nonce !== undefined)
   const subject = claims['sub']
   if (typeof subject !== 'string' || subject === '' || subject.length > SUBJECT_LIMIT_CHARS)
     throw refuse('it names no subject')
@@ -130,13 +135,20 @@ function checkAudience(claims: Members, audience: string): void {
     throw refuse(`it is not for the audience \`${audience}\` alone`)
 }
 
+function checkSignIn({ nonce, azp }: Members, clientId: string, wanted: string): void {
+  if (nonce !== wanted) throw refuse('it was made for another sign-in')
+  if (azp !== undefined && azp !== clientId) throw refuse('it was handed to another client')
+}
+
 /** @returns when it ends, milliseconds */
-function checkTimes(claims: Members, now: number): number {
+function checkTimes(claims: Members, now: number, once: boolean): number {
   const { exp, iat, nbf } = claims
   if (!isTime(exp) || !isTime(iat) || (nbf !== undefined && !isTime(nbf)))
     throw refuse('it does not say when it was made and when it ends')
-  if (exp - iat > LIFETIME_LIMIT_SECONDS)
+  if (!once && exp - iat > LIFETIME_LIMIT_SECONDS)
     throw refuse(`it lives longer than ${LIFETIME_LIMIT_SECONDS} s`)
+  if (once && now - iat > ID_TOKEN_AGE_SECONDS)
+    throw refuse(`it was made more than ${ID_TOKEN_AGE_SECONDS} s ago`)
   if (Math.max(iat, nbf ?? iat) > now + SKEW_SECONDS) throw refuse('it is not valid yet')
   if (now >= exp + SKEW_SECONDS)
     throw new PlatformError(
@@ -169,5 +181,6 @@ export function refuse(why: string): PlatformError {
   return new PlatformError(
     'INVALID_TOKEN',
     `The security token included in the request is invalid: ${why}`,
+    { detail: { why } },
   )
 }

@@ -3,19 +3,19 @@ import { PlatformError } from '../../model/index.ts'
 import type { Face, Plan, TakenRequest } from '../pipeline.ts'
 import type { WireAnswer } from '../wire.ts'
 import { htmlAnswer, seeOther } from './answers.ts'
-import type { Assets } from './assets.ts'
 import { readSessionCookie, sessionCookie } from './cookie.ts'
 import { errorPage } from './error-page.tsx'
 import { FORM_LIMIT_BYTES, readMembers, readQueryMembers } from './form.ts'
 import { Document } from './layout.tsx'
 import { SIGN_IN_PATH } from './link-route.ts'
 import { Text } from './parts.tsx'
-import { SignInHelp } from './sign-in-help.tsx'
+import { HOME_PATH } from './return-path.ts'
+import { SignInHelp, type Doorway } from './sign-in-help.tsx'
 import { h } from './markup.ts'
 
 interface DoorParts {
   readonly sessions: ConsoleSessions
-  readonly assets: Assets
+  readonly doorway: Doorway
   readonly secure: boolean
 }
 
@@ -41,11 +41,11 @@ export function consolePlan(
 export function askingFace(parts: DoorParts): Face {
   return doorFace(parts, (query) => async () => {
     const { link } = readQueryMembers(query)
-    if (link === undefined) return htmlAnswer(<SignInHelp assets={parts.assets} />)
+    if (link === undefined) return htmlAnswer(<SignInHelp doorway={parts.doorway} />)
     const principal = await parts.sessions.whoseLink(link)
     if (principal === undefined) throw spent()
     return htmlAnswer(
-      <Document assets={parts.assets} title="Sign in">
+      <Document assets={parts.doorway.assets} title="Sign in">
         <p>
           This link signs you in as{' '}
           <strong>
@@ -72,12 +72,12 @@ export function enteringFace(parts: DoorParts): Face {
     const before = readSessionCookie(headers, parts.secure)
     const session = await parts.sessions.signIn(link, before)
     if (session === undefined) throw spent()
-    return seeOther('/console/live', { 'set-cookie': sessionCookie(session, parts.secure) })
+    return seeOther(HOME_PATH, { 'set-cookie': sessionCookie(session, parts.secure) })
   })
 }
 
 /** What anybody may have: a page that is not there. */
-export function missingFace(parts: Pick<DoorParts, 'assets'>): Face {
+export function missingFace(parts: Pick<DoorParts, 'doorway'>): Face {
   return doorFace(parts, () => () => {
     throw new PlatformError('RESOURCE_NOT_FOUND', 'there is no such page in the console')
   })
@@ -86,12 +86,12 @@ export function missingFace(parts: Pick<DoorParts, 'assets'>): Face {
 type Run = (taken: TakenRequest) => Promise<WireAnswer>
 
 function doorFace(
-  parts: Pick<DoorParts, 'assets'>,
+  parts: Pick<DoorParts, 'doorway'>,
   run: (query: string, headers: Parameters<typeof readSessionCookie>[0]) => Run,
 ): Face {
   return {
     name: 'console',
-    refuse: (error) => errorPage(parts.assets, error),
+    refuse: (error) => errorPage(parts.doorway, error),
     plan: ({ method, query, headers }) => ({
       ...consolePlan('sign-in', method !== 'GET'),
       action: '',

@@ -2,26 +2,30 @@ import type { Principal, PlatformError } from '../../model/index.ts'
 import { awsErrorOf } from '../error-answer.ts'
 import type { WireAnswer } from '../wire.ts'
 import { htmlAnswer } from './answers.ts'
-import type { Assets } from './assets.ts'
 import { Document } from './layout.tsx'
 import { Notice, Text } from './parts.tsx'
-import { SignInHelp } from './sign-in-help.tsx'
+import { SignInHelp, type Doorway } from './sign-in-help.tsx'
 import { h } from './markup.ts'
 
 /** Why it was refused, and where that is explained; faults of ours say no more than that. */
 export function errorPage(
-  assets: Assets,
+  doorway: Doorway,
   error: PlatformError,
-  who?: { readonly principal: Principal; readonly csrf: string },
+  asked: {
+    readonly who?: { readonly principal: Principal; readonly csrf: string } | undefined
+    /** The page that is shown to whoever signs in. */
+    readonly to?: string | undefined
+  } = {},
 ): WireAnswer {
+  const { who, to } = asked
   const { status } = awsErrorOf(error)
   if (error.code === 'MISSING_AUTHENTICATION')
-    return htmlAnswer(<SignInHelp assets={assets} />, { status: 401 })
+    return htmlAnswer(<SignInHelp doorway={doorway} to={to} />, { status: 401 })
   const { decisionId } = error
-  const said = status >= 500 ? 'The service encountered an internal error.' : error.publicMessage
+  const said = status === 500 ? 'The service encountered an internal error.' : error.publicMessage
   const refused = decisionId !== undefined
   return htmlAnswer(
-    <Document assets={assets} title={refused ? 'Refused' : 'Not done'} who={who}>
+    <Document assets={doorway.assets} title={refused ? 'Refused' : 'Not done'} who={who}>
       <Notice tone="bad">
         <p>
           <Text>{said}</Text>

@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-import type { ConsoleSessions } from '../../auth/index.ts'
+import type { ConsoleSessions, ConsoleSignIn } from '../../auth/index.ts'
 import { governanceFace } from '../governance-face.ts'
 import type { Edge, Face } from '../pipeline.ts'
 import type { WireAnswer } from '../wire.ts'
@@ -15,6 +15,12 @@ import { askingFace, enteringFace, missingFace } from './door.tsx'
 import type { Members } from './form.ts'
 import type { ConsolePlace } from './guard.ts'
 import { SIGN_IN_PATH } from './link-route.ts'
+import {
+  OIDC_CALLBACK_PATH,
+  OIDC_PATH,
+  backFromProviderFace,
+  leavingForProviderFace,
+} from './oidc-door.tsx'
 import { leavingFace, pageFace } from './page-face.tsx'
 import { PAGES } from './pages/index.ts'
 import { doorGate, sessionGate, type Entered } from './session-gate.ts'
@@ -25,6 +31,8 @@ export type { ConsolePlace } from './guard.ts'
 
 export interface ConsoleParts extends ApiParts {
   readonly sessions: ConsoleSessions
+  /** By an identity provider; left out, there are links alone. */
+  readonly signIn?: ConsoleSignIn | undefined
   readonly place: ConsolePlace
 }
 
@@ -40,11 +48,13 @@ export function consoleRoutes(
   app: FastifyInstance,
   parts: ConsoleParts & { readonly edge: Edge; readonly hijack: Hijack },
 ): void {
-  const { edge, hijack, place, sessions, access } = parts
+  const { edge, hijack, place, sessions, access, signIn } = parts
   const assets = new Assets()
   const budget = openVisitBudget(edge.clock)
-  const pageParts = { ...parts, assets, clock: edge.clock }
-  const door = { sessions, assets, secure: place.secure }
+  const provider = signIn && { name: signIn.name, path: OIDC_PATH }
+  const doorway = { assets, provider }
+  const pageParts = { ...parts, doorway, clock: edge.clock }
+  const door = { sessions, doorway, secure: place.secure }
   const onRequest =
     (answer: (request: FastifyRequest, entered: Entered) => { face: Face; open: boolean }) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
@@ -67,13 +77,26 @@ export function consoleRoutes(
   const atDoor = (face: Face) => () => ({ face, open: true })
   add('GET', SIGN_IN_PATH, atDoor(askingFace(door)))
   add('POST', SIGN_IN_PATH, atDoor(enteringFace(door)))
+  if (signIn !== undefined) {
+    const { log } = edge
+    const oidc = { signIn, sessions, access, place, budget, doorway, log }
+    const portOf = ({ raw }: FastifyRequest): number => raw.socket.localPort ?? 0
+    add('GET', OIDC_PATH, (request) => ({
+      face: leavingForProviderFace(oidc, portOf(request)),
+      open: true,
+    }))
+    add('GET', OIDC_CALLBACK_PATH, (request) => ({
+      face: backFromProviderFace(oidc, portOf(request)),
+      open: true,
+    }))
+  }
   add('POST', '/console/sign-out', (_request, entered) => ({
     face: leavingFace(door, entered),
     open: false,
   }))
   for (const page of PAGES) {
-    add(page.method, `/console${page.path}`, ({ params }, entered) => ({
-      face: pageFace(pageParts, page, { params: textsOf(params), entered }),
+    add(page.method, `/console${page.path}`, ({ params, url }, entered) => ({
+      face: pageFace(pageParts, page, { params: textsOf(params), entered, url }),
       open: false,
     }))
   }

@@ -13,10 +13,11 @@ import { Document } from './layout.tsx'
 import { SIGN_IN_PATH } from './link-route.ts'
 import type { Page, PageAnswer } from './page.ts'
 import type { Entered } from './session-gate.ts'
+import type { Doorway } from './sign-in-help.tsx'
 import { h } from './markup.ts'
 
 export interface PageParts extends ApiParts {
-  readonly assets: Assets
+  readonly doorway: Doorway
   readonly clock: Pick<Clock, 'nowMs'>
 }
 
@@ -27,13 +28,18 @@ export interface PageParts extends ApiParts {
 export function pageFace(
   parts: PageParts,
   page: Page,
-  by: { readonly params: Members; readonly entered: Entered },
+  by: { readonly params: Members; readonly entered: Entered; readonly url: string },
 ): Face {
-  const { assets } = parts
+  const { doorway } = parts
   const { entered, params } = by
   return {
     name: 'console',
-    refuse: (error) => errorPage(assets, error, whoOf(entered)),
+    refuse: (error) =>
+      errorPage(doorway, error, {
+        who: whoOf(entered),
+        // A form is not sent again by signing in.
+        to: page.method === 'GET' ? by.url : undefined,
+      }),
     plan: (request) => ({
       ...consolePlan(`${page.method} ${page.path}`, page.method === 'POST'),
       action: 'lacre:OpenConsole',
@@ -48,7 +54,7 @@ export function pageFace(
           nowMs: parts.clock.nowMs(),
           csrf: csrfToken(entered.secret ?? ''),
         })
-        return toWire(assets, answer, { entered, path: request.path })
+        return toWire(doorway.assets, answer, { entered, path: request.path })
       },
     }),
   }
@@ -56,13 +62,17 @@ export function pageFace(
 
 /** Ends the session that asks for it. */
 export function leavingFace(
-  parts: { readonly assets: Assets; readonly sessions: ConsoleSessions; readonly secure: boolean },
+  parts: {
+    readonly doorway: Doorway
+    readonly sessions: ConsoleSessions
+    readonly secure: boolean
+  },
   entered: Entered,
 ): Face {
-  const { assets, sessions, secure } = parts
+  const { doorway, sessions, secure } = parts
   return {
     name: 'console',
-    refuse: (error) => errorPage(assets, error, whoOf(entered)),
+    refuse: (error) => errorPage(doorway, error, { who: whoOf(entered) }),
     plan: () => ({
       ...consolePlan('POST /sign-out', true),
       action: 'lacre:OpenConsole',

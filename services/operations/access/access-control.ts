@@ -22,7 +22,7 @@ export interface AccessControlOptions {
   readonly place: Place
   /** The authorization set in force as of a snapshot; `undefined` where none loads: the built-in table then answers. */
   readonly policies: (reader: Reader) => Promise<PolicySet | undefined>
-  /** OIDC issuers whose tokens are taken; none where left out. */
+  /** OIDC issuers by whose tokens somebody may come; none where left out. */
   readonly issuers?: readonly string[]
 }
 

@@ -94,10 +94,15 @@ async function sign(
     .sign(key.key, { crit: known })
 }
 
-async function answer(token: string, keys = issuerKeys()): Promise<string> {
+async function answer(token: string, keys = issuerKeys(), nonce?: string): Promise<string> {
   if (settings === undefined) throw new Error('no settings')
   try {
-    const { issuer, subject } = await verifyToken(token, { settings, keys, nowMs: NOW })
+    const { issuer, subject } = await verifyToken(token, {
+      settings,
+      keys,
+      nowMs: NOW,
+      ...(nonce !== undefined && { nonce }),
+    })
     return `${issuer} ${subject}`
   } catch (error) {
     if (error instanceof PlatformError) return `${error.code} ${error.message}`
@@ -106,6 +111,27 @@ async function answer(token: string, keys = issuerKeys()): Promise<string> {
 }
 
 const TAKEN = `${ISSUER} ${good.sub}`
+
+describe('an ID token of a sign-in', () => {
+  const nonce = 'n'.repeat(43)
+  const made = { ...good, nonce }
+
+  it.each([
+    ['for that sign-in', {}, TAKEN],
+    ['for this client', { azp: 'lacre' }, TAKEN],
+    ['that lives for a day', { exp: SECONDS + 86_400 }, TAKEN],
+    ['that is ten minutes old', { iat: SECONDS - 600 }, TAKEN],
+    ['that is older', { iat: SECONDS - 601 }, /it was made more than 600 s ago$/],
+    ['for another sign-in', { nonce: 'm'.repeat(43) }, /it was made for another sign-in$/],
+    ['for none', { nonce: undefined }, /it was made for another sign-in$/],
+    ['for another client', { azp: 'other' }, /it was handed to another client$/],
+    ['that has expired', { exp: SECONDS - 10 }, /^TOKEN_EXPIRED/],
+  ])('%s', async (_name, change, wanted) => {
+    const said = await answer(await sign({ ...made, ...change }), issuerKeys(), nonce)
+
+    expect(said).toMatch(wanted)
+  })
+})
 
 describe('a token that is taken', () => {
   it('is of a configured issuer, for this audience, signed by its key', async () => {
