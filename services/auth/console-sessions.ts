@@ -152,9 +152,29 @@ export class ConsoleSessions {
 
   /** The session of a secret, as it stands now; `undefined` where it is over or never was. */
   async find(secret: string | undefined): Promise<ConsoleSession | undefined> {
-    if (secret === undefined || !SECRET.test(secret)) return undefined
     const nowMs = this.#clock.nowMs()
-    const found = await this.#store.snapshot(async (reader) => {
+    const found = await this.#read(secret, nowMs)
+    if (found === undefined) return undefined
+    const { row, principal } = found
+    if (nowMs - row.seen_at >= SEEN_EVERY_MS) await this.#touch(row, nowMs)
+    return {
+      principal,
+      accessKeyId: row.access_key_id,
+      endsAtMs: row.began_at + SESSION_LIFETIME_MS,
+    }
+  }
+
+  /** Whether it is not over; what goes on by itself asks so, and keeps no session that somebody has left. */
+  async holds(secret: string): Promise<boolean> {
+    return (await this.#read(secret, this.#clock.nowMs())) !== undefined
+  }
+
+  async #read(
+    secret: string | undefined,
+    nowMs: number,
+  ): Promise<{ readonly row: ConsoleSessionTable; readonly principal: Principal } | undefined> {
+    if (secret === undefined || !SECRET.test(secret)) return undefined
+    return await this.#store.snapshot(async (reader) => {
       const row = await reader
         .selectFrom('console_session')
         .selectAll()
@@ -164,14 +184,6 @@ export class ConsoleSessions {
       const principal = await ownerOf(reader, row)
       return principal && { row, principal }
     })
-    if (found === undefined) return undefined
-    const { row, principal } = found
-    if (nowMs - row.seen_at >= SEEN_EVERY_MS) await this.#touch(row, nowMs)
-    return {
-      principal,
-      accessKeyId: row.access_key_id,
-      endsAtMs: row.began_at + SESSION_LIFETIME_MS,
-    }
   }
 
   /** Signs out; nothing where there was no session. */

@@ -30,6 +30,31 @@ export interface ConsoleStory {
   readonly breakGlass: string
 }
 
+/** Three hours of attempts, with a tail that grows and some minutes in which they fail: what metering would hold of them. */
+function tellAttempts({ deps: { metering, clock } }: TestApp, functionName: string): void {
+  const nowMs = clock.nowMs()
+  for (let minutes = 175; minutes > 0; minutes -= 1) {
+    // A while in which nothing ran.
+    if (minutes > 120 && minutes < 130) continue
+    const failing = minutes > 20 && minutes < 40
+    for (let one = 0; one < 20; one += 1) {
+      const durationMs = 8 + one + (one > 17 ? (180 - minutes) * 4 : 0)
+      metering?.record({
+        endedAtMs: nowMs - minutes * 60_000,
+        requestId: `story-${minutes}-${one}`,
+        functionName,
+        version: '1',
+        attempt: 1,
+        outcome: failing && one % 4 === 0 ? 'error' : 'success',
+        durationMs,
+        billedMs: Math.ceil(durationMs),
+        memoryMb: 128,
+        maxMemoryMb: 40,
+      })
+    }
+  }
+}
+
 /** A little of everything that the console shows, with hostile text wherever others choose it. */
 export async function tellConsoleStory(app: TestApp, text = HOSTILE): Promise<ConsoleStory> {
   const { admin, client } = app
@@ -107,5 +132,6 @@ export async function tellConsoleStory(app: TestApp, text = HOSTILE): Promise<Co
     'reasons',
     `${OPEN}@id("never")\n@reason(${JSON.stringify(text)})\nforbid (principal, action, resource) when { context.now < datetime("2020-01-01") };`,
   )
+  tellAttempts(app, functionName)
   return { functionName, alice, refusal: refused.decisionId ?? '', approval, breakGlass }
 }
