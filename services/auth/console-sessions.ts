@@ -164,9 +164,9 @@ export class ConsoleSessions {
     }
   }
 
-  /** Whether it is not over; what goes on by itself asks so, and keeps no session that somebody has left. */
-  async holds(secret: string): Promise<boolean> {
-    return (await this.#read(secret, this.#clock.nowMs())) !== undefined
+  /** Whose it is now; asked by what goes on by itself, which keeps no session that somebody has left. */
+  async whoseSession(secret: string): Promise<Principal | undefined> {
+    return (await this.#read(secret, this.#clock.nowMs()))?.principal
   }
 
   async #read(

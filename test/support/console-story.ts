@@ -55,6 +55,23 @@ function tellAttempts({ deps: { metering, clock } }: TestApp, functionName: stri
   }
 }
 
+/** Two invocations' lines of version 1, with what a function may write that would do something where it was believed. */
+export function tellLines(app: Pick<TestApp, 'deps'>, functionName: string, text: string): void {
+  const { logs } = app.deps
+  const stream = `2026/05/03/[1]${'0'.repeat(32)}`
+  const target = { group: `/aws/lambda/${functionName}`, stream, functionName }
+  for (const request of ['4f1c2f5e', '5a2d3b6c']) {
+    const requestId = `${request}-7a68-4a0e-9d4a-0a5f3d1c9b11`
+    for (const line of [
+      `START RequestId: ${requestId} Version: 1`,
+      `order taken\tcart 17\r  by ${text}`,
+      `\u001b[31mERROR\u001b[0m card refused\0: ${text}`,
+      `END RequestId: ${requestId}`,
+    ])
+      logs?.append(target, line, requestId)
+  }
+}
+
 /** A little of everything that the console shows, with hostile text wherever others choose it. */
 export async function tellConsoleStory(app: TestApp, text = HOSTILE): Promise<ConsoleStory> {
   const { admin, client } = app
@@ -133,5 +150,6 @@ export async function tellConsoleStory(app: TestApp, text = HOSTILE): Promise<Co
     `${OPEN}@id("never")\n@reason(${JSON.stringify(text)})\nforbid (principal, action, resource) when { context.now < datetime("2020-01-01") };`,
   )
   tellAttempts(app, functionName)
+  tellLines(app, functionName, text)
   return { functionName, alice, refusal: refused.decisionId ?? '', approval, breakGlass }
 }

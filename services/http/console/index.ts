@@ -15,6 +15,8 @@ import { askingFace, enteringFace, missingFace } from './door.tsx'
 import type { Members } from './form.ts'
 import type { ConsolePlace } from './guard.ts'
 import { SIGN_IN_PATH } from './link-route.ts'
+import { FOLLOW_PATH, followFace } from './follow.ts'
+import { Followers } from './followers.ts'
 import { leavingFace, pageFace } from './page-face.tsx'
 import { PAGES } from './pages/index.ts'
 import { doorGate, sessionGate, type Entered } from './session-gate.ts'
@@ -26,6 +28,8 @@ export type { ConsolePlace } from './guard.ts'
 export interface ConsoleParts extends ApiParts {
   readonly sessions: ConsoleSessions
   readonly place: ConsolePlace
+  /** Aborted when the service stops: nothing is followed then. */
+  readonly stopping: AbortSignal
 }
 
 /** Takes a request out of Fastify's hands. */
@@ -77,6 +81,11 @@ export function consoleRoutes(
       open: false,
     }))
   }
+  const followParts = { ...pageParts, followers: new Followers() }
+  add('GET', FOLLOW_PATH, (_request, entered) => ({
+    face: followFace(followParts, entered),
+    open: false,
+  }))
   for (const route of parts.routes.filter(({ method }) => method === 'GET')) {
     add('GET', `/console/api/v1${route.path}`, ({ params }) => ({
       face: withPageHeaders(governanceFace(route, params)),

@@ -113,6 +113,7 @@ describe.skipIf(browserPath === undefined)(
         `/break-glass/${story.breakGlass}`,
         '/publishers/corporate',
         '/policies/admission',
+        `/logs?function=${story.functionName}`,
       ]
       const told: Record<string, boolean> = {}
       for (const path of telling) {

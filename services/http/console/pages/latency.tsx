@@ -161,6 +161,17 @@ function Functions({
           ),
         },
         ...takenColumns,
+        {
+          head: 'Log',
+          cell: ({ functionName }) => (
+            <a
+              href={urlOf('/console/logs', { function: functionName })}
+              aria-label={`log of ${functionName}`}
+            >
+              log
+            </a>
+          ),
+        },
       ]}
     />
   )
