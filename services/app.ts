@@ -274,6 +274,7 @@ async function listen(
   const urls = await listenForUrls(config, deps, { closers, metrics, authenticator })
   const handlers = lambdaHandlers(deps, urls?.base ?? config.urls?.base)
   let ready = true
+  const stopping = new AbortController()
   const server = buildServer({
     deps,
     config: { host, port, tls, trustProxy, openMetrics, openTlog },
@@ -293,6 +294,7 @@ async function listen(
       sessions,
       signIn: consoleSignIn(config, deps),
       access: deps.access,
+      stopping: stopping.signal,
       place: {
         hosts: config.consoleHosts,
         secure: tls !== undefined || trustProxy !== undefined,
@@ -306,6 +308,7 @@ async function listen(
   closers.add({
     [Symbol.asyncDispose]: async () => {
       ready = false
+      stopping.abort()
       deps.logs?.letGo()
       await server.close()
     },

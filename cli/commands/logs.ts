@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 
 import { PlatformError, systemClock, toIsoTime, type Clock } from '../../services/model/index.ts'
 import type { CommandModule, Environment } from '../command.ts'
@@ -27,6 +27,7 @@ interface LogsOptions extends ConnectionOptions {
   readonly until?: string
   readonly filter?: string
   readonly requestId?: string
+  readonly last?: string
   readonly follow?: boolean
   readonly watch?: boolean
 }
@@ -39,6 +40,7 @@ export const command: CommandModule = {
       .argument('<name[:qualifier]>', 'the function, with an alias or a version')
       .option('--since <span|time>', 'from when on: 30s, 10m, 4h, 7d, or a time with a zone', '10m')
       .option('--until <time>', 'lines before then')
+      .addOption(new Option('--last <lines>', 'the last ones, however old').conflicts('since'))
       .option('--filter <pattern>', 'a filter pattern of CloudWatch Logs: ERROR, "two words", -not')
       .option('--request-id <id>', 'what one invocation wrote, and what came of it')
       .option('--follow', 'wait for more, until interrupted')
@@ -47,6 +49,7 @@ export const command: CommandModule = {
       .action(async (target: string, options: LogsOptions) => {
         const service = connect(options, environment)
         await show(service, queryOf(target, options, systemClock), {
+          last: options.last,
           follow: options.follow === true || options.watch === true,
           terminal,
           clock: systemClock,
@@ -61,6 +64,7 @@ With --json every line is one JSON object: {time, message, requestId, version, s
 Examples:
   lacre logs checkout
   lacre logs checkout:prod --since 1h --filter '?ERROR ?"timed out"'
+  lacre logs checkout:prod --last 100
   lacre logs checkout --follow --filter '{ $.level = "ERROR" }'
   lacre logs checkout --since 7d --request-id 4f1c2f5e-7a68-4a0e-9d4a-0a5f3d1c9b11 --json`
 
@@ -71,11 +75,16 @@ interface Asked {
 
 function queryOf(target: string, options: LogsOptions, clock: Clock): Asked {
   const { name, qualifier } = splitQualifier(target)
-  const { since, until, filter, requestId, watch, follow } = options
+  const { since, until, filter, requestId, watch, follow, last } = options
   if (until !== undefined && (follow === true || watch === true))
     throw new PlatformError('INVALID_PARAMETER', '--until and --follow exclude each other')
   const nowMs = clock.nowMs()
-  const from = watch === true ? toIsoTime(nowMs) : sinceOption('--since', since, nowMs)
+  const from =
+    watch === true
+      ? toIsoTime(nowMs)
+      : last === undefined
+        ? sinceOption('--since', since, nowMs)
+        : undefined
   return {
     path: `/api/v1/functions/${encodeURIComponent(name)}/logs`,
     query: {
@@ -92,16 +101,24 @@ function queryOf(target: string, options: LogsOptions, clock: Clock): Asked {
 async function show(
   service: Service,
   { path, query }: Asked,
-  how: { readonly follow: boolean; readonly terminal: Terminal; readonly clock: Clock },
+  how: {
+    readonly last: string | undefined
+    readonly follow: boolean
+    readonly terminal: Terminal
+    readonly clock: Clock
+  },
 ): Promise<void> {
-  const { follow, terminal, clock } = how
+  const { last, follow, terminal, clock } = how
   for (let after: string | undefined; ;) {
     const askedMs = clock.monotonicMs()
     const waitMs = follow ? WAIT_MS : undefined
-    const page = await service.get(path, { ...query, after, waitMs })
+    const isLast = after === undefined && last !== undefined
+    const place = isLast ? { before: 'now', limit: last } : { after, waitMs }
+    const page = await service.get(path, { ...query, ...place })
     const events = objects(page, 'events')
     for (const event of events) terminal.row({ ...event }, lineOf(event))
     after = text(page, 'after')
+    if (isLast && !follow) return
     if (page['done'] !== true) continue
     if (!follow) return
     const wasHeld = events.length > 0 || clock.monotonicMs() - askedMs > PAUSE_MS

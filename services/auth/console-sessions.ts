@@ -173,11 +173,34 @@ export class ConsoleSessions {
 
   /** The session of a secret, as it stands now; `undefined` where it is over or never was. */
   async find(secret: string | undefined): Promise<ConsoleSession | undefined> {
-    if (secret === undefined || !SECRET.test(secret)) return undefined
     const nowMs = this.#clock.nowMs()
+    if (!isSecret(secret)) return undefined
     const held = this.#byToken.find(hashOf(secret), nowMs)
     if (held !== undefined) return await this.#asItStands(held)
-    const found = await this.#store.snapshot(async (reader) => {
+    const found = await this.#read(secret, nowMs)
+    if (found === undefined) return undefined
+    const { row, principal } = found
+    if (nowMs - row.seen_at >= SEEN_EVERY_MS) await this.#touch(row, nowMs)
+    return {
+      principal,
+      accessKeyId: row.access_key_id,
+      endsAtMs: row.began_at + SESSION_LIFETIME_MS,
+    }
+  }
+
+  /** Whose it is now; asked by what goes on by itself, which keeps no session that somebody has left. */
+  async whoseSession(secret: string): Promise<Principal | undefined> {
+    const nowMs = this.#clock.nowMs()
+    const held = this.#byToken.read(hashOf(secret), nowMs)
+    if (held !== undefined) return (await this.#asItStands(held))?.principal
+    return (await this.#read(secret, nowMs))?.principal
+  }
+
+  async #read(
+    secret: string,
+    nowMs: number,
+  ): Promise<{ readonly row: ConsoleSessionTable; readonly principal: Principal } | undefined> {
+    return await this.#store.snapshot(async (reader) => {
       const row = await reader
         .selectFrom('console_session')
         .selectAll()
@@ -187,14 +210,6 @@ export class ConsoleSessions {
       const principal = await ownerOf(reader, row)
       return principal && { row, principal }
     })
-    if (found === undefined) return undefined
-    const { row, principal } = found
-    if (nowMs - row.seen_at >= SEEN_EVERY_MS) await this.#touch(row, nowMs)
-    return {
-      principal,
-      accessKeyId: row.access_key_id,
-      endsAtMs: row.began_at + SESSION_LIFETIME_MS,
-    }
   }
 
   /** Somebody may have been switched off, or have lost his identity, since he signed in. */
@@ -241,6 +256,10 @@ export class ConsoleSessions {
   #newSecret(): string {
     return Buffer.from(this.#random.bytes(SECRET_BYTES)).toString('base64url')
   }
+}
+
+function isSecret(secret: string | undefined): secret is string {
+  return secret !== undefined && SECRET.test(secret)
 }
 
 function hashOf(secret: string): string {

@@ -28,15 +28,19 @@ export class TokenSessions {
     this.#held.set(hash, { ...begun, seenAtMs: begun.beganAtMs })
   }
 
+  /** The session as it stands, which is seen by it. */
   find(hash: string, nowMs: number): Held | undefined {
-    const held = this.#held.get(hash)
-    if (held === undefined) return undefined
-    if (isOver(held, nowMs)) {
-      this.#held.delete(hash)
-      return undefined
-    }
-    this.#held.set(hash, { ...held, seenAtMs: nowMs })
+    const held = this.read(hash, nowMs)
+    if (held !== undefined) this.#held.set(hash, { ...held, seenAtMs: nowMs })
     return held
+  }
+
+  /** The session as it stands, which grows no younger by it. */
+  read(hash: string, nowMs: number): Held | undefined {
+    const held = this.#held.get(hash)
+    if (held === undefined || !isOver(held, nowMs)) return held
+    this.#held.delete(hash)
+    return undefined
   }
 
   end(hash: string): void {

@@ -11,12 +11,15 @@ export type { Position } from './segments.ts'
 export { versionOfStream } from './records.ts'
 /** CloudWatch Logs' filter patterns; throws INVALID_PARAMETER. */
 export { parseFilterPattern, type MessageTest } from './filter-pattern.ts'
-/** One record per attempt, and sums by the hour. */
+/** One record per attempt, sums by the hour, and what they took by the minute. */
 export {
   Metering,
+  type LatencyAsked,
+  type LatencyTold,
   type AttemptPage,
   type MeteringOptions,
   type Usage,
   type UsageSum,
 } from './metering.ts'
+export type { Latency } from './latency.ts'
 export { LOGS_LIMIT_MIN_BYTES } from './constants.ts'

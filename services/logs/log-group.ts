@@ -137,8 +137,11 @@ export class LogGroup {
     return { events: page.events, next: laterOf(next, end), done: true }
   }
 
-  /** The last ones before a place, in the order in which they came. */
-  async readBackward(query: LogQuery, asked: PageAsked): Promise<LogPage> {
+  /** The last ones before a place, in the order in which they came; `from` is that place, the end where none was asked for. */
+  async readBackward(
+    query: LogQuery,
+    asked: PageAsked,
+  ): Promise<LogPage & { readonly from: Position }> {
     await this.file.flush()
     const before = asked.from ?? this.file.end
     const limit = Math.min(asked.limit ?? PAGE_EVENTS_LIMIT, PAGE_EVENTS_LIMIT)
@@ -148,15 +151,25 @@ export class LogGroup {
     for (const segment of this.file.segments.toReversed()) {
       if (segment > before.segment) continue
       if (segment < first || looked >= PAGE_SCAN_LIMIT_BYTES)
-        return { events, next: { segment: segment + 1, offset: 0 }, done: segment < first }
+        return {
+          events,
+          from: before,
+          next: { segment: segment + 1, offset: 0 },
+          done: segment < first,
+        }
       const found = [...(await this.#eventsOf(segment, query, before)), ...events]
       looked += this.file.sizeOf(segment)
       events = lastOf(found, limit)
       const oldest = events[0]
       if (oldest !== undefined && (events.length < found.length || events.length === limit))
-        return { events, next: oldest.at, done: false }
+        return { events, from: before, next: oldest.at, done: false }
     }
-    return { events, next: { segment: this.file.segments[0] ?? 1, offset: 0 }, done: true }
+    return {
+      events,
+      from: before,
+      next: { segment: this.file.segments[0] ?? 1, offset: 0 },
+      done: true,
+    }
   }
 
   /** Every stream of it, in no order. */

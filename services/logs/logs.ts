@@ -122,7 +122,7 @@ export class Logs implements AsyncDisposable {
     group: string,
     query: LogQuery,
     asked: PageAsked,
-  ): Promise<LogPage | undefined> {
+  ): Promise<(LogPage & { readonly from: Position }) | undefined> {
     return await this.#groups.get(group)?.readBackward(query, asked)
   }
 

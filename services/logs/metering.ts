@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import type { AttemptRecord } from '../model/index.ts'
 
 import { METERING_FLUSH_MS, METERING_LIMIT_BYTES, PAGE_SCAN_LIMIT_BYTES } from './constants.ts'
-import { parseObject } from './records.ts'
+import { LATENCY, LatencyCount, minuteOfCell, type Latency, type LatencyCells } from './latency.ts'
+import { decodeAttempt } from './records.ts'
 import { SegmentedFile, type Position } from './segments.ts'
 import { Summaries, type SummaryKind } from './summaries.ts'
 
@@ -41,6 +42,20 @@ export interface Usage {
   readonly sums: readonly UsageSum[]
 }
 
+export interface LatencyAsked extends UsageAsked {
+  /** How long the slots are that the window is cut into: whole minutes. */
+  readonly slotMs: number
+}
+
+/** What attempts took, by slots of time and by function, as far back as single ones are kept. */
+export interface LatencyTold {
+  /** Whole slots: what was asked for, rounded outwards. */
+  readonly fromMs: number
+  readonly untilMs: number
+  readonly slots: readonly (Latency & { readonly atMs: number })[]
+  readonly functions: readonly (Latency & { readonly functionName: string })[]
+}
+
 export interface AttemptPage {
   readonly attempts: readonly AttemptRecord[]
   readonly next: Position
@@ -75,6 +90,7 @@ export class Metering implements AsyncDisposable {
   readonly #options: MeteringOptions
   readonly #file: SegmentedFile
   readonly #summaries: Summaries<Hours>
+  readonly #latency: Summaries<LatencyCells>
   #trimming = false
 
   constructor(options: MeteringOptions) {
@@ -90,6 +106,7 @@ export class Metering implements AsyncDisposable {
       onWritten: () => void this.#trim(),
     })
     this.#summaries = new Summaries(this.#file, HOURS)
+    this.#latency = new Summaries(this.#file, LATENCY, 'latency.json')
   }
 
   record(record: AttemptRecord): void {
@@ -117,6 +134,40 @@ export class Metering implements AsyncDisposable {
       fromMs: from * HOUR_MS,
       untilMs: until * HOUR_MS,
       sums: sorted.toSorted((a, b) => orderOf(a, b)),
+    }
+  }
+
+  /** Slots in order of time, functions in order of names; both of one function where one is asked for. */
+  async latency({ fromMs, untilMs, functionName, slotMs }: LatencyAsked): Promise<LatencyTold> {
+    await this.#file.flush()
+    const first = Math.floor(fromMs / slotMs) * slotMs
+    const slots = Array.from(
+      { length: Math.max(0, Math.ceil((untilMs - first) / slotMs)) },
+      (_, at) => ({ atMs: first + at * slotMs, count: new LatencyCount() }),
+    )
+    const functions = new Map<string, LatencyCount>()
+    for (const segment of this.#file.segments) {
+      // Taken away meanwhile.
+      if (this.#file.sizeOf(segment) === 0) continue
+      const found = await this.#latency.of(segment)
+      for (const [name, cells] of found) {
+        if ((functionName ?? name) !== name) continue
+        for (const [cell, count] of cells) {
+          const slot = slots[Math.floor((minuteOfCell(cell) - first) / slotMs)]
+          if (slot === undefined) continue
+          const known = functions.get(name) ?? new LatencyCount()
+          functions.set(name, known)
+          known.add(cell, count)
+          slot.count.add(cell, count)
+        }
+      }
+    }
+    const names = [...functions].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    return {
+      fromMs: first,
+      untilMs: first + slots.length * slotMs,
+      slots: slots.map(({ atMs, count }) => ({ atMs, ...count.read() })),
+      functions: names.map(([name, count]) => ({ functionName: name, ...count.read() })),
     }
   }
 
@@ -176,6 +227,7 @@ export class Metering implements AsyncDisposable {
         await this.#summaries.of(oldest)
         if (!existsSync(this.#summaries.pathOf(oldest))) return
         await this.#file.dropOldest()
+        await this.#latency.drop(oldest)
       }
     } catch (cause) {
       this.#options.log.error({ cause: String(cause) }, 'old metering records cannot be taken away')
@@ -217,13 +269,6 @@ function addTo(hours: Hours, hour: number, sum: UsageSum): void {
   known.billedMs += sum.billedMs
   known.billedMbMs += sum.billedMbMs
   known.initMs += sum.initMs
-}
-
-function decodeAttempt(line: string): AttemptRecord | undefined {
-  const json = parseObject(line)
-  if (json === undefined) return undefined
-  const isAttempt = typeof json['requestId'] === 'string' && typeof json['billedMs'] === 'number'
-  return isAttempt ? (json as unknown as AttemptRecord) : undefined
 }
 
 function orderOf(a: UsageSum, b: UsageSum): number {

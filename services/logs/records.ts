@@ -1,3 +1,5 @@
+import type { AttemptRecord } from '../model/index.ts'
+
 /** One event of a log, as it was written. */
 export interface LogRecord {
   /** When the line came, milliseconds since the epoch; never before that of the event before it in its group. */
@@ -35,6 +37,14 @@ export function decodeRecord(line: string): LogRecord | undefined {
     requestId: typeof requestId === 'string' ? requestId : undefined,
     message,
   }
+}
+
+/** An attempt as metering keeps it; `undefined` where the line is none. */
+export function decodeAttempt(line: string): AttemptRecord | undefined {
+  const json = parseObject(line)
+  if (json === undefined) return undefined
+  const isAttempt = typeof json['requestId'] === 'string' && typeof json['billedMs'] === 'number'
+  return isAttempt ? (json as unknown as AttemptRecord) : undefined
 }
 
 /** An object in JSON, or `undefined`. */

@@ -26,12 +26,15 @@ interface Known<S> {
 export class Summaries<S> {
   readonly #file: SegmentedFile
   readonly #kind: SummaryKind<S>
+  readonly #ending: string
   readonly #known = new Map<number, Known<S>>()
   #work: Promise<unknown> = Promise.resolve()
 
-  constructor(file: SegmentedFile, kind: SummaryKind<S>) {
+  /** @param ending of the names of its files: one for each kind that is gathered over the same lines */
+  constructor(file: SegmentedFile, kind: SummaryKind<S>, ending = 'json') {
     this.#file = file
     this.#kind = kind
+    this.#ending = ending
   }
 
   /** Of one file, as far as it is written. */
@@ -48,7 +51,7 @@ export class Summaries<S> {
   }
 
   pathOf(segment: number): string {
-    return this.#file.pathOf(segment).replace(/\.log$/, '.json')
+    return this.#file.pathOf(segment).replace(/log$/, this.#ending)
   }
 
   async #read(segment: number): Promise<S> {

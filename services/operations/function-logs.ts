@@ -25,7 +25,10 @@ export interface FunctionLogsAsked {
   /** A filter pattern of CloudWatch Logs. */
   readonly filter?: string | undefined
   readonly requestId?: string | undefined
+  /** Behind this place, oldest first … */
   readonly token?: string | undefined
+  /** … or the last ones before this one; `now` for the end. */
+  readonly before?: string | undefined
   readonly limit: number
   /** How long to wait where there is nothing new. */
   readonly waitMs: number
@@ -34,12 +37,19 @@ export interface FunctionLogsAsked {
 export interface FunctionLogsPage {
   readonly logGroup: string
   readonly events: readonly LogEvent[]
+  /** Behind what was looked at … */
   readonly token: string
+  /** … and before it. */
+  readonly before: string
+  /** Whether nothing more was there, in the direction in which it was read. */
   readonly done: boolean
 }
 
+/** A place before which a page is wanted: the end. */
+const NOW = 'now'
+
 /**
- * What a function wrote, oldest first; by an alias what the versions wrote that it means now. The group is the one that the
+ * What a function wrote, in the order in which it came; by an alias what the versions wrote that it means now. The group is the one that the
  * function, or the version asked for, writes to now; of a group that several share, the function's own lines alone.
  * @throws PlatformError FUNCTION_NOT_FOUND, INVALID_PARAMETER, UNAVAILABLE
  */
@@ -68,14 +78,54 @@ export async function readFunctionLogs(
     stream: streamsOf(versions),
     message: parseFilterPattern(filter),
   }
-  const from = readPageToken(question, asked.token)
-  const page = await readOrWait(logs, group, query, { ...asked, from })
+  const { before, token } = asked
+  if (before !== undefined && token !== undefined)
+    throw new PlatformError('INVALID_PARAMETER', '`before` and `after` exclude each other')
+  const page =
+    before === undefined
+      ? await readForward(logs, group, query, {
+          ...asked,
+          from: readPageToken(question, token),
+        })
+      : await readBack(logs, group, query, {
+          from: before === NOW ? undefined : readPageToken(question, before),
+          limit: asked.limit,
+        })
   return {
     logGroup: group,
     events: page.events,
-    token: toPageToken(question, page.next),
+    token: toPageToken(question, page.behind),
+    before: toPageToken(question, page.before),
     done: page.done,
   }
+}
+
+interface PlacedPage {
+  readonly events: readonly LogEvent[]
+  readonly before: LogEvent['at']
+  readonly behind: LogEvent['at']
+  readonly done: boolean
+}
+
+/** Of a group that nothing was written to. */
+const BEGINNING = { segment: 1, offset: 0 }
+
+async function readForward(
+  ...[logs, group, query, asked]: Parameters<typeof readOrWait>
+): Promise<PlacedPage> {
+  const { events, next, done } = await readOrWait(logs, group, query, asked)
+  return { events, before: asked.from ?? events[0]?.at ?? next, behind: next, done }
+}
+
+async function readBack(
+  logs: Logs,
+  group: string,
+  query: LogQuery,
+  asked: { readonly from: LogEvent['at'] | undefined; readonly limit: number },
+): Promise<PlacedPage> {
+  const page = await logs.readBackward(group, query, asked)
+  if (page === undefined) return { events: [], before: BEGINNING, behind: BEGINNING, done: true }
+  return { events: page.events, before: page.next, behind: page.from, done: page.done }
 }
 
 /** @throws PlatformError UNAVAILABLE */
@@ -136,7 +186,7 @@ async function readOrWait(
     if (page === undefined) {
       // Nothing was written to it yet.
       if (!(await waited(logs, { group, from }, asked.waitMs, signal)))
-        return { events: [], next: from ?? { segment: 1, offset: 0 }, done: true }
+        return { events: [], next: from ?? BEGINNING, done: true }
       continue
     }
     from = page.next

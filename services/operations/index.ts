@@ -33,7 +33,7 @@ export {
   type LogQuery,
 } from '../logs/index.ts'
 /** What attempts came to. */
-export { listAttempts, readUsage } from './usage.ts'
+export { listAttempts, readLatency, readUsage } from './usage.ts'
 /** Who is told of ledger entries: subscriptions are governed. */
 export {
   createWebhook,

@@ -26,5 +26,7 @@ export function consolePages(
     ['ledger-entry', '/ledger/entries/3'],
     ['evidence', '/evidence'],
     ['runtime', '/runtime'],
+    ['logs', `/logs?function=${functionName}`],
+    ['logs-whose', '/logs'],
   ]
 }

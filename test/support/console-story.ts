@@ -30,6 +30,48 @@ export interface ConsoleStory {
   readonly breakGlass: string
 }
 
+/** Three hours of attempts, with a tail that grows and some minutes in which they fail: what metering would hold of them. */
+function tellAttempts({ deps: { metering, clock } }: TestApp, functionName: string): void {
+  const nowMs = clock.nowMs()
+  for (let minutes = 175; minutes > 0; minutes -= 1) {
+    // A while in which nothing ran.
+    if (minutes > 120 && minutes < 130) continue
+    const failing = minutes > 20 && minutes < 40
+    for (let one = 0; one < 20; one += 1) {
+      const durationMs = 8 + one + (one > 17 ? (180 - minutes) * 4 : 0)
+      metering?.record({
+        endedAtMs: nowMs - minutes * 60_000,
+        requestId: `story-${minutes}-${one}`,
+        functionName,
+        version: '1',
+        attempt: 1,
+        outcome: failing && one % 4 === 0 ? 'error' : 'success',
+        durationMs,
+        billedMs: Math.ceil(durationMs),
+        memoryMb: 128,
+        maxMemoryMb: 40,
+      })
+    }
+  }
+}
+
+/** Two invocations' lines of version 1, with what a function may write that would do something where it was believed. */
+export function tellLines(app: Pick<TestApp, 'deps'>, functionName: string, text: string): void {
+  const { logs } = app.deps
+  const stream = `2026/05/03/[1]${'0'.repeat(32)}`
+  const target = { group: `/aws/lambda/${functionName}`, stream, functionName }
+  for (const request of ['4f1c2f5e', '5a2d3b6c']) {
+    const requestId = `${request}-7a68-4a0e-9d4a-0a5f3d1c9b11`
+    for (const line of [
+      `START RequestId: ${requestId} Version: 1`,
+      `order taken\tcart 17\r  by ${text}`,
+      `\u001b[31mERROR\u001b[0m card refused\0: ${text}`,
+      `END RequestId: ${requestId}`,
+    ])
+      logs?.append(target, line, requestId)
+  }
+}
+
 /** A little of everything that the console shows, with hostile text wherever others choose it. */
 export async function tellConsoleStory(app: TestApp, text = HOSTILE): Promise<ConsoleStory> {
   const { admin, client } = app
@@ -107,5 +149,7 @@ export async function tellConsoleStory(app: TestApp, text = HOSTILE): Promise<Co
     'reasons',
     `${OPEN}@id("never")\n@reason(${JSON.stringify(text)})\nforbid (principal, action, resource) when { context.now < datetime("2020-01-01") };`,
   )
+  tellAttempts(app, functionName)
+  tellLines(app, functionName, text)
   return { functionName, alice, refusal: refused.decisionId ?? '', approval, breakGlass }
 }

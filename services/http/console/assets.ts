@@ -7,6 +7,7 @@ const FILES = {
   'console.css': 'text/css; charset=utf-8',
   'icon.svg': 'image/svg+xml',
   'copy.js': 'text/javascript; charset=utf-8',
+  'follow.js': 'text/javascript; charset=utf-8',
   'proof.js': 'text/javascript; charset=utf-8',
 } as const
 export type AssetName = keyof typeof FILES

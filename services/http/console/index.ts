@@ -15,6 +15,8 @@ import { askingFace, enteringFace, missingFace } from './door.tsx'
 import type { Members } from './form.ts'
 import type { ConsolePlace } from './guard.ts'
 import { SIGN_IN_PATH } from './link-route.ts'
+import { FOLLOW_PATH, followFace } from './follow.ts'
+import { Followers } from './followers.ts'
 import {
   OIDC_CALLBACK_PATH,
   OIDC_PATH,
@@ -34,6 +36,8 @@ export interface ConsoleParts extends ApiParts {
   /** By an identity provider; left out, there are links alone. */
   readonly signIn?: ConsoleSignIn | undefined
   readonly place: ConsolePlace
+  /** Aborted when the service stops: nothing is followed then. */
+  readonly stopping: AbortSignal
 }
 
 /** Takes a request out of Fastify's hands. */
@@ -100,6 +104,11 @@ export function consoleRoutes(
       open: false,
     }))
   }
+  const followParts = { ...pageParts, followers: new Followers() }
+  add('GET', FOLLOW_PATH, (_request, entered) => ({
+    face: followFace(followParts, entered),
+    open: false,
+  }))
   for (const route of parts.routes.filter(({ method }) => method === 'GET')) {
     add('GET', `/console/api/v1${route.path}`, ({ params }) => ({
       face: withPageHeaders(governanceFace(route, params)),

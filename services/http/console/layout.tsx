@@ -1,6 +1,6 @@
 import type { Principal } from '../../model/index.ts'
 import type { Assets } from './assets.ts'
-import type { Elsewhere } from './page.ts'
+import type { Elsewhere, PageScript } from './page.ts'
 import { Hidden, Text } from './parts.tsx'
 import { type Child, type Html, h } from './markup.ts'
 
@@ -14,6 +14,7 @@ const PLACES = [
   ['ledger', 'Ledger'],
   ['evidence', 'Evidence'],
   ['runtime', 'Runtime'],
+  ['logs', 'Logs'],
 ] as const
 
 interface DocumentProps {
@@ -25,7 +26,7 @@ interface DocumentProps {
   /** The path of the request. */
   readonly path?: string
   readonly elsewhere?: Elsewhere
-  readonly scripts?: readonly 'proof.js'[]
+  readonly scripts?: readonly PageScript[]
 }
 
 /** A whole document. */

@@ -42,7 +42,7 @@ export type Child = Html | string | number | boolean | null | undefined | readon
 const TAGS = [
   'a', 'bdi', 'body', 'br', 'button', 'caption', 'code', 'dd', 'del', 'details', 'div', 'dl', 'dt', 'fieldset', 'footer', 'form',
   'h1', 'h2', 'h3', 'head', 'header', 'html', 'input', 'ins', 'label', 'legend', 'li', 'link', 'main', 'meta', 'nav', 'ol',
-  'option', 'output', 'p', 'pre', 'script', 'section', 'select', 'small', 'span', 'strong', 'summary', 'table', 'tbody', 'td',
+  'option', 'output', 'p', 'path', 'pre', 'script', 'section', 'select', 'small', 'span', 'strong', 'summary', 'svg', 'table', 'tbody', 'td',
   'textarea', 'th', 'thead', 'time', 'title', 'tr', 'ul',
 ] as const // prettier-ignore
 type Tag = (typeof TAGS)[number]
@@ -58,6 +58,8 @@ interface Attributes {
   readonly charset?: string
   readonly class?: string | undefined
   readonly content?: string
+  /** Of an SVG path. */
+  readonly d?: string
   readonly datetime?: string
   readonly for?: string
   readonly hidden?: boolean
@@ -71,6 +73,8 @@ interface Attributes {
   readonly name?: string
   readonly open?: boolean
   readonly pattern?: string | undefined
+  /** As HTML's parser wants it: SVG's own spelling is its affair. */
+  readonly preserveaspectratio?: 'none'
   readonly rel?: string
   readonly required?: boolean | undefined
   readonly role?: string
@@ -82,6 +86,7 @@ interface Attributes {
   readonly title?: string
   readonly type?: string
   readonly value?: Text
+  readonly viewbox?: string
 }
 
 type Component<P> = (props: P) => Html | null

@@ -24,13 +24,16 @@ export interface Elsewhere {
   readonly cli: string
 }
 
+/** What a page may load beside what all do. */
+export type PageScript = 'follow.js' | 'proof.js'
+
 export type PageAnswer =
   | {
       readonly kind: 'page'
       readonly title: string
       readonly body: Child
       readonly elsewhere: Elsewhere
-      readonly scripts?: readonly 'proof.js'[]
+      readonly scripts?: readonly PageScript[]
     }
   | { readonly kind: 'moved'; readonly to: string }
   | {

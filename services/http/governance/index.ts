@@ -21,6 +21,7 @@ import { reactionRoutes } from './reactions.ts'
 import type { Route } from './route.ts'
 import { sealRoutes } from './seals.ts'
 import { stageRoutes } from './stages.ts'
+import { usageRoutes } from './usage.ts'
 import { webhookRoutes } from './webhooks.ts'
 import { upkeepRoutes } from './upkeep.ts'
 
@@ -44,6 +45,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...reactionRoutes(deps),
     ...eventRoutes(deps),
     ...logRoutes(deps),
+    ...usageRoutes(deps),
     ...webhookRoutes(deps),
     ...attestationRoutes(deps),
     ...evidenceRoutes(deps),

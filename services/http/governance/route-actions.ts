@@ -162,6 +162,7 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
     on: ['Function', 'path', 'functionName'],
   },
   'GET /usage': { action: 'lacre:ReadUsage' },
+  'GET /usage/latency': { action: 'lacre:ReadUsage' },
   'GET /usage/attempts': { action: 'lacre:ReadUsage' },
   // asynchronous events, whose payloads these show
   'GET /events': { action: 'lacre:ReadEvents' },

@@ -345,6 +345,25 @@ describe('metering', { timeout: 120_000 }, () => {
     expect(usage.body.usage).toMatchObject([{ attempts: 16, errors: 9, timeouts: 4, billedMs: sum, gigabyteSeconds: sum * 128 / 1_024_000 }])
   }) // prettier-ignore
 
+  test('tells how long attempts took and how many failed, over time and by function', async () => {
+    type Taken = { attempts: number; errors: number; p50Ms: number | null; p99Ms: number | null }
+    const from = new Date(Date.now() - 3_600_000).toISOString()
+    const { status, body } = await get<{ slotMs: number; slots: Taken[]; functions: Taken[] }>(
+      app.admin,
+      `/usage/latency?functionName=mixed&from=${encodeURIComponent(from)}`,
+    )
+    const tooLong = await get(app.admin, '/usage/latency?from=2020-01-01T00:00:00Z')
+    const turned = await get(app.admin, '/usage/latency?from=2099-01-01T00:00:00Z')
+
+    expect([status, body.slotMs, body.slots.length]).toEqual([200, 60_000, 61])
+    expect(body.functions).toMatchObject([{ functionName: 'mixed', attempts: 16, errors: 9 }])
+    expect(body.slots.reduce((sum, { attempts }) => sum + attempts, 0)).toBe(16)
+    // Four of sixteen ran into the time-out of a second.
+    expect(body.functions[0]?.p50Ms).toBeLessThan(1_000)
+    expect(body.functions[0]?.p99Ms).toBeGreaterThanOrEqual(1_000)
+    expect([tooLong.status, turned.status]).toEqual([400, 400])
+  })
+
   test('/metrics says the same by AWS’s names', async () => {
     const text = await (await fetch(`${app.url}/metrics`)).text()
 

@@ -3,7 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import { browserPath, newVisitor, openBrowser, signedIn } from '../../support/browser.ts'
-import { tellConsoleStory, type ConsoleStory } from '../../support/console-story.ts'
+import {
+  HOSTILE,
+  tellConsoleStory,
+  tellLines,
+  type ConsoleStory,
+} from '../../support/console-story.ts'
 import { governance, liveTable } from '../../support/governance.ts'
 
 let app: TestApp
@@ -71,6 +76,39 @@ describe.skipIf(browserPath === undefined)('by keyboard alone', { timeout: 180_0
     expect(await weights()).toEqual([0.25])
   })
 
+  test('the engineer finds what failed, and follows its log, whatever it says', async () => {
+    const context = await newVisitor(browser)
+    const page = await signedIn(context, app.admin)
+    await go(page, 'Runtime')
+    const charts = await page.getByRole('img', { name: /^(Duration|Attempts) every/ }).count()
+    await go(page, 'log of checkout')
+    const shown = await page.locator('#log li').count()
+    await tabTo(page, 'Follow')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Stop following' }).waitFor()
+    tellLines(app, story.functionName, HOSTILE)
+    await page
+      .locator('#log li')
+      .nth(shown + 7)
+      .waitFor()
+    const added = (await page.locator('#log li').last().textContent()) ?? ''
+    const hostile = (await page.locator('#log li').nth(-2).textContent()) ?? ''
+    const state = await page.locator('#follow-state').textContent()
+    await page.keyboard.press('Enter')
+    const stopped = await page.locator('#follow-state').textContent()
+    const title = await page.title()
+    const markup = await page.locator('#log img, #log script').count()
+    await context.close()
+
+    expect([charts, shown]).toEqual([2, 8])
+    expect(added).toContain('END RequestId: 5a2d3b6c')
+    expect(hostile).toContain(
+      String.raw`\u001b[31mERROR\u001b[0m card refused\u0000: "'><img src=x`,
+    )
+    expect([state, stopped]).toEqual(['Following: 8 new', 'Stopped'])
+    expect([title, markup]).toEqual(['Log of checkout · Lacre', 0])
+  })
+
   test('the same is done where no script runs', async () => {
     const context = await newVisitor(browser, { script: false })
     const page = await signedIn(context, app.admin)
@@ -79,12 +117,19 @@ describe.skipIf(browserPath === undefined)('by keyboard alone', { timeout: 180_0
     await page.getByLabel('Share in percent').press('Enter')
     await page.getByRole('button', { name: 'Commit this plan' }).press('Enter')
     await page.waitForURL('**/console/functions/checkout')
+    await page.goto(`${app.url}/console/logs?function=checkout`)
+    const lines = await page.locator('#log li').count()
+    const follow = await page.getByRole('button', { name: 'Follow' }).count()
+    await page.getByLabel('With').fill('"card refused"')
+    await page.getByLabel('With').press('Enter')
+    const refused = await page.locator('#log li').count()
     await page.goto(`${app.url}/console/ledger/entries/3`)
     const told = await page.locator('.notice').textContent()
     const hidden = await page.locator('#proof-form').isHidden()
     await context.close()
 
     expect(await weights()).toEqual([0.5])
+    expect([lines > refused, refused > 0, follow]).toEqual([true, true, 0])
     expect(told).toContain('The service finds: the entry lies in the tree')
     expect(hidden).toBe(true)
   })

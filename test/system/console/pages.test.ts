@@ -51,7 +51,7 @@ describe.skipIf(browserPath === undefined)(
           const response = await page.goto(`${app.url}/console${path}`)
           const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
           const foreign = await page.evaluate(
-            "document.querySelectorAll('img, svg, iframe, object').length",
+            "document.querySelectorAll('img, svg:not(.chart svg), iframe, object').length",
           )
           found[name] = {
             status: response?.status(),
@@ -113,6 +113,7 @@ describe.skipIf(browserPath === undefined)(
         `/break-glass/${story.breakGlass}`,
         '/publishers/corporate',
         '/policies/admission',
+        `/logs?function=${story.functionName}`,
       ]
       const told: Record<string, boolean> = {}
       for (const path of telling) {

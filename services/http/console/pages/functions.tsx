@@ -81,6 +81,9 @@ async function visitFunction(visit: Visit): Promise<PageAnswer> {
         {live && (
           <LiveTable rows={live.live} nowMs={nowMs} caption="What can be invoked of it now" />
         )}
+        <p>
+          <a href={urlOf('/console/logs', { function: functionName })}>What it wrote</a>
+        </p>
         {aliases.length > 0 && (
           <MoveForm path={path} aliases={aliases} versions={versions} csrf={csrf} />
         )}

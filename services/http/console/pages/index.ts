@@ -6,6 +6,7 @@ import { evidencePages } from './evidence.tsx'
 import { functionPages } from './functions.tsx'
 import { ledgerPages } from './ledger.tsx'
 import { livePages } from './live.tsx'
+import { logPages } from './logs.tsx'
 import { policyPages } from './policies.tsx'
 import { publisherPages } from './publishers.tsx'
 import { runtimePages } from './runtime.tsx'
@@ -29,4 +30,5 @@ export const PAGES: readonly Page[] = [
   ...ledgerPages,
   ...evidencePages,
   ...runtimePages,
+  ...logPages,
 ]

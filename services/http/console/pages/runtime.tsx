@@ -1,6 +1,8 @@
 import type { DoctorReport } from '../../../operations/index.ts'
 import { Fragment, h, type Html } from '../markup.ts'
-import type { Page, PageAnswer, Visit } from '../page.ts'
+import { shellWord, urlOf, type Page, type PageAnswer, type Visit } from '../page.ts'
+import { duration, LatencyPart, spanOf, type LatencyAnswer } from './latency.tsx'
+import { defined } from './words.ts'
 import { Facts, Notice, State, Table, Text, Time } from '../parts.tsx'
 
 /** The answer of `GET /runtime`. */
@@ -28,17 +30,26 @@ export const runtimePages: readonly Page[] = [
   { method: 'GET', path: '/runtime', visit: visitRuntime },
 ]
 
-async function visitRuntime({ api }: Visit): Promise<PageAnswer> {
+async function visitRuntime({ api, query, nowMs }: Visit): Promise<PageAnswer> {
+  const { since, from } = spanOf(query, nowMs)
+  const asked = defined({ functionName: query['function'], from })
+  const latency = await api.getIfAllowed<LatencyAnswer>('/usage/latency', { query: asked })
+  const name = asked['functionName'] === undefined ? '' : ` ${shellWord(asked['functionName'])}`
   const runtime = await api.get<RuntimeAnswer>('/runtime')
   const doctor = await api.get<DoctorReport>('/doctor')
   const verification = await api.getIfAllowed<Verification>('/verification')
   return {
     kind: 'page',
     title: 'Runtime',
-    elsewhere: { api: '/runtime', cli: 'lacre doctor' },
+    elsewhere: {
+      api: urlOf('/usage/latency', asked),
+      cli: `lacre usage${name} --latency --since ${since}; lacre doctor`,
+    },
     body: (
       <Fragment>
         <Isolation doctor={doctor} />
+        {latency && <LatencyPart latency={latency} query={query} since={since} />}
+        <h2>The service</h2>
         <Facts
           rows={[
             ['Environments', counts(runtime.environments)],
@@ -100,8 +111,4 @@ function counts(of: Readonly<Record<string, number>>): string {
   return Object.entries(of)
     .map(([name, count]) => `${name} ${count}`)
     .join(', ')
-}
-
-function duration(ms: number | null): string {
-  return ms === null ? '–' : `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`
 }
