@@ -49,7 +49,7 @@ export { actionsOfRole, exceeding, knownRoles, lacking, mightDo } from './grants
 export { parseAccessCases } from './authorization-cases.ts'
 export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'
 /** Freeze windows by the wall clock of their zone. */
-export { freezeAt, type Freezing } from './freeze.ts'
+export { freezeAt, freezeEnd, type Freezing } from './freeze.ts'
 export { dayNumber, isTimeZone } from './wall-clock.ts'
 /** Patterns of functions and aliases. */
 export { coversPlace, isScope } from './scope.ts'
