@@ -1,4 +1,6 @@
 import {
+  findApprovalRequest,
+  findBreakGlass,
   findCodeSigningConfig,
   findEventSourceMapping,
   findFunction,
@@ -14,23 +16,36 @@ import type { Reader } from '../../store/index.ts'
 
 type Tags = Readonly<Record<string, string>>
 
-/** What policies may look at of a thing: its tags; a mapping is judged as the function that it calls. */
+/**
+ * What policies may look at of a thing: its tags; a mapping is judged as the function that it calls, a request for approval or
+ * break-glass as the alias that it names.
+ */
 export async function resolveThing(
   reader: Reader,
   place: Place,
   asked: ResourceRef,
 ): Promise<{ readonly resource: ResourceRef; readonly tags: Tags }> {
-  const resource = await behindMapping(reader, asked)
+  const resource = (await behindObject(reader, asked)) ?? asked
   return { resource, tags: await tagsOf(reader, place, resource) }
 }
 
-async function behindMapping(reader: Reader, asked: ResourceRef): Promise<ResourceRef> {
-  const [, uuid] =
-    /^arn:[^:]+:lambda:[^:]*:\d*:event-source-mapping:([\w-]+)$/.exec(asked.name) ?? []
-  if (asked.kind !== 'Object' || uuid === undefined) return asked
-  const mapping = await findEventSourceMapping(reader, uuid)
-  const called = mapping && parseFunctionReference(mapping.functionName)
-  return called === undefined ? asked : functionRef(called.name, called.qualifier)
+async function behindObject(
+  reader: Reader,
+  { kind, name }: ResourceRef,
+): Promise<ResourceRef | undefined> {
+  if (kind !== 'Object') return undefined
+  const [, uuid] = /^arn:[^:]+:lambda:[^:]*:\d*:event-source-mapping:([\w-]+)$/.exec(name) ?? []
+  if (uuid !== undefined) {
+    const mapping = await findEventSourceMapping(reader, uuid)
+    const called = mapping && parseFunctionReference(mapping.functionName)
+    return called && functionRef(called.name, called.qualifier)
+  }
+  const asked = name.startsWith('apr-')
+    ? await findApprovalRequest(reader, name)
+    : name.startsWith('bg-')
+      ? await findBreakGlass(reader, name)
+      : undefined
+  return asked && functionRef(asked.functionName, asked.alias)
 }
 
 async function tagsOf(reader: Reader, place: Place, { kind, name }: ResourceRef): Promise<Tags> {
