@@ -44,7 +44,7 @@ export { remembering, type Ask } from './remembering.ts'
 /** Authorization: may this principal do this to that; without a set the built-in table of shipped roles answers. */
 export { mayDo, type AccessAnswer, type AccessFacts } from './authorization.ts'
 /** What roles there are and what each gives; `exceeding` keeps anybody from granting more than he has. */
-export { actionsOfRole, exceeding, knownRoles, lacking, mightDo } from './grants.ts'
+export { actionsOfRole, exceeding, knownRoles, lacking, mightDo, readsTag } from './grants.ts'
 /** Cases beside a policy set; throw INVALID_PARAMETER. */
 export { parseAccessCases } from './authorization-cases.ts'
 export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'

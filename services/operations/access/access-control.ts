@@ -69,6 +69,16 @@ export class AccessControl implements Authorizer {
     if (!allowed) throw this.#denied(principal, action, resource)
   }
 
+  /** Inside a snapshot that is there already. @throws PlatformError ACCESS_DENIED */
+  async authorizeIn(
+    reader: Reader,
+    principal: Principal,
+    asked: { readonly action: string; readonly resource: ResourceRef },
+  ): Promise<void> {
+    if (await this.#evaluateIn(reader, principal, asked)) return
+    throw this.#denied(principal, asked.action, asked.resource)
+  }
+
   async allows(principal: Principal, action: string, resource: ResourceRef): Promise<boolean> {
     if (API_ACTIONS.get(action)?.group !== 'invoke')
       return await this.#evaluate(principal, action, resource)
@@ -133,14 +143,23 @@ export class AccessControl implements Authorizer {
   }
 
   async #evaluate(principal: Principal, action: string, asked: ResourceRef): Promise<boolean> {
-    const { store, place } = this.#options
-    return await store.snapshot(async (reader) => {
-      const set = await this.policies(reader)
-      // Without a set nothing looks at the thing.
-      const { resource, tags } =
-        set === undefined ? { resource: asked, tags: {} } : await resolveThing(reader, place, asked)
-      return mayDo(set, { principal, action, resource, tags }).allowed
-    })
+    return await this.#options.store.snapshot((reader) =>
+      this.#evaluateIn(reader, principal, { action, resource: asked }),
+    )
+  }
+
+  async #evaluateIn(
+    reader: Reader,
+    principal: Principal,
+    { action, resource: asked }: { readonly action: string; readonly resource: ResourceRef },
+  ): Promise<boolean> {
+    const set = await this.policies(reader)
+    // Without a set nothing looks at the thing.
+    const { resource, tags } =
+      set === undefined
+        ? { resource: asked, tags: {} }
+        : await resolveThing(reader, this.#options.place, asked)
+    return mayDo(set, { principal, action, resource, tags }).allowed
   }
 
   #denied(principal: Principal, action: string, resource: ResourceRef | undefined): PlatformError {

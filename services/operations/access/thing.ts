@@ -7,6 +7,7 @@ import {
   findResourceTags,
 } from '../../catalog/index.ts'
 import {
+  functionArn,
   functionRef,
   parseFunctionReference,
   type Place,
@@ -49,7 +50,12 @@ async function behindObject(
 }
 
 async function tagsOf(reader: Reader, place: Place, { kind, name }: ResourceRef): Promise<Tags> {
-  if (kind === 'Function' || kind === 'Alias') return (await findFunction(reader, name))?.tags ?? {}
+  if (kind === 'Function' || kind === 'Alias')
+    return (
+      (await findFunction(reader, name))?.tags ??
+      // What was protected of one that is gone still belongs to the name.
+      (await findResourceTags(reader, functionArn(place, name)))
+    )
   if (kind === 'CodeSigningConfig')
     return (await findCodeSigningConfig(reader, place, name))?.tags ?? {}
   if (kind !== 'Publisher') return {}
