@@ -75,7 +75,7 @@ function checkLine(check: JsonObject): string {
 }
 
 function counted(effects: JsonObject): string {
-  const { judged, unaffected, notReevaluated, leftOut, counts } = effects
+  const { judged, unaffected, notReevaluated, leftOut, notReadable, counts } = effects
   const by = Object.entries((counts ?? {}) as JsonObject)
     .filter(([, count]) => count !== 0)
     .map(([role, count]) => `${plain(count)} ${role}`)
@@ -84,6 +84,8 @@ function counted(effects: JsonObject): string {
   ]
   if (typeof leftOut === 'number' && leftOut > 0)
     lines.push(`${leftOut} affected ones are not listed`)
+  if (typeof notReadable === 'number' && notReadable > 0)
+    lines.push(`${notReadable} affected ones name what you may not read, and are not listed`)
   if (typeof notReevaluated === 'number' && notReevaluated > 0)
     lines.push(
       `of ${notReevaluated}, what holds now was not re-evaluated: it is what was decided then`,
@@ -97,11 +99,11 @@ function expiringLines(plan: JsonObject, columns: number | undefined): string[] 
     text(one, 'expiresAt'),
     text(one, 'kind'),
     text(one, 'name'),
-    plain(one['publisher']),
+    plain(one['publisher']) || plain(one['place']),
     plain(one['uses']),
   ])
   if (rows.length === 0) return ['', 'nothing expires until then']
-  return ['', textTable(['expires', 'what', 'name', 'publisher', 'behind'], rows, columns)]
+  return ['', textTable(['expires', 'what', 'name', 'publisher or place', 'behind'], rows, columns)]
 }
 
 function commitLine(plan: JsonObject): string {

@@ -1,5 +1,6 @@
 import {
   canonicalJson,
+  isInForce,
   type Floor,
   type FreezeWindow,
   type Json,
@@ -240,11 +241,10 @@ export async function listFloorExceptions(
   let query = reader
     .selectFrom('floor_exception')
     .selectAll()
-    .where('expires_at', '>', atMs)
     .orderBy('id')
   if (place !== undefined)
     query = query.where('function_name', '=', place.functionName).where('alias', '=', place.alias)
-  return (await query.execute()).map((row) => ({
+  const rows = (await query.execute()).map((row) => ({
     id: row.id,
     functionName: row.function_name,
     alias: row.alias,
@@ -254,6 +254,9 @@ export async function listFloorExceptions(
     grantedBy: row.granted_by,
     expiresAtMs: row.expires_at,
   }))
+  return rows.filter(({ grantedAtMs, expiresAtMs: untilMs }) =>
+    isInForce({ grantedAtMs, untilMs, endedAtMs: null }, atMs),
+  )
 }
 
 export async function insertFloorException(

@@ -15,13 +15,16 @@ import {
   PlatformError,
   codeSigningConfigArn,
   newCodeSigningConfigId,
+  refOfArn,
   type Decision,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
+import { refuseProtectedTags } from './access/protected-tags.ts'
 import type { Caller, Deps } from './context.ts'
 import type { Committed } from './change.ts'
 import { govern } from './gate.ts'
 import { trustChange } from './publishers.ts'
+import { tagging } from './tag-rules.ts'
 
 /** What a request may set; members not given stay as they are. */
 export interface CodeSigningConfigSettings {
@@ -64,7 +67,11 @@ export async function createCodeSigningConfig(
     action: 'lambda:CreateCodeSigningConfig',
     resource: arn,
     raisesWorld: true,
-    read: () => Promise.resolve(trustChange(null, arn)),
+    read: async (reader) => {
+      const { tags } = input
+      await refuseProtectedTags(deps, reader, caller, { resource: refOfArn(arn), tags })
+      return { ...trustChange(null, arn), alsoAsked: tagging(arn, tags) }
+    },
     commit: async (tx, _admitted, atMs): Promise<Committed<CodeSigningConfig>> => {
       await insertCodeSigningConfig(tx, {
         id,

@@ -3,10 +3,12 @@ import {
   defaultConfiguration,
   findCodeSigningConfig,
   findFunction,
+  findResourceTags,
   findVersionById,
   insertArtifact,
   insertFunction,
   insertVersion,
+  setResourceTags,
   pendingStatus,
   releaseOf,
   withConfiguration,
@@ -20,22 +22,25 @@ import {
   PlatformError,
   canonicalJson,
   functionArn,
+  functionRef,
   newId,
   type Json,
 } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
+import { refuseProtectedTags } from './access/protected-tags.ts'
 import { checkCodeStorage } from './account-settings.ts'
 import { enqueueActivation } from './activate.ts'
 import { openCode, type CodeSource, type OpenedCode } from './code-source.ts'
 import type { Caller, Deps } from './context.ts'
 import { environmentDigest } from './environment-digest.ts'
 import { locateUnqualified } from './function-reference.ts'
-import { govern, type Admitted, type ChangeFactsInput, type Committed } from './gate.ts'
+import { RowsMoved, govern, type Admitted, type ChangeFactsInput, type Committed } from './gate.ts'
 import type { PlannedContent } from './plan-use.ts'
 import { publishing } from './latest-aliases.ts'
 import { publish } from './publication.ts'
 import { checkUnzippedSize, environmentNames, resolveLayers, subjectsOf } from './release-plan.ts'
 import { checkSnapStart } from './snap-start.ts'
+import { tagging, type Tags } from './tag-rules.ts'
 
 export interface CreateFunctionInput {
   readonly functionName: string
@@ -43,7 +48,7 @@ export interface CreateFunctionInput {
   readonly configuration: ConfigurationInput
   readonly layers: readonly string[]
   readonly publish: boolean
-  readonly tags: Readonly<Record<string, string>>
+  readonly tags: Tags
   readonly codeSigningConfigArn?: string | undefined
 }
 
@@ -56,12 +61,15 @@ export interface VersionChange {
 /** What `read` found, for `commit` to write. */
 interface Plan {
   readonly codeSigningConfigId: string | null
+  /** What was protected of the tags of one that had this name. */
+  readonly kept: Tags
   readonly latest: NewVersion & { readonly functionName: string }
 }
 
 /**
  * AWS: the function is Pending until its code is prepared; with `publish`, the answer is version 1.
- * @throws PlatformError RESOURCE_CONFLICT (it exists), CODE_SIGNING_CONFIG_NOT_FOUND, and what the gate throws
+ * @throws PlatformError RESOURCE_CONFLICT (it exists), CODE_SIGNING_CONFIG_NOT_FOUND, ACCESS_DENIED (a tag that a policy
+ * reads, given by who may not tag), and what the gate throws
  */
 export async function createFunction(
   deps: Deps,
@@ -79,6 +87,9 @@ export async function createFunction(
     raisesWorld: false,
     read: async (reader): Promise<ChangeFactsInput> => {
       plan = await planCreate(deps, reader, { input, name, functionId, code, digest })
+      const { kept } = plan
+      const resource = functionRef(name)
+      await refuseProtectedTags(deps, reader, caller, { resource, tags: input.tags, kept })
       const { latest } = plan
       return {
         change: { from: null, to: latest.release },
@@ -86,7 +97,10 @@ export async function createFunction(
         subjects: subjectsOf(deps.place, latest, code.artifact),
         codeSigningConfigId: plan.codeSigningConfigId,
         environmentNames: environmentNames(latest.configuration),
-        alsoAsked: input.publish ? [publishing(deps.place, name)] : [],
+        alsoAsked: [
+          ...(input.publish ? [publishing(deps.place, name)] : []),
+          ...tagging(functionArn(deps.place, name), input.tags),
+        ],
       }
     },
     planned: () => planOf(plan, input, digest),
@@ -137,6 +151,7 @@ async function planCreate(
   const release = releaseOf({ artifact: code.identity.sha256, layers, configuration }, about.digest)
   return {
     codeSigningConfigId: await attachableConfig(deps, reader, input.codeSigningConfigArn),
+    kept: await findResourceTags(reader, functionArn(deps.place, name)),
     latest: {
       ...pendingStatus,
       id: newId('fv', deps.clock, deps.random),
@@ -187,7 +202,11 @@ async function writeCreate(
   const { plan, admitted, atMs, input } = about
   const { functionName: name, functionId } = plan.latest
   await refuseExisting(tx, name)
+  const arn = functionArn(deps.place, name)
+  if (canonicalJson(await findResourceTags(tx, arn)) !== canonicalJson(plan.kept))
+    throw new RowsMoved()
   const touched: TouchedRow[] = []
+  if (Object.keys(plan.kept).length > 0) touched.push(await setResourceTags(tx, arn, {}))
   for (const accepted of admitted.accepted)
     touched.push(...(await insertArtifact(tx, accepted, atMs)))
   const latest = { ...plan.latest, decisionId: admitted.decision.id, lastModifiedMs: atMs }
@@ -198,7 +217,7 @@ async function writeCreate(
       codeSigningConfigId: plan.codeSigningConfigId,
       serving: null,
       pending: latest.id,
-      tags: input.tags,
+      tags: { ...plan.kept, ...input.tags },
       createdAtMs: atMs,
     })),
     await insertVersion(tx, latest),

@@ -7,10 +7,12 @@ import {
   deleteVersion,
   findPublishedVersion,
   listAliases,
+  setResourceTags,
   type FunctionRecord,
 } from '../catalog/index.ts'
 import { LATEST, PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
+import { protectedTags } from './access/protected-tags.ts'
 import type { Caller, Deps } from './context.ts'
 import {
   functionNotFound,
@@ -19,6 +21,7 @@ import {
   type FunctionAsked,
 } from './function-reference.ts'
 import { govern, type ChangeFactsInput, type Committed } from './gate.ts'
+import type { Tags } from './tag-rules.ts'
 
 /** What was removed; `undefined` where there was nothing to remove and nothing was decided. */
 export interface Removal {
@@ -56,15 +59,23 @@ async function deleteWhole(deps: Deps, caller: Caller, name: string) {
   // Recorded: AWS names the function alone.
   const look = (reader: Reader): Promise<FunctionRecord> =>
     getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
+  const resource = functionArn(deps.place, name)
+  let kept: Tags = {}
   const { result, decision } = await govern(deps, caller, {
     action: 'lambda:DeleteFunction',
-    resource: functionArn(deps.place, name),
+    resource,
     raisesWorld: false,
-    read: async (reader) => leaving((await look(reader)).id),
+    read: async (reader) => {
+      const { id, tags } = await look(reader)
+      kept = await protectedTags(deps, reader, tags)
+      return leaving(id)
+    },
     commit: async (tx): Promise<Committed<Deleted>> => {
       const owner = await look(tx)
       const some = await deleteSomeOfFunction(tx, owner.id, ROWS_IN_ONE_STEP)
       const last = some.emptied ? await deleteFunctionRow(tx, owner) : []
+      if (some.emptied && Object.keys(kept).length > 0)
+        last.push(await setResourceTags(tx, resource, kept))
       return {
         result: {
           id: owner.id,

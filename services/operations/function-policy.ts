@@ -9,7 +9,6 @@ import {
 import { LATEST, PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import { leaving } from './delete-function.ts'
 import {
   functionNotFound,
   locateFunction,
@@ -33,7 +32,10 @@ import {
   raiseRevision,
   readPolicyTarget,
   refuseMoved,
+  refuseOtherRemoval,
+  removalFacts,
   type PolicyTarget,
+  type Removal,
 } from './policy-place.ts'
 
 export interface AddPermissionInput extends FunctionAsked {
@@ -109,8 +111,9 @@ export interface RemovePermissionInput extends FunctionAsked {
 }
 
 /**
- * Nothing is judged: leaving is always allowed (promise P5). The policy goes with its last statement.
- * @throws PlatformError RESOURCE_NOT_FOUND, FUNCTION_NOT_FOUND, PRECONDITION_FAILED
+ * Taking a grant away is leaving, always allowed (promise P5); taking a denial away is judged. The policy goes with its last
+ * statement.
+ * @throws PlatformError RESOURCE_NOT_FOUND, FUNCTION_NOT_FOUND, PRECONDITION_FAILED, and what the gate throws
  */
 export async function removePermission(
   deps: Deps,
@@ -127,20 +130,24 @@ export async function removePermission(
     }
     const { target, policy } = await readFound(deps, reader, asked)
     if (policy === undefined) throw noPolicy()
-    const statements = withoutStatement(statementsOf(policy.document), input.statementId)
+    const before = statementsOf(policy.document)
+    const statements = withoutStatement(before, input.statementId)
     refuseStale({ target, policy }, input.revisionId)
-    return { target, policy, statements }
+    return { target, policy, statements, gone: before.filter((one) => !statements.includes(one)) }
   }
+  let judged: Removal | undefined
   const { decision } = await govern(deps, caller, {
     action: 'lambda:RemovePermission',
     resource,
     raisesWorld: false,
     read: async (reader) => {
-      await look(reader)
-      return leaving(input.statementId)
+      judged = await look(reader)
+      return removalFacts(deps, judged)
     },
     commit: async (tx, admitted): Promise<Committed<undefined>> => {
-      const { target, policy, statements } = await look(tx)
+      const now = await look(tx)
+      refuseOtherRemoval(judged, now)
+      const { target, policy, statements } = now
       const { revisionId, touched } = await raiseRevision(deps, tx, target)
       const rows: TouchedRow[] =
         statements.length === 0

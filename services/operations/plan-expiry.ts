@@ -1,13 +1,22 @@
 import { X509Certificate } from 'node:crypto'
 
-import { approvalFacts, listBreakGlass, listFloorExceptions } from '../catalog/index.ts'
 import {
+  approvalFacts,
+  listBreakGlass,
+  listFloorExceptions,
+  listFreezeWindows,
+} from '../catalog/index.ts'
+import {
+  functionRef,
   parseIsoTime,
   toIsoTime,
   type Facts,
+  type FreezeWindow,
   type PublisherDocument,
+  type ResourceRef,
   type TrustedPublisher,
 } from '../model/index.ts'
+import { freezeEnd } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
 import {
   VerificationCache,
@@ -27,8 +36,11 @@ export interface Expiring {
     | 'approval'
     | 'break-glass'
     | 'floor-exception'
-  /** The seal's digest, a certificate's subject, a log's address; the id of what somebody granted. */
+    | 'freeze-window'
+  /** The seal's digest, a certificate's subject, a log's address, a window's name; the id of what somebody granted. */
   readonly name: string
+  /** FUNCTION:ALIAS that it was granted for, or a window's scope; `null` for what trust rests on. */
+  readonly place: string | null
   /** Its publisher: `NAME/VERSION`, as far as it is known. */
   readonly publisher: string | null
   /** RFC 3339. */
@@ -59,6 +71,7 @@ export class ExpiryWatch {
         const known = this.#seals.get(digest) ?? {
           kind: 'seal',
           name: digest,
+          place: null,
           publisher: publisher === undefined ? null : `${publisher.name}/${publisher.version}`,
           expiresAt: toIsoTime(expiresAtMs),
           uses: 0,
@@ -70,7 +83,7 @@ export class ExpiryWatch {
   }
 
   /** Soonest first. `granted` is what people granted, with whatever end it has. */
-  list(publishers: readonly TrustedPublisher[], granted: readonly End[]): Expiring[] {
+  list(publishers: readonly TrustedPublisher[], granted: readonly GrantEnd[]): Expiring[] {
     const trust = publishers
       .filter(({ status }) => status === 'Active')
       .flatMap(({ name, version, document }) =>
@@ -78,6 +91,7 @@ export class ExpiryWatch {
           .filter(({ atMs }) => this.#holds(atMs))
           .map(({ atMs, ...end }) => ({
             ...end,
+            place: null,
             publisher: `${name}/${version}`,
             expiresAt: toIsoTime(atMs),
             uses: null,
@@ -103,7 +117,16 @@ export class ExpiryWatch {
 
 const cache = new VerificationCache()
 
-export type End = Pick<Expiring, 'kind' | 'name'> & { readonly atMs: number }
+type End = Pick<Expiring, 'kind' | 'name'> & { readonly atMs: number }
+type GrantEnd = End & { readonly place: string }
+
+/** What of ours it names: whoever may not read that is not told of it (RULES §10). */
+export function objectOf({ kind, name, publisher, place }: Expiring): ResourceRef {
+  if (publisher !== null) return { kind: 'Publisher', name: publisher.split('/')[0] ?? '' }
+  if (place === null || kind === 'freeze-window') return { kind: 'Object', name }
+  const [functionName = '', alias] = place.split(':')
+  return functionRef(functionName, alias)
+}
 
 function endsOf(document: PublisherDocument): End[] {
   const authorities = (document.timestampAuthorities ?? []).flatMap((one) =>
@@ -151,24 +174,39 @@ function chainEnd(
   return { kind, name: chain.map(({ subjectText }) => subjectText).join(' / '), atMs }
 }
 
-/** What people granted for a time: approvals that are open, exceptions that are in force. */
-export async function grantedEnds(reader: Reader, atMs: number): Promise<End[]> {
-  const approvals = await approvalFacts(reader, undefined, atMs)
+/** What people set for a time: approvals that are open, exceptions that are in force, freeze windows that end. */
+export async function grantedEnds(reader: Reader, { fromMs, toMs }: Window): Promise<GrantEnd[]> {
+  const approvals = await approvalFacts(reader, undefined, fromMs)
   const glasses = await listBreakGlass(reader, {})
-  const floors = await listFloorExceptions(reader, undefined, atMs)
+  const floors = await listFloorExceptions(reader, undefined, fromMs)
+  const windows = await listFreezeWindows(reader)
   return [
-    ...approvals.map(({ id, expiresAt }): End => {
-      return { kind: 'approval', name: id, atMs: parseIsoTime(expiresAt) ?? atMs }
+    ...approvals.map((one): GrantEnd => {
+      const { id: name, expiresAt } = one
+      const atMs = parseIsoTime(expiresAt) ?? fromMs
+      return { kind: 'approval', name, place: placeOf(one), atMs }
     }),
-    ...glasses.flatMap(({ id, untilMs, endedAtMs }): End[] =>
-      untilMs === null || endedAtMs !== null
+    ...glasses.flatMap((one): GrantEnd[] =>
+      one.untilMs === null || one.endedAtMs !== null
         ? []
-        : [{ kind: 'break-glass', name: id, atMs: untilMs }],
+        : [{ kind: 'break-glass', name: one.id, place: placeOf(one), atMs: one.untilMs }],
     ),
-    ...floors.map(({ id, expiresAtMs }): End => {
-      return { kind: 'floor-exception', name: id, atMs: expiresAtMs }
+    ...floors.map((one): GrantEnd => {
+      return { kind: 'floor-exception', name: one.id, place: placeOf(one), atMs: one.expiresAtMs }
     }),
+    ...windows.flatMap((window) => windowEnd(window, { fromMs, toMs })),
   ]
+}
+
+function placeOf({ functionName, alias }: { functionName: string; alias: string }): string {
+  return `${functionName}:${alias}`
+}
+
+/** From then on what it held up goes ahead, until it opens again. */
+function windowEnd(window: FreezeWindow, { fromMs, toMs }: Window): GrantEnd[] {
+  const atMs = freezeEnd(window, { fromMs, toMs })
+  const { name, scope: place } = window
+  return atMs === undefined ? [] : [{ kind: 'freeze-window', name, place, atMs }]
 }
 
 /** Parsed when the publisher was made. */

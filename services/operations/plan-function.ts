@@ -1,4 +1,4 @@
-import { LATEST, functionArn, newId, type Decision } from '../model/index.ts'
+import { LATEST, functionArn, newId, type Decision, type Facts } from '../model/index.ts'
 import { compareSides, decide, worstOf, type EffectSide, type JudgedSide } from '../policy/index.ts'
 import type { Caller, Deps } from './context.ts'
 import type { Change, ChangeFactsInput } from './change.ts'
@@ -33,13 +33,18 @@ interface Found {
 export async function planFunction(
   deps: Deps,
   caller: Caller,
-  plan: { readonly asked: FunctionPlanAsked; readonly made: JudgedChange | undefined },
+  plan: {
+    readonly asked: FunctionPlanAsked
+    readonly made: JudgedChange | undefined
+    /** As a plan of the whole live set asks it. */
+    readonly mayRead: (facts: Facts) => Promise<boolean>
+  },
 ): Promise<Found> {
-  const { made } = plan
+  const { made, mayRead } = plan
   // A name, a partial ARN or an ARN, as AWS takes it.
   const functionName = locateUnqualified(deps.place, plan.asked.functionName)
   const asked = { ...plan.asked, functionName }
-  const live = await judgeFunction(deps, asked.functionName)
+  const live = await judgeFunction(deps, { functionName, mayRead })
   const none: PlanEffects = {
     judged: live.length,
     unaffected: live.length,
@@ -47,24 +52,25 @@ export async function planFunction(
     notReevaluated: 0,
     affected: [],
     leftOut: 0,
+    notReadable: 0,
     policySet: made?.decision.policySet.version ?? '',
   }
   if (made === undefined) return { effects: none, decisions: [] }
   const alias = await aliasDecision(deps, caller, { asked, made, live })
-  const affected =
+  const affectedOf = (targets: readonly JudgedTarget[]): PlanEffect[] =>
     asked.target === undefined
-      ? deployed(live, { asked, made, alias })
-      : moved(live, { asked, made, target: asked.target })
+      ? deployed(targets, { asked, made, alias })
+      : moved(targets, { asked, made, target: asked.target })
+  const all = affectedOf(live)
+  const affected = affectedOf(live.filter(({ readable }) => readable))
   const counts = { ...none.counts }
-  for (const { role } of affected) counts[role] += 1
-  const touched = new Set(
-    affected.map(({ alias: name, role, version }) => `${name} ${role} ${version}`),
-  )
+  for (const { role } of all) counts[role] += 1
+  const touched = new Set(all.map(({ alias: name, role, version }) => `${name} ${role} ${version}`))
   const unaffected = live.filter(
     ({ target }) => !touched.has(`${target.alias} ${target.role} ${target.version}`),
   ).length
   return {
-    effects: { ...none, affected, counts, unaffected },
+    effects: { ...none, affected, counts, unaffected, notReadable: all.length - affected.length },
     decisions: [made.decision, ...(alias === undefined ? [] : [alias])],
   }
 }
@@ -73,13 +79,20 @@ interface JudgedTarget {
   readonly target: LiveTarget
   readonly side: JudgedSide
   readonly changesAt: string | null
+  readonly readable: boolean
 }
 
 /** All that the function's names reach, judged now. */
-async function judgeFunction(deps: Deps, functionName: string): Promise<readonly JudgedTarget[]> {
+async function judgeFunction(
+  deps: Deps,
+  about: {
+    readonly functionName: string
+    readonly mayRead: (facts: Facts) => Promise<boolean>
+  },
+): Promise<readonly JudgedTarget[]> {
   const run = liveRun(deps)
   const situations = await deps.store.snapshot(async (reader) => {
-    const { targets } = await readLiveTargets(reader, { name: functionName, limit: 1 })
+    const { targets } = await readLiveTargets(reader, { name: about.functionName, limit: 1 })
     const read = []
     for (const target of targets) read.push(await readLiveSituation(deps, reader, target, run))
     return read
@@ -94,6 +107,7 @@ async function judgeFunction(deps: Deps, functionName: string): Promise<readonly
       target: situation.target,
       side: toSide(decision, worstOf(verdicts)),
       changesAt: facts.validUntil,
+      readable: await about.mayRead(facts),
     })
   }
   return judged

@@ -53,6 +53,8 @@ export interface PlanEffects {
   readonly affected: readonly PlanEffect[]
   /** Affected ones beyond those listed. */
   readonly leftOut: number
+  /** Affected ones that are not listed since they name what the caller may not read. */
+  readonly notReadable: number
   /** The set that the outcomes then are by. */
   readonly policySet: string
 }
@@ -68,6 +70,8 @@ const RUN_TRIES = 3
 export interface PlanWatch {
   facts?(facts: Facts): void
   progress?(judged: number): void
+  /** Whether who asks may read all that these facts name; what he may not is counted and not told (RULES §10). */
+  mayRead?(facts: Facts): Promise<boolean>
 }
 
 /**
@@ -123,19 +127,19 @@ async function runOnce(
   let page: string | undefined
   // One page is evaluated while the next one is read.
   let pending: Promise<readonly Found[]> = Promise.resolve([])
-  const take = (found: readonly Found[]): void => {
-    for (const one of found) tally.add(one)
+  const take = async (found: readonly Found[]): Promise<void> => {
+    for (const one of found) await tally.add(one, tools.watch)
     tools.watch.progress?.(tally.judged)
   }
   do {
     const [read, found] = await Promise.all([readPage(deps, { now, after }, page), pending])
-    take(found)
+    await take(found)
     world ??= read.world
     if (read.world !== world) return undefined
     pending = judgePage(deps, supposed, { ...read, runs: { now, after }, tools })
     page = read.next
   } while (page !== undefined)
-  take(await pending)
+  await take(await pending)
   return tally.effects()
 }
 
@@ -164,9 +168,9 @@ async function readPage(
 
 interface Found {
   readonly target: LiveTarget
+  readonly facts: Facts
   readonly effect: EffectFound | undefined
   readonly evaluated: boolean
-  readonly changesAt: string | null
 }
 
 async function judgePage(
@@ -247,25 +251,27 @@ function timeless({ at: _at, validUntil: _until, ...facts }: Facts): string {
 
 function toFound(
   target: LiveTarget,
-  { validUntil }: Facts,
+  facts: Facts,
   judged: Pick<Found, 'effect' | 'evaluated'>,
 ): Found {
-  return { target, changesAt: validUntil, ...judged }
+  return { target, facts, ...judged }
 }
 
 class Tally {
   judged = 0
   #notReevaluated = 0
+  #notReadable = 0
   readonly #counts = { alias: 0, canary: 0, rollback: 0, latest: 0 }
   readonly #affected: PlanEffect[] = []
 
-  add({ target, effect, evaluated, changesAt }: Found): void {
+  async add({ target, facts, effect, evaluated }: Found, { mayRead }: PlanWatch): Promise<void> {
     this.judged += 1
     if (!evaluated) this.#notReevaluated += 1
     if (effect === undefined) return
     this.#counts[target.role] += 1
     if (this.#affected.length >= EFFECTS_LISTED) return
-    this.#affected.push({ ...toEffect(target), ...effect, changesAt })
+    if (mayRead !== undefined && !(await mayRead(facts))) this.#notReadable += 1
+    else this.#affected.push({ ...toEffect(target), ...effect, changesAt: facts.validUntil })
   }
 
   effects(): Omit<PlanEffects, 'policySet'> {
@@ -276,7 +282,8 @@ class Tally {
       counts: { ...this.#counts },
       notReevaluated: this.#notReevaluated,
       affected: this.#affected,
-      leftOut: affected - this.#affected.length,
+      leftOut: affected - this.#affected.length - this.#notReadable,
+      notReadable: this.#notReadable,
     }
   }
 }

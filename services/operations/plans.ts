@@ -4,13 +4,15 @@ import {
   functionArn,
   toIsoTime,
   type Decision,
+  type Facts,
   type Revocation,
   type TrustedPublisher,
 } from '../model/index.ts'
 import type { PolicyFile } from '../policy/index.ts'
+import { objectsNamed, readsOf } from './access/readable.ts'
 import type { Caller, Deps } from './context.ts'
 import { readWorld } from './facts.ts'
-import { withoutLists, ExpiryWatch, grantedEnds, type Expiring } from './plan-expiry.ts'
+import { withoutLists, ExpiryWatch, grantedEnds, objectOf, type Expiring } from './plan-expiry.ts'
 import { planFunction, type FunctionPlanAsked } from './plan-function.ts'
 import { planLiveSet, type PlanEffects, type Supposed } from './plan-live-set.ts'
 import { PLAN_LIFETIME_MS, PlanMade } from './planned-change.ts'
@@ -69,26 +71,27 @@ let running = 0
 
 /**
  * What a change would do to what is live, and the hash by which it can be committed while nothing has changed.
- * It is kept for 15 minutes and authorizes nothing.
- * @throws PlatformError what the change throws before it is decided; TOO_MANY_REQUESTS, RESOURCE_CONFLICT
+ * It is kept for 15 minutes and authorizes nothing. What the caller may not read is counted and not told (RULES §10).
+ * @throws PlatformError what the change throws before it is decided; TOO_MANY_REQUESTS, RESOURCE_CONFLICT;
+ * ACCESS_DENIED where the change itself names what the caller may not read
  */
 export async function makePlan(deps: Deps, caller: Caller, asked: PlanAsked): Promise<Plan> {
   switch (asked.kind) {
     case 'function':
       return await planFunctionChange(deps, caller, asked)
     case 'expiry':
-      return await planExpiry(deps, asked.days)
+      return await planExpiry(deps, caller, asked.days)
     case 'policy': {
       const supposed: Supposed = { kind: 'policies', files: asked.files }
       const { run } = asked
-      const made = run === undefined ? undefined : await madeBy(caller, run)
+      const made = run === undefined ? undefined : await madeBy(deps, caller, run)
       return await planOver(deps, caller, { made, supposed })
     }
     case 'revocation':
     case 'publisher':
     case 'publisher-version':
     case 'publisher-cancel': {
-      const made = await madeBy(caller, trustChange(deps, asked))
+      const made = await madeBy(deps, caller, trustChange(deps, asked))
       const hypothesis = await suppose(deps, asked)
       return await planOver(deps, caller, { made, supposed: { kind: 'trust', hypothesis } })
     }
@@ -113,8 +116,9 @@ function trustChange(deps: Deps, asked: TrustAsked): (caller: Caller) => Promise
   }
 }
 
-/** Runs a change up to its decision; `undefined` where there was nothing to decide. */
+/** Runs a change up to its decision; `undefined` where there was nothing to decide. @throws PlatformError ACCESS_DENIED */
 async function madeBy(
+  deps: Deps,
   caller: Caller,
   run: (planning: Caller) => Promise<unknown>,
 ): Promise<PlanMade | undefined> {
@@ -122,9 +126,19 @@ async function madeBy(
     await run({ ...caller, plan: { kind: 'make' } })
     return undefined
   } catch (error) {
-    if (error instanceof PlanMade) return error
-    throw error
+    if (!(error instanceof PlanMade)) throw error
+    if (await readableBy(deps, caller)(error.change.facts)) return error
+    throw new PlatformError(
+      'ACCESS_DENIED',
+      'the plan names something that you may not read: a plan wants `read` on all that its change names',
+    )
   }
+}
+
+/** Answers for one plan: whether the caller may read all that facts name. */
+function readableBy(deps: Deps, caller: Caller): (facts: Facts) => Promise<boolean> {
+  const mayRead = readsOf(deps, caller)
+  return (facts) => mayRead(objectsNamed(facts))
 }
 
 async function planFunctionChange(
@@ -132,8 +146,12 @@ async function planFunctionChange(
   caller: Caller,
   asked: FunctionPlanAsked,
 ): Promise<Plan> {
-  const made = await madeBy(caller, asked.run)
-  const { effects, decisions } = await planFunction(deps, caller, { asked, made: made?.change })
+  const made = await madeBy(deps, caller, asked.run)
+  const { effects, decisions } = await planFunction(deps, caller, {
+    asked,
+    made: made?.change,
+    mayRead: readableBy(deps, caller),
+  })
   return { ...(await keep(deps, caller, made)), decisions, effects }
 }
 
@@ -142,7 +160,8 @@ async function planOver(
   caller: Caller,
   { made, supposed }: { readonly made: PlanMade | undefined; readonly supposed: Supposed },
 ): Promise<Plan> {
-  const effects = await oneOfFew(() => planLiveSet(deps, supposed, progressLog(deps)))
+  const watch = { ...progressLog(deps), mayRead: readableBy(deps, caller) }
+  const effects = await oneOfFew(() => planLiveSet(deps, supposed, watch))
   const decisions = made === undefined ? [] : [made.change.decision]
   return { ...(await keep(deps, caller, made)), decisions, effects }
 }
@@ -160,7 +179,7 @@ function progressLog({ log }: Deps): { progress(judged: number): void } {
   }
 }
 
-async function planExpiry(deps: Deps, days: number): Promise<Plan> {
+async function planExpiry(deps: Deps, caller: Caller, days: number): Promise<Plan> {
   if (!Number.isInteger(days) || days < 1 || days > EXPIRY_DAYS_LIMIT)
     throw new PlatformError('INVALID_PARAMETER', `\`days\` is 1 to ${EXPIRY_DAYS_LIMIT}`)
   const fromMs = deps.clock.nowMs()
@@ -178,15 +197,23 @@ async function planExpiry(deps: Deps, days: number): Promise<Plan> {
     planLiveSet(
       deps,
       { kind: 'time', hypothesis },
-      { ...progressLog(deps), facts: (facts) => watch.add(facts) },
+      {
+        ...progressLog(deps),
+        facts: (facts) => watch.add(facts),
+        mayRead: readableBy(deps, caller),
+      },
     ),
   )
   const { world, granted } = await deps.store.snapshot(async (reader) => ({
     world: await readWorld(reader),
-    granted: await grantedEnds(reader, fromMs),
+    granted: await grantedEnds(reader, { fromMs, toMs }),
   }))
+  const mayRead = readsOf(deps, caller)
+  const expiring: Expiring[] = []
+  for (const one of watch.list(publishers, granted))
+    if (await mayRead([objectOf(one)])) expiring.push(one)
   const none = { hash: null, expiresAt: null, decisions: [] }
-  return { ...none, world, effects, expiring: watch.list(publishers, granted) }
+  return { ...none, world, effects, expiring }
 }
 
 async function oneOfFew<T>(work: () => Promise<T>): Promise<T> {

@@ -13,9 +13,11 @@ import {
 import { LATEST, PlatformError, functionArn } from '../model/index.ts'
 import type { Reader, Writer } from '../store/index.ts'
 import { aliasFacts, reachedVersions, sameReach } from './alias-plan.ts'
-import type { ChangeFactsInput } from './change.ts'
+import { RowsMoved, type ChangeFactsInput } from './change.ts'
 import type { Deps } from './context.ts'
+import { leaving } from './delete-function.ts'
 import { functionNotFound, getFunctionRecord } from './function-reference.ts'
+import type { Statement } from './policy-document.ts'
 
 /** A function, version or alias that a policy may hang on, with the revision that guards it. */
 export interface PolicyTarget {
@@ -67,6 +69,30 @@ export function grantFacts(deps: Deps, { owner, bearer, reached }: PolicyTarget)
   const routing = 'routing' in bearer ? bearer.routing : null
   const target = { version: bearer.version, routing }
   return aliasFacts(deps.place, owner, { from: null, target, reached })
+}
+
+/** Statements that go, from what they hang on. */
+export interface Removal {
+  readonly target: PolicyTarget
+  readonly gone: readonly Statement[]
+}
+
+/** Taking a grant away leaves (promise P5). Taking a denial away lets somebody in: judged as a policy is that is put in its place. */
+export function removalFacts(deps: Deps, { target, gone }: Removal): ChangeFactsInput {
+  if (!lets(gone)) return leaving(target.arn)
+  const alsoAsked = [{ action: 'lambda:PutResourcePolicy', resource: target.arn }]
+  return { ...grantFacts(deps, target), alsoAsked }
+}
+
+/** @throws RowsMoved, PlatformError RESOURCE_CONFLICT */
+export function refuseOtherRemoval(judged: Removal | undefined, now: Removal): void {
+  if (!lets(now.gone)) return
+  if (judged === undefined || !lets(judged.gone)) throw new RowsMoved()
+  refuseMoved(judged.target, now.target)
+}
+
+function lets(gone: readonly Statement[]): boolean {
+  return gone.some((statement) => statement['Effect'] !== 'Allow')
 }
 
 /** What was judged is what is written. @throws PlatformError RESOURCE_CONFLICT */

@@ -6,18 +6,20 @@ import {
 import { LATEST, PlatformError, canonicalJson, sha256, type Json } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import { leaving } from './delete-function.ts'
 import { locateFunction, revisionMismatch, type LocatedFunction } from './function-reference.ts'
 import type { PolicyAnswer } from './function-policy.ts'
 import { govern, type Committed } from './gate.ts'
-import { noPolicy } from './policy-document.ts'
+import { noPolicy, statementsOf } from './policy-document.ts'
 import { readPolicyDocument } from './policy-input.ts'
 import {
   grantFacts,
   raiseRevision,
   readPolicyTarget,
   refuseMoved,
+  refuseOtherRemoval,
+  removalFacts,
   type PolicyTarget,
+  type Removal,
 } from './policy-place.ts'
 
 /** The policy of a function, version or alias as a whole, by its ARN: the same one that AddPermission adds to. */
@@ -80,7 +82,10 @@ export async function getResourcePolicy(deps: Deps, resourceArn: string): Promis
   })
 }
 
-/** Leaving, always allowed (promise P5). @throws PlatformError RESOURCE_NOT_FOUND, PRECONDITION_FAILED */
+/**
+ * Leaving, always allowed (promise P5), unless a denial goes with it.
+ * @throws PlatformError RESOURCE_NOT_FOUND, PRECONDITION_FAILED, and what the gate throws
+ */
 export async function deleteResourcePolicy(
   deps: Deps,
   caller: Caller,
@@ -90,18 +95,21 @@ export async function deleteResourcePolicy(
   const look = async (reader: Reader) => {
     const held = await readHeld(deps, reader, asked)
     refuseStale(held.target, input.revisionId)
-    return held
+    return { ...held, gone: statementsOf(held.policy.document) }
   }
+  let judged: Removal | undefined
   const { decision } = await govern(deps, caller, {
     action: 'lambda:DeleteResourcePolicy',
     resource: input.resourceArn,
     raisesWorld: false,
     read: async (reader) => {
-      await look(reader)
-      return leaving(input.resourceArn)
+      judged = await look(reader)
+      return removalFacts(deps, judged)
     },
     commit: async (tx): Promise<Committed<undefined>> => {
-      const { target, policy } = await look(tx)
+      const now = await look(tx)
+      refuseOtherRemoval(judged, now)
+      const { target, policy } = now
       const { touched } = await raiseRevision(deps, tx, target)
       return {
         result: undefined,

@@ -24,6 +24,11 @@ export function checkTags(tags: Tags): void {
   }
 }
 
+/** What is made with tags is tagged: asked as that, too. */
+export function tagging(resource: string, tags: Tags) {
+  return Object.keys(tags).length === 0 ? [] : [{ action: 'lambda:TagResource', resource }]
+}
+
 export function invalid(message: string): PlatformError {
   return new PlatformError('INVALID_PARAMETER', message)
 }

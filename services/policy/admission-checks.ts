@@ -19,9 +19,9 @@ export function* admissionChecks(
   set: PolicyInForce['set'],
   ask: Ask = authorize,
 ): Generator<DecisionCheck> {
-  if (takesAway(facts)) return
   const told = new Set<string>()
   for (const asked of [facts, ...alsoAsked(facts)]) {
+    if (takesAway(asked)) continue
     for (const check of checksOf(asked, set, ask)) {
       const key = `${check.rule} ${check.subject}`
       // What refuses the change as a deploy need not be told again of it as a publish.

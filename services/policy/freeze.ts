@@ -34,6 +34,20 @@ export function freezeAt(windows: readonly FreezeWindow[], atMs: number): Freezi
   return { active, nextEdgeMs: edges.length === 0 ? undefined : Math.min(...edges) }
 }
 
+/** The first instant after `fromMs` and up to `toMs` at which a window that froze no longer does. */
+export function freezeEnd(
+  window: FreezeWindow,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): number | undefined {
+  let atMs = fromMs
+  while (atMs < toMs) {
+    const frozen = isFrozen(window, atMs)
+    atMs = nextEdge(window, atMs)
+    if (frozen && atMs <= toMs && !isFrozen(window, atMs)) return atMs
+  }
+  return undefined
+}
+
 function isFrozen(window: FreezeWindow, atMs: number): boolean {
   const wall = wallTime(window.timeZone, atMs)
   return (

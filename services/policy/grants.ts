@@ -93,6 +93,13 @@ export function mightDo(set: PolicySet | undefined, who: Holder, action: string)
   )
 }
 
+/** Whether any policy reads this tag of a thing; the built-in table reads none. */
+export function readsTag(set: PolicySet | undefined, key: string): boolean {
+  return [...(set?.policies.values() ?? [])].some(
+    ({ scope: { tags } }) => tags === 'all' || tags.includes(key),
+  )
+}
+
 function allActions(wanted: (name: string) => boolean): string[] {
   return [...API_ACTIONS.keys()].filter(wanted).toSorted()
 }

@@ -44,12 +44,12 @@ export { remembering, type Ask } from './remembering.ts'
 /** Authorization: may this principal do this to that; without a set the built-in table of shipped roles answers. */
 export { mayDo, type AccessAnswer, type AccessFacts } from './authorization.ts'
 /** What roles there are and what each gives; `exceeding` keeps anybody from granting more than he has. */
-export { actionsOfRole, exceeding, knownRoles, lacking, mightDo } from './grants.ts'
+export { actionsOfRole, exceeding, knownRoles, lacking, mightDo, readsTag } from './grants.ts'
 /** Cases beside a policy set; throw INVALID_PARAMETER. */
 export { parseAccessCases } from './authorization-cases.ts'
 export { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'
 /** Freeze windows by the wall clock of their zone. */
-export { freezeAt, type Freezing } from './freeze.ts'
+export { freezeAt, freezeEnd, type Freezing } from './freeze.ts'
 export { dayNumber, isTimeZone } from './wall-clock.ts'
 /** Patterns of functions and aliases. */
 export { coversPlace, isScope } from './scope.ts'

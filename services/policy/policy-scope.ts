@@ -15,6 +15,8 @@ export interface PolicyScope {
   readonly asksWho: boolean
   /** Roles that an `unless` lets past, whatever else is. */
   readonly exempt: readonly string[]
+  /** Keys of the tags that it reads of things; `all` where one is not told by its text. */
+  readonly tags: 'all' | readonly string[]
 }
 
 /** Members of Cedar's JSON form of a policy that are looked at. */
@@ -36,8 +38,29 @@ export function toScope({ principal, action, resource, conditions }: PolicyJson)
     conditional: conditions.length > 0 || head === 'is',
     only: onlyOf(principal),
     asksWho: namesPrincipal(conditions),
+    tags: tagsRead(conditions),
     exempt: conditions.flatMap(({ kind, body }) => (kind === 'unless' ? rolesThatDo(body) : [])),
   }
+}
+
+function tagsRead(node: unknown): PolicyScope['tags'] {
+  if (typeof node !== 'object' || node === null) return []
+  const own = Object.entries(node).flatMap(([name, value]) =>
+    name === 'getTag' || name === 'hasTag' ? [tagRead(value as TagRead)] : [],
+  )
+  const found = [...own, ...Object.values(node).map(tagsRead)]
+  return found.includes('all') ? 'all' : [...new Set(found.flat())]
+}
+
+interface TagRead {
+  readonly left: object
+  readonly right: object
+}
+
+/** Tags of a principal are his claims. */
+function tagRead({ left, right }: TagRead): PolicyScope['tags'] {
+  if ('Var' in left && left.Var === 'principal') return []
+  return 'Value' in right && typeof right.Value === 'string' ? [right.Value] : 'all'
 }
 
 function onlyOf(head: object): PolicyScope['only'] {

@@ -455,6 +455,32 @@ describe('under a set that forbids everything', () => {
     await expectDecision(widened.headers.get('x-lacre-decision-id'))
   })
 
+  test('taking a denial away lets in whom it kept out: refused, alone and with its whole policy', async () => {
+    const ResourceArn = `${functionArn}:live`
+    const frame = { Principal: '*', Action: 'lambda:InvokeFunctionUrl', Resource: ResourceArn }
+    const Statement = [
+      { Sid: 'yes', Effect: 'Allow', ...frame },
+      { Sid: 'no', Effect: 'Deny', ...frame },
+    ]
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
+    await withPolicies('permit (principal, action, resource);', () =>
+      send('PutResourcePolicy', { ResourceArn, Policy }),
+    )
+    const before = await everything()
+    const remove = (StatementId: string) =>
+      send('RemovePermission', { FunctionName, Qualifier: 'live', StatementId })
+
+    for (const opening of [remove('no'), send('DeleteResourcePolicy', { ResourceArn })]) {
+      const refused = await refusalOf(opening)
+      expect(refused).toMatchObject({ name: 'AccessDeniedException', status: 403 })
+      await expectDecision(refused.decisionId)
+    }
+    expect(await everything()).toEqual(before)
+    // Who may put a policy in place of another may do it by taking a statement out.
+    await withPolicies('permit (principal, action == Lacre::Action::"lambda:PutResourcePolicy", resource);', () => remove('no'))
+    await expect(remove('yes')).resolves.toBeDefined()
+  }) // prettier-ignore
+
   test('what leaves passes, and the function is gone with all that led to it', async () => {
     for (const [name, row] of Object.entries(changes)) {
       if (row.kind !== 'leaves') continue

@@ -7,6 +7,8 @@ import type { AdminFile } from './client.ts'
 
 export interface PersonOptions {
   readonly kind?: 'user' | 'workload'
+  /** `admin` where left out. */
+  readonly role?: string
   /** When the role was given, where that is not when the person was made known. */
   readonly grantedAtMs?: number
 }
@@ -19,6 +21,7 @@ export async function addPerson(
 ): Promise<AdminFile & { readonly principal: string }> {
   const { deps, admin } = app
   const id = `usr-${name}`
+  const { role = 'admin' } = options
   const pair = newAccessKeyPair(deps.random)
   const secretSealed = accessKeyBox(deps.keys).seal(pair.secret, pair.id)
   const event = { type: 'test', action: 'lacre:Install', resource: `principal/${id}` }
@@ -26,7 +29,7 @@ export async function addPerson(
     const kind = options.kind ?? 'user'
     await tx
       .insertInto('principal')
-      .values({ id, kind, name, roles: '["admin"]', created_at: atMs })
+      .values({ id, kind, name, roles: JSON.stringify([role]), created_at: atMs })
       .execute()
     const touched: RowRef[] = [
       { table: 'principal', key: { id } },
@@ -37,12 +40,12 @@ export async function addPerson(
         .insertInto('role_grant')
         .values({
           principal_id: id,
-          role: 'admin',
+          role,
           granted_at: options.grantedAtMs,
           granted_by: 'usr-admin',
         })
         .execute()
-      touched.push({ table: 'role_grant', key: { principal_id: id, role: 'admin' } })
+      touched.push({ table: 'role_grant', key: { principal_id: id, role } })
     }
     await createAccessKey(tx, { id: pair.id, secretSealed, principalId: id, createdAtMs: atMs })
     return { result: undefined, touched }

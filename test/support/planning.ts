@@ -30,9 +30,16 @@ export interface PlanAnswer {
     readonly notReevaluated: number
     readonly counts: Readonly<Record<EffectAnswer['role'], number>>
     readonly affected: readonly EffectAnswer[]
+    readonly leftOut: number
+    readonly notReadable: number
     readonly policySet: string
   }
-  readonly expiring?: readonly { readonly kind: string; readonly expiresAt: string }[]
+  readonly expiring?: readonly {
+    readonly kind: string
+    readonly expiresAt: string
+    readonly publisher: string | null
+    readonly place: string | null
+  }[]
   readonly error?: { readonly code: string; readonly message: string }
 }
 

@@ -9,8 +9,11 @@ import {
 /** What a route of `/api/v1` is to authorization. */
 interface RouteAction {
   readonly action: string
-  /** Kind, and the parameter of the path or member of the body that names it; all there is where left out. */
-  readonly on?: readonly [kind: ResourceKind, from: 'path' | 'body', name: string]
+  /**
+   * Kind, and the parameter of the path or member of the body that names it; all there is where left out. An alias is named by
+   * `alias` beside it, a place by FUNCTION or FUNCTION:ALIAS in one.
+   */
+  readonly on?: readonly [kind: ResourceKind | 'Place', from: 'path' | 'body', name: string]
 }
 
 /** A route that this table does not know is governed as the rules themselves are: for administrators. */
@@ -19,6 +22,8 @@ const UNLISTED: RouteAction = { action: 'lacre:Unlisted' }
 const publisher = ['Publisher', 'path', 'name'] as const
 const policySet = ['PolicySet', 'path', 'kind'] as const
 const alias = ['Alias', 'path', 'functionName'] as const
+const asked = ['Alias', 'body', 'functionName'] as const
+const place = ['Place', 'path', 'scope'] as const
 const config = ['CodeSigningConfig', 'path', 'id'] as const
 const object = (name: string): RouteAction['on'] => ['Object', 'path', name]
 
@@ -101,30 +106,27 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   // approvals and break-glass
   'GET /approvals': { action: 'lacre:ListApprovals' },
   'GET /approvals/:id': { action: 'lacre:ListApprovals' },
-  'POST /approvals': { action: 'lacre:RequestApproval', on: ['Function', 'body', 'functionName'] },
+  'POST /approvals': { action: 'lacre:RequestApproval', on: asked },
   'POST /approvals/:id/approve': { action: 'lacre:Approve', on: object('id') },
   'POST /approvals/:id/withdraw': { action: 'lacre:WithdrawApproval', on: object('id') },
   'GET /signer-owners': { action: 'lacre:ListSignerOwners' },
   'PUT /signer-owners': { action: 'lacre:MapSigner' },
   'GET /break-glass': { action: 'lacre:ListBreakGlass' },
   'GET /break-glass/:id': { action: 'lacre:ListBreakGlass' },
-  'POST /break-glass': {
-    action: 'lacre:RequestBreakGlass',
-    on: ['Function', 'body', 'functionName'],
-  },
+  'POST /break-glass': { action: 'lacre:RequestBreakGlass', on: asked },
   'POST /break-glass/:id/grant': { action: 'lacre:GrantBreakGlass', on: object('id') },
   'POST /break-glass/:id/end': { action: 'lacre:EndBreakGlass', on: object('id') },
   'POST /break-glass/:id/review': { action: 'lacre:ReviewBreakGlass', on: object('id') },
   // stages: freezes, promotion, floors, reach
   'GET /stages': { action: 'lacre:ReadStages' },
-  'PUT /freezes/:scope': { action: 'lacre:PutFreeze', on: object('scope') },
-  'POST /freezes/:scope/lift': { action: 'lacre:LiftFreeze', on: object('scope') },
+  'PUT /freezes/:scope': { action: 'lacre:PutFreeze', on: place },
+  'POST /freezes/:scope/lift': { action: 'lacre:LiftFreeze', on: place },
   'PUT /freeze-windows/:name': { action: 'lacre:PutFreezeWindow', on: object('name') },
   'POST /freeze-windows/:name/remove': { action: 'lacre:RemoveFreezeWindow', on: object('name') },
-  'PUT /promotion-rules/:scope': { action: 'lacre:PutPromotionRule', on: object('scope') },
+  'PUT /promotion-rules/:scope': { action: 'lacre:PutPromotionRule', on: place },
   'POST /promotion-rules/:scope/remove': {
     action: 'lacre:RemovePromotionRule',
-    on: object('scope'),
+    on: place,
   },
   'PUT /floors/:functionName/:alias': { action: 'lacre:PutFloor', on: alias },
   'POST /floors/:functionName/:alias/remove': { action: 'lacre:RemoveFloor', on: alias },
@@ -148,8 +150,8 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
   'GET /verification': { action: 'lacre:ReadLive' },
   'GET /reactions': { action: 'lacre:ReadReactions' },
   'GET /reactions/:scope/plan': { action: 'lacre:ReadReactions' },
-  'PUT /reactions/:scope': { action: 'lacre:PutReaction', on: object('scope') },
-  'POST /reactions/:scope/remove': { action: 'lacre:RemoveReaction', on: object('scope') },
+  'PUT /reactions/:scope': { action: 'lacre:PutReaction', on: place },
+  'POST /reactions/:scope/remove': { action: 'lacre:RemoveReaction', on: place },
   'POST /reaction-holds/:id/release': { action: 'lacre:SettleReactions', on: object('id') },
   'POST /reaction-holds/:id/dismiss': { action: 'lacre:SettleReactions', on: object('id') },
   'POST /refusals/:functionName/:version/lift': {
@@ -214,18 +216,26 @@ export function routeAction(
   if (on === undefined) return { action, resource: EVERYTHING }
   const [kind, from, name] = on
   if (from === 'body') return { action, resource: undefined }
-  const text = textOf(params, name)
-  return {
-    action,
-    resource: kind === 'Alias' ? functionRef(text, textOf(params, 'alias')) : { kind, name: text },
-  }
+  return { action, resource: refOf(kind, name, params) }
 }
 
 /** What the body names, where `routeAction` could not say. */
 export function routeBodyResource(route: string, body: Json | undefined): ResourceRef | undefined {
   const [kind, from, name] = ROUTE_ACTIONS[route]?.on ?? []
   if (kind === undefined || from !== 'body') return undefined
-  return { kind, name: textOf(body, name ?? '') }
+  return refOf(kind, name ?? '', body)
+}
+
+function refOf(kind: ResourceKind | 'Place', name: string, from: unknown): ResourceRef {
+  const text = textOf(from, name)
+  if (kind === 'Alias') return functionRef(text, textOf(from, 'alias'))
+  return kind === 'Place' ? placeRef(text) : { kind, name: text }
+}
+
+/** One function or alias; a pattern over several is none of them. */
+function placeRef(text: string): ResourceRef {
+  const [, name, alias] = /^([\w-]+)(?::([\w-]+))?$/.exec(text) ?? []
+  return name === undefined ? { kind: 'Object', name: text } : functionRef(name, alias)
 }
 
 function textOf(value: unknown, name: string): string {

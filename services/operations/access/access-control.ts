@@ -10,6 +10,7 @@ import {
   actionsOfRole,
   exceeding,
   knownRoles,
+  lacking,
   mayDo,
   mightDo,
   type PolicySet,
@@ -68,6 +69,16 @@ export class AccessControl implements Authorizer {
     if (!allowed) throw this.#denied(principal, action, resource)
   }
 
+  /** Inside a snapshot that is there already. @throws PlatformError ACCESS_DENIED */
+  async authorizeIn(
+    reader: Reader,
+    principal: Principal,
+    asked: { readonly action: string; readonly resource: ResourceRef },
+  ): Promise<void> {
+    if (await this.#evaluateIn(reader, principal, asked)) return
+    throw this.#denied(principal, asked.action, asked.resource)
+  }
+
   async allows(principal: Principal, action: string, resource: ResourceRef): Promise<boolean> {
     if (API_ACTIONS.get(action)?.group !== 'invoke')
       return await this.#evaluate(principal, action, resource)
@@ -79,6 +90,12 @@ export class AccessControl implements Authorizer {
     if (answers.size >= ANSWERS_LIMIT) answers.clear()
     answers.set(key, answer)
     return answer
+  }
+
+  /** Whether he may do all of these for certain, whatever the thing: nothing need be asked thing by thing then. */
+  async allowsEverywhere(principal: Principal, actions: readonly string[]): Promise<boolean> {
+    const lacks = new Set(lacking(await this.policies(), principal))
+    return !actions.some((action) => lacks.has(action))
   }
 
   /** @throws PlatformError INVALID_PARAMETER for a role that nothing names, ACCESS_DENIED for more than the granter has */
@@ -126,14 +143,23 @@ export class AccessControl implements Authorizer {
   }
 
   async #evaluate(principal: Principal, action: string, asked: ResourceRef): Promise<boolean> {
-    const { store, place } = this.#options
-    return await store.snapshot(async (reader) => {
-      const set = await this.policies(reader)
-      // Without a set nothing looks at the thing.
-      const { resource, tags } =
-        set === undefined ? { resource: asked, tags: {} } : await resolveThing(reader, place, asked)
-      return mayDo(set, { principal, action, resource, tags }).allowed
-    })
+    return await this.#options.store.snapshot((reader) =>
+      this.#evaluateIn(reader, principal, { action, resource: asked }),
+    )
+  }
+
+  async #evaluateIn(
+    reader: Reader,
+    principal: Principal,
+    { action, resource: asked }: { readonly action: string; readonly resource: ResourceRef },
+  ): Promise<boolean> {
+    const set = await this.policies(reader)
+    // Without a set nothing looks at the thing.
+    const { resource, tags } =
+      set === undefined
+        ? { resource: asked, tags: {} }
+        : await resolveThing(reader, this.#options.place, asked)
+    return mayDo(set, { principal, action, resource, tags }).allowed
   }
 
   #denied(principal: Principal, action: string, resource: ResourceRef | undefined): PlatformError {

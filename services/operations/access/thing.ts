@@ -1,10 +1,13 @@
 import {
+  findApprovalRequest,
+  findBreakGlass,
   findCodeSigningConfig,
   findEventSourceMapping,
   findFunction,
   findResourceTags,
 } from '../../catalog/index.ts'
 import {
+  functionArn,
   functionRef,
   parseFunctionReference,
   type Place,
@@ -14,27 +17,45 @@ import type { Reader } from '../../store/index.ts'
 
 type Tags = Readonly<Record<string, string>>
 
-/** What policies may look at of a thing: its tags; a mapping is judged as the function that it calls. */
+/**
+ * What policies may look at of a thing: its tags; a mapping is judged as the function that it calls, a request for approval or
+ * break-glass as the alias that it names.
+ */
 export async function resolveThing(
   reader: Reader,
   place: Place,
   asked: ResourceRef,
 ): Promise<{ readonly resource: ResourceRef; readonly tags: Tags }> {
-  const resource = await behindMapping(reader, asked)
+  const resource = (await behindObject(reader, asked)) ?? asked
   return { resource, tags: await tagsOf(reader, place, resource) }
 }
 
-async function behindMapping(reader: Reader, asked: ResourceRef): Promise<ResourceRef> {
-  const [, uuid] =
-    /^arn:[^:]+:lambda:[^:]*:\d*:event-source-mapping:([\w-]+)$/.exec(asked.name) ?? []
-  if (asked.kind !== 'Object' || uuid === undefined) return asked
-  const mapping = await findEventSourceMapping(reader, uuid)
-  const called = mapping && parseFunctionReference(mapping.functionName)
-  return called === undefined ? asked : functionRef(called.name, called.qualifier)
+async function behindObject(
+  reader: Reader,
+  { kind, name }: ResourceRef,
+): Promise<ResourceRef | undefined> {
+  if (kind !== 'Object') return undefined
+  const [, uuid] = /^arn:[^:]+:lambda:[^:]*:\d*:event-source-mapping:([\w-]+)$/.exec(name) ?? []
+  if (uuid !== undefined) {
+    const mapping = await findEventSourceMapping(reader, uuid)
+    const called = mapping && parseFunctionReference(mapping.functionName)
+    return called && functionRef(called.name, called.qualifier)
+  }
+  const asked = name.startsWith('apr-')
+    ? await findApprovalRequest(reader, name)
+    : name.startsWith('bg-')
+      ? await findBreakGlass(reader, name)
+      : undefined
+  return asked && functionRef(asked.functionName, asked.alias)
 }
 
 async function tagsOf(reader: Reader, place: Place, { kind, name }: ResourceRef): Promise<Tags> {
-  if (kind === 'Function' || kind === 'Alias') return (await findFunction(reader, name))?.tags ?? {}
+  if (kind === 'Function' || kind === 'Alias')
+    return (
+      (await findFunction(reader, name))?.tags ??
+      // What was protected of one that is gone still belongs to the name.
+      (await findResourceTags(reader, functionArn(place, name)))
+    )
   if (kind === 'CodeSigningConfig')
     return (await findCodeSigningConfig(reader, place, name))?.tags ?? {}
   if (kind !== 'Publisher') return {}

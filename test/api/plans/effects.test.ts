@@ -300,10 +300,31 @@ describe('time', () => {
     expect(made.expiring).toMatchObject([
       { kind: 'break-glass', name: 'bg-soon' },
       { kind: 'seal' },
-      { kind: 'approval', name: 'apr-soon', publisher: null, uses: null },
+      { kind: 'approval', name: 'apr-soon', place: 'signed:prod', publisher: null, uses: null },
       { kind: 'floor-exception', name: 'fx-soon' },
     ])
   })
+
+  it('tells of a freeze window that ends within days', async () => {
+    const day = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10)
+    const put = (name: string, until: string): Promise<unknown> =>
+      governance(app.admin, {
+        method: 'PUT',
+        path: `/freeze-windows/${name}`,
+        body: {
+          timeZone: 'UTC', scope: 'elsewhere', holidays: [],
+          ranges: [{ kind: 'dated', from: `${day(-1)}T00:00`, to: `${until}T00:00` }],
+        },
+      })
+    await put('ending', day(2))
+    await put('long', day(40))
+
+    const { plan: made } = await plan(app, { kind: 'expiry', days: 5 })
+
+    expect(made.expiring?.filter(({ kind }) => kind === 'freeze-window')).toMatchObject([
+      { name: 'ending', place: 'elsewhere', expiresAt: `${day(2)}T00:00:00.000Z` },
+    ])
+  }) // prettier-ignore
 
   it.each([0, -1, 3_651, 1.5])('refuses %s days', async (days) => {
     expect((await plan(app, { kind: 'expiry', days })).status).toBe(400)

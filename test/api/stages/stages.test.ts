@@ -247,7 +247,12 @@ describe('a floor', () => {
     }) // prettier-ignore
     const excepted = await point('prod', three)
     await point('prod', five)
-    hours(1)
+    const shown = async () => (await readStages(api.deps)).floors.flatMap(({ exceptions }) => exceptions)
+    expect(await shown()).toHaveLength(1)
+    // As break-glass: no exception holds before it was granted, whatever the clock says.
+    hours(-1)
+    expect(await shown()).toEqual([])
+    hours(2)
     const expired = await point('prod', three)
 
     expect([excepted.status, expired.status]).toEqual([201, 403])

@@ -23,6 +23,7 @@ import {
   mayDo,
   mightDo,
   parseAccessCases,
+  readsTag,
   runCases,
 } from '../../../services/policy/index.ts'
 import { shippedPolicies } from '../../../services/shipped-policies.ts'
@@ -299,5 +300,26 @@ describe('no one grants more than he has', () => {
     expect(mightDo(shipped, job('admin'), 'lacre:Approve')).toBe(false)
     expect(mightDo(undefined, who('deployer'), 'lambda:CreateFunction')).toBe(true)
     expect(mightDo(undefined, who('auditor'), 'lambda:CreateFunction')).toBe(false)
+  })
+})
+
+describe('which tags a set reads of things', () => {
+  const reading = (condition: string) =>
+    authorizationSet(
+      `permit (principal, action, resource is Lacre::Function) when { ${condition} };`,
+    )
+
+  test.each<[string, string, boolean]>([
+    ['the one it names', 'resource.hasTag("team") && resource.getTag("team") == "a"', true],
+    ['one that it asks for alone', 'resource.hasTag("team")', true],
+    ['no other', 'resource.hasTag("stage")', false],
+    ['none that is a claim', 'principal.hasTag("team")', false],
+    ['any, where its name is not in the text', 'principal.hasTag("x") && resource.hasTag(principal.getTag("x"))', true],
+  ])('%s', (_what, condition, reads) => {
+    expect(readsTag(reading(condition), 'team')).toBe(reads)
+  }) // prettier-ignore
+
+  test('none by the shipped roles, nor by the built-in table', () => {
+    expect([readsTag(shipped, 'team'), readsTag(undefined, 'team')]).toEqual([false, false])
   })
 })

@@ -30,6 +30,7 @@ export interface PlanAnswer {
     readonly unaffected: number
     readonly affected: readonly Effect[]
     readonly leftOut: number
+    readonly notReadable: number
   }
 }
 
@@ -56,12 +57,13 @@ export async function tryPlan(
 
 /** What of all that is live would change, and how it would be judged. */
 export function PlanEffects({ plan }: { readonly plan: PlanAnswer }): Html {
-  const { judged, unaffected, affected, leftOut } = plan.effects
+  const { judged, unaffected, affected, leftOut, notReadable } = plan.effects
   return (
     <Fragment>
       <p>
         {`${judged} versions behind names were judged; ${unaffected} stay as they are.`}
         {leftOut > 0 && ` ${leftOut} more are affected than are listed.`}
+        {notReadable > 0 && ` ${notReadable} more are affected that you may not read.`}
       </p>
       <Table
         caption={`Affected: ${affected.length}`}
