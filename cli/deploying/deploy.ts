@@ -57,7 +57,7 @@ export async function deploy(
   const code = await prepareCode(run.service, run.terminal, { file, seals: options.seal ?? [] })
   const existing = await run.service.find(paths.configuration(options.function))
   if (existing === undefined) await create(run, code, options)
-  else await update(run, code, options)
+  else await update(run, code, { ...options, ...(await differing(run, existing, options)) })
   const latest = await settled(run.service, { name: options.function }, run)
   const version = await publish(run, options)
   if (options.alias !== undefined)
@@ -99,7 +99,7 @@ async function update(run: Run, code: CodeMember, options: DeployOptions): Promi
   if (options.plan !== undefined && (codeSigningConfig !== undefined || configures(options)))
     throw new PlatformError(
       'INVALID_PARAMETER',
-      '--plan holds the code to its plan: change configuration or signing config apart from it',
+      '--plan holds the code to its plan: change configuration or signing config before, by `lacre deploy` without it',
     )
   if (codeSigningConfig !== undefined) {
     const body = { CodeSigningConfigArn: codeSigningConfig }
@@ -112,6 +112,27 @@ async function update(run: Run, code: CodeMember, options: DeployOptions): Promi
   }
   await settled(run.service, { name }, run)
   await change(heldTo(run, options), 'code', ['PUT', paths.code(name)], code)
+}
+
+/** Options that a plan leaves room for: what the function has already is not asked for again. */
+const PLAIN = { runtime: 'Runtime', handler: 'Handler' } as const
+
+/** Of a function held to a plan, options that say what is so; they become `undefined`. */
+async function differing(
+  { service }: Run,
+  existing: JsonObject,
+  options: DeployOptions,
+): Promise<Record<string, undefined>> {
+  if (options.plan === undefined) return {}
+  const same = Object.entries(PLAIN)
+    .filter(([option, member]) => options[option as keyof typeof PLAIN] === existing[member])
+    .map(([option]) => option)
+  if (options.codeSigningConfig !== undefined) {
+    const signing = await service.get(paths.signing(options.function))
+    if (signing['CodeSigningConfigArn'] === options.codeSigningConfig)
+      same.push('codeSigningConfig')
+  }
+  return Object.fromEntries(same.map((option) => [option, undefined]))
 }
 
 function configures(options: DeployOptions): boolean {

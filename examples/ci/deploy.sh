@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pack -> sign keyless -> attest -> plan -> deploy to the first alias -> promote to the second one.
+# pack -> sign keyless -> attest -> plan -> deploy exactly what was planned to the first alias -> promote to the second one.
 # Ends with lacre's own exit code: 1 refused, 2 usage, 3 could not be done, 4 service not reachable.
 #
 #   FUNCTION         the function; it is made where it is not there
@@ -7,7 +7,7 @@
 #   RUNTIME HANDLER  nodejs20.x index.handler, for a new function
 #   STAGING          the alias that gets the release first (staging)
 #   PRODUCTION       the alias that gets it then; empty: nothing is promoted (prod)
-#   CODE_SIGNING_CONFIG  an ARN to attach before the code is judged
+#   CODE_SIGNING_CONFIG  an ARN that judges the code; attached to a new function, expected of one that is there
 #   SIGNING_CONFIG TRUSTED_ROOT   the authority's files: lacre authority trusted-root [--signing-config]
 #   BUILDER_ID       who builds, as the publisher lists it
 #   LACRE            the command, node_modules/.bin/lacre where not given: what the lockfile pins, never what a registry has
@@ -59,10 +59,15 @@ options+=(--alias "$staging")
 if [ -n "${CODE_SIGNING_CONFIG:-}" ]; then options+=(--code-signing-config "$CODE_SIGNING_CONFIG"); fi
 
 echo "plan: what the deployment would do to what is live"
-"${lacre[@]}" plan deploy "$zip" "${options[@]}"
+"${lacre[@]}" plan deploy "$zip" "${options[@]}" | tee "$work/plan.txt"
+plan=$(sed -n 's/^to commit exactly this until .*: --plan \([0-9a-f]\{64\}\)$/\1/p' "$work/plan.txt")
+if [ -z "$plan" ]; then
+  echo "the plan has nothing to commit" >&2
+  exit 3
+fi
 
-echo "deploy to $FUNCTION:$staging"
-"${lacre[@]}" deploy "$zip" "${options[@]}"
+echo "deploy to $FUNCTION:$staging what was planned, and nothing where anything changed since"
+"${lacre[@]}" deploy "$zip" "${options[@]}" --plan "$plan"
 
 if [ -n "$production" ]; then
   echo "promote to $FUNCTION:$production"

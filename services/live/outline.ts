@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 
-import type { VerdictState } from '../model/index.ts'
+import { LATEST, type VerdictState } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { StandingPlace } from './compliance.ts'
 import { toLiveRow, type LiveRow } from './table.ts'
@@ -16,13 +16,26 @@ export interface LivePlace extends StandingPlace {
 /** Intervals looked up at once: far below what SQLite takes as parameters. */
 const IDS_AT_ONCE = 500
 
-/** Every interval that is open, or was at `atMs`, in order of names. */
-export async function liveOutline(reader: Reader, atMs?: number): Promise<LivePlace[]> {
+/** Which intervals are wanted, by names; all where nothing is said. */
+export interface OutlineAsked {
+  /** Part of `function:alias`, whatever its case. */
+  readonly search?: string | undefined
+  readonly functionName?: string | undefined
+  /** `aliases`: without versions by number and `$LATEST`. */
+  readonly names?: 'aliases' | 'all' | undefined
+}
+
+/** Intervals that are open, or were at `atMs`, in order of names. What is not wanted is never made a row of here. */
+export async function liveOutline(
+  reader: Reader,
+  atMs: number | undefined,
+  { search, functionName, names }: OutlineAsked = {},
+): Promise<LivePlace[]> {
   const held = (begin: string, end: string) =>
     atMs === undefined
       ? sql<boolean>`${sql.ref(end)} is null`
       : sql<boolean>`${sql.ref(begin)} <= ${atMs} and (${sql.ref(end)} is null or ${sql.ref(end)} > ${atMs})`
-  const rows = await reader
+  let query = reader
     .selectFrom('live_interval')
     .leftJoin('live_verdict', (join) =>
       join
@@ -44,8 +57,21 @@ export async function liveOutline(reader: Reader, atMs?: number): Promise<LivePl
     .orderBy('live_interval.function_name')
     .orderBy('live_interval.alias')
     .orderBy('live_interval.slot')
-    .execute()
-  return rows as LivePlace[]
+  if (functionName !== undefined)
+    query = query.where('live_interval.function_name', '=', functionName)
+  if (names === 'aliases')
+    query = query
+      .where('live_interval.alias', '!=', LATEST)
+      .where(sql<boolean>`trim(${sql.ref('live_interval.alias')}, '0123456789') <> ''`)
+  if (search !== undefined) query = query.where(named(search))
+  return (await query.execute()) as LivePlace[]
+}
+
+/** Names hold ASCII alone, of which every database makes the same lower case. */
+function named(search: string): RawBuilder<boolean> {
+  const [owner, alias] = [sql.ref('live_interval.function_name'), sql.ref('live_interval.alias')]
+  const pattern = `%${search.toLowerCase().replaceAll(/[\\%_]/g, String.raw`\$&`)}%`
+  return sql`lower(${owner} || ':' || ${alias}) like ${pattern} escape '\\'`
 }
 
 /** Whole rows of some intervals, with what was decided of them. */

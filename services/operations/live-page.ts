@@ -10,24 +10,19 @@ import {
   verdictsAt,
   type ComplianceState,
   type LivePlace,
+  type OutlineAsked,
   type Standing,
 } from '../live/index.ts'
-import { LATEST } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Deps } from './context.ts'
 import { NOTHING_DONE, type LiveRowStanding } from './live.ts'
 import { readMarker, toPage, type PageAnswer } from './page.ts'
 
 /** Which of what is live is asked for. */
-export interface LiveAsked {
+export interface LiveAsked extends OutlineAsked {
   /** An instant; what is live now where not given. */
   readonly atMs?: number | undefined
-  /** Part of `function:alias`, whatever its case. */
-  readonly search?: string | undefined
-  readonly functionName?: string | undefined
   readonly state?: ComplianceState | undefined
-  /** `aliases`: without versions by number and `$LATEST`. */
-  readonly names?: 'aliases' | 'all' | undefined
   readonly marker?: string | undefined
   readonly limit: number
 }
@@ -52,9 +47,10 @@ export async function readLivePage(deps: Deps, asked: LiveAsked): Promise<LivePa
   return await deps.store.snapshot(async (reader) => {
     const { atMs } = asked
     const standing = atMs === undefined ? await readStanding(reader) : NOTHING_DONE
-    const placed = (await liveOutline(reader, atMs))
-      .filter((place) => fits(place, asked))
-      .map((place) => ({ place, state: stateOf(place, place.verdict, standing) }))
+    const placed = (await liveOutline(reader, atMs, asked)).map((place) => ({
+      place,
+      state: stateOf(place, place.verdict, standing),
+    }))
     const found = placed.filter(({ state }) => asked.state === undefined || state === asked.state)
     const from = readMarker(asked.marker)
     const rest = from === undefined ? found : found.slice(firstAfter(found, from))
@@ -66,15 +62,6 @@ export async function readLivePage(deps: Deps, asked: LiveAsked): Promise<LivePa
       total: found.length,
     }
   })
-}
-
-function fits({ functionName, alias }: LivePlace, asked: LiveAsked): boolean {
-  const { search, names, functionName: wanted } = asked
-  if (wanted !== undefined && functionName !== wanted) return false
-  if (names === 'aliases' && (alias === LATEST || /^[0-9]+$/.test(alias))) return false
-  return (
-    search === undefined || `${functionName}:${alias}`.toLowerCase().includes(search.toLowerCase())
-  )
 }
 
 async function withRows(

@@ -217,6 +217,49 @@ test.each([
   await expectLive(name, name)
 })
 
+/** `lacre` as a script that does something of its own right before the deployment: the world changes after the plan. */
+function meanwhile(name: string, doing: string): string {
+  const path = at(name)
+  const real = `"${process.execPath}" "${lacreCommand}"`
+  writeFileSync(
+    path,
+    `#!/bin/bash\nif [ "$1" = deploy ]; then ${real} ${doing} >&2 || exit 9; fi\nexec ${real} "$@"\n`,
+    { mode: 0o755 },
+  )
+  return path
+}
+
+test('a further release is held to its plan, and a world that changed since refuses it', async () => {
+  const folder = checkout('held', source('one'))
+  const script = 'bash ci/deploy.sh'
+  const first = await runStep({ script, env: await surroundings('held') }, folder)
+  writeFileSync(join(folder, 'index.js'), source('two'))
+  const changing = meanwhile(
+    'changing.sh',
+    `publisher create other --key "${at('other.pem.pub')}" --data "${service.data}"`,
+  )
+  lacre(['key', 'create', '--out', at('other.pem')])
+  const refused = await runStep(
+    { script, env: { ...(await surroundings('held')), LACRE: changing } },
+    folder,
+  )
+  const served = lacre(['invoke', 'held:prod', '--data', service.data]).stdout
+  const latest = lacre(['invoke', 'held', '--data', service.data]).stdout
+  const idle = meanwhile('idle.sh', `live --data "${service.data}"`)
+  const second = await runStep(
+    { script, env: { ...(await surroundings('held')), LACRE: idle } },
+    folder,
+  )
+
+  expect(first.status, first.output).toBe(0)
+  expect(refused.output).toContain('to commit exactly this until')
+  expect(refused.output).toContain('what it was based on has changed')
+  expect(refused.status, refused.output).toBe(3)
+  expect([served, latest]).toEqual([expect.stringContaining('one'), expect.stringContaining('one')])
+  expect(second.status, second.output).toBe(0)
+  expect(lacre(['invoke', 'held:prod', '--data', service.data]).stdout).toContain('two')
+})
+
 test('what somebody else signed is refused, and the script ends with that', async () => {
   const env = {
     ...(await surroundings('foreign')),

@@ -22,10 +22,7 @@ export interface ShownLine {
 }
 
 /** Runtimes keep the lines of one record together by carriage returns; each is a line of its own here, of the same event. */
-export function shownLines(
-  events: readonly LogEventBody[],
-  before: string | undefined = undefined,
-): ShownLine[] {
+export function shownLines(events: readonly LogEventBody[], before?: string): ShownLine[] {
   let last = before
   return events.map(({ time, message, requestId, version }) => {
     const named = requestId === undefined || requestId === last ? '' : requestId

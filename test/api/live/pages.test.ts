@@ -87,6 +87,32 @@ test('is searched by any part of the name, by function and by how it stands', as
 })
 
 test.each([
+  '%',
+  '_',
+  'c_rt',
+  'c%',
+  '\\',
+  "'",
+  'cart:',
+  ':prod',
+  'CHECKOUT',
+  '2',
+  '$latest',
+  '\u212a',
+  '',
+])(
+  'a search finds what has the text in it, and takes no character of it for another: %j',
+  async (search) => {
+    const all = names((await ask({})).body)
+    const { body } = await ask({ search, limit: '100' })
+
+    expect(names(body)).toEqual(
+      all.filter((name) => name.toLowerCase().includes(search.toLowerCase())),
+    )
+  },
+)
+
+test.each([
   [{ limit: '0' }],
   [{ limit: '501' }],
   [{ marker: 'not a marker!' }],

@@ -314,6 +314,42 @@ describe('the unmodified AWS CLI', { timeout: 240_000 }, () => {
   }) // prettier-ignore
 })
 
+describe('the route, from the end', () => {
+  test('gives the last lines, those before them, and goes on behind them', async () => {
+    type Page = { events: { message: string }[]; before: string; after: string; done: boolean }
+    const read = async (query: string) =>
+      (await get<Page>(app.admin, `/functions/plain/logs?${query}`)).body
+    const all = (await read('limit=10000')).events.map(({ message }) => message)
+    const seen: string[] = []
+    let before = 'now'
+    let after: string | undefined
+    for (;;) {
+      const page = await read(`limit=5&before=${before}`)
+      seen.unshift(...page.events.map(({ message }) => message))
+      after ??= page.after
+      before = page.before
+      if (page.done) break
+    }
+    app.deps.logs?.append(
+      {
+        group: '/aws/lambda/plain',
+        stream: `2026/05/03/[1]${'0'.repeat(32)}`,
+        functionName: 'plain',
+      },
+      'what came since',
+      undefined,
+    )
+    const behind = await read(`after=${after ?? ''}`)
+    const both = await get(app.admin, `/functions/plain/logs?before=now&after=${after ?? ''}`)
+    const foreign = await get(app.admin, `/functions/plain/logs?filter=x&before=${before}`)
+
+    expect(seen).toEqual(all)
+    expect(all.length).toBeGreaterThan(5)
+    expect(behind.events.map(({ message }) => message)).toEqual(['what came since'])
+    expect([both.status, foreign.status]).toEqual([400, 400])
+  })
+})
+
 describe('metering', { timeout: 120_000 }, () => {
   test('has one record per attempt, whose sum is that of the REPORT lines', async () => {
     await create('mixed')
