@@ -238,10 +238,7 @@ export async function listFloorExceptions(
   place: StagePlace | undefined,
   atMs: number,
 ): Promise<FloorException[]> {
-  let query = reader
-    .selectFrom('floor_exception')
-    .selectAll()
-    .orderBy('id')
+  let query = reader.selectFrom('floor_exception').selectAll().orderBy('id')
   if (place !== undefined)
     query = query.where('function_name', '=', place.functionName).where('alias', '=', place.alias)
   const rows = (await query.execute()).map((row) => ({

@@ -264,13 +264,13 @@ class Tally {
   readonly #counts = { alias: 0, canary: 0, rollback: 0, latest: 0 }
   readonly #affected: PlanEffect[] = []
 
-  async add({ target, facts, effect, evaluated }: Found, { mayRead }: PlanWatch): Promise<void> {
+  async add({ target, facts, effect, evaluated }: Found, watch: PlanWatch): Promise<void> {
     this.judged += 1
     if (!evaluated) this.#notReevaluated += 1
     if (effect === undefined) return
     this.#counts[target.role] += 1
     if (this.#affected.length >= EFFECTS_LISTED) return
-    if (mayRead !== undefined && !(await mayRead(facts))) this.#notReadable += 1
+    if ((await watch.mayRead?.(facts)) === false) this.#notReadable += 1
     else this.#affected.push({ ...toEffect(target), ...effect, changesAt: facts.validUntil })
   }
 

@@ -19,14 +19,14 @@ export function* admissionChecks(
   set: PolicyInForce['set'],
   ask: Ask = authorize,
 ): Generator<DecisionCheck> {
-  const told = new Set<string>()
+  const given = new Set<string>()
   for (const asked of [facts, ...alsoAsked(facts)]) {
     if (takesAway(asked)) continue
     for (const check of checksOf(asked, set, ask)) {
       const key = `${check.rule} ${check.subject}`
       // What refuses the change as a deploy need not be told again of it as a publish.
-      if (!told.has(key)) yield check
-      told.add(key)
+      if (!given.has(key)) yield check
+      given.add(key)
     }
   }
 }
@@ -166,13 +166,33 @@ function noPermit(facts: Facts): DecisionCheck {
   })
 }
 
-/** The values that the policy looked at. */
+/** The values that the policy looked at, as people read them: it is one of these that would have to be another. */
 function describeReads({ reads, id }: Policy, { context }: Request): string {
   if (reads.length === 0) return `the policy \`${id}\` forbids it`
-  return reads
+  const looked = reads
     .filter((name) => !reads.some((other) => other.startsWith(`${name}.`)))
-    .map((name) => `${name}: ${JSON.stringify(valueAt(context, name) ?? null)}`)
-    .join(', ')
+    .map((name) => whereItEnds(context, name))
+    .map((name) => `${name}: ${told(valueAt(context, name))}`)
+  return [...new Set(looked)].join(', ')
+}
+
+/** The first member on the way that is not there, or the member itself. */
+function whereItEnds(context: Request['context'], path: string): string {
+  const names = path.split('.')
+  const ways = names.map((_name, at) => names.slice(0, at + 1).join('.'))
+  return ways.find((way) => valueAt(context, way) === undefined) ?? path
+}
+
+function told(value: unknown): string {
+  if (value === undefined) return 'missing'
+  const plain = (_name: string, part: unknown): unknown =>
+    isExtension(part) ? part.__extn.arg : part
+  return isExtension(value) ? String(value.__extn.arg) : JSON.stringify(value, plain)
+}
+
+/** Decimals and times, as the engine takes them. */
+function isExtension(value: unknown): value is { readonly __extn: { readonly arg: unknown } } {
+  return typeof value === 'object' && value !== null && '__extn' in value
 }
 
 function valueAt(context: Request['context'], path: string): unknown {

@@ -147,24 +147,25 @@ function readPolicy(text: string, file: PolicyFile, index: number): Policy {
   }
 }
 
-/** `attested` is large: of it the member is named that is read. */
-const CONTEXTS: ReadonlyMap<string, string> = new Map([
-  ['{"Var":"context"}', ''],
-  ['{".":{"left":{"Var":"context"},"attr":"attested"}}', 'attested.'],
-])
-
-/** `context.NAME` and `context has NAME`, wherever they stand in Cedar's JSON form of a condition. */
+/** `context.A.B` and `context.A has B`, wherever they stand in Cedar's JSON form of a condition, and each member on the way. */
 function contextReads(node: unknown): string[] {
   if (typeof node !== 'object' || node === null) return []
   const found = Object.values(node).flatMap(contextReads)
-  const [access] = Object.entries(node).filter(([name]) => name === '.' || name === 'has')
-  const operand: unknown = access?.[1]
-  if (typeof operand === 'object' && operand !== null && 'attr' in operand && 'left' in operand) {
-    const within = CONTEXTS.get(JSON.stringify(operand.left))
-    if (within !== undefined && typeof operand.attr === 'string')
-      found.push(`${within}${operand.attr}`)
+  for (const [name, operand] of Object.entries(node)) {
+    const path = name === '.' || name === 'has' ? pathFrom(operand) : undefined
+    if (path !== undefined) found.push(path.join('.'))
   }
   return [...new Set(found)]
+}
+
+function pathFrom(access: unknown): string[] | undefined {
+  if (typeof access !== 'object' || access === null || !('left' in access) || !('attr' in access))
+    return undefined
+  const { left, attr } = access as { readonly left: object; readonly attr: string | string[] }
+  if ('Var' in left) return left.Var === 'context' ? [attr].flat() : undefined
+  const around = '.' in left ? pathFrom(left['.']) : undefined
+  // `has a.b.c` names a path.
+  return around && [...around, ...[attr].flat()]
 }
 
 function checkSchema(schema: string): void {

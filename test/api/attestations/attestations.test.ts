@@ -212,7 +212,7 @@ describe('a deployment under the supply-chain set', () => {
     const last = (await decisions(app.deps)).last
     const { body } = await governance<Told>(app.admin, { path: `/decisions/${last?.id ?? ''}` })
     const got = body.decision.checks.find(({ rule }) => rule === 'policy.scanned-lately')?.got
-    expect(got).toContain('attested.scan: null')
+    expect(got).toContain('attested.scan: missing')
     expect(got).not.toContain('licences')
   })
 })

@@ -230,6 +230,29 @@ describe('the admission policies', () => {
     ])
   })
 
+  test('name each value that was looked at in its own words, and what is missing', () => {
+    const text = `permit (principal, action, resource);
+      @id("two") forbid (principal, action, resource) unless {
+        context.approvals.share.greaterThan(decimal("0.1")) ||
+        (context.approvals has apartFromBoth && context.approvals.apartFromBoth >= 2) };
+      @id("late") forbid (principal, action, resource) when {
+        context.now > datetime("2020-01-01") && context.change has weight };
+      @id("built") forbid (principal, action, resource) unless {
+        context.attested.own has provenance && context.attested.own.provenance.sources.contains("x") };`
+    const policies = { name: 'own', set: compilePolicySet([{ name: 'a.cedar', text }]) }
+
+    const got = under({ change: { from: '1', to: '2', weight: 0.5 } }, policies)
+      .checks.filter(({ status }) => status === 'failed')
+      .map((check) => `${check.rule}: ${check.got}`)
+      .toSorted()
+
+    expect(got).toEqual([
+      'policy.built: attested.own.provenance: missing',
+      'policy.late: now: 2026-11-22T10:00:00.000Z, change.weight: 0.5000',
+      'policy.two: approvals.share: 0.0000, approvals.apartFromBoth: missing',
+    ])
+  })
+
   test('are told beside the checks of the code signing config, which word the refusal', () => {
     const decision = under({ subjects: [subject(FUNCTION, ['mismatch'])], isolation: 'none' })
 
