@@ -20,6 +20,7 @@ const layers = {
   catalog: ['model', 'store'],
   live: ['model', 'store', 'trust', 'policy', 'audit', 'jobs'],
   logs: ['model'],
+  tracing: ['model'],
   runtime: ['model', 'artifact', 'blobs'],
   authority: ['model', 'seal', 'keys', 'auth', 'ledger', 'store'],
   witness: ['model', 'ledger', 'keys'],

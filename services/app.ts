@@ -78,6 +78,7 @@ import { authorizationInForce, authorizationNotice } from './authorization.ts'
 import { bearerTokens, consoleSignIn, issuersOf } from './identity-providers.ts'
 import { addressRules } from './sources/index.ts'
 import { lockDataDirectory, openStore } from './store/index.ts'
+import { openTracer } from './open-tracer.ts'
 import { Outbox } from './webhooks/index.ts'
 
 /** Raw uploads that no deployment has taken up in this time are dropped at the next start. */
@@ -107,8 +108,11 @@ export interface App extends AsyncDisposable {
 export async function startApp(config: Config, around: Surroundings): Promise<App> {
   const closers = new Closers()
   const metrics = createMetrics()
+  // Closed last: what ends is traced, too.
+  const tracer = openTracer(config, { ...around, metrics })
+  if (tracer !== undefined) closers.add(tracer)
   try {
-    const { deps, scrubs } = await buildDeps(config, around, { closers, metrics })
+    const { deps, scrubs } = await buildDeps(config, around, { closers, metrics, tracer })
     await recordRestored(deps, config.dataDir)
     const admin = await ensureAdmin(deps)
     await settlePolicies(deps)
@@ -144,7 +148,11 @@ export async function startApp(config: Config, around: Surroundings): Promise<Ap
 async function buildDeps(
   config: Config,
   around: Surroundings,
-  { closers, metrics }: { readonly closers: Closers; readonly metrics: HttpMetrics },
+  {
+    closers,
+    metrics,
+    tracer,
+  }: { readonly closers: Closers; readonly metrics: HttpMetrics; readonly tracer: Deps['tracer'] },
 ): Promise<{ readonly deps: Deps & { readonly verifier: LiveVerifier }; readonly scrubs: Scrubs }> {
   const { clock, random, log } = around
   const { dataDir, place } = config
@@ -161,7 +169,7 @@ async function buildDeps(
   const logs = closers.add(await openLogs(config, around, metrics))
   const metering = closers.add(openMetering(config, around))
   const runtime = closers.add(
-    await openFunctionRuntime(config, around, { blobs, logs, metering, metrics }),
+    await openFunctionRuntime(config, around, { blobs, logs, metering, metrics, tracer }),
   )
   refuseOpenWithoutIsolation(config, runtime.capability.isolation)
   const policies = closers.add(new Policies(shippedPolicies(), config.policySet))
@@ -192,7 +200,7 @@ async function buildDeps(
   const base: Deps = {
     place, clock, random, log, store, blobs, keys, jobs, events, webhooks, live, logs, metering, runtime, examiner, metrics, audit,
     quotas: config.quotas, refusals: new RefusalBudget(clock), policies, access,
-    breakGlass: config.breakGlass, reactions: config.reactions, verifier,
+    breakGlass: config.breakGlass, reactions: config.reactions, verifier, tracer,
   } // prettier-ignore
   const revocationLists = closers.add(
     new RevocationListRefresher(base, addressRules(config.allowedSources)),

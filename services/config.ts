@@ -6,7 +6,7 @@ import { parseTokenSettings, type SignInSettings, type TokenSettings } from './a
 import { parseUrlBase } from './http/index.ts'
 import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
-import { parseConsoleHost, parsePublicUrl } from './host-names.ts'
+import { parseConsoleHost, parseOtlpEndpoint, parsePublicUrl } from './host-names.ts'
 import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
@@ -52,6 +52,7 @@ export interface ServeOptions {
   readonly oidcAudience?: string
   readonly oidcJwks?: readonly string[]
   readonly oidcInsecure?: readonly string[]
+  readonly otlpEndpoint?: string
   readonly consoleOidcIssuer?: string
   readonly consoleOidcClientId?: string
   readonly consoleOidcClientSecretFile?: string
@@ -104,6 +105,8 @@ export interface Config {
   readonly tokens: TokenSettings | undefined
   /** The identity provider by which people sign in to the console. */
   readonly signIn: SignInSettings | undefined
+  /** Below it, spans are handed over; nothing is traced where undefined. */
+  readonly otlpEndpoint: string | undefined
   /** AWS's quotas where this installation sets its own; request rates are off unless asked for. */
   readonly quotas: { readonly codeStorageBytes?: number | undefined }
   readonly kept: KeptLimits
@@ -172,6 +175,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       signIn: options.consoleOidcIssuer,
     }),
     signIn: readSignIn(options),
+    otlpEndpoint: parseOtlpEndpoint(options.otlpEndpoint ?? env['OTEL_EXPORTER_OTLP_ENDPOINT']),
     quotas: { codeStorageBytes: readBytes(env, 'LACRE_CODE_STORAGE_BYTES') },
     kept: readKeptLimits(env),
     apiRates: oneOf('LACRE_API_RATES', env['LACRE_API_RATES'] ?? 'off', ['on', 'off']) === 'on',

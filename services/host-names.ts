@@ -17,3 +17,22 @@ export function parsePublicUrl(text: string): string {
   if (!sound) throw new PlatformError('CONFIGURATION', `--public-url \`${text}\` is no URL`)
   return text.replace(/\/+$/, '')
 }
+
+/**
+ * Below it spans are handed over, at `/v1/traces` (OTLP/HTTP).
+ * @throws PlatformError CONFIGURATION
+ */
+export function parseOtlpEndpoint(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const sound =
+    url !== undefined &&
+    /^https?:$/.test(url.protocol) &&
+    url.search + url.hash + url.username + url.password === ''
+  if (!sound)
+    throw new PlatformError(
+      'CONFIGURATION',
+      `--otlp-endpoint \`${text.slice(0, 200)}\` is no http(s) URL without query and credentials`,
+    )
+  return text.replace(/\/+$/, '')
+}

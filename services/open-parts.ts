@@ -57,10 +57,11 @@ export async function openFunctionRuntime(
     readonly logs: Logs
     readonly metering: Metering
     readonly metrics: HttpMetrics
+    readonly tracer: Deps['tracer']
   },
 ): Promise<Runtime> {
   const { dataDir, place, isolation, requireIsolation, maxEnvironments, runtimes } = config
-  const { blobs, logs, metering, metrics } = parts
+  const { blobs, logs, metering, metrics, tracer } = parts
   return await openRuntime({
     dataDir,
     blobs,
@@ -74,6 +75,7 @@ export async function openFunctionRuntime(
     runtimesDir: runtimes.dir,
     log,
     logs,
+    tracer,
     onAttempt: (record) => {
       metering.record(record)
       metrics.attempt(record)

@@ -9,7 +9,7 @@ export const command: CommandModule = {
   name: 'serve',
   summary: 'run the service: APIs, gate, ledger and runtime over one data directory',
   configure(command, terminal, environment) {
-    withSignIn(withRuntimes(withLedger(command)))
+    withIssuers(withRuntimes(withLedger(command)))
       .requiredOption('--data <dir>', 'the data directory; made when it is not there')
       .option('--listen <host:port>', 'where to listen; port 0 takes any free one')
       .option(
@@ -44,6 +44,10 @@ export const command: CommandModule = {
         '--console-host <host...>',
         'a name by which browsers reach the console: lacre.example.com',
       )
+      .option(
+        '--otlp-endpoint <url>',
+        'an OpenTelemetry collector that spans are handed to, at URL/v1/traces: http://127.0.0.1:4318',
+      )
       .option('--open-metrics', 'answer /metrics without a signature')
       .option(
         '--allow-source <network...>',
@@ -54,13 +58,6 @@ export const command: CommandModule = {
         'post what lies in the queue of a destination or dead letter ARN to a URL',
       )
       .option('--event-delay-scale <x>', "shorten AWS's delays of events, for tests: 1 to 0.0001")
-      .option('--oidc-issuer <url...>', 'an issuer whose tokens are taken (Authorization: Bearer)')
-      .option('--oidc-audience <name>', 'the audience of such tokens: this service, and no other')
-      .option(
-        '--oidc-jwks <url=jwks...>',
-        'where the keys of an issuer are, if not on its own host',
-      )
-      .option('--oidc-insecure <url...>', 'an issuer that may be asked without TLS')
       .action(async (options: ServeOptions) => {
         // Imported here: no other command pays for the service.
         const { serve } = await import('../../services/main.ts')
@@ -79,8 +76,12 @@ export const command: CommandModule = {
   },
 }
 
-function withSignIn(command: Command): Command {
+function withIssuers(command: Command): Command {
   return command
+    .option('--oidc-issuer <url...>', 'an issuer whose tokens are taken (Authorization: Bearer)')
+    .option('--oidc-audience <name>', 'the audience of such tokens: this service, and no other')
+    .option('--oidc-jwks <url=jwks...>', 'where the keys of an issuer are, if not on its own host')
+    .option('--oidc-insecure <url...>', 'an issuer that may be asked without TLS')
     .option('--console-oidc-issuer <url>', 'the identity provider by which people sign in')
     .option('--console-oidc-client-id <id>', 'as whom it knows this service')
     .option('--console-oidc-client-secret-file <file>', 'what this service proves that with')

@@ -18,7 +18,13 @@ export interface EdgeMetrics {
   authenticationFailure(code: ErrorCode): void
 }
 
-export interface HttpMetrics extends Metrics, EdgeMetrics {
+/** What became of spans that were to be handed to a collector. */
+export interface SpanMetrics {
+  spansExported(count: number): void
+  spansDropped(count: number, reason: string): void
+}
+
+export interface HttpMetrics extends Metrics, EdgeMetrics, SpanMetrics {
   /** Says how what webhooks wait for is read, at each scrape. */
   watchOutbox(read: () => Promise<OutboxGauges>): void
   /** Says how what runs now is read, at each scrape. */
@@ -165,6 +171,15 @@ function upkeepMetrics(counter: MakeCounter, gauge: MakeGauge): UpkeepMetrics {
 }
 
 /** A registry of its own: nothing global, so that two services in one process do not meet. */
+function spanMetrics(counter: MakeCounter): SpanMetrics {
+  const exported = counter('lacre_trace_spans_exported_total', 'Spans that a collector took', [])
+  const dropped = counter('lacre_trace_spans_dropped_total', 'Spans that none took', ['reason'])
+  return {
+    spansExported: (count) => exported.inc(count),
+    spansDropped: (count, reason) => dropped.inc({ reason }, count),
+  }
+}
+
 export function createMetrics(): HttpMetrics {
   const registry = new Registry()
   const counter: MakeCounter = (name, help, labelNames) =>
@@ -208,6 +223,7 @@ export function createMetrics(): HttpMetrics {
     watchOutbox: outboxGauges(registry),
     watchRunning: runningGauges(registry, labelOf),
     decision: (outcome, action) => decisions.inc({ outcome, action }),
+    ...spanMetrics(counter),
     signatureValidationError: (name) => signatures.inc({ function: labelOf(name) }),
   }
 }

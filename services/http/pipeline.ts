@@ -1,5 +1,11 @@
 import type { Admission, Authenticator, SignedRequest } from '../auth/index.ts'
-import { PlatformError, type Clock, type Random, type ResourceRef } from '../model/index.ts'
+import {
+  PlatformError,
+  type Clock,
+  type Random,
+  type ResourceRef,
+  type Tracer,
+} from '../model/index.ts'
 import type { Caller, Deps, Log } from '../operations/index.ts'
 
 import { TakenBody, takeBody } from './body-intake.ts'
@@ -27,6 +33,8 @@ export interface Edge {
   readonly metrics: EdgeMetrics
   readonly budget: IntakeBudget
   readonly bodyIdleMs: number
+  /** Absent where nobody watches. */
+  readonly tracer?: Tracer | undefined
 }
 
 /** A request whose caller and body are known. */
@@ -66,6 +74,29 @@ export interface Face {
 
 /** Authenticate, authorize, size, body hash, then the operation (RULES §5): every signed request takes this way. */
 export async function serve(edge: Edge, exchange: Exchange, face: Face): Promise<void> {
+  const { tracer } = edge
+  if (tracer === undefined) return void (await serveOnce(edge, exchange, face))
+  const { method = '', headers } = exchange.req
+  const attributes = { 'http.request.method': method, 'aws.request_id': exchange.requestId }
+  const { traceparent } = headers
+  const parent = typeof traceparent === 'string' ? traceparent : undefined
+  await tracer.span(method, { kind: 'server', attributes, parent }, async (span) => {
+    const { operation, status } = await serveOnce(edge, exchange, face)
+    span.rename(`${face.name} ${operation}`)
+    span.set({
+      'rpc.service': face.name,
+      'rpc.method': operation,
+      ...(status > 0 && { 'http.response.status_code': status }),
+    })
+  })
+}
+
+/** @returns for which operation, and with which status; 0 where the client was gone */
+async function serveOnce(
+  edge: Edge,
+  exchange: Exchange,
+  face: Face,
+): Promise<{ readonly operation: string; readonly status: number }> {
   const startedMs = edge.clock.monotonicMs()
   const seen = { operation: 'unknown', principal: undefined as string | undefined }
   const gone = new AbortController()
@@ -80,7 +111,7 @@ export async function serve(edge: Edge, exchange: Exchange, face: Face): Promise
   } catch (error) {
     if (error instanceof ClientGone) {
       exchange.req.destroy()
-      return
+      return { operation: seen.operation, status }
     }
     status = refuse(edge, exchange, { face, seen, error })
   } finally {
@@ -89,6 +120,7 @@ export async function serve(edge: Edge, exchange: Exchange, face: Face): Promise
     const { requestId } = exchange
     edge.log.debug({ requestId, ...seen, status, durationMs }, 'request answered')
   }
+  return { operation: seen.operation, status }
 }
 
 async function send(edge: Edge, exchange: Exchange, answer: WireAnswer): Promise<void> {

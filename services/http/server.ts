@@ -21,7 +21,7 @@ import { answerOpenTlog, tlogAnswers, tlogFace } from './tlog.ts'
 import { refuseUnreadable } from './unreadable.ts'
 
 export interface ServerParts {
-  readonly deps: Pick<Deps, 'blobs' | 'clock' | 'random' | 'log'>
+  readonly deps: Pick<Deps, 'blobs' | 'clock' | 'random' | 'log' | 'tracer'>
   readonly config: HttpConfig
   readonly authenticator: Authenticator
   readonly lambdaHandlers: LambdaHandlers
@@ -100,12 +100,13 @@ function foreignFace(parts: ServerParts, { raw }: FastifyRequest, lambda: Face):
 }
 
 function toEdge(parts: ServerParts): Edge {
-  const { blobs, clock, random, log } = parts.deps
+  const { blobs, clock, random, log, tracer } = parts.deps
   return {
     blobs,
     clock,
     random,
     log,
+    tracer,
     authenticator: parts.authenticator,
     metrics: parts.metrics,
     budget: new IntakeBudget(parts.intakeLimits ?? defaultIntakeLimits),

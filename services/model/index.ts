@@ -169,3 +169,5 @@ export {
   type PublisherVersionReference,
 } from './arn.ts'
 export { LineCutter, LOG_LINE_LIMIT_CHARS } from './line-cutter.ts'
+/** What work is made of, for whoever watches. */
+export { traced, type Span, type SpanAttributes, type SpanStart, type Tracer } from './tracer.ts'

@@ -31,16 +31,18 @@ import type { Committed } from './gate.ts'
 /** The kind of the durable job that prepares an admitted version. */
 export const ACTIVATE = 'activate'
 
-/** In the transaction that admits the version: it is activated although the process may die. */
+/** In the transaction that admits the version: it is activated although the process may die, as a part of the same trace. */
 export async function enqueueActivation(
+  { tracer }: Pick<Deps, 'tracer'>,
   tx: Writer,
   versionId: string,
   atMs: number,
 ): Promise<void> {
+  const traceparent = tracer?.current()
   await enqueue(tx, {
     kind: ACTIVATE,
     key: versionId,
-    payload: { functionVersionId: versionId },
+    payload: { functionVersionId: versionId, ...(traceparent !== undefined && { traceparent }) },
     runAtMs: atMs,
   })
 }
@@ -60,8 +62,18 @@ export function activationHandler(deps: Deps): JobHandler {
     const versionId = versionIdIn(payload)
     const version = await findVersionById(deps.store.reader, versionId)
     if (version === undefined || isSettled(version)) return
-    await settle(deps, version, await prepare(deps, specOf(deps, version)))
+    const activate = async (): Promise<void> =>
+      await settle(deps, version, await prepare(deps, specOf(deps, version)))
+    const { tracer } = deps
+    if (tracer === undefined) return await activate()
+    const attributes = { 'faas.name': version.functionName, 'faas.version': version.version }
+    await tracer.span('activate', { parent: traceparentIn(payload), attributes }, activate)
   }
+}
+
+function traceparentIn(payload: Json): string | undefined {
+  const of = payload !== null && typeof payload === 'object' && 'traceparent' in payload
+  return of && typeof payload.traceparent === 'string' ? payload.traceparent : undefined
 }
 
 /** When every try has failed, the version says so instead of staying Pending for ever. */

@@ -1,6 +1,12 @@
 import { findArtifact } from '../catalog/index.ts'
 import type { TempFile } from '../blobs/index.ts'
-import { PlatformError, limits, type ArtifactIdentity, type Sha256 } from '../model/index.ts'
+import {
+  PlatformError,
+  limits,
+  traced,
+  type ArtifactIdentity,
+  type Sha256,
+} from '../model/index.ts'
 import type { Deps } from './context.ts'
 import type { ExaminedArtifact } from './gate.ts'
 
@@ -69,7 +75,7 @@ async function openObject(
 
 async function examine(deps: Deps, source: ExaminedArtifact['source']): Promise<OpenedCode> {
   try {
-    const artifact = await deps.examiner.examine(source)
+    const artifact = await traced(deps.tracer, 'open artifact', () => deps.examiner.examine(source))
     if (artifact.identity.entryCount === 0) throw emptyZip()
     return {
       identity: artifact.identity,

@@ -5,7 +5,7 @@ import type { JobRunner } from '../jobs/index.ts'
 import type { Keys } from '../keys/index.ts'
 import type { ComplianceState, LiveSet } from '../live/index.ts'
 import type { Logs, Metering } from '../logs/index.ts'
-import type { Clock, Place, Principal, Random } from '../model/index.ts'
+import type { Clock, Place, Principal, Random, Tracer } from '../model/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Webhooks } from '../webhooks/index.ts'
@@ -114,6 +114,8 @@ export interface Deps {
   /** What functions wrote, and what their attempts cost; absent where none run. */
   readonly logs?: Logs
   readonly metering?: Metering
+  /** Absent where nobody watches what work is made of. */
+  readonly tracer?: Tracer | undefined
   /** Absent where nothing is watched: offline, and in tests of something else. */
   readonly verifier?: LiveWatch
 }

@@ -222,7 +222,7 @@ async function writeCreate(
     })),
     await insertVersion(tx, latest),
   )
-  await enqueueActivation(tx, latest.id, atMs)
+  await enqueueActivation(deps, tx, latest.id, atMs)
   let answered = latest.id
   if (input.publish) {
     const { decisionId } = latest

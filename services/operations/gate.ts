@@ -2,6 +2,7 @@ import {
   PlatformError,
   newId,
   parseIsoTime,
+  traced,
   type AcceptedArtifact,
   type Decision,
   type Facts,
@@ -69,7 +70,9 @@ export async function govern<T>(
     }
     const { accepted, holds } = await keepArtifacts(deps, judgement)
     const state = { judgement, accepted, plan: caller.plan }
-    const committed = await commit(deps, change, state).finally(() => letGo(holds))
+    const committed = await traced(deps.tracer, 'commit', () =>
+      commit(deps, change, state).finally(() => letGo(holds)),
+    )
     if (typeof committed === 'string') {
       moves[committed] += 1
       continue
@@ -95,13 +98,13 @@ async function judge(deps: Deps, caller: Caller, change: Change<unknown>): Promi
   const situation = await readSituation(deps, caller, change)
   // Leaving is not slowed down (promise P5); whatever else may be refused is.
   if (situation.input.takesAway !== true) deps.refusals.check(caller.principal.id)
-  const judged = await judgeSubjects(deps, situation)
+  const judged = await traced(deps.tracer, 'verify seals', () => judgeSubjects(deps, situation))
   const facts = toFacts(deps, caller, change, { situation, judged })
   const decideOn = (about: Facts): Judgement => {
     const decision = decide(about, newId('dec', deps.clock, deps.random), situation.policies)
     return { facts: about, judged, decision, atMs: situation.atMs }
   }
-  const judgement = decideOn(facts)
+  const judgement = await traced(deps.tracer, 'decide', () => Promise.resolve(decideOn(facts)))
   if (judgement.decision.outcome !== 'deny' || facts.stage === undefined) return judgement
   // What is served now is judged again only where the move would be refused otherwise.
   const leaving = await findLeaving(deps, caller, facts, judgement.decision.checks)

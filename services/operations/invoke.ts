@@ -86,7 +86,7 @@ export async function invoke(
   }
   const payload = input.payload.byteLength === 0 ? EMPTY_EVENT : input.payload
   const run = async (found: InvokeTarget): Promise<InvokeAnswer> => {
-    const outcome = await runTarget(deps, found, {
+    const outcome = await runTraced(deps, found, {
       requestId: caller.requestId,
       payload,
       invokedArn: found.invokedArn,
@@ -115,6 +115,28 @@ export async function invoke(
     if (isOver && isNotBegun(error)) return await run(resolve(deps, name, qualifier))
     throw error
   }
+}
+
+/** The call with its lease and its function below it, where somebody watches. */
+async function runTraced(
+  deps: Deps,
+  target: InvokeTarget,
+  call: Parameters<typeof runTarget>[2],
+): ReturnType<typeof runTarget> {
+  const { tracer } = deps
+  if (tracer === undefined) return await runTarget(deps, target, call)
+  const { functionName, version, decisionId } = target.spec
+  const attributes = {
+    'faas.name': functionName,
+    'faas.version': version,
+    'faas.invocation_id': call.requestId,
+    'lacre.decision_id': decisionId,
+  }
+  return await tracer.span('invoke', { attributes }, async (span) => {
+    const outcome = await runTarget(deps, target, call)
+    span.set({ 'lacre.function_error': outcome.functionError })
+    return outcome
+  })
 }
 
 /** It waited for an environment, and got none because its version was retired. */

@@ -56,6 +56,6 @@ export async function publish(
     revisionId: deps.random.uuid(),
     lastModifiedMs: atMs,
   })
-  if (!prepared) await enqueueActivation(tx, id, atMs)
+  if (!prepared) await enqueueActivation(deps, tx, id, atMs)
   return { id, touched: [number.touched, row] }
 }

@@ -229,7 +229,7 @@ async function writeUpdate(
   )
   // The failed create that this update replaces.
   if (owner.serving === null) touched.push(await deleteVersion(tx, before.id))
-  await enqueueActivation(tx, next.id, atMs)
+  await enqueueActivation(deps, tx, next.id, atMs)
   let answered = next.id
   if (state.publish) {
     const known = await findPublished(tx, next)

@@ -7,6 +7,7 @@ import type {
   Random,
   ReleaseSpec,
   Sha256,
+  Tracer,
 } from '../model/index.ts'
 import type { ConcurrencyUsed } from './slots.ts'
 
@@ -37,6 +38,8 @@ export interface RuntimeOptions {
   /** A folder with more interpreters. */
   readonly runtimesDir?: string | undefined
   readonly log: Log
+  /** Absent where nobody watches. */
+  readonly tracer?: Tracer | undefined
   /** What a streamed answer may come to; AWS's 200 MB unless told. */
   readonly streamedAnswerLimitBytes?: number
   readonly logs: LogSink

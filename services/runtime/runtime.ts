@@ -6,6 +6,7 @@ import {
   defaultLogging,
   limits,
   toIsoTime,
+  traced,
   type ReleaseSpec,
   type Sha256,
 } from '../model/index.ts'
@@ -163,7 +164,10 @@ class PooledRuntime implements Runtime {
     const runtime = this.resolveRuntime(spec.runtime)
     if (runtime.kind === 'unsupported') throw new PlatformError('INVALID_RUNTIME', runtime.reason)
     const leave = this.#enter(spec, call)
-    const running = this.#lease(spec).then((environment) => this.#invoke(environment, call))
+    const { tracer } = this.#options
+    const running = traced(tracer, 'lease', () => this.#lease(spec)).then((environment) =>
+      traced(tracer, 'function', () => this.#invoke(environment, call)),
+    )
     return await orAborted(running.finally(leave), call.signal)
   }
 
