@@ -12,12 +12,7 @@ import {
 import { LATEST, PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Caller, Deps } from './context.ts'
-import {
-  functionNotFound,
-  getFunctionRecord,
-  locateFunction,
-  type FunctionAsked,
-} from './function-reference.ts'
+import { getFunctionRecord, locateFunction, type FunctionAsked } from './function-reference.ts'
 import { govern, type ChangeFactsInput, type Committed } from './gate.ts'
 
 /** What was removed; `undefined` where there was nothing to remove and nothing was decided. */
@@ -116,7 +111,8 @@ async function deletePublished(
     read: async (reader) => leaving((await look(reader)).version?.release ?? qualifier),
     commit: async (tx): Promise<Committed<FunctionRecord>> => {
       const { owner, version } = await look(tx)
-      if (version === undefined) throw functionNotFound(deps.place, name, qualifier)
+      // Somebody was faster: it is answered as to whoever comes after him.
+      if (version === undefined) return { result: owner, touched: [] }
       const settings = { limit: ROWS_IN_ONE_STEP, qualifier }
       const touched = [
         ...(await deleteSomeSettings(tx, owner.id, settings)),
