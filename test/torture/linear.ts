@@ -14,7 +14,7 @@ import { Seeded } from './seeded.ts'
 /** Each history is of one function; so many run beside each other. */
 const HISTORIES_AT_ONCE = 10
 const CLIENTS = 3
-const CALLS_OF_A_CLIENT = 9
+const CALLS_OF_A_CLIENT = 8
 /** A service is killed under every so manieth group of histories. */
 const KILLED_GROUP = 6
 const KILL_WITHIN_MS = 2_000
