@@ -88,7 +88,8 @@ export async function torture({ n, seed }: { n: number; seed: number }): Promise
   }
   const said = [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))
   for (const [what, count] of said) console.log(`  ${what.padEnd(28)} ${count}`)
-  console.log(`linear: ${n} done, ${failed} failed (seed ${seed}); ${killed} kills`)
+  console.log(`  ${'kills'.padEnd(28)} ${killed}`)
+  console.log(`linear: ${n} done, ${failed} failed (seed ${seed})`)
   return failed
 }
 
