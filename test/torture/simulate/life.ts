@@ -161,7 +161,7 @@ export class Life {
     if (drawn < 0.51) return await this.#delete(this.#chance.pick(this.#aliases))
     if (drawn < 0.57) return await this.#toggleFreeze()
     if (drawn < 0.62) return await this.#toggleWindow()
-    if (drawn < 0.64) return await this.#changeFloor()
+    if (drawn < 0.63) return await this.#changeFloor()
     if (drawn < 0.68) return await this.#soakFloor()
     if (drawn < 0.72) return await this.#letBelowFloor()
     if (drawn < 0.76) return await this.#togglePromotion()
@@ -413,7 +413,10 @@ export class Life {
   async #letBelowFloor(): Promise<void> {
     const floor = this.#known.floors.get(this.#prod)
     if (floor === undefined) return
-    const version = this.#chance.pick([...this.#known.versions.keys()])
+    const height = floorOf(this.#known, this.#prod, this.#atMs)
+    const all = [...this.#known.versions.values()]
+    const below = all.filter(({ seal }) => (seal?.counter ?? 0) < height)
+    const { number: version } = this.#chance.pick(below.length > 0 ? below : all)
     const expiresAtMs = this.#atMs + this.#chance.integer(1, 72) * HOUR_MS
     await grantFloorException(this.#house.deps, this.#house.as('usr-ann'), {
       functionName: OWNER,
