@@ -14,12 +14,7 @@ import { LATEST, PlatformError, functionArn } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { protectedTags } from './access/protected-tags.ts'
 import type { Caller, Deps } from './context.ts'
-import {
-  functionNotFound,
-  getFunctionRecord,
-  locateFunction,
-  type FunctionAsked,
-} from './function-reference.ts'
+import { getFunctionRecord, locateFunction, type FunctionAsked } from './function-reference.ts'
 import { govern, type ChangeFactsInput, type Committed } from './gate.ts'
 import type { Tags } from './tag-rules.ts'
 
@@ -127,7 +122,8 @@ async function deletePublished(
     read: async (reader) => leaving((await look(reader)).version?.release ?? qualifier),
     commit: async (tx): Promise<Committed<FunctionRecord>> => {
       const { owner, version } = await look(tx)
-      if (version === undefined) throw functionNotFound(deps.place, name, qualifier)
+      // Somebody was faster: it is answered as to whoever comes after him.
+      if (version === undefined) return { result: owner, touched: [] }
       const settings = { limit: ROWS_IN_ONE_STEP, qualifier }
       const touched = [
         ...(await deleteSomeSettings(tx, owner.id, settings)),

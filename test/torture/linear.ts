@@ -14,7 +14,7 @@ import { Seeded } from './seeded.ts'
 /** Each history is of one function; so many run beside each other. */
 const HISTORIES_AT_ONCE = 10
 const CLIENTS = 3
-const CALLS_OF_A_CLIENT = 9
+const CALLS_OF_A_CLIENT = 8
 /** A service is killed under every so manieth group of histories. */
 const KILLED_GROUP = 6
 const KILL_WITHIN_MS = 2_000
@@ -88,7 +88,8 @@ export async function torture({ n, seed }: { n: number; seed: number }): Promise
   }
   const said = [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))
   for (const [what, count] of said) console.log(`  ${what.padEnd(28)} ${count}`)
-  console.log(`linear: ${n} done, ${failed} failed (seed ${seed}); ${killed} kills`)
+  console.log(`  ${'kills'.padEnd(28)} ${killed}`)
+  console.log(`linear: ${n} done, ${failed} failed (seed ${seed})`)
   return failed
 }
 

@@ -44,9 +44,7 @@ export async function torture(options: {
   const wrong = judge({ held: judged, answered: warm, failures: load.wrong, seconds })
   if (service.ended !== undefined) wrong.push('the service ended')
   for (const line of wrong) console.log(`FAILED: ${line}`)
-  console.log(
-    `soak: ${load.answered.length} done, ${wrong.length} failed (seed ${seed}, ${seconds} s)`,
-  )
+  console.log(`soak: ${load.answered.length} done, ${wrong.length} failed (seed ${seed})`)
   return wrong.length
 }
 

@@ -377,6 +377,16 @@ describe('versions', () => {
     expect(deleted.status).toBe(204)
     expect((await api.call('GetFunction', { path, query: { Qualifier: '1' } })).status).toBe(404)
   })
+
+  it('answers all who delete a version at once as if they came after each other', async () => {
+    await createActive({ Publish: true })
+    const one = { path, query: { Qualifier: '1' } }
+
+    const deleted = await Promise.all([1, 2, 3].map(() => api.call('DeleteFunction', one)))
+
+    expect(deleted.map(({ status }) => status)).toEqual([204, 204, 204])
+    expect((await api.call('GetFunction', one)).status).toBe(404)
+  })
 })
 
 describe('aliases', () => {

@@ -161,7 +161,8 @@ export class Life {
     if (drawn < 0.51) return await this.#delete(this.#chance.pick(this.#aliases))
     if (drawn < 0.57) return await this.#toggleFreeze()
     if (drawn < 0.62) return await this.#toggleWindow()
-    if (drawn < 0.68) return await this.#changeFloor()
+    if (drawn < 0.63) return await this.#changeFloor()
+    if (drawn < 0.68) return await this.#soakFloor()
     if (drawn < 0.72) return await this.#letBelowFloor()
     if (drawn < 0.76) return await this.#togglePromotion()
     if (drawn < (this.#known.twoApprovals ? 0.85 : 0.78)) return await this.#askApproval()
@@ -394,10 +395,28 @@ export class Life {
     this.#note('floor', `soak ${soakMs / HOUR_MS} h`)
   }
 
+  /** A floor that rises by what is live for long enough, then perhaps another rule, and something from below it. */
+  async #soakFloor(): Promise<void> {
+    const sealed = [...this.#house.seals.keys()]
+    await this.#changeFloor()
+    await this.#move(this.#prod, [{ version: this.#chance.pick(sealed), weight: 1 }])
+    const { soakMs } = this.#known.floors.get(this.#prod) ?? { soakMs: 0 }
+    this.#waitUntil(this.#atMs + soakMs)
+    if (this.#chance.fraction() < 0.5) await this.#changeFloor()
+    this.#waitUntil(this.#atMs + HOUR_MS)
+    if (this.#chance.fraction() < 0.5)
+      await this.#move(this.#prod, [{ version: this.#chance.pick(sealed), weight: 1 }])
+    else await this.#letBelowFloor()
+    await this.#lookAtLive()
+  }
+
   async #letBelowFloor(): Promise<void> {
     const floor = this.#known.floors.get(this.#prod)
     if (floor === undefined) return
-    const version = this.#chance.pick([...this.#known.versions.keys()])
+    const height = floorOf(this.#known, this.#prod, this.#atMs)
+    const all = [...this.#known.versions.values()]
+    const below = all.filter(({ seal }) => (seal?.counter ?? 0) < height)
+    const { number: version } = this.#chance.pick(below.length > 0 ? below : all)
     const expiresAtMs = this.#atMs + this.#chance.integer(1, 72) * HOUR_MS
     await grantFloorException(this.#house.deps, this.#house.as('usr-ann'), {
       functionName: OWNER,
@@ -409,9 +428,13 @@ export class Life {
     const exceptions = [...floor.exceptions, { version, untilMs: expiresAtMs }]
     this.#setFloor({ ...floor, exceptions })
     this.#note('floor exception', version)
-    if (this.#chance.fraction() < 0.5) return
-    this.#waitUntil(expiresAtMs)
+    const drawn = this.#chance.fraction()
+    if (drawn < 0.3) return
+    if (drawn < 0.5) this.#waitUntil(expiresAtMs)
     await this.#move(this.#prod, [{ version, weight: 1 }])
+    // What it let in is below the floor once it is over.
+    this.#waitUntil(expiresAtMs)
+    await this.#lookAtLive()
   }
 
   #setFloor(floor: SimFloor): void {
