@@ -53,6 +53,7 @@ describe.skipIf(!canBubblewrap)('sandbox', () => {
       missing: [],
       freezer: true,
       customRuntimes: true,
+      prewarming: true,
     })
   })
 
