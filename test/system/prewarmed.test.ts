@@ -222,9 +222,18 @@ describe.skipIf(!canBubblewrap)('the envelope', () => {
     let words = ''
     const handle = await isolation.start(
       {
-        ...{ slot: sha256(String(Math.random())), command, variables: {}, platformPaths: [] },
-        ...{ wire: 'frames', api: false, extensions: [], runtimeOnly: [], layerDirs: [] },
-        ...{ codeDir: undefined, memoryMb: 256, ephemeralMb: 16 },
+        slot: randomUUID(),
+        command,
+        variables: {},
+        platformPaths: [],
+        wire: 'frames',
+        api: false,
+        extensions: [],
+        runtimeOnly: [],
+        layerDirs: [],
+        codeDir: undefined,
+        memoryMb: 256,
+        ephemeralMb: 16,
       },
       {
         output: (socket) =>
