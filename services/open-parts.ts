@@ -59,7 +59,8 @@ export async function openFunctionRuntime(
     readonly metrics: HttpMetrics
   },
 ): Promise<Runtime> {
-  const { dataDir, place, isolation, requireIsolation, maxEnvironments, runtimes } = config
+  const { dataDir, place, isolation, requireIsolation, maxEnvironments, prewarmed, runtimes } =
+    config
   const { blobs, logs, metering, metrics } = parts
   return await openRuntime({
     dataDir,
@@ -70,6 +71,7 @@ export async function openFunctionRuntime(
     requireIsolation,
     place,
     maxEnvironments,
+    prewarmed,
     substitute: runtimes.substitute,
     runtimesDir: runtimes.dir,
     log,

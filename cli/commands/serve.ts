@@ -30,6 +30,10 @@ export const command: CommandModule = {
       )
       .option('--max-environments <n>', 'sandboxes at a time')
       .option(
+        '--prewarmed <n>',
+        'sandboxes that wait without code for each kind of start, 0 for none: 1',
+      )
+      .option(
         '--policy-set <name>',
         'put a shipped set in force at start; without it what was in force stays',
       )

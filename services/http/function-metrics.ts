@@ -79,6 +79,7 @@ export function functionMetrics(
 export interface RunningGauges {
   readonly inFlight: ReadonlyMap<string, number>
   readonly environments: number
+  readonly prewarmed: { readonly ready: number }
   readonly logBytes: number
 }
 
@@ -103,6 +104,12 @@ export function runningGauges(
       help: 'Execution environments that there are',
       registers,
       collect: () => environments.set(read().environments),
+    })
+    const prewarmed: Gauge = new Gauge({
+      name: 'lacre_prewarmed_environments',
+      help: 'Environments that wait for their code',
+      registers,
+      collect: () => prewarmed.set(read().prewarmed.ready),
     })
     const bytes: Gauge = new Gauge({
       name: 'lacre_log_bytes',

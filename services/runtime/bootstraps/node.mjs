@@ -5,7 +5,7 @@ import { existsSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Writable } from 'node:stream'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format, types } from 'node:util'
 
 const CHANNEL = 3
@@ -33,14 +33,13 @@ const EXIT_UNCAUGHT = 129
 const EXIT_UNHANDLED = 128
 
 const parked = new Int32Array(new SharedArrayBuffer(4))
-/** Where the task root will be, and what lies there until it is. */
-const TASK_ROOT = '/var/task'
+/** Lies in the task root until the code does. */
 const ENVELOPE = 'envelope'
+const taskRoot = process.env.LAMBDA_TASK_ROOT ?? '/var/task'
 
 /** Every environment that is started for a function has a handler to load: one that has none is told later what it is. */
 const early = process.env._HANDLER === undefined ? await becomeAssigned() : undefined
 
-const taskRoot = process.env.LAMBDA_TASK_ROOT
 let requestId
 let handler
 let onEmptyLoop
@@ -77,6 +76,7 @@ async function becomeAssigned() {
   channel.on('error', () => process.exit(0))
   const gone = () => process.exit(0)
   channel.on('close', gone)
+  await rehearse()
   writeAll(CHANNEL, frame(WAITING))
   const { envelope, variables } = await new Promise((resolve) => {
     let buffered = Buffer.alloc(0)
@@ -102,12 +102,22 @@ async function becomeAssigned() {
   return channel
 }
 
+/** What is first used is compiled then: all that leads to a handler is used here, on a file of ours, while nobody waits for it. */
+async function rehearse() {
+  const file = fileURLToPath(new URL('./rehearsal.cjs', import.meta.url))
+  await loadModule(dirname(file), '', 'rehearsal')
+  delete createRequire(file).cache[file]
+  statSync('.')
+  process.chdir('.')
+  nextFrame()
+}
+
 /** Stands in the task root from here on. */
 function isOurs(envelope) {
   try {
     const told = readFileSync(ENVELOPE, 'utf8')
     const before = statSync('.').dev
-    process.chdir(TASK_ROOT)
+    process.chdir(taskRoot)
     return told === envelope && statSync('.').dev !== before
   } catch {
     return false

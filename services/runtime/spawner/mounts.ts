@@ -79,15 +79,15 @@ class HelpedMounts implements Mounts {
 
   async bindReadOnly(from: string, to: string): Promise<void> {
     if (this.#helper.ended) return slowMounts.bindReadOnly(from, to)
-    await this.#mount([from, to, NONE, NONE], MS_BIND)
     // A bind takes its flags from where it was bound from; they are set by mounting it anew.
     const flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV
-    try {
-      await this.#mount([NONE, to, NONE, NONE], flags)
-    } catch (cause) {
-      await this.unmount(to)
-      throw cause
-    }
+    const bound = this.#mount([from, to, NONE, NONE], MS_BIND)
+    const closed = this.#mount([NONE, to, NONE, NONE], flags)
+    const [bind, close] = await Promise.allSettled([bound, closed])
+    if (bind.status === 'rejected') throw bind.reason
+    if (close.status === 'fulfilled') return
+    await this.unmount(to)
+    throw close.reason
   }
 
   async repeat(from: string, to: string): Promise<void> {

@@ -32,7 +32,8 @@ test('counts as AWS does: errors and time-outs are invocations, throttles are no
   metrics.attempt(attempt('f', { outcome: 'error' }))
   metrics.attempt(attempt('f', { outcome: 'timeout', durationMs: 3_000 }))
   metrics.throttle('f')
-  metrics.watchRunning(() => ({ inFlight: new Map([['f', 2]]), environments: 3, logBytes: 4 }))
+  const running = { environments: 3, prewarmed: { ready: 1 }, logBytes: 4 }
+  metrics.watchRunning(() => ({ inFlight: new Map([['f', 2]]), ...running }))
 
   const text = await metrics.text()
   expect(text).toContain('lacre_invocations_total{function="f"} 3')
@@ -41,5 +42,6 @@ test('counts as AWS does: errors and time-outs are invocations, throttles are no
   expect(text).toContain('lacre_duration_seconds_sum{function="f"} 3.04')
   expect(text).toContain('lacre_concurrent_executions{function="f"} 2')
   expect(text).toContain('lacre_environments 3')
+  expect(text).toContain('lacre_prewarmed_environments 1')
   expect(text).toContain('lacre_log_bytes 4')
 })
