@@ -30,10 +30,6 @@ export const command: CommandModule = {
       )
       .option('--max-environments <n>', 'sandboxes at a time')
       .option(
-        '--prewarmed <n>',
-        'sandboxes that wait without code for each kind of start, 0 for none: 1',
-      )
-      .option(
         '--policy-set <name>',
         'put a shipped set in force at start; without it what was in force stays',
       )
@@ -105,5 +101,9 @@ function withRuntimes(command: Command): Command {
     .option(
       '--runtime-substitute <on|off>',
       "whether the nearest version of a runtime's language stands in for one that is missing: on",
+    )
+    .option(
+      '--prewarmed <n>',
+      'sandboxes that wait without code for each kind of start, 0 for none: 1',
     )
 }
