@@ -87,6 +87,11 @@ function told(what: string, { bare, cold, late }: Rows): Figure[] {
     },
     ms('first answer in the sandbox, pre-warmed, p50', median(late)),
     ms('first answer in the sandbox, pre-warmed, p95', quantile(late, 0.95)),
+    {
+      name: `${what}: first answer, pre-warmed / bare start`,
+      value: Number((median(late) / alone).toFixed(2)),
+      unit: '×',
+    },
   ]
 }
 
