@@ -33,6 +33,7 @@ export interface ServeOptions {
   /** Base64, where a KMS unwrapped it; instead of the file. */
   readonly masterKey?: string
   readonly maxEnvironments?: string
+  readonly prewarmed?: string
   readonly runtimesDir?: string
   readonly runtimeSubstitute?: string
   readonly openMetrics?: boolean
@@ -79,6 +80,8 @@ export interface Config {
     | { readonly from: 'environment' | 'kms'; readonly base64: string }
     | undefined
   readonly maxEnvironments: number
+  /** Environments without code that wait for each kind of start. */
+  readonly prewarmed: number
   readonly runtimes: RuntimesConfig
   readonly openMetrics: boolean
   /** The tiles of the ledger are for anybody. */
@@ -126,6 +129,8 @@ export interface UrlConfig {
 const DEFAULT_PORT = 9_771
 const DEFAULT_URL_PORT = 9_773
 const DEFAULT_MAX_ENVIRONMENTS = 64
+const DEFAULT_PREWARMED = 1
+const PREWARMED_LIMIT = 100
 
 /**
  * Options first, then `LACRE_*` variables, then defaults. `LACRE_MASTER_KEY` is taken out of the environment,
@@ -149,6 +154,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),
+    prewarmed: parsePrewarmed(options.prewarmed),
     runtimes: readRuntimes({
       dir: options.runtimesDir ?? env['LACRE_RUNTIMES_DIR'],
       substitute: options.runtimeSubstitute ?? env['LACRE_RUNTIME_SUBSTITUTE'],
@@ -367,6 +373,12 @@ function parseCount(text: string | undefined): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count
   throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
+}
+
+function parsePrewarmed(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_PREWARMED
+  if (/^\d{1,3}$/.test(text) && Number(text) <= PREWARMED_LIMIT) return Number(text)
+  throw new PlatformError('CONFIGURATION', `--prewarmed \`${text}\` is not 0 to ${PREWARMED_LIMIT}`)
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

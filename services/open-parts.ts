@@ -60,7 +60,8 @@ export async function openFunctionRuntime(
     readonly tracer: Deps['tracer']
   },
 ): Promise<Runtime> {
-  const { dataDir, place, isolation, requireIsolation, maxEnvironments, runtimes } = config
+  const { dataDir, place, isolation, requireIsolation, maxEnvironments, prewarmed, runtimes } =
+    config
   const { blobs, logs, metering, metrics, tracer } = parts
   return await openRuntime({
     dataDir,
@@ -71,6 +72,7 @@ export async function openFunctionRuntime(
     requireIsolation,
     place,
     maxEnvironments,
+    prewarmed,
     substitute: runtimes.substitute,
     runtimesDir: runtimes.dir,
     log,

@@ -115,4 +115,8 @@ function withRuntimes(command: Command): Command {
       '--runtime-substitute <on|off>',
       "whether the nearest version of a runtime's language stands in for one that is missing: on",
     )
+    .option(
+      '--prewarmed <n>',
+      'sandboxes that wait without code for each kind of start, 0 for none: 1',
+    )
 }

@@ -100,6 +100,7 @@ export interface RunningGauges {
   /** Of each version that has provisioned concurrency. */
   readonly provisioned: readonly ProvisionedReading[]
   readonly environments: number
+  readonly prewarmed: { readonly ready: number }
   readonly logBytes: number
 }
 
@@ -125,6 +126,12 @@ export function runningGauges(
       help: 'Execution environments that there are',
       registers,
       collect: () => environments.set(read().environments),
+    })
+    const prewarmed: Gauge = new Gauge({
+      name: 'lacre_prewarmed_environments',
+      help: 'Environments that wait for their code',
+      registers,
+      collect: () => prewarmed.set(read().prewarmed.ready),
     })
     const bytes: Gauge = new Gauge({
       name: 'lacre_log_bytes',

@@ -11,6 +11,12 @@ export const REAP_INTERVAL_MS = 10_000
 export const FREEZE_DELAY_MS = 5
 /** How long a caller waits for an environment that has just answered, before another is started: about what a start costs. */
 export const SETTLE_WAIT_MS = 50
+/** How many kinds of start (interpreter, memory, /tmp) are kept pre-warmed: those asked for last. */
+export const PREWARMED_KINDS = 4
+/** How long after a request an environment without code is started in place of the one that it took: its start is not slowed. */
+export const REFILL_DELAY_MS = 100
+/** How long an environment without code may take to say that it is what it was told: it compares two texts. */
+export const ASSIGNMENT_MS = 2_000
 /** How long an exit waits for what the process wrote before it died. */
 export const DRAIN_MS = 500
 /** How long the spawner may take to say what it can do (probing starts two sandboxes). */

@@ -1,5 +1,6 @@
 import { defaultLogging, type Place, type ReleaseSpec } from '../model/index.ts'
 
+import { RUNTIME_API_PORT } from './constants.ts'
 import type { RuntimeFamily } from './interpreters.ts'
 
 /** Where an environment sees its parts. The `process` driver, which has no file system of its own, maps these prefixes. */
@@ -21,6 +22,8 @@ export interface ChildEnvironment {
   readonly variables: Readonly<Record<string, string>>
   /** Names whose value is ours and holds sandbox paths, for drivers that must map them. */
   readonly platformPaths: readonly string[]
+  /** Those that every function of the runtime starts from, as they are where it sets none of them. */
+  readonly defaults: Readonly<Record<string, string>>
 }
 
 /**
@@ -68,7 +71,14 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
   const platformPaths = Object.keys(variables).filter(
     (name) => name in reserved || !(name in spec.environment),
   )
-  return { variables, platformPaths }
+  return { variables, platformPaths, defaults: overridable }
+}
+
+/** As a sandbox shows them: where the Runtime API listens is recorded from AWS, whether anybody does or not. */
+export function sandboxVariables(
+  variables: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return { ...variables, AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${RUNTIME_API_PORT}` }
 }
 
 /** Names that extensions do not see besides those with a leading underscore (SPEC A5). */

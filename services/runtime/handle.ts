@@ -1,15 +1,19 @@
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 
+import type { CodelessStart } from './codeless-start.ts'
+import type { Envelope } from './envelope.ts'
 import type { Exit } from './failures.ts'
-import type { Capability } from './options.ts'
-import type { EnvironmentSpec, Member, ShutdownSignal } from './spawner/protocol.ts'
+import type { Capability, PrewarmedStats } from './options.ts'
+import type { CodeArrival, EnvironmentSpec, Member, ShutdownSignal } from './spawner/protocol.ts'
 
 /** All that stands above the spawner ever sees of an environment (CONTRACTS, Runtime). */
 export interface EnvironmentHandle {
   readonly id: string
   /** The private channel of our own bootstraps. */
   connect(): Duplex
+  /** Shows its code to an environment that was started without any. @throws Error where it cannot be, or is not that of its envelope */
+  assign(arrival: CodeArrival): Promise<void>
   /** Starts the runtime of an environment whose extensions were started first. */
   runRuntime(): void
   signal(member: Member, signal: ShutdownSignal): void
@@ -35,7 +39,15 @@ export interface StartListener {
   api(socket: Socket): void
 }
 
-export type StartRequest = Omit<EnvironmentSpec, 'id' | 'tokens'>
+export interface StartRequest extends Omit<EnvironmentSpec, 'id' | 'tokens'> {
+  /** How it may be started before its code is known, and what it is told then; nothing where it has to be started from nothing. */
+  readonly assignment?: Assignment | undefined
+}
+
+export interface Assignment {
+  readonly codeless: CodelessStart
+  readonly envelope: Envelope
+}
 
 /** Isolation as the service sees it, whichever driver does it. */
 export interface Isolation extends AsyncDisposable {
@@ -44,4 +56,5 @@ export interface Isolation extends AsyncDisposable {
   start(request: StartRequest, listener: StartListener): Promise<EnvironmentHandle>
   /** Gives a slot back; resolves once nothing of it is left on the machine. */
   release(slot: string): Promise<void>
+  readonly prewarmed: PrewarmedStats
 }

@@ -11,10 +11,11 @@ import { DRAIN_MS } from './constants.ts'
 import type { Exit } from './failures.ts'
 import type { EnvironmentHandle, Isolation, StartListener, StartRequest } from './handle.ts'
 import type { Interpreters } from './interpreters.ts'
-import type { Capability, Log, RuntimeOptions } from './options.ts'
+import type { Capability, Log, PrewarmedStats, RuntimeOptions } from './options.ts'
+import { Prewarming } from './prewarming.ts'
 import type { Programs } from './programs.ts'
 import { SpawnerClient } from './spawner-client.ts'
-import type { Member, ShutdownSignal, SpawnerConfig } from './spawner/protocol.ts'
+import type { CodeArrival, Member, ShutdownSignal, SpawnerConfig } from './spawner/protocol.ts'
 import { WireListener } from './wire-listener.ts'
 
 const run = promisify(execFile)
@@ -28,6 +29,8 @@ export interface IsolationOptions {
   readonly interpreters: Interpreters
   readonly random: Random
   readonly log: Log
+  /** How many environments without code wait for each kind of start. */
+  readonly prewarmed: number
 }
 
 /** Starts the spawner, and starts it again should it die. */
@@ -46,7 +49,9 @@ export async function openIsolation(options: IsolationOptions): Promise<Isolatio
   const isolation = new SpawnerIsolation(options, config, listener)
   try {
     await isolation.open()
-    return isolation
+    const { prewarmed, random, log } = options
+    if (prewarmed === 0 || !isolation.capability.prewarming) return isolation
+    return new Prewarming(isolation, { perKind: prewarmed, random, log })
   } catch (cause) {
     await isolation[Symbol.asyncDispose]()
     throw cause
@@ -78,7 +83,12 @@ class SpawnerIsolation implements Isolation {
     await this.#connected()
   }
 
+  get prewarmed(): PrewarmedStats {
+    return { ready: 0, missing: 0, assigned: 0 }
+  }
+
   async start(request: StartRequest, listener: StartListener): Promise<EnvironmentHandle> {
+    const { assignment: _, ...spec } = request
     const client = await this.#connected()
     const { random } = this.#options
     const token = (): string => Buffer.from(random.bytes(16)).toString('hex')
@@ -116,7 +126,7 @@ class SpawnerIsolation implements Isolation {
     void started.exited.then(forget)
     return new Promise((resolve, reject) => {
       client.start(
-        { ...request, id, tokens },
+        { ...spec, id, tokens },
         {
           started: () => resolve(started),
           failed: (message) => {
@@ -127,6 +137,7 @@ class SpawnerIsolation implements Isolation {
               }),
             )
           },
+          assigned: (refused) => started.assigned(refused),
           memory: (memoryMb) => started.memory(memoryMb),
           memberEnded: (member, exit) => listener.memberEnded(member, exit),
           exited: (exit) => {
@@ -192,6 +203,7 @@ class StartedEnvironment implements EnvironmentHandle {
   #channel: Socket | undefined
   #maxMemoryMb = 0
   #resolveExit: (exit: Exit) => void = () => undefined
+  #assigning: { resolve(): void; reject(cause: Error): void } | undefined
 
   constructor(
     id: string,
@@ -213,6 +225,18 @@ class StartedEnvironment implements EnvironmentHandle {
   connect(): Socket {
     if (this.#channel === undefined) throw new TypeError('this environment has no channel')
     return this.#channel
+  }
+
+  assign(arrival: CodeArrival): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#assigning = { resolve, reject }
+      this.#client.assign(this.id, arrival)
+    })
+  }
+
+  assigned(refused: string | undefined): void {
+    if (refused === undefined) this.#assigning?.resolve()
+    else this.#assigning?.reject(new Error(refused))
   }
 
   runRuntime(): void {
@@ -277,6 +301,7 @@ class StartedEnvironment implements EnvironmentHandle {
   /** The processes are gone; what they wrote may still lie in the sockets. */
   end(exit: Exit): void {
     for (const fail of this.#connecting) fail()
+    this.#assigning?.reject(new Error('the environment ended'))
     const closing = [...this.#open].map((socket) => {
       socket.resume()
       return new Promise((resolve) => socket.once('close', resolve))

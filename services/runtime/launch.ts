@@ -13,6 +13,8 @@ import {
   TASK_ROOT,
 } from './environment-variables.ts'
 import { entrypointFailure, extensionFailure, type Failure } from './failures.ts'
+import { codelessStart } from './codeless-start.ts'
+import { envelopeOf } from './envelope.ts'
 import type { StartRequest } from './handle.ts'
 import {
   resolveRuntime,
@@ -99,7 +101,7 @@ export async function planLaunch(
   const { place } = parts
   const languageVersion = resolved.version ?? ''
   const { logStream } = slot
-  const environment = buildEnvironment(spec, { place, family, languageVersion, logStream })
+  const { defaults, ...environment } = buildEnvironment(spec, { place, family, languageVersion, logStream }) // prettier-ignore
   const { memoryMb, ephemeralMb } = spec
   // Java cannot open an inherited descriptor as a socket: its bootstrap speaks AWS's Runtime API.
   const wire = family === 'custom' || family === 'java' ? 'http' : 'frames'
@@ -108,11 +110,10 @@ export async function planLaunch(
   const runtimeOnly = Object.keys(environment.variables).filter(isRuntimeOnly)
   const paths = { slot: slot.name, command, codeDir, layerDirs }
   const started = { ...paths, interpreter, extensions, wire, api } as const
-  return {
-    kind: 'start',
-    request: { ...started, ...environment, runtimeOnly, memoryMb, ephemeralMb },
-    trees: [code, ...layers],
-  }
+  const request = { ...started, ...environment, runtimeOnly, memoryMb, ephemeralMb }
+  const codeless = codelessStart(request, { family, defaults, own: spec.environment })
+  const assignment = codeless && { codeless, envelope: envelopeOf(spec) }
+  return { kind: 'start', request: { ...request, assignment }, trees: [code, ...layers] }
 }
 
 /** Set by functions whose own code registers an extension; others are known by their layers or their wrapper. */

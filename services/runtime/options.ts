@@ -33,6 +33,8 @@ export interface RuntimeOptions {
   readonly requireIsolation: boolean
   readonly place: Place
   readonly maxEnvironments: number
+  /** How many environments without code wait for each kind of start that is asked for; none unless told. */
+  readonly prewarmed?: number
   /** Whether the nearest version of a language stands in where the exact one is missing; it does unless told. */
   readonly substitute?: boolean
   /** A folder with more interpreters. */
@@ -75,6 +77,8 @@ export interface Capability {
   readonly freezer: boolean
   /** Whether runtimes that bring their own client (`provided.*`) can be given their Runtime API. */
   readonly customRuntimes: boolean
+  /** Whether environments can be started before their code is known. */
+  readonly prewarming: boolean
 }
 
 export interface InvokeCall {
@@ -140,6 +144,14 @@ export interface RuntimeStats {
   readonly reset: number
   /** Invocations that run now, by function. */
   readonly inFlight: ReadonlyMap<string, number>
+  readonly prewarmed: PrewarmedStats
+}
+
+/** Environments without code: how many wait, how many are still to come, how many became somebody's. */
+export interface PrewarmedStats {
+  readonly ready: number
+  readonly missing: number
+  readonly assigned: number
 }
 
 /** So many environments of a release are started beforehand and kept. */

@@ -52,7 +52,9 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   })
   tellStandIns(interpreters, log)
   const driver = options.isolation
-  const isolation = await openIsolation({ dataDir, driver, programs, interpreters, random, log })
+  const { prewarmed = 0 } = options
+  const around = { programs, interpreters, random, log }
+  const isolation = await openIsolation({ dataDir, driver, prewarmed, ...around })
   const { capability } = isolation
   if (options.requireIsolation && capability.isolation !== 'full') {
     await isolation[Symbol.asyncDispose]()
@@ -222,6 +224,7 @@ class PooledRuntime implements Runtime {
       started: this.#started,
       reset: this.#resets,
       inFlight: this.#inFlight,
+      prewarmed: this.#opened.isolation.prewarmed,
     }
   }
 

@@ -9,6 +9,7 @@ import type { Exit } from './failures.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import type { Capability, Log } from './options.ts'
 import type {
+  CodeArrival,
   EnvironmentSpec,
   Member,
   Notice,
@@ -21,6 +22,8 @@ import type {
 export interface NoticeListener {
   started(): void
   failed(message: string): void
+  /** Its code is there, or why it is not. */
+  assigned(refused: string | undefined): void
   memory(memoryMb: number): void
   memberEnded(member: Member, exit: Exit): void
   exited(exit: Exit): void
@@ -102,6 +105,10 @@ export class SpawnerClient implements AsyncDisposable {
     this.#send({ kind: 'start', spec })
   }
 
+  assign(id: string, arrival: CodeArrival): void {
+    this.#send({ kind: 'assign', id, arrival })
+  }
+
   stop(id: string): void {
     this.#send({ kind: 'stop', id })
   }
@@ -158,6 +165,8 @@ export class SpawnerClient implements AsyncDisposable {
         this.#environments.delete(notice.id)
         return listener?.failed(notice.message)
       }
+      case 'assigned':
+        return this.#environments.get(notice.id)?.assigned(notice.refused)
       case 'memory':
         return this.#environments.get(notice.id)?.memory(notice.memoryMb)
       case 'member-ended':

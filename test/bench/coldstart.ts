@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import type { ReleaseSpec } from '../../services/model/index.ts'
 import { canBubblewrap, nodeFunction, RuntimeBench } from '../support/runtime.ts'
 import type { Figure } from './run.ts'
 import { median, quantile } from './statistics.ts'
@@ -14,8 +15,8 @@ const LARGE_FILES = 3_000
 const LARGE_FILE_BYTES = 6_500
 
 /**
- * From the request to the first answer of a function with nothing warm, in the sandbox, beside a bare start of the same
- * interpreter to its first line; a function of 3,000 files and 19 MB beside its own loading; and its activation.
+ * From the request to the first answer of a function with nothing warm, in the sandbox, from nothing and with an environment
+ * that waits for its code, beside a bare start of the same interpreter to its first line; a function of 3,000 files and 19 MB beside its own loading; and its activation.
  */
 export async function coldstartBench(): Promise<readonly Figure[]> {
   const isolation = canBubblewrap ? 'bubblewrap' : 'process'
@@ -23,24 +24,25 @@ export async function coldstartBench(): Promise<readonly Figure[]> {
   try {
     writeFileSync(join(dir, 'index.js'), 'process.stdout.write("1")\n')
     writeFileSync(join(dir, 'app.py'), 'print(1)\n')
-    await using bench = await RuntimeBench.open({ isolation, maxEnvironments: ROUNDS + 1 })
-    const node = await bench.spec(nodeFunction('return event'))
-    const python = await bench.spec(
-      { 'app.py': 'def handler(event, context): return event\n' },
-      { runtime: 'python3.11', handler: 'app.handler' },
-    )
+    const maxEnvironments = ROUNDS + 2
+    await using bench = await RuntimeBench.open({ isolation, maxEnvironments })
+    await using warmed = await RuntimeBench.open({ isolation, maxEnvironments, prewarmed: 1 })
+    const languages = [
+      ['node', await specIn(bench, 'node'), await specIn(warmed, 'node')],
+      ['python', await specIn(bench, 'python'), await specIn(warmed, 'python')],
+    ] as const
     const times = { node: rows(), python: rows() }
     for (let round = -1; round < ROUNDS; round += 1)
-      for (const [language, spec] of [
-        ['node', node],
-        ['python', python],
-      ] as const) {
+      for (const [language, spec, lateSpec] of languages) {
         const bare = await timed(async () => await firstOutput(BARE[language], dir))
-        const fresh = { ...spec, functionId: `fn-${language}-${round}` }
-        const cold = await timed(async () => await bench.invoke(fresh, {}))
+        const functionId = `fn-${language}-${round}`
+        const cold = await timed(async () => await bench.invoke({ ...spec, functionId }, {}))
+        await warmed.prewarmed()
+        const late = await timed(async () => await warmed.invoke({ ...lateSpec, functionId }, {}))
         if (round < 0) continue
         times[language].bare.push(bare)
         times[language].cold.push(cold)
+        times[language].late.push(late)
       }
     return [
       ...(['node', 'python'] as const).flatMap((language) => told(language, times[language])),
@@ -51,16 +53,23 @@ export async function coldstartBench(): Promise<readonly Figure[]> {
   }
 }
 
+async function specIn(bench: RuntimeBench, language: 'node' | 'python'): Promise<ReleaseSpec> {
+  if (language === 'node') return await bench.spec(nodeFunction('return event'))
+  const files = { 'app.py': 'def handler(event, context): return event\n' }
+  return await bench.spec(files, { runtime: 'python3.11', handler: 'app.handler' })
+}
+
 interface Rows {
   readonly bare: number[]
   readonly cold: number[]
+  readonly late: number[]
 }
 
 function rows(): Rows {
-  return { bare: [], cold: [] }
+  return { bare: [], cold: [], late: [] }
 }
 
-function told(what: string, { bare, cold }: Rows): Figure[] {
+function told(what: string, { bare, cold, late }: Rows): Figure[] {
   const ms = (name: string, value: number): Figure => ({
     name: `${what}: ${name}`,
     value: Number(value.toFixed(1)),
@@ -74,6 +83,13 @@ function told(what: string, { bare, cold }: Rows): Figure[] {
     {
       name: `${what}: first answer / bare start`,
       value: Number((own / alone).toFixed(2)),
+      unit: '×',
+    },
+    ms('first answer in the sandbox, pre-warmed, p50', median(late)),
+    ms('first answer in the sandbox, pre-warmed, p95', quantile(late, 0.95)),
+    {
+      name: `${what}: first answer, pre-warmed / bare start`,
+      value: Number((median(late) / alone).toFixed(2)),
       unit: '×',
     },
   ]

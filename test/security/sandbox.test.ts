@@ -25,16 +25,23 @@ import {
   SYSCALLS,
 } from '../support/sandbox-probes.ts'
 
-describe.skipIf(!canBubblewrap)('sandbox', () => {
+describe.skipIf(!canBubblewrap).each([
+  ['sandbox', 0],
+  ['sandbox that was started before its code was known', 1],
+] as const)('%s', (_title, prewarmed) => {
   let bench: RuntimeBench
   beforeAll(async () => {
     bench = await RuntimeBench.open({
       isolation: 'bubblewrap',
       requireIsolation: true,
       maxEnvironments: 8,
+      prewarmed,
     })
   })
-  afterAll(() => bench[Symbol.asyncDispose]())
+  afterAll(async () => {
+    if (prewarmed > 0) expect(bench.runtime.stats().prewarmed.assigned).toBeGreaterThan(8)
+    await bench[Symbol.asyncDispose]()
+  })
 
   const probe = async (
     expressions: Readonly<Record<string, string>>,
@@ -53,6 +60,7 @@ describe.skipIf(!canBubblewrap)('sandbox', () => {
       missing: [],
       freezer: true,
       customRuntimes: true,
+      prewarming: true,
     })
   })
 
@@ -483,9 +491,14 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
     await eventually(() => leftovers(bench.uidFraction)).toEqual(NOTHING)
   })
 
-  test.each(['bubblewrap', 'process'] as const)(
-    'nothing of %s, after the service is killed with SIGKILL',
-    async (isolation) => {
+  test.each([
+    ['bubblewrap', 0, 'running'],
+    ['process', 0, 'running'],
+    // With one that runs and two that wait for their code.
+    ['bubblewrap', 2, 'prewarmed'],
+  ] as const)(
+    'nothing of %s with %d pre-warmed, after the service is killed with SIGKILL',
+    async (isolation, prewarmed, said) => {
       await using bench = await RuntimeBench.open({ isolation: 'process' })
       const spec = await bench.spec(nodeFunction(`console.log('running'); for (;;);`), {
         timeoutSeconds: 60,
@@ -497,6 +510,7 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
         isolation,
         spec,
         uidFraction,
+        prewarmed,
       }
       const host = spawn(
         process.execPath,
@@ -506,7 +520,7 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
         },
       )
       for await (const chunk of host.stdout as AsyncIterable<Buffer>)
-        if (chunk.includes('running')) break
+        if (chunk.includes(said)) break
       expect(sandboxProcesses(uidFraction).length).toBeGreaterThan(0)
 
       host.kill('SIGKILL')

@@ -49,6 +49,7 @@ export class FakeRuntime implements Runtime {
     missing: [],
     freezer: false,
     customRuntimes: true,
+    prewarming: false,
   } as const
   readonly prepared: ReleaseSpec[] = []
   readonly retired: string[] = []
@@ -126,7 +127,15 @@ export class FakeRuntime implements Runtime {
     return 0
   }
   stats(): ReturnType<Runtime['stats']> {
-    return { environments: 0, busy: 0, idle: 0, started: 0, reset: 0, inFlight: new Map() }
+    return {
+      environments: 0,
+      busy: 0,
+      idle: 0,
+      started: 0,
+      reset: 0,
+      inFlight: new Map(),
+      prewarmed: { ready: 0, missing: 0, assigned: 0 },
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

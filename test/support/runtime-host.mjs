@@ -6,7 +6,14 @@ const { openSource } = await import('../../services/blobs/index.ts')
 const { systemClock, systemRandom } = await import('../../services/model/index.ts')
 const { openRuntime } = await import('../../services/runtime/index.ts')
 
-const { dataDir, blobDir, isolation, spec, uidFraction } = JSON.parse(process.argv[2])
+const {
+  dataDir,
+  blobDir,
+  isolation,
+  spec,
+  uidFraction,
+  prewarmed = 0,
+} = JSON.parse(process.argv[2])
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const runtime = await openRuntime({
   dataDir,
@@ -17,9 +24,15 @@ const runtime = await openRuntime({
   requireIsolation: false,
   place: { account: '000000000000', region: 'us-east-1' },
   maxEnvironments: 4,
+  prewarmed,
   log,
   logs: { writerFor: () => (bytes) => process.stdout.write(bytes) },
 })
+if (prewarmed > 0)
+  setInterval(() => {
+    const { ready } = runtime.stats().prewarmed
+    if (ready === prewarmed) process.stdout.write('prewarmed')
+  }, 10)
 await runtime.invoke(spec, {
   requestId: '00000000-0000-4000-8000-000000000000',
   payload: Buffer.from('{}'),

@@ -5,15 +5,24 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { canBubblewrap, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
 
-const drivers = ['process', 'bubblewrap'] as const
+const drivers = [
+  ['process', 0],
+  ['bubblewrap', 0],
+  ['bubblewrap', 1],
+] as const
 
-for (const isolation of drivers) {
-  describe.skipIf(isolation === 'bubblewrap' && !canBubblewrap)(`driver ${isolation}`, () => {
+for (const [isolation, prewarmed] of drivers) {
+  const title = `driver ${isolation}${prewarmed > 0 ? ', pre-warmed' : ''}`
+  describe.skipIf(isolation === 'bubblewrap' && !canBubblewrap)(title, () => {
     let bench: RuntimeBench
     beforeAll(async () => {
-      bench = await RuntimeBench.open({ isolation, maxEnvironments: 6 })
+      bench = await RuntimeBench.open({ isolation, prewarmed, maxEnvironments: 6 })
     })
-    afterAll(() => bench[Symbol.asyncDispose]())
+    afterAll(async () => {
+      // Nearly all of them: what sets its own memory is of another kind.
+      if (prewarmed > 0) expect(bench.runtime.stats().prewarmed.assigned).toBeGreaterThan(20)
+      await bench[Symbol.asyncDispose]()
+    })
 
     test('a Node function gets its event and context and answers its result', async () => {
       const spec = await bench.spec(

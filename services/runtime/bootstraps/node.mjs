@@ -1,11 +1,11 @@
 // Runs a Node function: loads the handler as AWS's runtime does (SPEC A18) and talks frames over descriptor 3 (channel.ts).
 // Written from AWS's documented behaviour. Plain JavaScript: it is copied into every sandbox as it is.
 import { createRequire } from 'node:module'
-import { existsSync, readFileSync, writeSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Writable } from 'node:stream'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format, types } from 'node:util'
 
 const CHANNEL = 3
@@ -17,6 +17,9 @@ const OVERSIZE = 5
 const STREAM = 6
 const PIECE = 7
 const END = 8
+const WAITING = 9
+const ASSIGNED = 10
+const REFUSED = 11
 const ANSWER_LIMIT_BYTES = 6_291_556
 /** One frame of a streamed answer. */
 const PIECE_LIMIT_BYTES = 65_536
@@ -29,13 +32,19 @@ const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWat
 const EXIT_UNCAUGHT = 129
 const EXIT_UNHANDLED = 128
 
-const taskRoot = process.env.LAMBDA_TASK_ROOT
+const parked = new Int32Array(new SharedArrayBuffer(4))
+/** Lies in the task root until the code does. */
+const ENVELOPE = 'envelope'
+const taskRoot = process.env.LAMBDA_TASK_ROOT ?? '/var/task'
+
+/** Every environment that is started for a function has a handler to load: one that has none is told later what it is. */
+const early = process.env._HANDLER === undefined ? await becomeAssigned() : undefined
+
 let requestId
 let handler
 let onEmptyLoop
 /** The streamed answer in hand. */
 let streaming
-const parked = new Int32Array(new SharedArrayBuffer(4))
 
 /** All of it, now: a process that exits next must have said what it had to. */
 function writeAll(fd, bytes) {
@@ -56,6 +65,63 @@ function frame(kind, ...parts) {
   out[4] = kind
   body.copy(out, 5)
   return out
+}
+
+/**
+ * Waits for code and variables. The envelope is told twice, by the service and by the spawner, in the directory that this
+ * process stands in and that the code is then mounted over: nothing is loaded unless both say the same and the code is there.
+ */
+async function becomeAssigned() {
+  const channel = new Socket({ fd: CHANNEL, readable: true, writable: true })
+  channel.on('error', () => process.exit(0))
+  const gone = () => process.exit(0)
+  channel.on('close', gone)
+  await rehearse()
+  writeAll(CHANNEL, frame(WAITING))
+  const { envelope, variables } = await new Promise((resolve) => {
+    let buffered = Buffer.alloc(0)
+    const take = (chunk) => {
+      buffered = Buffer.concat([buffered, chunk])
+      if (buffered.length < 8 || buffered.length < 4 + buffered.readUInt32LE(0)) return
+      channel.off('data', take)
+      channel.pause()
+      resolve(JSON.parse(buffered.toString('utf8', 8, 8 + buffered.readUInt32LE(4))))
+    }
+    channel.on('data', take)
+  })
+  channel.off('close', gone)
+  // Code that waits for nothing but us is at its end, as it is where the channel is opened after it was loaded.
+  channel.unref()
+  if (!isOurs(envelope)) {
+    writeAll(CHANNEL, frame(REFUSED))
+    process.exit(1)
+  }
+  for (const [name, value] of Object.entries(variables))
+    if (process.env[name] !== value) process.env[name] = value
+  writeAll(CHANNEL, frame(ASSIGNED))
+  return channel
+}
+
+/** What is first used is compiled then: all that leads to a handler is used here, on a file of ours, while nobody waits for it. */
+async function rehearse() {
+  const file = fileURLToPath(new URL('./rehearsal.cjs', import.meta.url))
+  await loadModule(dirname(file), '', 'rehearsal')
+  delete createRequire(file).cache[file]
+  statSync('.')
+  process.chdir('.')
+  nextFrame()
+}
+
+/** Stands in the task root from here on. */
+function isOurs(envelope) {
+  try {
+    const told = readFileSync(ENVELOPE, 'utf8')
+    const before = statSync('.').dev
+    process.chdir(taskRoot)
+    return told === envelope && statSync('.').dev !== before
+  } catch {
+    return false
+  }
 }
 
 function nextFrame() {
@@ -400,6 +466,8 @@ function serve(channel) {
       dispatch(channel, head, payload)
     }
   })
+  channel.ref()
+  channel.resume()
   // The service is gone: so are we.
   channel.on('close', () => process.exit(0))
   channel.on('error', () => process.exit(0))
@@ -511,5 +579,5 @@ try {
 } catch (error) {
   die('Uncaught Exception', error, EXIT_UNCAUGHT)
 }
-channelInUse = new Socket({ fd: CHANNEL, readable: true, writable: true })
+channelInUse = early ?? new Socket({ fd: CHANNEL, readable: true, writable: true })
 serve(channelInUse)

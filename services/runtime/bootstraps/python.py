@@ -14,6 +14,9 @@ import traceback
 
 CHANNEL = 3
 NEXT, RESPONSE, ERROR, INIT_ERROR, OVERSIZE = 1, 2, 3, 4, 5
+WAITING, ASSIGNED, REFUSED = 9, 10, 11
+# Where the task root will be, and what lies there until it is.
+TASK_ROOT, ENVELOPE = "/var/task", "envelope"
 ANSWER_LIMIT_BYTES = 6291556
 
 request_id = None
@@ -44,6 +47,43 @@ def receive(length):
         length -= len(chunk)
     return b"".join(chunks)
 
+
+def receive_frame():
+    (length,) = struct.unpack("<I", receive(4))
+    body = receive(length)
+    (head_length,) = struct.unpack_from("<I", body)
+    return json.loads(body[4 : 4 + head_length]), body[4 + head_length :]
+
+
+def is_ours(envelope):
+    """Stands in the task root from here on."""
+    try:
+        with open(ENVELOPE, encoding="utf-8") as file:
+            told = file.read()
+        before = os.stat(".").st_dev
+        os.chdir(TASK_ROOT)
+        return told == envelope and os.stat(".").st_dev != before
+    except OSError:
+        return False
+
+
+def become_assigned():
+    """Waits for code and variables (node.mjs says how)."""
+    send(frame(WAITING))
+    told, _ = receive_frame()
+    if not is_ours(told["envelope"]):
+        send(frame(REFUSED))
+        os._exit(1)
+    for name, value in told["variables"].items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    time.tzset()
+    send(frame(ASSIGNED))
+
+
+# Every environment that is started for a function has a handler to load: one that has none is told later what it is.
+if "_HANDLER" not in os.environ:
+    become_assigned()
 
 IN_JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
 # AWS's names; logging has no TRACE and calls FATAL critical.
@@ -231,11 +271,8 @@ def main():
         fail_init(error_object(type(error).__name__, str(error), own_frames(error)))
     send(next_frame())
     while True:
-        (length,) = struct.unpack("<I", receive(4))
-        body = receive(length)
-        (head_length,) = struct.unpack_from("<I", body)
-        head = json.loads(body[4 : 4 + head_length])
-        run(handler, head, body[4 + head_length :])
+        head, payload = receive_frame()
+        run(handler, head, payload)
         sys.stdout.flush()
         sys.stderr.flush()
 

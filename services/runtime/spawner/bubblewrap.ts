@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 
+import { sandboxVariables, TASK_ROOT } from '../environment-variables.ts'
 import type { Exit } from '../failures.ts'
 import type { Capability } from '../options.ts'
 import type { ApiProxy } from './api-proxy.ts'
@@ -13,7 +14,6 @@ import {
   launcher,
   sandboxCommand,
   sandboxOptions,
-  sandboxVariables,
   type SandboxLayout,
 } from './bwrap-arguments.ts'
 import { startBwrap, type BwrapProcess } from './bwrap-process.ts'
@@ -22,6 +22,7 @@ import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
 import { exitOfWrapper } from './exits.ts'
 import { Relays } from './inside.ts'
 import type { EnvironmentSpec, ShutdownSignal, SpawnerConfig } from './protocol.ts'
+import { SandboxCode } from './sandbox-code.ts'
 import { seccompFilter } from './seccomp.ts'
 import { MemoryWatch, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
@@ -31,6 +32,9 @@ import type { Uids } from './uids.ts'
 const run = promisify(execFile)
 const PROBE_TIMEOUT_MS = 5_000
 const PROBE_MEMORY_MB = 128
+
+/** Prints what the kernel says of its sandbox, and ends when it sees code that was mounted later. */
+const PROBE_LATE = `cat /proc/self/status; until [ -e ${TASK_ROOT}/node.mjs ]; do sleep 0.01; done`
 
 /** A sandbox that prints what the kernel says of it. */
 const PROBE: EnvironmentSpec = {
@@ -43,7 +47,7 @@ const PROBE: EnvironmentSpec = {
   runtimeOnly: [],
   platformPaths: [],
   wire: 'frames',
-  codeDir: '',
+  codeDir: undefined,
   layerDirs: [],
   memoryMb: PROBE_MEMORY_MB,
   ephemeralMb: 1,
@@ -65,7 +69,8 @@ interface SandboxStart {
   readonly supervision: Supervision
   readonly slot: Slot
   readonly layout: SandboxLayout
-  readonly views: readonly string[]
+  readonly code: SandboxCode
+  readonly opt: string | undefined
 }
 
 /** RULES §8: own uid by setpriv first, every namespace, no capability, seccomp, read-only root, nothing of the host. */
@@ -92,7 +97,7 @@ export class BubblewrapDriver implements IsolationDriver {
       if (dir !== undefined) this.#languages.set(path, await stage.tree(dir))
     }
     this.#disableUserns = await knowsOption('--disable-userns')
-    const status = await this.#probeStatus()
+    const { status, late: prewarming } = await this.#probeStatus()
     if (status.get('CapEff') !== '0000000000000000') throw new Error('capabilities are left over')
     if (status.get('NoNewPrivs') !== '1') throw new Error('no_new_privs is not set')
     const missing: string[] = []
@@ -106,26 +111,22 @@ export class BubblewrapDriver implements IsolationDriver {
     if (uids === undefined) missing.push('own uid per environment (not root)')
     const customRuntimes = await canJoinNetworkNamespaces()
     if (!customRuntimes) missing.push('custom runtimes (no right to join a network namespace)')
-    return { driver: 'bubblewrap', isolation, missing, freezer, customRuntimes }
+    return { driver: 'bubblewrap', isolation, missing, freezer, customRuntimes, prewarming }
   }
 
   async start(spec: EnvironmentSpec, wires: Wires, supervision: Supervision): Promise<Sandbox> {
     const { stage } = this.#parts
     const slot = await this.#slots.take(spec)
-    const views: string[] = []
+    const code = await SandboxCode.open(stage, spec.codeDir)
     let opt: string | undefined
     try {
-      views.push(await stage.tree(spec.codeDir))
-      if (spec.layerDirs.length > 0) {
-        opt = await stage.layers(spec.layerDirs)
-        views.push(opt)
-      }
+      if (spec.layerDirs.length > 0) opt = await stage.layers(spec.layerDirs)
     } catch (cause) {
-      for (const view of views) await stage.release(view)
+      await code.close()
       throw cause
     }
-    const layout = this.#layout(views[0] ?? '', opt, slot)
-    return this.#launch({ spec, wires, supervision, slot, layout, views })
+    const layout = this.#layout(code.task, opt, slot)
+    return this.#launch({ spec, wires, supervision, slot, layout, code, opt })
   }
 
   release(slot: string): Promise<void> {
@@ -150,15 +151,18 @@ export class BubblewrapDriver implements IsolationDriver {
     const bwrap = this.#startBwrap(start)
     const pid = await bwrap.sandboxPid
     let overLimit = false
+    let over = false
     const stop = (): void => killSandbox(bwrap, pid, slot)
     const relays = new Relays(pid, slot.uid)
     const exited = bwrap.exited.then(async ({ code, signal }): Promise<Exit> => {
+      over = true
       this.#watch.unwatch(spec.id)
       const oom = overLimit || (slot.cgroup?.oomKills() ?? 0) > oomBefore
       slot.cgroup?.kill()
       relays.end()
       await this.#parts.apiProxy.close(spec.id)
-      for (const view of start.views) await this.#parts.stage.release(view)
+      await start.code.close()
+      if (start.opt !== undefined) await this.#parts.stage.release(start.opt)
       return exitOfWrapper(code, signal, oom)
     })
     if (spec.api && pid !== undefined) {
@@ -177,11 +181,16 @@ export class BubblewrapDriver implements IsolationDriver {
           stop()
         },
       })
-    watch()
+    // One without code is idle, and nobody's.
+    if (spec.codeDir !== undefined) watch()
     const supervisor = supervise(bwrap, spec, start.supervision)
     return {
       exited,
       stop,
+      assign: async (arrival) => {
+        await start.code.arrive(arrival)
+        if (!over) watch()
+      },
       runRuntime: () => supervisor?.runRuntime(),
       signal: (member, signal) => {
         if (supervisor !== undefined) supervisor.signal(member, signal)
@@ -213,11 +222,15 @@ export class BubblewrapDriver implements IsolationDriver {
     })
   }
 
-  async #probeStatus(): Promise<ReadonlyMap<string, string>> {
-    const spec = PROBE
+  /** What a sandbox says of itself, and whether it saw what was mounted after its start. */
+  async #probeStatus(): Promise<{ status: ReadonlyMap<string, string>; late: boolean }> {
+    const { ownDir, late } = this.#parts.stage
+    const command = late === undefined ? PROBE.command : ['/bin/sh', '-c', PROBE_LATE]
+    const spec = { ...PROBE, command }
     const slot = await this.#slots.take(spec)
+    const own = `${ownDir}/runtime`
+    const task = late?.add() ?? own
     try {
-      const task = `${this.#parts.stage.ownDir}/runtime`
       const bwrap = startBwrap({
         launcher: launcher(slot.cgroup?.attach ?? [], slot.uid),
         options: sandboxOptions(
@@ -234,17 +247,22 @@ export class BubblewrapDriver implements IsolationDriver {
       })
       const timer = setTimeout(() => bwrap.process.kill('SIGKILL'), PROBE_TIMEOUT_MS)
       const { stdout } = bwrap.process
+      stdout?.once('data', () => void late?.show(task, own, 'probe').catch(() => undefined))
       const [output, { code }] = await Promise.all([
         stdout === null ? '' : text(stdout),
         bwrap.exited,
       ])
       clearTimeout(timer)
-      if (code !== 0) throw new Error(`bubblewrap does not run here (exit ${code})`)
-      return new Map(
-        output.split('\n').map((line) => [line.split(':')[0] ?? '', line.split(/:\s*/)[1] ?? '']),
+      if (code !== 0 && (late === undefined || output === ''))
+        throw new Error(`bubblewrap does not run here (exit ${code})`)
+      const rows = output.split('\n')
+      const status = new Map(
+        rows.map((line) => [line.split(':')[0] ?? '', line.split(/:\s*/)[1] ?? '']),
       )
+      return { status, late: late !== undefined && code === 0 }
     } finally {
       await this.#slots.release('probe')
+      if (late !== undefined) await late.remove(task)
     }
   }
 }
@@ -255,7 +273,7 @@ function supervise(
   supervision: Supervision,
 ): Supervisor | undefined {
   if (bwrap.control === undefined) return undefined
-  const variables = sandboxVariables(spec)
+  const variables = sandboxVariables(spec.variables)
   return new Supervisor(bwrap.control, { spec, variables, path: (path) => path, supervision })
 }
 

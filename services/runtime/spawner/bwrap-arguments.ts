@@ -1,8 +1,14 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 
-import { DESCRIPTOR_LIMIT, RUNTIME_API_PORT, SANDBOX_GID, SANDBOX_UID } from '../constants.ts'
-import { LANG_DIR, OPT_ROOT, RUNTIME_DIR, TASK_ROOT } from '../environment-variables.ts'
+import { DESCRIPTOR_LIMIT, SANDBOX_GID, SANDBOX_UID } from '../constants.ts'
+import {
+  LANG_DIR,
+  OPT_ROOT,
+  RUNTIME_DIR,
+  sandboxVariables,
+  TASK_ROOT,
+} from '../environment-variables.ts'
 import { shownInterpreters, type Interpreters } from '../interpreters.ts'
 import type { EnvironmentSpec } from './protocol.ts'
 import { isSupervised, SUPERVISOR } from './supervisor.ts'
@@ -73,18 +79,11 @@ export function sandboxOptions(
     languageOptions(layout.languages, shownInterpreters(interpreters, spec.interpreter)),
     ['--bind', layout.temporary, '/tmp', '--remount-ro', '/', '--chdir', TASK_ROOT],
     // A supervisor gets none: it sets them for what it starts, and no variable makes it load code (RULES §8).
-    ...(isSupervised(spec) ? [] : Object.entries(sandboxVariables(spec))).map(([name, value]) => [
-      '--setenv',
-      name,
-      value,
-    ]),
+    ...(isSupervised(spec) ? [] : Object.entries(sandboxVariables(spec.variables))).map(
+      ([name, value]) => ['--setenv', name, value],
+    ),
   ]
   return options.flat()
-}
-
-/** The environment of a function; where the Runtime API listens is recorded from AWS, whether anybody does or not. */
-export function sandboxVariables(spec: EnvironmentSpec): Readonly<Record<string, string>> {
-  return { ...spec.variables, AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${RUNTIME_API_PORT}` }
 }
 
 /** The runtime's own, or that of the shell that starts extensions first. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 
 import type { Exit } from '../failures.ts'
 import type { Capability, DriverName } from '../options.ts'
-import type { EnvironmentSpec, Member, ShutdownSignal } from './protocol.ts'
+import type { CodeArrival, EnvironmentSpec, Member, ShutdownSignal } from './protocol.ts'
 import type { Supervision } from './supervisor.ts'
 
 /** Ends of the connections that were made to the service for one environment, to be inherited by its process. */
@@ -16,6 +16,8 @@ export interface Wires {
 export interface Sandbox {
   /** Resolves once every process of it is gone. */
   readonly exited: Promise<Exit>
+  /** Shows code to a sandbox that was started without any. @throws Error where it is not that of its envelope, or not the first */
+  assign(arrival: CodeArrival): Promise<void>
   freeze(): void
   thaw(): void
   stop(): void

@@ -45,11 +45,13 @@ export class ProcessDriver implements IsolationDriver {
     await this.#openInterpreters()
     const missing = ['namespaces', 'seccomp', 'memory limit', 'pids limit', 'sized /tmp', 'freezer']
     if (this.#parts.uids === undefined) missing.push('own uid per environment (not root)')
-    return { driver: 'process', isolation: 'none', missing, freezer: false, customRuntimes: true }
+    const able = { freezer: false, customRuntimes: true, prewarming: false }
+    return { driver: 'process', isolation: 'none', missing, ...able }
   }
 
   async start(spec: EnvironmentSpec, wires: Wires, supervision: Supervision): Promise<Sandbox> {
     const { stage, apiProxy } = this.#parts
+    if (spec.codeDir === undefined) throw new Error('code cannot come late here')
     const slot = await this.#slots.take(spec)
     const task = await stage.tree(spec.codeDir)
     const opt = spec.layerDirs.length === 0 ? undefined : await stage.layers(spec.layerDirs)
@@ -96,6 +98,7 @@ export class ProcessDriver implements IsolationDriver {
     return {
       exited,
       stop: killGroup,
+      assign: () => Promise.reject(new Error('the environment has its code')),
       freeze: noop,
       thaw: noop,
       memoryMb: () => undefined,

@@ -1,3 +1,4 @@
+import type { Envelope } from '../envelope.ts'
 import type { Exit } from '../failures.ts'
 import type { Interpreters } from '../interpreters.ts'
 import type { Capability, DriverName } from '../options.ts'
@@ -41,8 +42,8 @@ export interface EnvironmentSpec {
   readonly extensions: readonly string[]
   /** Names of variables that extensions do not see. */
   readonly runtimeOnly: readonly string[]
-  /** Prepared trees on the host: /var/task, and what is stacked under /opt, lowest first. */
-  readonly codeDir: string
+  /** Prepared trees on the host: /var/task (one without code gets it by `assign`), and what is stacked under /opt, lowest first. */
+  readonly codeDir: string | undefined
   readonly layerDirs: readonly string[]
   readonly memoryMb: number
   readonly ephemeralMb: number
@@ -56,9 +57,16 @@ export interface EnvironmentSpec {
   }
 }
 
+/** The code of an environment that was started without any, and what it is from now on. */
+export interface CodeArrival {
+  readonly codeDir: string
+  readonly envelope: Envelope
+}
+
 export type Request =
   | { readonly kind: 'configure'; readonly config: SpawnerConfig }
   | { readonly kind: 'start'; readonly spec: EnvironmentSpec }
+  | { readonly kind: 'assign'; readonly id: string; readonly arrival: CodeArrival }
   | { readonly kind: 'stop'; readonly id: string }
   | { readonly kind: 'freeze'; readonly id: string }
   | { readonly kind: 'thaw'; readonly id: string }
@@ -83,6 +91,8 @@ export type Notice =
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'started'; readonly id: string }
   | { readonly kind: 'failed'; readonly id: string; readonly message: string }
+  /** Its code is there; `refused` says why it is not. */
+  | { readonly kind: 'assigned'; readonly id: string; readonly refused?: string | undefined }
   | { readonly kind: 'memory'; readonly id: string; readonly memoryMb: number }
   | {
       readonly kind: 'member-ended'

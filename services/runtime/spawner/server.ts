@@ -11,8 +11,16 @@ import { BubblewrapDriver } from './bubblewrap.ts'
 import { Cgroups, startTime } from './cgroups.ts'
 import { connectTo } from './connect.ts'
 import type { IsolationDriver, Sandbox } from './driver.ts'
+import { openMounts } from './mounts.ts'
 import { ProcessDriver } from './process-driver.ts'
-import type { EnvironmentSpec, HelloKind, Notice, Request, SpawnerConfig } from './protocol.ts'
+import type {
+  CodeArrival,
+  EnvironmentSpec,
+  HelloKind,
+  Notice,
+  Request,
+  SpawnerConfig,
+} from './protocol.ts'
 import { isSupervised } from './supervisor.ts'
 import { openCopyingStage, openMountedStage, stagePoint, type Stage } from './stage.ts'
 import { Uids } from './uids.ts'
@@ -60,6 +68,9 @@ class Spawner {
         return
       case 'start':
         void this.#start(request.spec)
+        return
+      case 'assign':
+        void this.#assign(request.id, request.arrival)
         return
       case 'stop':
         return this.#stop(request.id)
@@ -181,6 +192,17 @@ class Spawner {
     }
   }
 
+  async #assign(id: string, arrival: CodeArrival): Promise<void> {
+    try {
+      const sandbox = this.#sandboxes.get(id)
+      if (sandbox === undefined) throw new Error('the environment is gone')
+      await sandbox.assign(arrival)
+      this.#notify({ kind: 'assigned', id })
+    } catch (cause) {
+      this.#notify({ kind: 'assigned', id, refused: (cause as Error).message })
+    }
+  }
+
   async #connect(request: Request & { readonly kind: 'connect' }): Promise<void> {
     const path = this.#config?.listenerPath
     const sandbox = this.#sandboxes.get(request.id)
@@ -206,10 +228,12 @@ class Spawner {
 async function openStage(config: SpawnerConfig, root: boolean): Promise<Stage> {
   const point = stagePoint([config.runDir, config.bootstrapsDir, config.interpreters.node.path])
   if (root && point !== undefined && aloneInMountNamespace()) {
+    const mounts = await openMounts()
     try {
-      return await openMountedStage(point)
+      return await openMountedStage(point, mounts)
     } catch {
       // no CAP_SYS_ADMIN: copy
+      mounts.close()
     }
   }
   // A uid of its own cannot enter the data directory: its copies lie where it can.

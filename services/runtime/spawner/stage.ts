@@ -3,6 +3,9 @@ import { chmodSync, cpSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 
+import { LatePoints } from './late-points.ts'
+import type { Mounts } from './mounts.ts'
+
 const run = promisify(execFile)
 /** /tmp is also bounded in inodes: one per 4 KB, as ext4 would give. */
 const BYTES_PER_INODE_KB = 4
@@ -18,6 +21,8 @@ export interface Stage {
   dropTemporary(slot: string): Promise<void>
   /** A directory for small files of our own. */
   readonly ownDir: string
+  /** Where code is shown to sandboxes that were started before it; only where mounts can be made. */
+  readonly late: LatePoints | undefined
   close(): Promise<void>
 }
 
@@ -25,13 +30,14 @@ export interface Stage {
  * For root: a tmpfs in the spawner's own mount namespace, so that the prepared trees stay root-only on the host, and nothing
  * is left mounted when the spawner dies, however it dies. Trees are bound read-only, nosuid, nodev.
  */
-export async function openMountedStage(point: string): Promise<Stage> {
+export async function openMountedStage(point: string, mounts: Mounts): Promise<Stage> {
   await run('mount', ['-t', 'tmpfs', '-o', 'mode=0755,nosuid,nodev', 'lacre-stage', point])
   for (const name of ['trees', 'tmp', 'own']) mkdirSync(join(point, name), { mode: 0o755 })
   const views = new SharedViews(async (path) => {
-    await run('umount', ['--lazy', path])
+    await mounts.unmount(path)
     rmSync(path, { recursive: true, force: true })
   })
+  const late = await LatePoints.open(join(point, 'late'), mounts).catch(() => undefined)
   let count = 0
   const fresh = (): string => {
     count += 1
@@ -41,10 +47,11 @@ export async function openMountedStage(point: string): Promise<Stage> {
   }
   return {
     ownDir: join(point, 'own'),
+    late,
     tree: (dir) =>
       views.acquire(dir, async () => {
         const path = fresh()
-        await run('mount', ['--bind', '-o', 'ro,nosuid,nodev', dir, path])
+        await mounts.bindReadOnly(dir, path)
         return path
       }),
     layers: (dirs) =>
@@ -52,7 +59,7 @@ export async function openMountedStage(point: string): Promise<Stage> {
         const path = fresh()
         const [only] = dirs
         if (dirs.length > 1) await mountOverlay(dirs, path)
-        else await run('mount', ['--bind', '-o', 'ro,nosuid,nodev', only ?? '', path])
+        else await mounts.bindReadOnly(only ?? '', path)
         return path
       }),
     release: (path) => views.release(path),
@@ -60,17 +67,17 @@ export async function openMountedStage(point: string): Promise<Stage> {
       const path = join(point, 'tmp', slot)
       mkdirSync(path, { recursive: true })
       const inodes = (sizeMb * 1_024) / BYTES_PER_INODE_KB
-      const options = `size=${sizeMb}m,nr_inodes=${inodes},mode=1777,uid=${uid},nosuid,nodev`
-      await run('mount', ['-t', 'tmpfs', '-o', options, 'lacre-tmp', path])
+      await mounts.tmpfs(path, `size=${sizeMb}m,nr_inodes=${inodes},mode=1777,uid=${uid}`)
       return path
     },
     async dropTemporary(slot) {
       const path = join(point, 'tmp', slot)
-      await run('umount', ['--lazy', path])
+      await mounts.unmount(path)
       rmSync(path, { recursive: true, force: true })
     },
     async close() {
       await run('umount', ['--recursive', '--lazy', point])
+      mounts.close()
     },
   }
 }
@@ -108,6 +115,7 @@ export function openCopyingStage(dir: string, foreignUid: boolean): Stage {
   }
   return {
     ownDir: own,
+    late: undefined,
     tree: async (tree) => (foreignUid ? views.acquire(tree, () => copy([tree])) : tree),
     layers: (dirs) => views.acquire(dirs.join('\0'), () => copy(dirs)),
     release: (path) => views.release(path),

@@ -44,6 +44,14 @@ test('code storage and request rates are AWS’s and off unless they are set', (
     expect(() => readConfig({ data: 'd' }, { LACRE_CODE_STORAGE_BYTES: text })).toThrow(/bytes/)
 })
 
+test('one environment waits for its code unless told, none with 0, and nobody asks for more than a hundred', () => {
+  const read = (prewarmed?: string): number => readConfig({ data: 'd', ...(prewarmed !== undefined && { prewarmed }) }, {}).prewarmed // prettier-ignore
+
+  expect([read(), read('0'), read('100')]).toEqual([1, 0, 100])
+  for (const text of ['101', '-1', '1.5', '', 'all'])
+    expect(() => read(text)).toThrow(/--prewarmed/)
+})
+
 test('what is kept of logs and attempts is bounded as told, and by no less than two files', () => {
   const env = { LACRE_LOGS_BYTES: '8388608', LACRE_METERING_BYTES: '9000000' }
 

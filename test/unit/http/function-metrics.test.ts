@@ -37,6 +37,7 @@ test('counts as AWS does: errors and time-outs are invocations, throttles are no
   metrics.watchRunning(() => ({
     inFlight: new Map([['f', 2]]),
     environments: 3,
+    prewarmed: { ready: 1 },
     logBytes: 4,
     provisioned: [
       { functionName: 'f', allocated: 3, used: 2 },
@@ -57,5 +58,6 @@ test('counts as AWS does: errors and time-outs are invocations, throttles are no
   expect(text).toContain('lacre_provisioned_concurrent_executions{function="f"} 3')
   expect(text).toContain('lacre_provisioned_concurrency_utilization{function="f"} 0.75')
   expect(text).toContain('lacre_environments 3')
+  expect(text).toContain('lacre_prewarmed_environments 1')
   expect(text).toContain('lacre_log_bytes 4')
 })
