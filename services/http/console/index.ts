@@ -22,6 +22,7 @@ import {
   OIDC_PATH,
   backFromProviderFace,
   leavingForProviderFace,
+  type OidcDoorParts,
 } from './oidc-door.tsx'
 import { leavingFace, pageFace } from './page-face.tsx'
 import { PAGES } from './pages/index.ts'
@@ -47,6 +48,10 @@ type Hijack = (
   face: Face,
 ) => void
 
+/** What answers a request, and whether it is open to whoever is not signed in. */
+type Answering = (request: FastifyRequest, entered: Entered) => { face: Face; open: boolean }
+type AddRoute = (method: 'GET' | 'POST', url: string, answer: Answering) => void
+
 /** Registers everything under `/console`. */
 export function consoleRoutes(
   app: FastifyInstance,
@@ -60,7 +65,7 @@ export function consoleRoutes(
   const pageParts = { ...parts, doorway, clock: edge.clock }
   const door = { sessions, doorway, secure: place.secure }
   const onRequest =
-    (answer: (request: FastifyRequest, entered: Entered) => { face: Face; open: boolean }) =>
+    (answer: Answering) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       const entered: Entered = {}
       const { face, open } = answer(request, entered)
@@ -71,11 +76,7 @@ export function consoleRoutes(
       hijack({ ...edge, authenticator }, { request, reply }, face)
       await Promise.resolve()
     }
-  const add = (
-    method: 'GET' | 'POST',
-    url: string,
-    answer: Parameters<typeof onRequest>[0],
-  ): void => {
+  const add: AddRoute = (method, url, answer) => {
     app.route({ method, url, onRequest: onRequest(answer), handler: () => undefined })
   }
   const atDoor = (face: Face) => () => ({ face, open: true })
@@ -83,16 +84,7 @@ export function consoleRoutes(
   add('POST', SIGN_IN_PATH, atDoor(enteringFace(door)))
   if (signIn !== undefined) {
     const { log } = edge
-    const oidc = { signIn, sessions, access, place, budget, doorway, log }
-    const portOf = ({ raw }: FastifyRequest): number => raw.socket.localPort ?? 0
-    add('GET', OIDC_PATH, (request) => ({
-      face: leavingForProviderFace(oidc, portOf(request)),
-      open: true,
-    }))
-    add('GET', OIDC_CALLBACK_PATH, (request) => ({
-      face: backFromProviderFace(oidc, portOf(request)),
-      open: true,
-    }))
+    addProviderDoor(add, { signIn, sessions, access, place, budget, doorway, log })
   }
   add('POST', '/console/sign-out', (_request, entered) => ({
     face: leavingFace(door, entered),
@@ -118,6 +110,19 @@ export function consoleRoutes(
   assetRoute(app, assets)
   add('GET', '/console/*', atDoor(missingFace(door)))
   add('POST', '/console/*', atDoor(missingFace(door)))
+}
+
+/** To the identity provider, and back from it. */
+function addProviderDoor(add: AddRoute, parts: OidcDoorParts): void {
+  const portOf = ({ raw }: FastifyRequest): number => raw.socket.localPort ?? 0
+  add('GET', OIDC_PATH, (request) => ({
+    face: leavingForProviderFace(parts, portOf(request)),
+    open: true,
+  }))
+  add('GET', OIDC_CALLBACK_PATH, (request) => ({
+    face: backFromProviderFace(parts, portOf(request)),
+    open: true,
+  }))
 }
 
 /** What the pages' JSON is read by: a session, and no signature. */
