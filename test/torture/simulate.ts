@@ -8,7 +8,7 @@ import { Seeded } from './seeded.ts'
 
 /** Seeds that live in one service after each other; its versions, and what was revoked of them, are the same. */
 const SEEDS_OF_A_HOUSE = 50
-const EVENTS = 8
+const EVENTS = 7
 const MEMORY_DISK = '/dev/shm'
 const START_SPREAD_DAYS = 365
 const DAY_MS = 86_400_000
