@@ -99,7 +99,6 @@ test.each([
   '2',
   '$latest',
   '\u212a',
-  '',
 ])(
   'a search finds what has the text in it, and takes no character of it for another: %j',
   async (search) => {
