@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 
 import { PlatformError } from '../model/index.ts'
 
@@ -68,5 +68,34 @@ export function createListener(config: HttpConfig, handler: RequestListener): Se
       ? createServer(options, handler)
       : createTlsServer({ ...options, ...config.tls, minVersion: 'TLSv1.2' }, handler)
   server.maxConnections = limits.maxConnections
+  watchSilent(server)
   return server
+}
+
+/** By listener, the connections on which no request has come yet: by the client's address and port. */
+const silent = new WeakMap<Server, Map<string, Socket>>()
+
+function watchSilent(server: Server): void {
+  const sockets = new Map<string, Socket>()
+  silent.set(server, sockets)
+  server.on('connection', (socket: Socket) => {
+    const key = peerOf(socket)
+    sockets.set(key, socket)
+    socket.once('close', () => {
+      if (sockets.get(key) === socket) sockets.delete(key)
+    })
+  })
+  server.on('request', ({ socket }) => sockets.delete(peerOf(socket)))
+}
+
+function peerOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
+
+/**
+ * Lets go of connections on which no request has come, as browsers and SDKs open them beforehand: Node takes them for busy,
+ * and a listener that closes would wait for them as long as for a request's headers.
+ */
+export function dropSilent(server: Server): void {
+  for (const socket of silent.get(server)?.values() ?? []) socket.destroy()
 }

@@ -11,7 +11,13 @@ import type { Route } from './governance/index.ts'
 import { IntakeBudget, defaultIntakeLimits, type IntakeLimits } from './intake-budget.ts'
 import type { InvokeHandler, LambdaHandlers } from './lambda/handler.ts'
 import { lambdaFace } from './lambda/service.ts'
-import { checkListener, createListener, httpDefaults, type HttpConfig } from './listener.ts'
+import {
+  checkListener,
+  createListener,
+  dropSilent,
+  httpDefaults,
+  type HttpConfig,
+} from './listener.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { serve, type Edge, type Face } from './pipeline.ts'
 import { isLogsRequest } from './cloudwatch-logs/index.ts'
@@ -65,6 +71,10 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => refuseUnreadable(parts.deps, error, socket),
     frameworkErrors: (_error, request, reply) => hijack(edge, { request, reply }, lambda),
+  })
+  app.addHook('preClose', (done) => {
+    dropSilent(app.server)
+    done()
   })
   openRoutes(app, parts)
   if (parts.ledger !== undefined)

@@ -4,7 +4,13 @@ import type { AddressInfo } from 'node:net'
 import type { Authenticator } from '../../auth/index.ts'
 import type { Deps } from '../../operations/index.ts'
 import { IntakeBudget, type IntakeLimits } from '../intake-budget.ts'
-import { checkListener, createListener, httpDefaults, type HttpConfig } from '../listener.ts'
+import {
+  checkListener,
+  createListener,
+  dropSilent,
+  httpDefaults,
+  type HttpConfig,
+} from '../listener.ts'
 import type { EdgeMetrics } from '../metrics.ts'
 import { refuseUnreadable } from '../unreadable.ts'
 
@@ -74,6 +80,7 @@ export async function openUrlListener(parts: UrlListenerParts): Promise<UrlListe
     base,
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, 'close')
+      dropSilent(server)
       server.close()
       server.closeIdleConnections()
       const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
