@@ -16,7 +16,6 @@ import { protectedTags } from './access/protected-tags.ts'
 import type { Caller, Deps } from './context.ts'
 import { getFunctionRecord, locateFunction, type FunctionAsked } from './function-reference.ts'
 import { govern, type ChangeFactsInput, type Committed } from './gate.ts'
-import type { Tags } from './tag-rules.ts'
 
 /** What was removed; `undefined` where there was nothing to remove and nothing was decided. */
 export interface Removal {
@@ -55,22 +54,18 @@ async function deleteWhole(deps: Deps, caller: Caller, name: string) {
   const look = (reader: Reader): Promise<FunctionRecord> =>
     getFunctionRecord(reader, deps.place, { name, qualifier: undefined })
   const resource = functionArn(deps.place, name)
-  let kept: Tags = {}
   const { result, decision } = await govern(deps, caller, {
     action: 'lambda:DeleteFunction',
     resource,
     raisesWorld: false,
-    read: async (reader) => {
-      const { id, tags } = await look(reader)
-      kept = await protectedTags(deps, reader, tags)
-      return leaving(id)
-    },
+    read: async (reader) => leaving((await look(reader)).id),
     commit: async (tx): Promise<Committed<Deleted>> => {
       const owner = await look(tx)
       const some = await deleteSomeOfFunction(tx, owner.id, ROWS_IN_ONE_STEP)
       const last = some.emptied ? await deleteFunctionRow(tx, owner) : []
-      if (some.emptied && Object.keys(kept).length > 0)
-        last.push(await setResourceTags(tx, resource, kept))
+      // As they stand now: one that was given meanwhile is kept, too.
+      const kept = some.emptied ? await protectedTags(deps, tx, owner.tags) : {}
+      if (Object.keys(kept).length > 0) last.push(await setResourceTags(tx, resource, kept))
       return {
         result: {
           id: owner.id,
