@@ -9,7 +9,14 @@ export type { LedgerPosition } from './intervals.ts'
 export { aliasIntervals, sealedIntervals, type AliasInterval } from './alias-intervals.ts'
 export type { LiveRow } from './table.ts'
 /** What is live without the documents behind it, and those of a few. */
-export { liveOutline, liveRowsOf, type LivePlace, type OutlineAsked } from './outline.ts'
+export {
+  countStates,
+  livePlaces,
+  liveRowsOf,
+  type LivePlace,
+  type OutlineAsked,
+  type PlacesAsked,
+} from './outline.ts'
 /** How each thing that is live stands, with what was done about it. */
 export {
   COMPLIANCE_STATES,
