@@ -1,3 +1,6 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -13,6 +16,7 @@ import {
 import { consolePages } from '../../support/console-pages.ts'
 import { tellConsoleStory, type ConsoleStory } from '../../support/console-story.ts'
 import { invoke } from '../../support/functions.ts'
+import { projectRoot } from '../../support/service.ts'
 
 let app: TestApp
 let story: ConsoleStory
@@ -102,6 +106,13 @@ describe.skipIf(browserPath === undefined)(
         })
       },
     )
+
+    test('has its picture in docs/images', () => {
+      const pictures = new Set(readdirSync(join(projectRoot, 'docs/images')))
+      const wanted = consolePages(story).map(([name]) => `console-${name}.png`)
+
+      expect(wanted.filter((name) => !pictures.has(name))).toEqual([])
+    })
 
     test('is where the foreign text is read as text, and where axe-core would find a fault', async () => {
       const context = await newVisitor(browser)
