@@ -101,7 +101,7 @@ async function serveOnce(
   const seen = { operation: 'unknown', principal: undefined as string | undefined }
   const gone = new AbortController()
   exchange.res.on('close', () => {
-    if (!exchange.res.writableFinished) gone.abort()
+    if (!exchange.res.writableFinished) gone.abort(new ClientGone('the client went away'))
   })
   let status = 0
   try {

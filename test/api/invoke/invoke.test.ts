@@ -10,13 +10,14 @@ import { startTestApp } from '../../support/app.ts'
 import { createActive } from '../../support/functions.ts'
 import { zipOf } from '../../support/packages.ts'
 
-const app = await startTestApp()
+const app = await startTestApp({ openMetrics: true })
 afterAll(() => app[Symbol.asyncDispose]())
 
 const code = `
 exports.handler = async (event, context) => {
   if (event.fail) throw new TypeError('told to')
   if (event.nothing) return
+  if (event.waitMs) await new Promise((go) => setTimeout(go, event.waitMs))
   console.log('seen', JSON.stringify(event))
   return {
     event,
@@ -47,6 +48,27 @@ async function invoke(input: Partial<InvokeCommandInput> = {}) {
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
 
 describe('a synchronous invocation', () => {
+  it('whose client goes away before the answer is no fault of the service', async () => {
+    const abort = new AbortController()
+    const left = app.client.send(
+      new InvokeCommand({ FunctionName: 'echo', Payload: json({ waitMs: 1_000 }) }),
+      { abortSignal: abort.signal },
+    )
+    const rejected = expect(left).rejects.toThrow(/abort/i)
+    await expect.poll(() => app.deps.runtime.stats().busy, { timeout: 10_000 }).toBe(1)
+    abort.abort()
+    await rejected
+    const counted = async (): Promise<string[]> => {
+      const text = await (await fetch(`${app.url}/metrics`)).text()
+      return text.split('\n').filter((line) => /^lacre_requests_total\{.*"Invoke"/.test(line))
+    }
+    await expect.poll(counted).toHaveLength(1)
+
+    // Nobody was answered.
+    expect((await counted())[0]).toContain('status="0"')
+    await expect.poll(() => app.deps.runtime.stats().busy, { timeout: 10_000 }).toBe(0)
+  })
+
   it('answers what the function returned, with the version that ran', async () => {
     const answer = await invoke({ Payload: json({ a: 1 }) })
 
