@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 
 import {
+  TILE_WIDTH,
   appendLeaf,
   leafHash,
   rootOf,
@@ -8,11 +9,17 @@ import {
   type LedgerEntry,
 } from '../ledger/index.ts'
 import { PlatformError, canonicalJson, limits, type Json } from '../model/index.ts'
-import type { LedgerHeadTable, Writer } from '../store/index.ts'
+import {
+  prepared,
+  type LedgerEntryTable,
+  type LedgerHeadTable,
+  type Writer,
+} from '../store/index.ts'
 import type { Outbox } from '../webhooks/index.ts'
 import { capStrings, capText } from './cap.ts'
 import { hasItsKey, isGoverned, readRows, rowDigest, rowName, type RowRef } from './governed.ts'
 import { EMPTY_HEAD, frontierOf } from './head.ts'
+import { keepTile } from './tile-nodes.ts'
 
 /** What an operation tells the ledger, in the transaction that does it. */
 export interface NewEntry {
@@ -66,7 +73,7 @@ export async function nextPosition(tx: Writer, nowMs: number): Promise<Position>
 }
 
 /**
- * Appends one entry with its leaf, tree nodes and frontier, and what is to be told of it, in the caller's transaction.
+ * Appends one entry with its leaf and frontier, with the nodes of a tile where it fills one, and what is to be told of it, in the caller's transaction.
  * @throws PlatformError INTERNAL where the entry is larger than a tile can hold
  */
 export async function append(
@@ -84,33 +91,49 @@ export async function append(
   }
   const leaf = leafHash(body)
   const { frontier, nodes } = appendLeaf(frontierOf(head), leaf)
-  await tx.insertInto('ledger_entry').values({ index: full.index, leaf_hash: leaf, body }).execute()
-  await tx
-    .insertInto('ledger_node')
-    .values([...nodes])
-    .execute()
-  await tx
-    .updateTable('ledger_head')
-    .set({
-      size: frontier.size,
-      frontier: JSON.stringify(frontier.hashes),
-      root: rootOf(frontier),
-      last_at: full.at,
-    })
-    .where('id', '=', 1)
-    .execute()
+  await insertEntry(tx, { index: full.index, leaf_hash: leaf, body })
+  if (frontier.size % TILE_WIDTH === 0) await keepTile(tx, nodes)
+  await moveHead(tx, {
+    size: frontier.size,
+    frontier: JSON.stringify(frontier.hashes),
+    root: rootOf(frontier),
+    last_at: full.at,
+  })
   await outbox.put(tx, full)
   return { index: full.index, leafHash: leaf, atMs: full.at }
 }
 
+const insertEntry = prepared<LedgerEntryTable, unknown>((db, of) =>
+  db.insertInto('ledger_entry').values({
+    index: of('index'),
+    leaf_hash: of('leaf_hash'),
+    body: of('body'),
+  }),
+)
+
+const moveHead = prepared<Omit<LedgerHeadTable, 'id' | 'origin'>, unknown>((db, of) =>
+  db
+    .updateTable('ledger_head')
+    .set({
+      size: of('size'),
+      frontier: of('frontier'),
+      root: of('root'),
+      last_at: of('last_at'),
+    })
+    .where('id', '=', 1),
+)
+
 /** Writing the row, though nothing changes, is the lock that both dialects have. */
-async function lockHead(tx: Writer): Promise<LedgerHeadTable> {
-  const head = await tx
+const updateHead = prepared<object, LedgerHeadTable>((db) =>
+  db
     .updateTable('ledger_head')
     .set((head) => ({ size: head.ref('size') }))
     .where('id', '=', 1)
-    .returningAll()
-    .executeTakeFirst()
+    .returningAll(),
+)
+
+async function lockHead(tx: Writer): Promise<LedgerHeadTable> {
+  const [head] = await updateHead(tx, {})
   assert(head, 'the ledger was not made yet')
   return head
 }

@@ -189,11 +189,6 @@ async function checkHead(reader: Reader, head: LedgerHeadTable): Promise<void> {
   const frontier = frontierOf(head)
   if (!isFrontier(frontier) || rootOf(frontier) !== head.root)
     throw broken('the head of the ledger does not fit itself')
-  const read = nodeReaderOf(ledgerRows(reader))
-  for (const [at, node] of frontierNodes(head.size).entries()) {
-    if ((await read(node.level, node.index)) !== frontier.hashes[at])
-      throw broken('the head of the ledger does not fit its tree')
-  }
   const last = await reader
     .selectFrom('ledger_entry')
     .selectAll()
@@ -202,6 +197,11 @@ async function checkHead(reader: Reader, head: LedgerHeadTable): Promise<void> {
     .executeTakeFirst()
   if ((last?.index ?? -1) !== head.size - 1)
     throw broken(`the ledger says it has ${head.size} entries, the last one there is not that`)
+  const read = nodeReaderOf(ledgerRows(reader))
+  for (const [at, node] of frontierNodes(head.size).entries()) {
+    if ((await read(node.level, node.index)) !== frontier.hashes[at])
+      throw broken('the head of the ledger does not fit its tree')
+  }
   if (last !== undefined && leafHash(last.body) !== (await read(0, last.index)))
     throw broken('the newest entry of the ledger was changed')
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 
 import type { Row } from '../ledger/index.ts'
 import { canonicalJson } from '../model/index.ts'
-import type { Reader, Schema } from '../store/index.ts'
+import { prepared, type Reader, type Schema } from '../store/index.ts'
 
 /**
  * Tables of which every row's last state is hashed into the ledger, with the columns that name a row. Not here:
@@ -118,10 +118,20 @@ export async function readRows(
   return found
 }
 
+/** A row of a table that is not governed is none. */
 export async function readRow(reader: Reader, ref: RowRef): Promise<Row | undefined> {
-  const conditions = Object.entries(ref.key).map(
-    ([column, value]) => sql`${sql.ref(column)} = ${value}`,
-  )
-  const query = sql<Row>`select * from ${sql.table(ref.table)} where ${sql.join(conditions, sql` and `)}`
-  return (await query.execute(reader)).rows[0]
+  if (!isGoverned(ref)) return undefined
+  const [row] = await rowQueries[ref.table](reader, ref.key)
+  return row
 }
+
+const rowQueries = Object.fromEntries(
+  governedTableNames.map((table) => [
+    table,
+    prepared<RowRef['key'], Row>((db, of) => {
+      const isIt = governedTables[table].map((column) => sql`${sql.ref(column)} = ${of(column)}`)
+      const query = sql<Row>`select * from ${sql.table(table)} where ${sql.join(isIt, sql` and `)}`
+      return { compile: () => query.compile(db) }
+    }),
+  ]),
+) as Record<GovernedTable, ReturnType<typeof prepared<RowRef['key'], Row>>>

@@ -1,6 +1,8 @@
 import { sql, type RawBuilder } from 'kysely'
 
 import {
+  TILE_HEIGHT,
+  TILE_WIDTH,
   subtreeHash,
   EMPTY_ROOT,
   type Hash,
@@ -9,6 +11,7 @@ import {
 } from '../ledger/index.ts'
 import { PlatformError, limits } from '../model/index.ts'
 import type { LedgerEntryTable, Reader } from '../store/index.ts'
+import { openTileNodes } from './tile-nodes.ts'
 
 export interface NodeRange {
   readonly level: number
@@ -17,11 +20,19 @@ export interface NodeRange {
   readonly last: number
 }
 
+export interface KeptNode {
+  readonly index: number
+  readonly hash: Hash
+}
+
 /** The rows of one ledger: of the one in force, or of one that was ended. */
 export interface LedgerRows {
   /** From an index on, in order. Of a body that is larger than an entry can be, as much as shows that. */
   entries(from: number, limit: number): Promise<LedgerEntryTable[]>
-  nodes(range: NodeRange): Promise<{ readonly index: number; readonly hash: Hash }[]>
+  /** Those that are there, in order; in the tile that is not full yet, they follow from the leaves. */
+  nodes(range: NodeRange): Promise<KeptNode[]>
+  /** As far as there is a row. */
+  keptNodes(range: NodeRange): Promise<KeptNode[]>
   countNodes(): Promise<number>
   /** By size; the newest `limit` of them, or all. */
   checkpoints(limit?: number): Promise<KeptCheckpoint[]>
@@ -47,8 +58,22 @@ export function ledgerRows(reader: Reader, past?: number): LedgerRows {
         order by "index" limit ${limit}`.execute(reader)
       return rows
     },
-    async nodes({ level, first, last }) {
-      const { rows } = await sql<{ index: number; hash: Hash }>`select "index", hash
+    async nodes(range) {
+      const kept = await this.keptNodes(range)
+      const { level, first, last } = range
+      if (kept.length > last - first || level >= TILE_HEIGHT) return kept
+      const tile = Math.floor((last * 2 ** level) / TILE_WIDTH)
+      const { rows } = await sql<{ index: number; leaf_hash: Hash }>`select "index", leaf_hash
+        from ${table('ledger_entry')} where ${epoch} and "index" >= ${tile * TILE_WIDTH}
+        order by "index" limit ${TILE_WIDTH}`.execute(reader)
+      const known = new Set(kept.map(({ index }) => index))
+      const follow = openTileNodes(level, rows).filter(
+        ({ index }) => index >= first && index <= last && !known.has(index),
+      )
+      return [...kept, ...follow].toSorted((a, b) => a.index - b.index)
+    },
+    async keptNodes({ level, first, last }) {
+      const { rows } = await sql<KeptNode>`select "index", hash
         from ${table('ledger_node')} where ${epoch} and level = ${level}
         and "index" >= ${first} and "index" <= ${last} order by "index"`.execute(reader)
       return rows

@@ -12,7 +12,7 @@ import { append, initLedger, nextPosition, type Appended, type NewEntry } from '
 import { checkAtStart } from './at-start.ts'
 import type { Position } from './append.ts'
 import { currentEpoch, ledgerKey } from './epochs.ts'
-import { findHead } from './head.ts'
+import { EMPTY_HEAD, findHead } from './head.ts'
 import { ledgerRows, rootOfRows } from './ledger-rows.ts'
 import { openOutside, openOutsideAt, type OutsideCheckpoint } from './outside.ts'
 import { signCheckpoint } from './sign-checkpoint.ts'
@@ -206,12 +206,14 @@ class StoredTrail implements AuditTrail {
     const { store, clock } = this.#options
     const last = this.#last
     const { size, root } = await store.snapshot(async (reader) => {
-      const size = (await findHead(reader))?.size ?? 0
+      const { size, root } = (await findHead(reader)) ?? EMPTY_HEAD
       const rows = ledgerRows(reader)
       // The tree that is signed contains the one signed before, or nothing is.
       if (last !== undefined && (await rootOfRows(rows, last.size)) !== last.root)
         throw new PlatformError('LEDGER_BROKEN', 'the ledger does not extend its last checkpoint')
-      return { size, root: await rootOfRows(rows, size) }
+      if ((await rootOfRows(rows, size)) !== root)
+        throw new PlatformError('LEDGER_BROKEN', 'the head of the ledger does not fit its entries')
+      return { size, root }
     })
     if (last !== undefined && size < last.size)
       throw new PlatformError('LEDGER_BROKEN', 'the ledger is shorter than its last checkpoint')

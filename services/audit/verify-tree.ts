@@ -1,6 +1,7 @@
 import {
   EMPTY_FRONTIER,
   LedgerWalk,
+  TILE_WIDTH,
   parseCheckpoint,
   rootOf,
   type LedgerEntry,
@@ -45,6 +46,8 @@ class TreeVerification {
   readonly #tree: TreeToVerify
   readonly #rows: LedgerRows
   readonly #findings: LedgerFinding[] = []
+  /** Rows of nodes that the entries have a hash for. */
+  #keptNodes = 0
   #first: LedgerEntry | undefined
   #last: LedgerEntry | undefined
 
@@ -66,7 +69,7 @@ class TreeVerification {
     await this.#walkEntries(walk)
     if (ended === undefined) this.#checkHead(walk)
     else this.#checkEnd(walk, ended)
-    await this.#checkNodeCount(walk)
+    await this.#checkNodeCount()
     const beginning = checkBeginning(this.#tree.before, { first: this.#first, origin, key: inside })
     const report = walk.finish()
     // What was wrong with a ledger that was given up is told by the entry that begins the next one.
@@ -121,13 +124,18 @@ class TreeVerification {
   }
 
   async #walkEntries(walk: LedgerWalk): Promise<void> {
-    let next = 0
-    for (;;) {
+    // Of the tile that is not full yet there may be rows, and need not be.
+    let open: readonly TreeNode[] = []
+    for (let next = 0; ;) {
       const rows = await this.#rows.entries(next, BATCH)
       const newest = rows.at(-1)
-      if (newest === undefined) return
+      if (newest === undefined) return await this.#checkNodes(open, 'possible')
       next = newest.index + 1
-      await this.#checkNodes(rows.flatMap((row) => this.#addRow(walk, row)))
+      const nodes = [...open, ...rows.flatMap((row) => this.#addRow(walk, row))]
+      const full = walk.frontier.size - (walk.frontier.size % TILE_WIDTH)
+      const isFull = ({ level, index }: TreeNode): boolean => (index + 1) * 2 ** level <= full
+      await this.#checkNodes(nodes.filter(isFull), 'needed')
+      open = nodes.filter((node) => !isFull(node))
       // A service that verifies itself answers others in between.
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -145,7 +153,7 @@ class TreeVerification {
   }
 
   /** A batch completes neighbours at each level, so one range to a level is read. */
-  async #checkNodes(nodes: readonly TreeNode[]): Promise<void> {
+  async #checkNodes(nodes: readonly TreeNode[], rows: 'needed' | 'possible'): Promise<void> {
     const levels = new Map<number, TreeNode[]>()
     for (const node of nodes) {
       const level = levels.get(node.level)
@@ -154,10 +162,11 @@ class TreeVerification {
     }
     for (const [level, computed] of levels) {
       const [first, last] = [computed[0]?.index ?? 0, computed.at(-1)?.index ?? 0]
-      const rows = await this.#rows.nodes({ level, first, last })
-      const kept = new Map(rows.map((row) => [row.index, row.hash]))
+      const found = await this.#rows.keptNodes({ level, first, last })
+      const kept = new Map(found.map((row) => [row.index, row.hash]))
       for (const { index, hash } of computed) {
-        if (kept.get(index) === hash) continue
+        if (kept.has(index)) this.#keptNodes += 1
+        if (kept.get(index) === hash || (rows === 'possible' && !kept.has(index))) continue
         const what = kept.has(index) ? 'is not what its entries hash to' : 'is not there'
         this.#find('edited', `node ${index} of level ${level} ${what}`, index * 2 ** level)
       }
@@ -199,9 +208,9 @@ class TreeVerification {
       this.#find('edited', 'the entries are not those that were kept')
   }
 
-  async #checkNodeCount(walk: LedgerWalk): Promise<void> {
-    if ((await this.#rows.countNodes()) !== nodesOf(walk.frontier.size))
-      this.#find('edited', 'the tree of the ledger has nodes too many or too few')
+  async #checkNodeCount(): Promise<void> {
+    if ((await this.#rows.countNodes()) !== this.#keptNodes)
+      this.#find('edited', 'the tree of the ledger has nodes too many')
   }
 
   #find(kind: LedgerFinding['kind'], message: string, index?: number): void {
@@ -211,11 +220,4 @@ class TreeVerification {
 
 function inEpoch(finding: LedgerFinding, epoch: number): LedgerFinding {
   return { ...finding, message: `ledger ${epoch}: ${finding.message}` }
-}
-
-/** How many complete subtrees a tree of that size has. */
-function nodesOf(size: number): number {
-  let nodes = 0
-  for (let width = size; width > 0; width = Math.floor(width / 2)) nodes += width
-  return nodes
 }

@@ -11,6 +11,7 @@ export {
   isFrontier,
   leafHash,
   nodeHash,
+  nodesOver,
   rootOf,
   type Appended,
   type Frontier,
@@ -61,7 +62,14 @@ export { formatAddCheckpoint, parseAddCheckpoint, type AddCheckpoint } from './a
 /** C2SP tlog-proof: an entry with its way to a signed root; throws INVALID_PARAMETER. */
 export { formatTlogProof, isTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts'
 /** C2SP tlog-tiles, cut out of whatever holds the tree. */
-export { cutTile, parseTilePath, type TilePlace, type TileRows } from './tiles.ts'
+export {
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  cutTile,
+  parseTilePath,
+  type TilePlace,
+  type TileRows,
+} from './tiles.ts'
 /** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
 export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
 /** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */

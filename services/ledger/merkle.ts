@@ -1,22 +1,21 @@
-import { createHash } from 'node:crypto'
+import { hash as hashOnce } from 'node:crypto'
 
 /** A SHA-256 of the tree, hex. Proofs of others may carry other lengths; those never verify. */
 export type Hash = string
 
 /** RFC 6962 §2.1: the hash of the empty tree is that of nothing. */
-export const EMPTY_ROOT: Hash = createHash('sha256').digest('hex')
+export const EMPTY_ROOT: Hash = hashOnce('sha256', '')
 
 /** RFC 6962 §2.1: leaves and nodes are told apart by a first byte, so that neither passes for the other. */
 export function leafHash(leaf: Uint8Array | string): Hash {
-  return createHash('sha256').update(LEAF_PREFIX).update(leaf).digest('hex')
+  return hashOnce('sha256', Buffer.concat([LEAF_PREFIX, Buffer.from(leaf)]))
 }
 
 export function nodeHash(left: Hash, right: Hash): Hash {
-  return createHash('sha256')
-    .update(NODE_PREFIX)
-    .update(left, 'hex')
-    .update(right, 'hex')
-    .digest('hex')
+  return hashOnce(
+    'sha256',
+    Buffer.concat([NODE_PREFIX, Buffer.from(left, 'hex'), Buffer.from(right, 'hex')]),
+  )
 }
 
 const LEAF_PREFIX = Buffer.of(0)
@@ -56,6 +55,21 @@ export function appendLeaf(frontier: Frontier, leaf: Hash): Appended {
   }
   hashes.push(hash)
   return { frontier: { size: frontier.size + 1, hashes }, nodes }
+}
+
+/** The complete subtrees over leaves from `first` on, by level; `first` is a multiple of the largest of their widths. */
+export function nodesOver(first: number, leaves: readonly Hash[]): TreeNode[] {
+  const nodes: TreeNode[] = []
+  let hashes = leaves
+  for (let level = 0; hashes.length > 0; level += 1) {
+    const start = first / 2 ** level
+    nodes.push(...hashes.map((hash, at) => ({ level, index: start + at, hash })))
+    const above: Hash[] = []
+    for (let at = 1; at < hashes.length; at += 2)
+      above.push(nodeHash(hashes[at - 1] ?? '', hashes[at] ?? ''))
+    hashes = above
+  }
+  return nodes
 }
 
 export function rootOf(frontier: Frontier): Hash {

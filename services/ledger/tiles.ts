@@ -1,8 +1,8 @@
 import type { Hash } from './merkle.ts'
 
 /** C2SP tlog-tiles: hashes of a full tile, and entries of a full bundle. */
-const TILE_WIDTH = 256
-const TILE_HEIGHT = 8
+export const TILE_WIDTH = 256
+export const TILE_HEIGHT = 8
 /** Levels of tiles that a tree of 2^53 leaves can have. */
 const TILE_LEVELS_LIMIT = 7
 

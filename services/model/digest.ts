@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash as hashOnce } from 'node:crypto'
 
 import { PlatformError } from './errors.ts'
 
@@ -19,6 +19,8 @@ export function parseSha256(text: string): Sha256 {
 }
 
 export function sha256(...parts: readonly (Uint8Array | string)[]): Sha256 {
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) return hashOnce('sha256', only) as Sha256
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part)
   return hash.digest('hex') as Sha256

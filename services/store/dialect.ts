@@ -30,6 +30,10 @@ export class PooledSqliteDialect implements Dialect {
   createDriver(): Driver {
     return this.#driver
   }
+  /** A handle for good: no query of a pool gets it any more, and it is closed with the others. */
+  take(): SqliteConnection {
+    return this.#driver.take()
+  }
   createQueryCompiler(): SqliteQueryCompiler {
     return new SqliteQueryCompiler()
   }
@@ -61,14 +65,23 @@ class PooledDriver implements Driver {
   async init(): Promise<void> {}
 
   acquireConnection(): Promise<DatabaseConnection> {
-    const idle = this.#idle.pop()
-    if (idle !== undefined) return Promise.resolve(idle)
-    if (this.#all.length < this.#options.size) {
-      const connection = new SqliteConnection(this.#options.path, this.#options.access)
-      this.#all.push(connection)
-      return Promise.resolve(connection)
-    }
+    const free = this.#free()
+    if (free !== undefined) return Promise.resolve(free)
     return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  take(): SqliteConnection {
+    const free = this.#free()
+    assert(free, 'every handle is in use')
+    return free
+  }
+
+  #free(): SqliteConnection | undefined {
+    const idle = this.#idle.pop()
+    if (idle !== undefined || this.#all.length === this.#options.size) return idle
+    const connection = new SqliteConnection(this.#options.path, this.#options.access)
+    this.#all.push(connection)
+    return connection
   }
 
   async beginTransaction(connection: DatabaseConnection): Promise<void> {

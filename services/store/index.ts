@@ -14,6 +14,8 @@ export {
 } from './open.ts'
 /** Many small writes in one commit: a caller hears of his once it is on the disk. */
 export { GroupCommit } from './group-commit.ts'
+/** A query that is compiled once, and run with other values from then on. */
+export { prepared } from './prepared.ts'
 /** Throws CONFIGURATION for a database of a newer program. */
 export { refuseNewer } from './migrate.ts'
 /** What in the schema of a database is not as its migrations made it. */

@@ -9,6 +9,7 @@ import { PooledSqliteDialect } from './dialect.ts'
 import { migrate, type StoreKind } from './migrate.ts'
 import type { Schema } from './schema.ts'
 import { toStoreError } from './sqlite-errors.ts'
+import { Transactions } from './transactions.ts'
 
 /** Reads, of the last committed state. */
 export type Reader = Kysely<Schema>
@@ -25,8 +26,9 @@ export interface Store {
   /** All that `work` reads is one committed state. */
   snapshot<T>(work: (reader: Reader) => Promise<T>): Promise<T>
   /**
-   * Commits when `work` resolves, rolls back when it rejects; one at a time. SQL only in there: no file, process or
-   * network is waited for, and no second transaction, which would wait for this one for ever.
+   * Commits when `work` resolves, rolls back when it rejects; one at a time, and those that wait share a commit: each
+   * is answered once that is on the disk. SQL only in there: no file, process or network is waited for, and no second
+   * transaction, which would wait for this one for ever.
    * @throws PlatformError OUT_OF_SPACE, UNAVAILABLE
    */
   transaction<T>(work: (tx: Writer) => Promise<T>): Promise<T>
@@ -53,9 +55,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   // Environment values stand in here: nobody else reads it. WAL and shm take the mode over.
   closeSync(openSync(path, 'a', 0o600))
   const uncleanShutdown = walIsLeft(path)
-  const writer = new Kysely<Schema>({
-    dialect: new PooledSqliteDialect({ path, access: 'write', size: 1 }),
-  })
+  const dialect = new PooledSqliteDialect({ path, access: 'write', size: 1 })
+  const writer = new Kysely<Schema>({ dialect })
   try {
     if (uncleanShutdown) refuseDamage(path)
     await migrate(writer, options.kind)
@@ -63,7 +64,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await writer.destroy()
     throw toStoreError(error)
   }
-  return buildStore(path, writer, uncleanShutdown)
+  return buildStore(path, { writer, dialect, uncleanShutdown })
 }
 
 /**
@@ -79,12 +80,26 @@ export function openReader(path: string): Reader & AsyncDisposable {
   return Object.assign(db, { [Symbol.asyncDispose]: () => db.destroy() })
 }
 
-function buildStore(path: string, writer: Kysely<Schema>, uncleanShutdown: boolean): Store {
+interface Opened {
+  readonly writer: Kysely<Schema>
+  /** The writer's. */
+  readonly dialect: PooledSqliteDialect
+  readonly uncleanShutdown: boolean
+}
+
+function buildStore(path: string, { writer, dialect, uncleanShutdown }: Opened): Store {
   const reader = new Kysely<Schema>({
     dialect: new PooledSqliteDialect({ path, access: 'read', size: READ_HANDLES }),
   })
+  const transactions = new Transactions(dialect.take(), {
+    config: { dialect },
+    dialect,
+    driver: dialect.createDriver(),
+    executor: writer.getExecutor(),
+  })
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
+    await transactions.drain()
     await reader.destroy()
     // The last handle to close folds the WAL into the database, and a clean end leaves none.
     await writer.destroy()
@@ -94,7 +109,7 @@ function buildStore(path: string, writer: Kysely<Schema>, uncleanShutdown: boole
     reader,
     uncleanShutdown,
     snapshot: (work) => reader.transaction().execute(work),
-    transaction: (work) => writer.transaction().execute(work),
+    transaction: (work) => transactions.run(work),
     integrity: () => checkFile(path, 'integrity_check'),
     close: () => (closed ??= close()),
     [Symbol.asyncDispose]: () => store.close(),

@@ -4,14 +4,17 @@ import { join } from 'node:path'
 
 import Database from 'better-sqlite3'
 
-import { openState, writeSetting, type State } from '../support/state.ts'
+import { prepared } from '../../services/store/index.ts'
+import { openState, settingEntry, writeSetting, type State } from '../support/state.ts'
 import { historyBench } from './history.ts'
 import type { Figure } from './run.ts'
 import { median } from './statistics.ts'
 
-/** Rounds of each, in turns, so that both meet the same disk. */
+/** Rounds of each, in turns, so that all meet the same disk. */
 const ROUNDS = 30
 const ROUND_MS = 400
+/** Who waits for a commit at once, where many do. */
+const WAITING = 64
 
 /** What was live at a time, over a short and a long history; and appending beside bare transactions of one row. */
 export async function ledgerBench(): Promise<readonly Figure[]> {
@@ -20,35 +23,78 @@ export async function ledgerBench(): Promise<readonly Figure[]> {
 
 /**
  * A change of one governed row with its ledger entry, in the store's transaction, beside one row of the entry's size
- * written by SQLite alone, both with `synchronous = FULL` in WAL mode: each waits for the disk once.
+ * written by SQLite alone in a transaction of its own, both with `synchronous = FULL` in WAL mode. Each is asked for by
+ * one caller, who waits for the disk before he asks again, and by 64 at a time. Bare SQLite waits for the disk for each row
+ * either way; the store lets those that wait share a commit, and answers none of them before it is on the disk.
  */
 async function appendBench(): Promise<readonly Figure[]> {
   const dir = mkdtempSync(join(tmpdir(), 'lacre-bench-'))
   try {
-    await using state = await openState(join(dir))
+    await using state = await openState(dir)
     const bare = bareWriter(join(dir, 'bare.db'), await entrySize(state))
-    let written = 0
-    const append = async (): Promise<void> => {
-      written += 1
-      await writeSetting(state, `setting-${written % 100}`, `value ${written}`)
-    }
-    const rates = { ours: [] as number[], bare: [] as number[] }
-    for (let round = -1; round < ROUNDS; round += 1) {
-      const [ours, alone] = [await rateOf(append), await rateOf(bare.write)]
-      if (round < 0) continue
-      rates.ours.push(ours)
-      rates.bare.push(alone)
-    }
+    const append = appender(state)
+    const works = [append, bare.write, together(append), together(bare.write)] as const
+    const rates = works.map((): number[] => [])
+    for (let round = -1; round < ROUNDS; round += 1)
+      for (const [at, work] of works.entries()) {
+        const rate = await rateOf(work)
+        if (round >= 0) rates[at]?.push(rate)
+      }
     bare.close()
-    const [ours, alone] = [Math.round(median(rates.ours)), Math.round(median(rates.bare))]
-    const ratios = rates.ours.map((rate, at) => (100 * rate) / (rates.bare[at] ?? rate))
+    const [one = [], bareOne = [], many = [], bareMany = []] = rates
     return [
-      { name: 'ledger appends with fsync, one after the other', value: ours, unit: '/s' },
-      { name: 'bare transactions of one row of that size', value: alone, unit: '/s' },
-      { name: 'of the bare rate', value: Math.round(median(ratios)), unit: '%' },
+      ...beside({ who: 'one caller', ours: one, bare: bareOne, times: 1 }),
+      ...beside({
+        who: `${WAITING} callers that wait`,
+        ours: many,
+        bare: bareMany,
+        times: WAITING,
+      }),
     ]
   } finally {
     rmSync(dir, { recursive: true })
+  }
+}
+
+function beside(of: {
+  readonly who: string
+  readonly ours: readonly number[]
+  readonly bare: readonly number[]
+  readonly times: number
+}): Figure[] {
+  const { who, ours, bare, times } = of
+  const shares = ours.map((rate, at) => (100 * rate) / (bare[at] ?? rate))
+  const perSecond = (rates: readonly number[]): number => Math.round(times * median([...rates]))
+  return [
+    { name: `changes with their ledger entry, ${who}`, value: perSecond(ours), unit: '/s' },
+    { name: `bare transactions of one row, ${who}`, value: perSecond(bare), unit: '/s' },
+    { name: `of the bare rate, ${who}`, value: Math.round(median(shares)), unit: '%' },
+  ]
+}
+
+/** A setting is written and appended, as an operation does; the query of the setting is compiled once, as the bare one is. */
+function appender(state: State): () => Promise<void> {
+  const put = prepared<{ name: string; value: string }, unknown>((db, of) =>
+    db
+      .insertInto('setting')
+      .values({ name: of('name'), value: of('value') })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: of('value') })),
+  )
+  let written = 0
+  return async () => {
+    written += 1
+    const [name, value] = [`setting-${written % 100}`, `value ${written}`]
+    await state.store.transaction(async (tx) => {
+      await put(tx, { name, value })
+      await state.audit.append(tx, settingEntry(state, name))
+    })
+  }
+}
+
+/** As many at once as wait together. */
+function together(work: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    await Promise.all(Array.from({ length: WAITING }, work))
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type RowRef,
 } from '../../services/audit/index.ts'
 import type { Writer } from '../../services/store/index.ts'
-import { openState, tempDir, writeSetting, type State } from '../support/state.ts'
+import { fillTile, openState, tempDir, writeSetting, type State } from '../support/state.ts'
 import { tamper } from '../support/tamper.ts'
 
 /** One data directory with a row in every governed table; each case gets a copy. */
@@ -368,15 +368,41 @@ beforeAll(async () => {
 })
 afterAll(() => origin[Symbol.dispose]())
 
-async function findingsAfter(damage: string | ((db: Database.Database) => void)) {
+async function findingsAfter(
+  damage: string | ((db: Database.Database) => void),
+  of: string = origin.path,
+) {
   using dir = tempDir()
-  cpSync(origin.path, dir.path, { recursive: true })
+  cpSync(of, dir.path, { recursive: true })
   tamper(dir.path, damage)
   return (await verifyDirectory({ dataDir: dir.path, database: 'lacre.db' })).findings
 }
 
 it('finds nothing where nobody changed anything', async () => {
   expect(await findingsAfter('select 1')).toEqual([])
+})
+
+describe('a full tile', () => {
+  const full = tempDir()
+  beforeAll(async () => {
+    await using state = await openState(full.path)
+    await fillTile(state)
+  })
+  afterAll(() => full[Symbol.dispose]())
+
+  it.each([
+    ['a node', `update ledger_node set hash = printf('%064d', 1) where level = 1`, 0],
+    ['its leaf', `update ledger_node set hash = printf('%064d', 1) where level = 0 and "index" = 7`, 7],
+    ['a missing node', 'delete from ledger_node where level = 3', 0],
+    ['no node at all', 'delete from ledger_node', 0],
+    ['a node too many', `insert into ledger_node values (9, 9, printf('%064d', 1))`, undefined],
+    ['a wrong one beyond it', `insert into ledger_node values (0, 256, printf('%064d', 1))`, 256],
+  ])('finds %s', async (_, damage, index) => {
+    const [finding] = await findingsAfter(damage, full.path)
+
+    expect(finding).toMatchObject({ kind: 'edited' })
+    expect(finding?.index).toBe(index)
+  }) // prettier-ignore
 })
 
 describe('entries', () => {
@@ -390,8 +416,6 @@ describe('entries', () => {
     ['a dropped first entry', 'delete from ledger_entry where "index" = 0', 'dropped', 0],
     ['a dropped newest entry', 'delete from ledger_entry where "index" = 13', 'truncated', 13],
     ['a leaf hash', `update ledger_entry set leaf_hash = printf('%064d', 1)`, 'edited', 0],
-    ['a node', `update ledger_node set hash = printf('%064d', 1) where level = 1`, 'edited', 0],
-    ['a missing node', 'delete from ledger_node where level = 3', 'edited', 0],
     [
       'a node too many',
       `insert into ledger_node values (9, 9, printf('%064d', 1))`,

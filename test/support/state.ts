@@ -8,8 +8,10 @@ import {
   recordKey,
   type AuditOptions,
   type AuditTrail,
+  type NewEntry,
 } from '../../services/audit/index.ts'
 import { loadMasterKey, openKeys, type Keys } from '../../services/keys/index.ts'
+import { TILE_WIDTH } from '../../services/ledger/index.ts'
 import { systemRandom, type Clock } from '../../services/model/index.ts'
 import { openStore, type Store } from '../../services/store/index.ts'
 import { Outbox } from '../../services/webhooks/index.ts'
@@ -146,16 +148,27 @@ export async function writeSetting(state: State, name: string, value: string): P
       .values({ name, value })
       .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
       .execute()
-    return await state.audit.append(tx, {
-      type: 'setting',
-      at: state.clock.nowMs(),
-      principal: { id: 'usr-1', kind: 'user', name: 'admin' },
-      action: 'lacre:PutSetting',
-      resource: `setting/${name}`,
-      decision: null,
-      world: 0,
-      touched: [{ table: 'setting', key: { name } }],
-    })
+    return await state.audit.append(tx, settingEntry(state, name))
   })
   return index
+}
+
+/** As many settings as fill a tile of the ledger, and one more: its nodes are rows from then on. */
+export async function fillTile(state: State): Promise<void> {
+  const names = Array.from({ length: TILE_WIDTH + 1 }, (_, at) => `tile-${at}`)
+  await Promise.all(names.map((name) => writeSetting(state, name, 'filled')))
+}
+
+/** What tells of a setting that was written. */
+export function settingEntry(state: State, name: string): NewEntry {
+  return {
+    type: 'setting',
+    at: state.clock.nowMs(),
+    principal: { id: 'usr-1', kind: 'user', name: 'admin' },
+    action: 'lacre:PutSetting',
+    resource: `setting/${name}`,
+    decision: null,
+    world: 0,
+    touched: [{ table: 'setting', key: { name } }],
+  }
 }

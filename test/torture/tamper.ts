@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import {
   CreateAliasCommand,
   PublishVersionCommand,
+  UpdateAliasCommand,
   waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda'
 import Database from 'better-sqlite3'
 
 import { governedTables, verifyDirectory } from '../../services/audit/index.ts'
+import { TILE_WIDTH } from '../../services/ledger/index.ts'
 import { PlatformError } from '../../services/model/index.ts'
 import { createActive } from '../support/functions.ts'
 import { startService } from '../support/service.ts'
@@ -61,6 +63,9 @@ async function prepare(dir: string): Promise<void> {
   const waited = { client, maxWaitTime: 60 }
   await waitUntilPublishedVersionActive(waited, { FunctionName, Qualifier: '1' })
   await client.send(new CreateAliasCommand({ FunctionName, Name: 'live', FunctionVersion: '1' }))
+  // So many that a tile is full: its nodes are rows, too.
+  for (let at = 0; at < TILE_WIDTH; at += 1)
+    await client.send(new UpdateAliasCommand({ FunctionName, Name: 'live', Description: `${at}` }))
   client.destroy()
 }
 

@@ -28,7 +28,15 @@ import {
 import { systemRandom } from '../../../services/model/index.ts'
 import { openStore, type Reader } from '../../../services/store/index.ts'
 import { Outbox } from '../../../services/webhooks/index.ts'
-import { FakeClock, MASTER_KEY, openState, tempDir, writeSetting } from '../../support/state.ts'
+import {
+  FakeClock,
+  MASTER_KEY,
+  fillTile,
+  openState,
+  tempDir,
+  writeSetting,
+  type State,
+} from '../../support/state.ts'
 import { tamper } from '../../support/tamper.ts'
 
 const verify = (dir: string, logKey?: string, checkpoints: readonly string[] = []) =>
@@ -40,9 +48,14 @@ const verify = (dir: string, logKey?: string, checkpoints: readonly string[] = [
   })
 
 /** A ledger with a few entries; answers its key and its last checkpoint. */
-async function write(dir: string, names: readonly string[]) {
+async function write(
+  dir: string,
+  names: readonly string[],
+  prepare: (state: State) => Promise<void> = () => Promise.resolve(),
+) {
   await using state = await openState(dir)
   for (const name of names) await writeSetting(state, name, `of ${name}`)
+  await prepare(state)
   await state.audit.checkpoint()
   const note = readFileSync(join(dir, 'checkpoints', 'latest'), 'utf8')
   return { key: state.audit.verifierKey, origin: state.audit.origin, note }
@@ -123,12 +136,13 @@ it.each([
   ['its last entry', `delete from past_ledger_entry where "index" = (select max("index") from past_ledger_entry)`],
   ['a leaf of it', `update past_ledger_entry set leaf_hash = printf('%064d', 1) where "index" = 1`],
   ['a node of it', `update past_ledger_node set hash = printf('%064d', 1) where level = 1`],
-  ['a checkpoint of it', `update past_ledger_checkpoint set note = replace(note, char(10) || '3' || char(10), char(10) || '2' || char(10))`],
+  ['a node too few of it', `delete from past_ledger_node where level = 3`],
+  ['a checkpoint of it', `update past_ledger_checkpoint set note = replace(note, char(10) || '260' || char(10), char(10) || '259' || char(10))`],
   ['what is said of it', `update past_ledger set root = printf('%064d', 1)`],
   ['all of it', `delete from past_ledger_entry; delete from past_ledger_node; delete from past_ledger_checkpoint; delete from past_ledger`],
 ])('finds that %s was changed after a rotation', async (_, damage) => {
   using dir = tempDir()
-  await write(dir.path, ['a', 'b'])
+  await write(dir.path, ['a', 'b'], fillTile)
   await rotate(dir.path)
   tamper(dir.path, damage)
 

@@ -11,15 +11,21 @@ import {
   verifyDirectory,
   verifyLedger,
 } from '../../../services/audit/index.ts'
+import { ledgerRows, rootOfRows } from '../../../services/audit/ledger-rows.ts'
 import {
+  EMPTY_FRONTIER,
+  appendLeaf,
   isSignedBy,
+  leafHash,
+  nodesOver,
   noteKey,
   parseCheckpoint,
   parseEntry,
   parseVerifierKey,
+  rootOf,
   verifyEntries,
 } from '../../../services/ledger/index.ts'
-import { openState, tempDir, writeSetting, type State } from '../../support/state.ts'
+import { fillTile, openState, tempDir, writeSetting, type State } from '../../support/state.ts'
 import { tamper } from '../../support/tamper.ts'
 
 const bodies = async (state: State): Promise<string[]> => {
@@ -50,6 +56,56 @@ describe('appending', () => {
     })
     const { sha256 } = await import('../../../services/model/index.ts')
     expect(entry?.changes[0]?.sha256).toBe(sha256('{"name":"mode","value":"strict"}'))
+  })
+
+  it('keeps the tree that its entries hash to, in rows for full tiles and by their leaves after those', async () => {
+    using dir = tempDir()
+    await using state = await openState(dir.path)
+    await fillTile(state)
+    await fillTile(state)
+    let frontier = EMPTY_FRONTIER
+    const roots = (await bodies(state)).map((body) => {
+      frontier = appendLeaf(frontier, leafHash(body)).frontier
+      return rootOf(frontier)
+    })
+    const rows = ledgerRows(state.store.reader)
+
+    for (const size of [1, 2, 3, 128, 255, 256, 257, 300, 511, 512, 513, roots.length])
+      expect(await rootOfRows(rows, size)).toBe(roots[size - 1])
+    // Two tiles with all their nodes, and the one above both.
+    expect(await rows.countNodes()).toBe(2 * 511 + 1)
+    expect((await verify(state)).findings).toEqual([])
+  })
+
+  it('goes on with a ledger that kept each node at once', async () => {
+    using dir = tempDir()
+    {
+      await using state = await openState(dir.path)
+      await writeSetting(state, 'a', '1')
+    }
+    tamper(dir.path, (db) => {
+      const leaves = db.prepare('select leaf_hash from ledger_entry order by "index"').pluck().all()
+      const insert = db.prepare('insert into ledger_node values (?, ?, ?)')
+      for (const { level, index, hash } of nodesOver(0, leaves as string[]))
+        insert.run(level, index, hash)
+    })
+
+    await using state = await openState(dir.path)
+    expect((await verify(state)).findings).toEqual([])
+    await fillTile(state)
+
+    expect((await verify(state)).findings).toEqual([])
+    expect(await ledgerRows(state.store.reader).countNodes()).toBe(511)
+  })
+
+  it('does not fill a tile over leaves that were changed', async () => {
+    using dir = tempDir()
+    await using state = await openState(dir.path)
+    await writeSetting(state, 'a', '1')
+    tamper(dir.path, `update ledger_entry set leaf_hash = printf('%064d', 1) where "index" = 1`)
+
+    await expect(fillTile(state)).rejects.toMatchObject({ code: 'LEDGER_BROKEN' })
+    expect(await state.store.reader.selectFrom('ledger_node').select('hash').execute()).toEqual([])
   })
 
   it('tells of a deleted row with null', async () => {
@@ -209,11 +265,11 @@ describe('at start', () => {
     ['a changed frontier', `update ledger_head set frontier = '[]'`, /does not fit itself/],
     ['an unreadable frontier', `update ledger_head set frontier = '{'`, /cannot be read/],
     [
-      'a changed tree',
-      `update ledger_node set hash = printf('%064d', 1) where level = 2`,
+      'a changed leaf',
+      `update ledger_entry set leaf_hash = printf('%064d', 1) where "index" = 1`,
       /its tree/,
     ],
-    ['a missing node', 'delete from ledger_node where level = 2', /is not there/],
+    ['a missing leaf', 'delete from ledger_entry where "index" = 1', /is not there/],
     [
       'a changed newest entry',
       `update ledger_entry set body = '{}' where "index" = 3`,
@@ -223,6 +279,23 @@ describe('at start', () => {
   ])('refuses to go on with %s', async (_, damage, message) => {
     using dir = tempDir()
     await prepared(dir.path)
+    tamper(dir.path, damage)
+
+    await expect(openState(dir.path)).rejects.toMatchObject({
+      code: 'LEDGER_BROKEN',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  it.each([
+    ['changed', `update ledger_node set hash = printf('%064d', 1) where level = 8`, /its tree/],
+    ['missing', 'delete from ledger_node where level = 8', /is not there/],
+  ])('refuses to go on where a node of a full tile is %s', async (_, damage, message) => {
+    using dir = tempDir()
+    {
+      await using state = await openState(dir.path)
+      await fillTile(state)
+    }
     tamper(dir.path, damage)
 
     await expect(openState(dir.path)).rejects.toMatchObject({

@@ -1,0 +1,155 @@
+import { join } from 'node:path'
+
+import Database from 'better-sqlite3'
+import { describe, expect, it } from 'vitest'
+
+import { openStore, prepared, type Store, type Writer } from '../../../services/store/index.ts'
+import { tempDir } from '../../support/state.ts'
+
+const put = prepared<{ name: string; value: string }, unknown>((db, of) =>
+  db.insertInto('setting').values({ name: of('name'), value: of('value') }),
+)
+
+/** Writes one setting; what is asked for in one turn shares a commit. */
+const write = (store: Store, name: string): Promise<string> =>
+  store.transaction(async (tx) => {
+    await put(tx, { name, value: 'x' })
+    return name
+  })
+
+const refused = (store: Store, name: string): Promise<never> =>
+  store.transaction(async (tx) => {
+    await put(tx, { name, value: 'x' })
+    throw new Error(`no to ${name}`)
+  })
+
+const namesIn = async (store: Store): Promise<string[]> =>
+  (await store.reader.selectFrom('setting').select('name').orderBy('name').execute()).map(
+    ({ name }) => name,
+  )
+
+/** Changes of the file that others see: one to a commit. */
+function commitsOf(path: string): Disposable & (() => number) {
+  const db = new Database(path, { readonly: true })
+  const read = (): number => Number(db.pragma('data_version', { simple: true }))
+  return Object.assign(read, { [Symbol.dispose]: () => void db.close() })
+}
+
+describe('transactions that wait together', () => {
+  it('share a commit, and none is answered before it', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    using commits = commitsOf(store.path)
+    const before = commits()
+    const seen: (readonly string[])[] = []
+
+    const all = ['a', 'b', 'c'].map(async (name) => {
+      await write(store, name)
+      seen.push(await namesIn(store))
+    })
+    await Promise.all(all)
+
+    expect(commits() - before).toBe(1)
+    expect(seen).toEqual([1, 2, 3].map(() => ['a', 'b', 'c']))
+  })
+
+  it('take nobody along where one is refused, whichever it is', async () => {
+    for (const place of [0, 1, 2]) {
+      using dir = tempDir()
+      await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+
+      const told = await Promise.allSettled(
+        ['a', 'b', 'c'].map((name, at) =>
+          at === place ? refused(store, name) : write(store, name),
+        ),
+      )
+
+      const wanted = ['a', 'b', 'c'].filter((_, at) => at !== place)
+      expect(told.map(({ status }) => status === 'fulfilled')).toEqual(
+        [0, 1, 2].map((at) => at !== place),
+      )
+      expect(await namesIn(store)).toEqual(wanted)
+    }
+  })
+
+  it('tell a refusal once what it may be for is there', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    const first = write(store, 'a')
+
+    const second = write(store, 'a').catch(async () => await namesIn(store))
+
+    expect(await Promise.all([first, second])).toEqual(['a', ['a']])
+  })
+
+  it('are all told that nothing of them is there, where the commit fails', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    // A reference that is looked at when the commit comes.
+    const dangling = store.transaction(async (tx) => {
+      const key = { id: 'AKIA1', principal_id: 'usr-none', secret_sealed: 'x' }
+      const row = { ...key, status: 'Active' as const, created_at: 1 }
+      await tx.insertInto('access_key').values(row).execute()
+    })
+    const told = await Promise.allSettled([write(store, 'a'), dangling, write(store, 'b')])
+
+    expect(told).toMatchObject(
+      [1, 2, 3].map(() => ({ status: 'rejected', reason: { code: 'UNAVAILABLE' } })),
+    )
+    expect(await namesIn(store)).toEqual([])
+    expect(await write(store, 'c')).toBe('c')
+  })
+
+  it('are all told a full disk, and go on when there is room', async () => {
+    using dir = tempDir()
+    const path = join(dir.path, 'lacre.db')
+    await using store = await openStore({ path })
+    const setPages = (count: number): Promise<void> =>
+      store.transaction(async (tx) => {
+        await tx.executeQuery({ ...raw, sql: `pragma max_page_count = ${count}` })
+      })
+    const raw = store.reader.selectFrom('world').selectAll().compile()
+    await setPages(1)
+
+    const large = (name: string): Promise<void> =>
+      store.transaction(async (tx) => {
+        await put(tx, { name, value: 'x'.repeat(2_000_000) })
+      })
+    const told = await Promise.allSettled([write(store, 'a'), large('b'), write(store, 'c')])
+
+    const reasons = told.map((one) => (one.status === 'rejected' ? one.reason : undefined))
+    expect(reasons[1]).toMatchObject({ code: 'OUT_OF_SPACE' })
+    // Whoever was answered is there, and nobody else.
+    const answered = ['a', 'b', 'c'].filter((_, at) => told[at]?.status === 'fulfilled')
+    expect(await namesIn(store)).toEqual(answered)
+    await setPages(1_000_000)
+    expect(await write(store, 'd')).toBe('d')
+  })
+
+  it('let no query in that nobody waited for', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    let kept: Writer | undefined
+    await store.transaction((tx) => Promise.resolve((kept = tx)))
+
+    const late = async (): Promise<void> => {
+      if (kept !== undefined) await put(kept, { name: 'late', value: 'x' })
+    }
+
+    await expect(late()).rejects.toThrow('after the end of its transaction')
+    expect(await namesIn(store)).toEqual([])
+  })
+
+  it('are finished before the store is closed', async () => {
+    using dir = tempDir()
+    const path = join(dir.path, 'lacre.db')
+    {
+      await using store = await openStore({ path })
+      void write(store, 'a')
+      void write(store, 'b')
+    }
+
+    await using store = await openStore({ path })
+    expect(await namesIn(store)).toEqual(['a', 'b'])
+  })
+})
