@@ -1,8 +1,8 @@
 import {
-  APPROVING_ROLES,
   toIsoTime,
   type ApprovalFacts,
   type ApproverFacts,
+  type Principal,
   type Sha256,
 } from '../model/index.ts'
 import type { ApprovalRequestTable, ApprovalTable, Reader, Writer } from '../store/index.ts'
@@ -85,14 +85,26 @@ export async function openRequestsOf(
   return rows.map((row) => toRequest(row, []))
 }
 
-/** Open, not over, of this alias and requester or of all: with what is known of whoever approved. */
-export async function approvalFacts(
+/** Who an approval is by, with his roles and since when he has each. */
+export interface Approver extends Pick<Principal, 'id' | 'kind' | 'name'> {
+  readonly createdAtMs: number
+  readonly roles: readonly { readonly name: string; readonly sinceMs: number }[]
+}
+
+/** Whether somebody with these roles may approve moves of an alias. */
+export type Approves = (
+  of: { readonly functionName: string; readonly alias: string },
+  holder: Pick<Principal, 'id' | 'kind' | 'name' | 'roles'>,
+) => Promise<boolean>
+
+/** Open and not over, of this alias and requester or of all. */
+export async function openRequests(
   reader: Reader,
   of:
     | { readonly functionName: string; readonly alias: string; readonly requester: string }
     | undefined,
   atMs: number,
-): Promise<ApprovalFacts[]> {
+): Promise<Omit<ApprovalFacts, 'approvers'>[]> {
   let query = reader
     .selectFrom('approval_request')
     .selectAll()
@@ -106,32 +118,31 @@ export async function approvalFacts(
       .where('alias', '=', of.alias)
       .where('requester', '=', of.requester)
   const rows = await query.execute()
-  const facts: ApprovalFacts[] = []
-  for (const row of rows) {
-    facts.push({
-      id: row.id,
-      functionName: row.function_name,
-      alias: row.alias,
-      version: row.version,
-      release: row.release as Sha256,
-      weight: row.weight,
-      requester: row.requester,
-      openedAt: toIsoTime(row.opened_at),
-      expiresAt: toIsoTime(row.expires_at),
-      approvers: await approversOf(reader, row.id),
-    })
-  }
-  return facts
+  return rows.map((row) => ({
+    id: row.id,
+    functionName: row.function_name,
+    alias: row.alias,
+    version: row.version,
+    release: row.release as Sha256,
+    weight: row.weight,
+    requester: row.requester,
+    openedAt: toIsoTime(row.opened_at),
+    expiresAt: toIsoTime(row.expires_at),
+  }))
 }
 
-/** Approvals not taken back, by owners who are still there. */
-async function approversOf(reader: Reader, requestId: string): Promise<ApproverFacts[]> {
+/** Approvals of a request not taken back, by owners who are still there. */
+export async function approversOf(
+  reader: Reader,
+  request: Omit<ApprovalFacts, 'approvers'>,
+  approves: Approves,
+): Promise<ApproverFacts[]> {
   const rows = await reader
     .selectFrom('approval')
     .innerJoin('principal', 'principal.id', 'approval.principal_id')
-    .select(['principal.id', 'principal.kind', 'principal.roles', 'principal.created_at'])
-    .select('approval.approved_at')
-    .where('approval.request_id', '=', requestId)
+    .select(['principal.id', 'principal.kind', 'principal.name'])
+    .select(['principal.roles', 'principal.created_at', 'approval.approved_at'])
+    .where('approval.request_id', '=', request.id)
     .where('approval.revoked_at', 'is', null)
     // Nothing is believed any more that came in the name of whoever is disabled.
     .where('principal.disabled_at', 'is', null)
@@ -139,7 +150,7 @@ async function approversOf(reader: Reader, requestId: string): Promise<ApproverF
     .execute()
   const approvers: ApproverFacts[] = []
   for (const row of rows) {
-    const sinceMs = await approvingSince(reader, { ...row, createdAtMs: row.created_at })
+    const sinceMs = await approvingSince(await toApprover(reader, row), request, approves)
     approvers.push({
       principal: row.id,
       kind: row.kind,
@@ -151,42 +162,55 @@ async function approversOf(reader: Reader, requestId: string): Promise<ApproverF
   return approvers
 }
 
-/** Since when a principal has had a role that approves: a role without a grant's row is as old as he is. */
-async function approvingSince(
+/** A role without a grant's row is as old as its holder. */
+async function toApprover(
   reader: Reader,
-  of: { readonly id: string; readonly roles: string; readonly createdAtMs: number },
-): Promise<number | null> {
-  const held = (JSON.parse(of.roles) as string[]).filter((role) => APPROVING_ROLES.includes(role))
-  if (held.length === 0) return null
+  row: Pick<Approver, 'id' | 'kind' | 'name'> & {
+    readonly roles: string
+    readonly created_at: number
+  },
+): Promise<Approver> {
   const grants = await reader
     .selectFrom('role_grant')
     .select(['role', 'granted_at'])
-    .where('principal_id', '=', of.id)
-    .where('role', 'in', held)
+    .where('principal_id', '=', row.id)
     .execute()
-  const since = held.map(
-    (role) => grants.find((grant) => grant.role === role)?.granted_at ?? of.createdAtMs,
-  )
-  return Math.min(...since)
+  const since = new Map(grants.map(({ role, granted_at: grantedAt }) => [role, grantedAt]))
+  const { id, kind, name, created_at: createdAtMs } = row
+  const roles = (JSON.parse(row.roles) as string[]).map((role) => ({
+    name: role,
+    sinceMs: since.get(role) ?? createdAtMs,
+  }))
+  return { id, kind, name, createdAtMs, roles }
+}
+
+/**
+ * Since when the roles that somebody has now let him approve: the first time by which he had enough of them. `null` where
+ * all of them together do not.
+ */
+export async function approvingSince(
+  { id, kind, name, createdAtMs, roles }: Approver,
+  of: Parameters<Approves>[0],
+  approves: Approves,
+): Promise<number | null> {
+  const by = async (atMs: number): Promise<boolean> => {
+    const held = roles.filter(({ sinceMs }) => sinceMs <= atMs)
+    return await approves(of, { id, kind, name, roles: held.map((role) => role.name) })
+  }
+  if (!(await by(Infinity))) return null
+  const times = [createdAtMs, ...roles.map(({ sinceMs }) => sinceMs)].toSorted((a, b) => a - b)
+  for (const atMs of times) if (await by(atMs)) return atMs
+  return null
 }
 
 /** What decides whether an owner's word counts; `undefined` where there is no such principal. */
-export async function findApprover(
-  reader: Reader,
-  id: string,
-): Promise<
-  | { readonly kind: string; readonly createdAtMs: number; readonly roleSinceMs: number | null }
-  | undefined
-> {
+export async function findApprover(reader: Reader, id: string): Promise<Approver | undefined> {
   const row = await reader
     .selectFrom('principal')
-    .select(['id', 'kind', 'roles', 'created_at'])
+    .select(['id', 'kind', 'name', 'roles', 'created_at'])
     .where('id', '=', id)
     .executeTakeFirst()
-  if (row === undefined) return undefined
-  const createdAtMs = row.created_at
-  const roleSinceMs = await approvingSince(reader, { ...row, createdAtMs })
-  return { kind: row.kind, createdAtMs, roleSinceMs }
+  return row === undefined ? undefined : await toApprover(reader, row)
 }
 
 export async function insertApprovalRequest(

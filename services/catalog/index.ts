@@ -55,11 +55,14 @@ export type {
 // Approvals, break-glass and whose a signer is.
 /** Requests with their answers, and what decisions know of them. */
 export {
-  approvalFacts,
+  approversOf,
+  approvingSince,
   findApprovalRequest,
   findApprover,
   listApprovalRequests,
+  openRequests,
   openRequestsOf,
+  type Approves,
 } from './approvals.ts'
 /** Writes, inside the gate; settling answers undefined where somebody else was first. */
 export {

@@ -75,9 +75,6 @@ export interface ExceptionFacts extends ExceptionTimes {
   readonly second: string
 }
 
-/** Roles that may approve, or be the second person of a break-glass. */
-export const APPROVING_ROLES: readonly string[] = ['admin', 'approver']
-
 /** How long a request for approval stays open where nothing else is said, and at most. */
 export const APPROVAL_DEFAULT_MS = 24 * 3_600_000
 export const APPROVAL_LIMIT_MS = 7 * 24 * 3_600_000

@@ -1,5 +1,6 @@
 import {
   findApprovalRequest,
+  approvingSince,
   findApprover,
   insertApprovalRequest,
   listApprovalRequests,
@@ -27,6 +28,7 @@ import {
   type AskedVersion,
 } from './approval-target.ts'
 import type { ChangeFactsInput } from './change.ts'
+import { approvesBy } from './approving.ts'
 import type { Caller, Deps } from './context.ts'
 import { RowsMoved, govern } from './gate.ts'
 
@@ -135,7 +137,9 @@ export async function approve(
     id,
     check: async (reader, request, atMs) => {
       refuseClosed(request, atMs)
-      await refuseUncounted(reader, principal, request.openedAtMs)
+      const { openedAtMs } = request
+      const asked = { action: 'lacre:Approve', of: request, openedAtMs } as const
+      await refuseUncounted(deps, reader, principal, asked)
       if (standing(request, principal.id)) throw conflict('you approved this already')
     },
     write: async (tx, _request, atMs) => [
@@ -223,17 +227,23 @@ function requestFacts(request: ApprovalRequest): ChangeFactsInput {
  * count. They are told so here; the gate counts them out again when the approval is used.
  */
 export async function refuseUncounted(
+  deps: Deps,
   reader: Reader,
   principal: Principal,
-  openedAtMs: number,
+  asked: {
+    readonly action: 'lacre:Approve' | 'lacre:GrantBreakGlass'
+    readonly of: { readonly functionName: string; readonly alias: string }
+    readonly openedAtMs: number
+  },
 ): Promise<void> {
   const approver = await findApprover(reader, principal.id)
   if (approver?.kind !== 'user') throw denied('workloads do not approve: a person does')
-  if (approver.createdAtMs >= openedAtMs)
+  if (approver.createdAtMs >= asked.openedAtMs)
     throw denied('you do not count here: this was asked for before you were made known')
-  if (approver.roleSinceMs === null)
-    throw denied('you do not count here: you have no role that approves')
-  if (approver.roleSinceMs >= openedAtMs)
+  const approves = await approvesBy(deps, reader, asked.action)
+  const sinceMs = await approvingSince(approver, asked.of, approves)
+  if (sinceMs === null) throw denied('you do not count here: you have no role that approves')
+  if (sinceMs >= asked.openedAtMs)
     throw denied('you do not count here: this was asked for before you got the role')
 }
 

@@ -115,7 +115,11 @@ export async function grantBreakGlass(
       throw conflict('the request is too old: ask again')
     if (asked.requester === second && quorum > 1)
       throw denied('the second person is not the one who asked')
-    await refuseUncounted(reader, caller.principal, asked.requestedAtMs)
+    await refuseUncounted(deps, reader, caller.principal, {
+      action: 'lacre:GrantBreakGlass',
+      of: asked,
+      openedAtMs: asked.requestedAtMs,
+    })
     await refuseSamePair(reader, { ...asked, second }, quorum)
     return asked
   }

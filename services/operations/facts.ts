@@ -20,7 +20,7 @@ import { listUrls } from './revocation-lists.ts'
 import type { Caller, Deps } from './context.ts'
 import type { ArtifactJudge } from './examine.ts'
 import { moveValidUntil, readMove, toMoveFacts, type MoveSituation } from './move-facts.ts'
-import { eachPlace, type PlaceReads } from './place-reads.ts'
+import { eachPlaceOf, type PlaceReads } from './place-reads.ts'
 import { readStage, type Staged } from './stage-facts.ts'
 import type { Change, ChangeFactsInput, Examination, Subject } from './change.ts'
 
@@ -136,7 +136,7 @@ export function ownReads(deps: Deps): SharedReads {
     publishers: (reader, allowed) => trustedPublishers(reader, deps.place, allowed),
     revocations,
     revocationLists: fetchedLists,
-    places: eachPlace,
+    places: eachPlaceOf(deps),
   }
 }
 

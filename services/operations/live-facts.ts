@@ -182,6 +182,6 @@ function sharedReads(deps: Deps, supposed: Hypothesis): SharedReads {
       lists ??= fetchedLists(reader, among)
       return lists
     },
-    places: allPlaces(),
+    places: allPlaces(deps),
   }
 }

@@ -18,7 +18,7 @@ import {
 import type { Reader } from '../store/index.ts'
 import type { ChangeFactsInput } from './change.ts'
 import { exceptionsBehind } from './excepted.ts'
-import { eachPlace, type PlaceReads } from './place-reads.ts'
+import type { PlaceReads } from './place-reads.ts'
 
 /** The service's way back at the end of an exception: it waits for no approval, and uses none. */
 const RETURN = 'lacre:EndBreakGlass'
@@ -41,7 +41,7 @@ export async function readMove(
     readonly principal: Principal
     readonly atMs: number
   },
-  places: PlaceReads = eachPlace,
+  places: PlaceReads,
 ): Promise<MoveSituation | undefined> {
   const { name, qualifier: alias } = parseFunctionReference(change.resource) ?? {}
   const { shares } = state.input

@@ -1,5 +1,4 @@
 import {
-  approvalFacts,
   exceptionFacts,
   findFloorRule,
   findFunctionReach,
@@ -24,6 +23,8 @@ import type {
   StageFacts,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
+import { approvalFacts } from './approving.ts'
+import type { Deps } from './context.ts'
 
 /** How what people set for functions and aliases by name is read: for one change, or for a run over all of them. */
 export interface PlaceReads {
@@ -46,7 +47,10 @@ export interface PlaceReads {
   signerOwners(reader: Reader): Promise<readonly SignerOwner[]>
 }
 
-export const eachPlace: PlaceReads = {
+/** Of stages alone: what asks nobody's roles. */
+export type StageReads = Omit<PlaceReads, 'approvals'>
+
+export const eachPlace: StageReads = {
   reach: async (reader, functionName) => (await findFunctionReach(reader, functionName)).mode,
   freezes: listFreezes,
   freezeWindows: listFreezeWindows,
@@ -54,12 +58,18 @@ export const eachPlace: PlaceReads = {
   floorRule: findFloorRule,
   floorExceptions: listFloorExceptions,
   exceptions: exceptionFacts,
-  approvals: approvalFacts,
   signerOwners: listSignerOwners,
 }
 
+export function eachPlaceOf(deps: Pick<Deps, 'place' | 'policies'>): PlaceReads {
+  return {
+    ...eachPlace,
+    approvals: (reader, place, atMs) => approvalFacts(deps, reader, { place, atMs }),
+  }
+}
+
 /** Each table read once, whole: good for one world and one time. */
-export function allPlaces(): PlaceReads {
+export function allPlaces(deps: Pick<Deps, 'place' | 'policies'>): PlaceReads {
   const reaches = once(functionReaches)
   const freezes = once(async (reader) => {
     const known = await listFreezes(reader)
@@ -71,7 +81,7 @@ export function allPlaces(): PlaceReads {
   )
   const exceptions = once(async (reader) => byPlace(await exceptionFacts(reader, {})))
   const approvals = once(async (reader, atMs: number) =>
-    byPlace(await approvalFacts(reader, undefined, atMs)),
+    byPlace(await approvalFacts(deps, reader, { place: undefined, atMs })),
   )
   return {
     reach: async (reader, functionName) => (await reaches(reader))(functionName).mode,

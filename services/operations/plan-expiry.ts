@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 
 import {
-  approvalFacts,
+  openRequests,
   listBreakGlass,
   listFloorExceptions,
   listFreezeWindows,
@@ -176,7 +176,7 @@ function chainEnd(
 
 /** What people set for a time: approvals that are open, exceptions that are in force, freeze windows that end. */
 export async function grantedEnds(reader: Reader, { fromMs, toMs }: Window): Promise<GrantEnd[]> {
-  const approvals = await approvalFacts(reader, undefined, fromMs)
+  const approvals = await openRequests(reader, undefined, fromMs)
   const glasses = await listBreakGlass(reader, {})
   const floors = await listFloorExceptions(reader, undefined, fromMs)
   const windows = await listFreezeWindows(reader)

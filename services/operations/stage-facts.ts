@@ -22,7 +22,7 @@ import {
 } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { AliasMove, Change, ChangeFactsInput } from './change.ts'
-import { eachPlace, type PlaceReads } from './place-reads.ts'
+import { eachPlace, type StageReads } from './place-reads.ts'
 
 /** What holds for the stages that a change touches, and until when it holds by itself. */
 export interface Staged {
@@ -48,7 +48,7 @@ export async function readStage(
   reader: Reader,
   { action, resource }: Pick<Change<unknown>, 'action' | 'resource'>,
   { input, atMs }: { readonly input: ChangeFactsInput; readonly atMs: number },
-  places: PlaceReads = eachPlace,
+  places: StageReads = eachPlace,
 ): Promise<Staged | undefined> {
   const of = resource.startsWith('arn:') ? parseFunctionReference(resource) : undefined
   if (of === undefined || input.takesAway === true || NOT_STAGED.test(action)) return undefined
@@ -129,7 +129,7 @@ async function readMove(reader: Reader, move: AliasMove): Promise<ReadMove> {
 /** Where and when what is set for places is read. */
 interface At {
   readonly reader: Reader
-  readonly places: PlaceReads
+  readonly places: StageReads
   readonly atMs: number
 }
 
@@ -160,7 +160,7 @@ export async function readFloorGround(
   reader: Reader,
   place: StagePlace,
   atMs: number,
-  places: PlaceReads = eachPlace,
+  places: StageReads = eachPlace,
 ): Promise<FloorGround | undefined> {
   const rule = await places.floorRule(reader, place)
   if (rule === undefined) return undefined

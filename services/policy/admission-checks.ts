@@ -2,7 +2,8 @@ import { PlatformError, type DecisionCheck, type Facts } from '../model/index.ts
 import { isReturn } from './break-glass.ts'
 import { toAdmissionRequest } from './admission.ts'
 import { isUsable, type PolicyInForce, type UnusableSet } from './in-force.ts'
-import { authorize, type Evaluation, type Policy, type PolicySet, type Request } from './cedar.ts'
+import { authorize } from './cedar.ts'
+import type { Evaluation, Policy, PolicySet, Request } from './policy-set.ts'
 import type { Ask } from './remembering.ts'
 import { WAIVED_MEMBERS, waivedContext } from './stage-context.ts'
 

@@ -3,7 +3,7 @@ import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs
 import type { Facts, SubjectFacts } from '../model/index.ts'
 import { approvalContext } from './approvals.ts'
 import { attestedContext } from './attested.ts'
-import type { Request } from './cedar.ts'
+import type { Request } from './policy-set.ts'
 import { stageContext } from './stage-context.ts'
 
 type EntityId = Request['principal']

@@ -1,7 +1,8 @@
 import type { EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { API_ACTIONS, PlatformError, type Principal, type ResourceRef } from '../model/index.ts'
-import { authorize, type PolicySet, type Request } from './cedar.ts'
+import { authorize } from './cedar.ts'
+import type { PolicySet, Request } from './policy-set.ts'
 import { shippedRoleFor } from './shipped-roles.ts'
 
 type Tags = Readonly<Record<string, string>>

@@ -1,7 +1,8 @@
 import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, type Json } from '../model/index.ts'
-import { authorize, type Evaluation, type PolicySet, type Request } from './cedar.ts'
+import { authorize } from './cedar.ts'
+import type { Evaluation, PolicySet, Request } from './policy-set.ts'
 import { toResource } from './admission.ts'
 import { attestedOfCase, GOOD_ATTESTED } from './attested-case.ts'
 

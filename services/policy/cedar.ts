@@ -1,74 +1,19 @@
-import type {
-  CedarValueJson,
-  DetailedError,
-  EntityJson,
-  PolicyJson,
-  TypeAndId,
-  ValidationError,
-} from '@cedar-policy/cedar-wasm/nodejs'
+import type { DetailedError, ValidationError } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, sha256 } from '../model/index.ts'
-import { withCedar, type Cedar } from './cedar-engine.ts'
-import { mergeForbids } from './merged-forbids.ts'
+import { withCedar } from './cedar-engine.ts'
+import { evaluate, isAnswer } from './evaluate.ts'
+import type {
+  Evaluation,
+  Policy,
+  PolicyFault,
+  PolicyFile,
+  PolicySet,
+  Request,
+} from './policy-set.ts'
 import { findTooDeep, POLICY_DEPTH_LIMIT } from './policy-depth.ts'
-import { toScope, type PolicyScope } from './policy-scope.ts'
-import { readsOf, type PolicyReads } from './policy-reads.ts'
-
-/** A file of policies as it was written. */
-export interface PolicyFile {
-  readonly name: string
-  readonly text: string
-}
-
-export interface Policy {
-  /** Its `@id`, which decisions name; where it has none, its place in the set. */
-  readonly id: string
-  readonly file: string
-  readonly text: string
-  readonly effect: 'permit' | 'forbid'
-  readonly annotations: Readonly<Record<string, string>>
-  /** Members of the context that it looks at: what a refusal shows the values of. */
-  readonly reads: readonly string[]
-  /** Whom and what its head is about. */
-  readonly scope: PolicyScope
-  /** What of a request decides what it says. */
-  readonly looks: PolicyReads
-}
-
-/** One thing that is wrong with a policy set, for people: where, what, and what was probably meant. */
-export interface PolicyFault {
-  readonly file: string
-  readonly policy: string | undefined
-  readonly message: string
-  readonly hint: string | undefined
-}
-
-/** A set that parsed and, where a schema was given, fits it. */
-export interface PolicySet {
-  /** SHA-256 over schema and policies: the same text is the same set. */
-  readonly digest: string
-  readonly policies: ReadonlyMap<string, Policy>
-  readonly schema: string | undefined
-  /** A policy that can never apply, or whose text is not what it looks like. */
-  readonly warnings: readonly PolicyFault[]
-}
-
-export interface Request {
-  readonly principal: TypeAndId
-  readonly action: TypeAndId
-  readonly resource: TypeAndId
-  readonly context: Readonly<Record<string, CedarValueJson>>
-  readonly entities: readonly EntityJson[]
-}
-
-/** What Cedar says of a request, errors and all; `authorize` makes a decision of it. */
-export interface Evaluation {
-  readonly decision: 'allow' | 'deny'
-  /** Ids of the policies that made it so. */
-  readonly determining: readonly string[]
-  /** Policies that could not be evaluated: Cedar skips them, so a `forbid` that errs would not forbid. */
-  readonly errors: readonly { readonly policy: string; readonly message: string }[]
-}
+import { toScope } from './policy-scope.ts'
+import { readsOf } from './policy-reads.ts'
 
 const SET_SIZE_LIMIT_BYTES = 1_048_576
 const POLICIES_LIMIT = 2_000
@@ -144,6 +89,7 @@ function readPolicy(text: string, file: PolicyFile, index: number): Policy {
     reads: contextReads(conditions),
     scope: toScope(parsed.json),
     looks: readsOf(parsed.json),
+    json: parsed.json,
   }
 }
 
@@ -211,116 +157,14 @@ function toStatic(policies: ReadonlyMap<string, Policy>): Record<string, string>
   return Object.fromEntries([...policies.values()].map(({ id, text }) => [id, text]))
 }
 
-/** Sets with their schemas that the engine holds parsed at a time. */
-const PREPARED_LIMIT = 16
-
-/** Names under which the engine holds a set. */
-interface Prepared {
-  readonly name: string
-  /** The same with what forbids merged; `undefined` where that would be the same. */
-  readonly merged: string | undefined
-}
-
-/**
- * Of each engine, by the set's digest, most recently used last. The engine cannot drop what it was given, but what comes under the same
- * name takes its place: that is how it holds no more than so many.
- */
-const preparedBy = new WeakMap<Cedar, Map<string, Prepared>>()
-
-function prepare(cedar: Cedar, { digest, policies, schema }: PolicySet): Prepared {
-  const prepared = preparedBy.get(cedar) ?? new Map<string, Prepared>()
-  preparedBy.set(cedar, prepared)
-  const known = prepared.get(digest)
-  if (known !== undefined) {
-    prepared.delete(digest)
-    prepared.set(digest, known)
-    return known
-  }
-  const name = freeName(prepared)
-  const set = cedar.preparsePolicySet(name, { staticPolicies: toStatic(policies) })
-  const forms = schema === undefined ? undefined : cedar.preparseSchema(name, schema)
-  if (set.type === 'failure' || forms?.type === 'failure')
-    throw new PlatformError('INTERNAL', 'a policy set that compiled cannot be prepared')
-  const made = { name, merged: prepareMerged(cedar, `${name} merged`, policies) }
-  prepared.set(digest, made)
-  return made
-}
-
-/** Where merging does not work out the set itself is asked, always. */
-function prepareMerged(
-  cedar: Cedar,
-  name: string,
-  policies: PolicySet['policies'],
-): string | undefined {
-  const parsed: Record<string, PolicyJson> = {}
-  for (const { id, text } of policies.values()) {
-    const answer = cedar.policyToJson(text)
-    if (answer.type === 'failure') return undefined
-    parsed[id] = answer.json
-  }
-  const staticPolicies = mergeForbids(parsed)
-  if (staticPolicies === undefined) return undefined
-  return cedar.preparsePolicySet(name, { staticPolicies }).type === 'success' ? name : undefined
-}
-
-/** A name that no digest stands for any more: nothing is ever evaluated under a set that was put in its place. */
-function freeName(prepared: Map<string, Prepared>): string {
-  const [oldest] = prepared.keys()
-  if (prepared.size >= PREPARED_LIMIT && oldest !== undefined) prepared.delete(oldest)
-  const taken = new Set([...prepared.values()].map(({ name }) => name))
-  let index = 0
-  while (taken.has(`set-${index}`)) index += 1
-  return `set-${index}`
-}
-
-/**
- * Cedar's own answer to one request. With a schema the request is held against it first.
- * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
- */
-export function evaluate(set: PolicySet, request: Request): Evaluation {
-  return withCedar((cedar) => {
-    const { name } = prepare(cedar, set)
-    return ask(cedar, request, name, set.schema === undefined ? undefined : name)
-  })
-}
-
-/** Asks the policies that the engine holds under one name, with the schema that it holds under another. */
-function ask(cedar: Cedar, request: Request, policies: string, schema?: string): Evaluation {
-  const { principal, action, resource } = request
-  const answer = cedar.statefulIsAuthorized({
-    principal,
-    action,
-    resource,
-    context: { ...request.context },
-    entities: [...request.entities],
-    preparsedPolicySetId: policies,
-    ...(schema !== undefined && { preparsedSchemaName: schema, validateRequest: true }),
-  })
-  if (answer.type === 'failure')
-    throw refuse(answer.errors.map((error) => toFault('the request', undefined, error)))
-  const { decision, diagnostics } = answer.response
-  return {
-    decision,
-    determining: diagnostics.reason.toSorted(),
-    errors: diagnostics.errors.map(({ policyId, error }) => ({
-      policy: policyId,
-      message: error.message,
-    })),
-  }
-}
-
 /**
  * Fails closed: a request that some policy could not be evaluated for is denied, whatever the others say (DESIGN §5).
  * @throws PlatformError INVALID_PARAMETER where request or entities do not fit the schema
  */
 export function authorize(set: PolicySet, request: Request): Evaluation {
-  const quick = withCedar((cedar) => {
-    const { name, merged } = prepare(cedar, set)
-    if (merged === undefined) return undefined
-    return ask(cedar, request, merged, set.schema === undefined ? undefined : name)
-  })
-  if (quick?.decision === 'allow' && quick.errors.length === 0) return quick
   const evaluation = evaluate(set, request)
+  if (!isAnswer(evaluation))
+    throw refuse(evaluation.map((error) => toFault('the request', undefined, error)))
   return evaluation.errors.length === 0 ? evaluation : { ...evaluation, decision: 'deny' }
 }
 

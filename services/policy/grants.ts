@@ -1,5 +1,5 @@
 import { API_ACTIONS, GOVERN_GROUPS, type Principal } from '../model/index.ts'
-import type { Policy, PolicySet } from './cedar.ts'
+import type { Policy, PolicySet } from './policy-set.ts'
 import { SHIPPED_ROLES } from './shipped-roles.ts'
 
 type Holder = Pick<Principal, 'id' | 'kind' | 'roles'>

@@ -1,4 +1,4 @@
-import type { PolicySet } from './cedar.ts'
+import type { PolicySet } from './policy-set.ts'
 
 /** A set that is kept and cannot be used: nothing is permitted by it but leaving (RULES §5). */
 export interface UnusableSet {

@@ -29,16 +29,15 @@ export {
 export { checkPolicySet, parseCasesOf, type AskedBy, type CheckedSet } from './set-check.ts'
 export { diffPolicySets, type PolicySetDiff } from './set-diff.ts'
 /** Cedar policies: parsed, validated, evaluated with errors as a no; throw INVALID_PARAMETER with every fault in `detail`. */
-export {
-  authorize,
-  compilePolicySet,
-  type Evaluation,
-  type Policy,
-  type PolicyFault,
-  type PolicyFile,
-  type PolicySet,
-  type Request,
-} from './cedar.ts'
+export { authorize, compilePolicySet } from './cedar.ts'
+export type {
+  Evaluation,
+  Policy,
+  PolicyFault,
+  PolicyFile,
+  PolicySet,
+  Request,
+} from './policy-set.ts'
 /** For whoever supposes much at a time. */
 export { remembering, type Ask } from './remembering.ts'
 /** Authorization: may this principal do this to that; without a set the built-in table of shipped roles answers. */

@@ -1,28 +1,36 @@
 import type { Expr, Policy, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 
-/**
- * Makes one policy of all that forbid under the same head, by an `or` over what each says. Where Cedar answers "allow"
- * without an error over the merged set, it does so over the set itself: an `or` is false only when every part of it was
- * evaluated and is false. Any other answer says nothing (which of them forbade, what others would have erred), and the set
- * itself is asked. Policies that permit stay as they are: an `or` that is true hides what its later parts err.
- * @returns `undefined` where no two share a head
- */
-export function mergeForbids(
-  policies: Readonly<Record<string, PolicyJson>>,
-): Record<string, Policy> | undefined {
-  const alike = new Map<string, [string, PolicyJson][]>()
-  for (const [id, policy] of Object.entries(policies)) {
-    const { effect, principal, action, resource } = policy
-    const key = effect === 'permit' ? id : JSON.stringify([principal, action, resource])
-    const known = alike.get(`${effect} ${key}`) ?? []
-    known.push([id, policy])
-    alike.set(`${effect} ${key}`, known)
+/** Policies merged at most: where one of a group forbids, or errs, all of the group are asked one by one. */
+const GROUP_LIMIT = 32
+
+/** A policy in Cedar's JSON form, by its id. */
+export type Parsed = readonly [id: string, policy: PolicyJson]
+
+/** Groups of what forbids under one head; policies that permit are alone: an `or` that is true hides what its later parts err. */
+export function groupForbids(policies: readonly Parsed[]): (readonly Parsed[])[] {
+  const open = new Map<string, Parsed[]>()
+  const groups: Parsed[][] = []
+  for (const parsed of policies) {
+    const [, { effect, principal, action, resource }] = parsed
+    const head = JSON.stringify([principal, action, resource])
+    const group = effect === 'permit' ? undefined : open.get(head)
+    if (group !== undefined && group.length < GROUP_LIMIT) {
+      group.push(parsed)
+      continue
+    }
+    const fresh = [parsed]
+    groups.push(fresh)
+    if (effect === 'forbid') open.set(head, fresh)
   }
-  if ([...alike.values()].every(({ length }) => length === 1)) return undefined
-  return Object.fromEntries([...alike.values()].map(mergeGroup))
+  return groups
 }
 
-function mergeGroup(group: readonly [string, PolicyJson][]): [string, Policy] {
+/**
+ * One policy for a group, under the id of its first, by an `or` over what each says. Where it is false without an error,
+ * so is each of them: an `or` is false only when every part of it was evaluated and is false. Where it is true, the part
+ * that made it so is; which one, and what others would have erred, it does not say.
+ */
+export function mergeGroup(group: readonly Parsed[]): readonly [string, Policy] {
   const [first] = group
   if (first === undefined) throw new RangeError('a group holds a policy')
   const [id, policy] = first

@@ -1,5 +1,5 @@
 import { canonicalJson, type Json } from '../model/index.ts'
-import type { Evaluation, Policy, PolicySet, Request } from './cedar.ts'
+import type { Evaluation, Policy, PolicySet, Request } from './policy-set.ts'
 import type { Looked } from './policy-reads.ts'
 
 /** How a set is asked: `authorize`, or what stands before it. */

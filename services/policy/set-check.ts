@@ -1,7 +1,8 @@
 import { PlatformError, type Json, type PolicyKind } from '../model/index.ts'
 import { parseAccessCases } from './authorization-cases.ts'
 import { parseCases, runCases, type CaseReport, type PolicyCase } from './cases.ts'
-import { compilePolicySet, type PolicyFault } from './cedar.ts'
+import { compilePolicySet } from './cedar.ts'
+import type { PolicyFault } from './policy-set.ts'
 import type { PolicySetSource } from './set-files.ts'
 
 /** What is known of a set before it is put in force. */

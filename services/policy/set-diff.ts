@@ -1,5 +1,6 @@
 import { PlatformError, canonicalJson, type Json, type PolicyKind } from '../model/index.ts'
-import { authorize, compilePolicySet, type PolicySet } from './cedar.ts'
+import { authorize, compilePolicySet } from './cedar.ts'
+import type { PolicySet } from './policy-set.ts'
 import type { PolicyCase } from './cases.ts'
 import { parseCasesOf, type AskedBy } from './set-check.ts'
 import type { PolicySetSource } from './set-files.ts'

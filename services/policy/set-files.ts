@@ -1,7 +1,7 @@
 import { parse } from 'yaml'
 
 import { PlatformError, type Json } from '../model/index.ts'
-import type { PolicyFile } from './cedar.ts'
+import type { PolicyFile } from './policy-set.ts'
 
 /** A policy set as it was written: what is kept of it, and compiled anew by each program. */
 export interface PolicySetSource {

@@ -51,7 +51,10 @@ export async function gateBench(): Promise<readonly Figure[]> {
   return [...timeDecisions(), ...(await timePlans())]
 }
 
-/** One permit, and forbids that each look at something else: none of them forbids what is asked. */
+/**
+ * One permit, and forbids that each look at something else: none of them forbids what is asked of `shop`. All have one
+ * head, so that none can be left out by it.
+ */
 function policyFiles(count: number): PolicyFile[] {
   const rules = [
     (n: number) => `when { context.untrusted.contains("arn:of:${n}") }`,
@@ -75,10 +78,16 @@ function timeDecisions(): Figure[] {
   const ours = timed(() => {
     if (decide(facts, 'dec-bench', inForce).outcome !== 'allow') throw new Error('not allowed')
   })
+  const refused = aliasFacts('other-2', 'prod')
+  const refusals = timed(() => {
+    const { outcome, policySet } = decide(refused, 'dec-bench', inForce)
+    if (outcome !== 'deny' || policySet.determining.length !== 1) throw new Error('not refused')
+  })
   const bare = timed(bareCall(set, facts))
   const over = `over ${DECISION_POLICIES} policies`
   return [
     ...spread(`a decision ${over}`, ours),
+    ...spread(`a decision ${over} of which one forbids`, refusals),
     ...spread(`the bare Cedar call ${over}, without our checks and the schema`, bare),
   ]
 }

@@ -1,8 +1,12 @@
 import { expect, it } from 'vitest'
 
-import { allPlaces, eachPlace, type PlaceReads } from '../../../services/operations/place-reads.ts'
+import {
+  allPlaces,
+  eachPlaceOf,
+  type PlaceReads,
+} from '../../../services/operations/place-reads.ts'
 import type { Reader, Writer } from '../../../services/store/index.ts'
-import { openEdge } from '../../support/edge.ts'
+import { startTestApp } from '../../support/app.ts'
 
 const NAMES = ['one', 'two', 'three']
 const ALIASES = ['prod', 'test']
@@ -10,10 +14,11 @@ const NOW = 1_000_000
 const RELEASE = 'a'.repeat(64)
 
 it('a run that reads tables whole is told of every place what one change is told', async () => {
-  await using edge = await openEdge()
-  await edge.store.transaction(fill)
-  await edge.store.snapshot(async (reader) => {
-    const run = allPlaces()
+  await using app = await startTestApp()
+  await app.deps.store.transaction(fill)
+  await app.deps.store.snapshot(async (reader) => {
+    const run = allPlaces(app.deps)
+    const eachPlace = eachPlaceOf(app.deps)
     let told = 0
     for (const functionName of NAMES) {
       for (const alias of ALIASES) {
