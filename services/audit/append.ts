@@ -73,7 +73,8 @@ export async function nextPosition(tx: Writer, nowMs: number): Promise<Position>
 }
 
 /**
- * Appends one entry with its leaf and frontier, with the nodes of a tile where it fills one, and what is to be told of it, in the caller's transaction.
+ * Appends one entry with its leaf and frontier, with the nodes of a tile where it fills one, and what is to be told of it,
+ * in the caller's transaction.
  * @throws PlatformError INTERNAL where the entry is larger than a tile can hold
  */
 export async function append(
