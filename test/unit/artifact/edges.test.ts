@@ -66,13 +66,6 @@ test('refuses a local header that is cut off by the directory', async () => {
   }
 })
 
-test('refuses a zip whose links need more steps than anybody walks', async () => {
-  const long = Array.from({ length: 500 }, () => 'd').join('/')
-  const entries = Array.from({ length: 900 }, (_, at) => link(`l${at}`, long))
-
-  expect(await ruleOf(buildZip({ entries }))).toBe('zip.symlink-loop')
-})
-
 /** Info-ZIP's Unicode path field (0x7075): version, CRC-32 of the name, another name. */
 function unicodePath(name: string, of = 'a', version = 1): Buffer {
   const data = Buffer.alloc(5 + Buffer.byteLength(name))

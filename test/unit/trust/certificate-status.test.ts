@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 
 import type { RevocationSettings, X509PublisherDocument } from '../../../services/model/index.ts'
 import {
@@ -37,7 +37,11 @@ const zip = await openZip()
 const ca = root()
 const issuing = intermediate(ca)
 const leaf = issue({ issuer: ca, serial: 7 })
-const cache = new VerificationCache()
+// Anew for each test, so that each computes what it is about.
+let cache = new VerificationCache()
+beforeEach(() => {
+  cache = new VerificationCache()
+})
 
 /** The verdict over a CMS by the leaf, where the publisher has these lists. */
 async function judgeWith(

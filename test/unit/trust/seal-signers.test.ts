@@ -1,6 +1,6 @@
 import { createHash, sign } from 'node:crypto'
 
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 
 import { unsealedSource } from '../../../services/artifact/index.ts'
 import {
@@ -70,7 +70,11 @@ const leaf = issue({
   issuer: ca,
   extensions: [{ oid: '2.5.29.14', value: octetString(Uint8Array.of(9)) }],
 })
-const cache = new VerificationCache()
+// Anew for each test, so that each computes what it is about.
+let cache = new VerificationCache()
+beforeEach(() => {
+  cache = new VerificationCache()
+})
 const pki = publisher({ ...publisherFromPem(ca.pem), forms: ['cms', 'statement', 'message'] })
 const team = publisher({ ...publisherFromPem(publicPem(key)), forms: ['statement', 'message'] })
 const digest = (bytes: Uint8Array, hash: HashName = 'sha256') =>
