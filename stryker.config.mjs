@@ -22,5 +22,6 @@ export default {
   timeoutMS: 2_000,
   reporters: ['clear-text', 'json', 'progress-append-only'],
   clearTextReporter: { allowColor: false, logTests: false, reportScoreTable: true },
-  thresholds: { high: 95, low: 92, break: 90 },
+  // Each folder is judged by itself, in test/support/mutation.mjs.
+  thresholds: { high: 95, low: 92, break: null },
 }
