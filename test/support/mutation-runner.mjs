@@ -35,6 +35,8 @@ class WarmRunner {
     process.on('unhandledRejection', () => undefined)
     register()
     this.#vitest = await loadVitest()
+    // Here, where no clock of Stryker runs: time that goes into loading would be given to each mutant on top.
+    for (const path of await this.#paths()) await this.#load(path)
   }
 
   /** The tests of a file by their ids; its module is evaluated once. */
@@ -43,7 +45,9 @@ class WarmRunner {
     if (known !== undefined) return known
     const [file] = await this.#vitest.collect(path)
     if (file.result?.state === 'fail') throw new Error(`${path}: ${file.result.errors[0].stack}`)
-    const tests = new Map(flatten(file, { names: [], before: [] }).map((test) => [`${path}#${test.name}`, test]))
+    const tests = new Map(
+      flatten(file, { names: [], before: [] }).map((test) => [`${path}#${test.name}`, test]),
+    )
     const loaded = { tests, hooks: this.#vitest.getHooks(file) }
     for (const before of loaded.hooks.beforeAll) await before(file)
     this.#files.set(path, loaded)
@@ -61,8 +65,7 @@ class WarmRunner {
 
   async dryRun() {
     const results = []
-    for (const path of await this.#paths()) {
-      const { tests } = await this.#load(path)
+    for (const [path, { tests }] of this.#files) {
       for (const [id, test] of tests) {
         stryker.currentTestId = id
         const started = performance.now()
@@ -73,7 +76,9 @@ class WarmRunner {
         const { name } = test
         const told = { id, name, timeSpentMs, fileName: path }
         results.push(
-          failure === undefined ? { ...told, status: 0 } : { ...told, status: 1, failureMessage: failure },
+          failure === undefined
+            ? { ...told, status: 0 }
+            : { ...told, status: 1, failureMessage: failure },
         )
       }
     }
@@ -81,8 +86,6 @@ class WarmRunner {
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit }) {
-    const paths = new Set(testFilter.map((id) => id.slice(0, id.indexOf('#'))))
-    for (const path of paths) await this.#load(path)
     let ran = 0
     for (const id of this.#likelyFirst(testFilter)) {
       const test = this.#files.get(id.slice(0, id.indexOf('#'))).tests.get(id)
@@ -142,7 +145,13 @@ async function loadVitest() {
     allowOnly: false,
     chaiConfig: {},
   }
-  globalThis.__vitest_worker__ = { config, ctx: {}, filepath: '', metaEnv: process.env, durations: {} }
+  globalThis.__vitest_worker__ = {
+    config,
+    ctx: {},
+    filepath: '',
+    metaEnv: process.env,
+    durations: {},
+  }
   const { collectTests } = await import('vitest/internal/browser')
   const { getFn, getHooks } = await import('vitest/suite')
   const runner = {
@@ -170,6 +179,4 @@ function flatten(suite, { names, before }) {
   })
 }
 
-export const strykerPlugins = [
-  { kind: 'TestRunner', name: 'warm', injectableClass: WarmRunner },
-]
+export const strykerPlugins = [{ kind: 'TestRunner', name: 'warm', injectableClass: WarmRunner }]

@@ -38,7 +38,13 @@ function defaultBase() {
   const main = spawnSync('git', ['merge-base', 'HEAD', 'main'], { encoding: 'utf8' })
   const head = git('rev-parse', 'HEAD')
   if (main.status === 0 && main.stdout.trim() !== head) return main.stdout.trim()
-  const [newest, ...before] = git('rev-list', '--first-parent', '-n', `${COMMITS_LIMIT + 1}`, 'HEAD').split('\n')
+  const [newest, ...before] = git(
+    'rev-list',
+    '--first-parent',
+    '-n',
+    `${COMMITS_LIMIT + 1}`,
+    'HEAD',
+  ).split('\n')
   const fits = (commit) => linesOf(changedRanges(commit)) <= CHANGED_LINES_LIMIT
   return before.findLast(fits) ?? before[0] ?? newest
 }

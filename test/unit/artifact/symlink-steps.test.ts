@@ -5,7 +5,11 @@ import { ruleOf } from './open.ts'
 
 test('refuses a zip whose links need more steps than anybody walks', async () => {
   const content = Array.from({ length: 500 }, () => 'd').join('/')
-  const entries = Array.from({ length: 900 }, (_, at) => ({ name: `l${at}`, content, mode: 0o120777 }))
+  const entries = Array.from({ length: 900 }, (_, at) => ({
+    name: `l${at}`,
+    content,
+    mode: 0o120777,
+  }))
 
   expect(await ruleOf(buildZip({ entries }))).toBe('zip.symlink-loop')
 })

@@ -11,7 +11,6 @@ import {
 import { accept } from '../../../services/trust/index.ts'
 import {
   identityOf,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -19,6 +18,7 @@ import {
   sealOf,
   withSeals,
 } from '../../support/pki.ts'
+import { judgeZip } from './told.ts'
 
 const key = keyPair()
 const zip = await openZip()

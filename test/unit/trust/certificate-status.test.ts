@@ -15,7 +15,6 @@ import {
   identityOf,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publisher,
@@ -30,6 +29,7 @@ import {
   revocationList,
   type ListSpec,
 } from '../../support/revocation-data.ts'
+import { judgeZip } from './told.ts'
 
 const DAY_MS = 86_400_000
 const URL_OF_LIST = 'http://lists.example.org/ca.crl'

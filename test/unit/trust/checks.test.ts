@@ -6,7 +6,6 @@ import {
   AT_MS,
   identityOf,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -16,6 +15,7 @@ import {
   sealOf,
   withSeals,
 } from '../../support/pki.ts'
+import { judgeZip } from './told.ts'
 
 const zip = await openZip()
 const key = keyPair()

@@ -20,7 +20,6 @@ import {
   identityOf,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publisher,
@@ -30,6 +29,7 @@ import {
   type CertificateSpec,
   type TestCertificate,
 } from '../../support/pki.ts'
+import { judgeZip } from './told.ts'
 
 const YEAR_MS = 365 * 86_400_000
 const zip = await openZip()

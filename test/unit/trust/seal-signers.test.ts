@@ -47,7 +47,6 @@ import {
   AT_MS,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -61,6 +60,7 @@ import {
   type KeyPair,
   type TestCertificate,
 } from '../../support/pki.ts'
+import { judgeZip } from './told.ts'
 
 const zip = await openZip()
 const unsealed = readAll(unsealedSource(zip))

@@ -19,7 +19,6 @@ import { checkThreshold, distinctSigners } from '../../../services/trust/thresho
 import {
   identityOf,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -29,6 +28,7 @@ import {
   withSeals,
   type KeyPair,
 } from '../../support/pki.ts'
+import { judgeZip } from './told.ts'
 
 const zip = await openZip()
 const [one, two, three] = [keyPair(), keyPair('p384'), keyPair('ed25519')]

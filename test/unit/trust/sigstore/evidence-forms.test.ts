@@ -13,15 +13,7 @@ import {
   utf8String,
 } from '../../../../services/seal/index.ts'
 import { parsePublisherDocument } from '../../../../services/trust/index.ts'
-import {
-  AT_MS,
-  judgeZip,
-  openZip,
-  publisher,
-  readAll,
-  reasonsOf,
-  root,
-} from '../../../support/pki.ts'
+import { AT_MS, openZip, publisher, readAll, reasonsOf, root } from '../../../support/pki.ts'
 import {
   detached,
   IDENTITY,
@@ -34,6 +26,7 @@ import {
 } from '../../../support/sigstore.ts'
 import { checkBody } from '../../../../services/trust/sigstore/log-body.ts'
 import { authority } from '../../../support/timestamp-token.ts'
+import { judgeZip } from '../told.ts'
 
 const zip = await openZip()
 const bytes = readAll(unsealedSource(zip))
