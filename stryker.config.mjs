@@ -7,6 +7,8 @@ export default {
   testRunner: 'warm',
   // The tests that stand for the mutated folders alone: what survives them nobody else would notice.
   warmRunner: {
+    // Processor time for a mutant, likely killers first; what is alive then has survived. A few survivors alone need more.
+    budgetMs: 3_000,
     include: ['test/unit/artifact', 'test/unit/trust'],
     // Other programs, chance, and half a million steps: half the time of all.
     exclude: ['foreign-tools', 'properties', 'symlink-steps'].map(

@@ -9,22 +9,22 @@ import { register } from 'tsx/esm/api'
 
 const stryker = (globalThis.__stryker__ ??= {})
 const TEST_TIMEOUT_MS = 60_000
-/** A test that ran without the mutant and failed: state that one mutant left behind would kill the next. */
-class Polluted extends Error {}
-
 class WarmRunner {
   static inject = ['options']
   #files = new Map()
   #lastKillers = []
   #cost = new Map()
+  #unsteady = new Set()
   #vitest
 
   constructor({ warmRunner }) {
     this.#include = warmRunner.include
+    this.#budgetMs = warmRunner.budgetMs
     this.#exclude = new Set(warmRunner.exclude.map((path) => resolve(path)))
   }
   #include
   #exclude
+  #budgetMs
 
   capabilities() {
     return { reloadEnvironment: false }
@@ -48,7 +48,7 @@ class WarmRunner {
     const tests = new Map(
       flatten(file, { names: [], before: [] }).map((test) => [`${path}#${test.name}`, test]),
     )
-    const loaded = { tests, hooks: this.#vitest.getHooks(file) }
+    const loaded = { file, tests, hooks: this.#vitest.getHooks(file) }
     for (const before of loaded.hooks.beforeAll) await before(file)
     this.#files.set(path, loaded)
     return loaded
@@ -87,7 +87,11 @@ class WarmRunner {
 
   async mutantRun({ activeMutant, testFilter, hitLimit }) {
     let ran = 0
+    const begun = process.cpuUsage()
     for (const id of this.#likelyFirst(testFilter)) {
+      if (this.#unsteady.has(id)) continue
+      const { user, system } = process.cpuUsage(begun)
+      if ((user + system) / 1000 > this.#budgetMs) break
       const test = this.#files.get(id.slice(0, id.indexOf('#'))).tests.get(id)
       Object.assign(stryker, { activeMutant: activeMutant.id, hitLimit, hitCount: 0 })
       const started = performance.now()
@@ -99,12 +103,20 @@ class WarmRunner {
       if (hits > hitLimit)
         return { status: 'timeout', reason: `hit ${hits} times, of ${hitLimit} at most` }
       if (failure === undefined) continue
+      // What fails without the mutant, too, is out of step with the clock or with what a mutant before left behind.
+      if ((await failureOf(test.run)) !== undefined) {
+        this.#unsteady.add(id)
+        continue
+      }
       this.#lastKillers = [id, ...this.#lastKillers.filter((other) => other !== id)].slice(0, 50)
-      const alone = await failureOf(test.run)
-      if (alone !== undefined) throw new Polluted(`${id} fails without a mutant: ${alone}`)
       return { status: 'killed', killedBy: [id], failureMessage: failure, nrOfTests: ran }
     }
     return { status: 'survived', nrOfTests: ran }
+  }
+
+  async dispose() {
+    for (const { file, hooks } of this.#files.values())
+      for (const after of hooks.afterAll) await after(file)
   }
 
   /** What killed mutants just now, latest first; then what takes least. */

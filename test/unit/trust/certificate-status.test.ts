@@ -29,7 +29,7 @@ import {
   revocationList,
   type ListSpec,
 } from '../../support/revocation-data.ts'
-import { judgeZip } from './told.ts'
+import { assertTold, judgeZip, saying } from './told.ts'
 
 const DAY_MS = 86_400_000
 const URL_OF_LIST = 'http://lists.example.org/ca.crl'
@@ -286,6 +286,7 @@ function statusWith(
     atMs: AT_MS,
   }
   const { findings, unchecked } = checkStatus(facts, cache)
+  assertTold(findings)
   return { reasons: findings.map(({ reason }) => reason), unchecked }
 }
 
@@ -400,7 +401,7 @@ test.each<[string, Uint8Array]>([
   ['no end', revocationList(ca).subarray(0, 60)],
   ['more than 8 MiB', new Uint8Array(8_388_609)],
 ])('does not read a list with %s', (_title, der) => {
-  expect(() => parseRevocationList(der, cache)).toThrow(
+  expect(saying(() => parseRevocationList(der, cache))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL' }),
   )
 })
@@ -463,7 +464,9 @@ test.each<[string, unknown, Record<string, unknown>?]>([
   ['a policy that is no OID', undefined, { policies: ['x'] }],
   ['another profile', undefined, { profile: 'mine' }],
 ])('refuses a publisher with %s', (_title, revocation, more) => {
-  expect(settings(revocation, more)).toThrow(expect.objectContaining({ code: 'INVALID_PARAMETER' }))
+  expect(saying(settings(revocation, more))).toThrow(
+    expect.objectContaining({ code: 'INVALID_PARAMETER' }),
+  )
 })
 
 test.each([

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 
-import type { Artifact, SealFinding, Verdict } from '../../../services/model/index.ts'
-import type { TrustedPublisher } from '../../../services/model/index.ts'
+import {
+  PlatformError,
+  type Artifact,
+  type SealFinding,
+  type TrustedPublisher,
+  type Verdict,
+} from '../../../services/model/index.ts'
 import { judgeZip as judge } from '../../support/pki.ts'
 
 const WRITTEN = new URL('told.words.json', import.meta.url)
@@ -19,18 +24,36 @@ export function judgeZip(
   return verdict
 }
 
+/** Holds findings to what is written down. */
+export function assertTold(findings: readonly SealFinding[]): void {
+  for (const finding of findings) assertWritten(wordsOf(finding))
+}
+
+/** Calls and gives on what is thrown; a refusal has to be one that is written down. */
+export function saying<T>(call: () => T): () => T {
+  return () => {
+    try {
+      return call()
+    } catch (error) {
+      if (error instanceof PlatformError) assertWritten(refusalOf(error))
+      throw error
+    }
+  }
+}
+
 /**
- * Holds findings to what is written down: names, times and digests apart. After a change of words:
+ * Names, times and digests apart. After a change of words:
  * `LACRE_WRITE_WORDS=1 npx vitest run --project unit --no-file-parallelism test/unit/trust`, and read the diff.
  */
-export function assertTold(findings: readonly SealFinding[]): void {
-  for (const finding of findings) {
-    const said = wordsOf(finding)
-    if (known.has(said)) continue
-    assert.ok(process.env['LACRE_WRITE_WORDS'] === '1', `not in told.words.json: ${said}`)
-    known.add(said)
-    writeFileSync(WRITTEN, `${JSON.stringify([...known].toSorted(), null, 2)}\n`)
-  }
+function assertWritten(said: string): void {
+  if (known.has(said)) return
+  assert.ok(process.env['LACRE_WRITE_WORDS'] === '1', `not in told.words.json: ${said}`)
+  known.add(said)
+  writeFileSync(WRITTEN, `${JSON.stringify([...known].toSorted(), null, 2)}\n`)
+}
+
+function refusalOf({ code, detail, publicMessage }: PlatformError): string {
+  return withoutNames(`${code} ${JSON.stringify(detail ?? {})} | ${publicMessage}`)
 }
 
 function wordsOf({ rule, status, reason, expected, got, nearest, fix }: SealFinding): string {

@@ -26,7 +26,7 @@ import {
 } from '../../../support/sigstore.ts'
 import { checkBody } from '../../../../services/trust/sigstore/log-body.ts'
 import { authority } from '../../../support/timestamp-token.ts'
-import { judgeZip } from '../told.ts'
+import { judgeZip, saying } from '../told.ts'
 
 const zip = await openZip()
 const bytes = readAll(unsealedSource(zip))
@@ -312,7 +312,7 @@ test('reads no body of a log entry that is larger than it may be', () => {
     logId: '00', kind: 'dsse', version: '0.0.1', index: 0, integratedTime: undefined,
     body, promise: undefined, proof: undefined,
   } // prettier-ignore
-  expect(() => checkBody(entry, {} as never)).toThrow(
+  expect(saying(() => checkBody(entry, {} as never))).toThrow(
     expect.objectContaining({ detail: { rule: 'log-body' } }),
   )
 })
