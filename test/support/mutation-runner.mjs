@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { register } from 'tsx/esm/api'
 
 const stryker = (globalThis.__stryker__ ??= {})
-const TEST_TIMEOUT_MS = 60_000
+const TEST_TIMEOUT_MS = 5_000
 class WarmRunner {
   static inject = ['options']
   #files = new Map()
@@ -33,6 +33,7 @@ class WarmRunner {
   async init() {
     // A mutant may leave a promise that nobody waits for. That it was rejected is no answer of a test.
     process.on('unhandledRejection', () => undefined)
+    process.on('uncaughtException', (error) => console.error('thrown outside of a test', error))
     register()
     this.#vitest = await loadVitest()
     // Here, where no clock of Stryker runs: time that goes into loading would be given to each mutant on top.
