@@ -26,8 +26,9 @@ class WarmRunner {
   #exclude
   #budgetMs
 
+  /** What runs only while modules load is left out (`ignoreStatic`), so there is nothing to be loaded anew for. */
   capabilities() {
-    return { reloadEnvironment: false }
+    return { reloadEnvironment: true }
   }
 
   async init() {
@@ -93,7 +94,8 @@ class WarmRunner {
       if (this.#unsteady.has(id)) continue
       const { user, system } = process.cpuUsage(begun)
       if ((user + system) / 1000 > this.#budgetMs) break
-      const test = this.#files.get(id.slice(0, id.indexOf('#'))).tests.get(id)
+      const test = this.#files.get(id.slice(0, id.indexOf('#')))?.tests.get(id)
+      if (test === undefined) continue
       Object.assign(stryker, { activeMutant: activeMutant.id, hitLimit, hitCount: 0 })
       const started = performance.now()
       const failure = await failureOf(test.run)

@@ -261,10 +261,7 @@ test('inflates in small pieces, and none of them beyond what is promised', async
     compressedBytes: packed.length,
   }
   const sizes: number[] = []
-  for await (const chunk of inflateChunks({ ...promised, compressedBytes: packed.length + 3 }, [
-    packed,
-  ]))
-    sizes.push(chunk.length)
+  for await (const chunk of inflateChunks(promised, [packed])) sizes.push(chunk.length)
   expect(Math.max(...sizes)).toBe(16_384)
 
   const lying = inflateChunks({ ...promised, sizeBytes: 5 }, [packed])
