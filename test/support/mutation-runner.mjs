@@ -7,143 +7,134 @@ import { pathToFileURL } from 'node:url'
 
 import { register } from 'tsx/esm/api'
 
+/** What the instrumented sources look at: the active mutant, hits, and whose coverage is counted. */
 const stryker = (globalThis.__stryker__ ??= {})
+/** A test that waits for what its mutant never does. */
 const TEST_TIMEOUT_MS = 5_000
+/** How many tests are remembered for having killed a mutant, to be asked first. */
+const KILLERS_LIMIT = 50
+
 class WarmRunner {
   static inject = ['options']
-  #files = new Map()
-  #lastKillers = []
-  #cost = new Map()
-  #unsteady = new Set()
+  #options
   #vitest
+  #files = new Map()
+  #tests = new Map()
+  #costMs = new Map()
+  #lastKillers = []
+  #unsteady = new Set()
 
   constructor({ warmRunner }) {
-    this.#include = warmRunner.include
-    this.#budgetMs = warmRunner.budgetMs
-    this.#exclude = new Set(warmRunner.exclude.map((path) => resolve(path)))
+    this.#options = warmRunner
   }
-  #include
-  #exclude
-  #budgetMs
 
   /** What runs only while modules load is left out (`ignoreStatic`), so there is nothing to be loaded anew for. */
   capabilities() {
     return { reloadEnvironment: true }
   }
 
+  /** Loads all tests here, where no clock of Stryker runs: time in the first run would be given to each mutant on top. */
   async init() {
-    // A mutant may leave a promise that nobody waits for. That it was rejected is no answer of a test.
+    // A mutant may leave behind what fails later. That is no answer of a test.
     process.on('unhandledRejection', () => undefined)
-    process.on('uncaughtException', (error) => console.error('thrown outside of a test', error))
+    process.on('uncaughtException', () => undefined)
     register()
     this.#vitest = await loadVitest()
-    // Here, where no clock of Stryker runs: time that goes into loading would be given to each mutant on top.
-    for (const path of await this.#paths()) await this.#load(path)
-  }
-
-  /** The tests of a file by their ids; its module is evaluated once. */
-  async #load(path) {
-    const known = this.#files.get(path)
-    if (known !== undefined) return known
-    const [file] = await this.#vitest.collect(path)
-    if (file.result?.state === 'fail') throw new Error(`${path}: ${file.result.errors[0].stack}`)
-    const tests = new Map(
-      flatten(file, { names: [], before: [] }).map((test) => [`${path}#${test.name}`, test]),
-    )
-    const loaded = { file, tests, hooks: this.#vitest.getHooks(file) }
-    for (const before of loaded.hooks.beforeAll) await before(file)
-    this.#files.set(path, loaded)
-    return loaded
-  }
-
-  async #paths() {
-    const folders = await Promise.all(
-      this.#include.map(async (folder) =>
-        (await readdir(folder, { recursive: true })).map((name) => resolve(folder, name)),
-      ),
-    )
-    return folders.flat().filter((path) => path.endsWith('.test.ts') && !this.#exclude.has(path))
-  }
-
-  async dryRun() {
-    const results = []
-    for (const [path, { tests }] of this.#files) {
-      for (const [id, test] of tests) {
-        stryker.currentTestId = id
-        const started = performance.now()
-        const failure = await failureOf(test.run)
-        const timeSpentMs = performance.now() - started
-        stryker.currentTestId = undefined
-        this.#cost.set(id, timeSpentMs)
-        const { name } = test
-        const told = { id, name, timeSpentMs, fileName: path }
-        results.push(
-          failure === undefined
-            ? { ...told, status: 0 }
-            : { ...told, status: 1, failureMessage: failure },
-        )
-      }
+    for (const path of await this.#paths()) {
+      const [file] = await this.#vitest.collect(path)
+      if (file.result?.state === 'fail') throw new Error(`${path}: ${file.result.errors[0].stack}`)
+      const hooks = this.#vitest.hooksOf(file)
+      for (const before of hooks.beforeAll) await before(file)
+      this.#files.set(file, hooks)
+      for (const { name, run } of this.#vitest.testsOf(file))
+        this.#tests.set(`${path}#${name}`, { name, run, fileName: path })
     }
-    return { status: 'complete', tests: results, mutantCoverage: stryker.mutantCoverage }
-  }
-
-  async mutantRun({ activeMutant, testFilter, hitLimit }) {
-    let ran = 0
-    const begun = process.cpuUsage()
-    for (const id of this.#likelyFirst(testFilter)) {
-      if (this.#unsteady.has(id)) continue
-      const { user, system } = process.cpuUsage(begun)
-      if ((user + system) / 1000 > this.#budgetMs) break
-      const test = this.#files.get(id.slice(0, id.indexOf('#')))?.tests.get(id)
-      if (test === undefined) continue
-      Object.assign(stryker, { activeMutant: activeMutant.id, hitLimit, hitCount: 0 })
-      const started = performance.now()
-      const failure = await failureOf(test.run)
-      this.#cost.set(id, performance.now() - started)
-      const hits = stryker.hitCount
-      Object.assign(stryker, { activeMutant: undefined, hitCount: undefined })
-      ran += 1
-      if (hits > hitLimit)
-        return { status: 'timeout', reason: `hit ${hits} times, of ${hitLimit} at most` }
-      if (failure === undefined) continue
-      // What fails without the mutant, too, is out of step with the clock or with what a mutant before left behind.
-      if ((await failureOf(test.run)) !== undefined) {
-        this.#unsteady.add(id)
-        continue
-      }
-      this.#lastKillers = [id, ...this.#lastKillers.filter((other) => other !== id)].slice(0, 50)
-      return { status: 'killed', killedBy: [id], failureMessage: failure, nrOfTests: ran }
-    }
-    return { status: 'survived', nrOfTests: ran }
   }
 
   async dispose() {
-    for (const { file, hooks } of this.#files.values())
-      for (const after of hooks.afterAll) await after(file)
+    for (const [file, { afterAll }] of this.#files) for (const after of afterAll) await after(file)
   }
 
-  /** What killed mutants just now, latest first; then what takes least. */
+  async #paths() {
+    const { include, exclude } = this.#options
+    const without = new Set(exclude.map((path) => resolve(path)))
+    const folders = await Promise.all(
+      include.map(async (folder) =>
+        (await readdir(folder, { recursive: true })).map((name) => resolve(folder, name)),
+      ),
+    )
+    return folders.flat().filter((path) => path.endsWith('.test.ts') && !without.has(path))
+  }
+
+  /** Every test without a mutant: what it takes and what it reaches. */
+  async dryRun() {
+    const tests = []
+    for (const [id, { name, fileName }] of this.#tests) {
+      stryker.currentTestId = id
+      const failureMessage = await this.#failureOf(id)
+      stryker.currentTestId = undefined
+      const told = { id, name, fileName, timeSpentMs: this.#costMs.get(id) }
+      tests.push(
+        failureMessage === undefined
+          ? { ...told, status: 0 }
+          : { ...told, status: 1, failureMessage },
+      )
+    }
+    return { status: 'complete', tests, mutantCoverage: stryker.mutantCoverage }
+  }
+
+  async mutantRun({ activeMutant, testFilter, hitLimit }) {
+    const begun = process.cpuUsage()
+    let nrOfTests = 0
+    for (const id of this.#likelyFirst(testFilter)) {
+      if (!this.#tests.has(id) || this.#unsteady.has(id)) continue
+      const { user, system } = process.cpuUsage(begun)
+      if ((user + system) / 1_000 > this.#options.budgetMs) break
+      Object.assign(stryker, { activeMutant: activeMutant.id, hitLimit, hitCount: 0 })
+      const failureMessage = await this.#failureOf(id)
+      const hits = stryker.hitCount
+      Object.assign(stryker, { activeMutant: undefined, hitLimit: undefined, hitCount: undefined })
+      nrOfTests += 1
+      if (hits > hitLimit)
+        return { status: 'timeout', reason: `hit ${hits} times, of ${hitLimit} at most` }
+      if (failureMessage === undefined) continue
+      // What fails without the mutant, too, is out of step with the clock or with what a mutant before left behind.
+      if ((await this.#failureOf(id)) !== undefined) {
+        this.#unsteady.add(id)
+        continue
+      }
+      const others = this.#lastKillers.filter((other) => other !== id)
+      this.#lastKillers = [id, ...others].slice(0, KILLERS_LIMIT)
+      return { status: 'killed', killedBy: [id], failureMessage, nrOfTests }
+    }
+    return { status: 'survived', nrOfTests }
+  }
+
+  async #failureOf(id) {
+    const started = performance.now()
+    try {
+      await this.#tests.get(id).run()
+      return undefined
+    } catch (error) {
+      return String(error?.stack ?? error)
+    } finally {
+      this.#costMs.set(id, performance.now() - started)
+    }
+  }
+
+  /** What killed mutants just now, latest first, unless others take less; then what takes least. */
   #likelyFirst(ids) {
     const rank = (id) => {
       const at = this.#lastKillers.indexOf(id)
-      const cost = this.#cost.get(id) ?? 0
-      return at < 0 ? cost : Math.min(cost, at / 1000)
+      const costMs = this.#costMs.get(id) ?? 0
+      return at < 0 ? costMs : Math.min(costMs, at / 1_000)
     }
     const ranks = new Map(ids.map((id) => [id, rank(id)]))
     return ids.toSorted((a, b) => ranks.get(a) - ranks.get(b))
   }
 }
 
-async function failureOf(run) {
-  try {
-    await run()
-    return undefined
-  } catch (error) {
-    return String(error?.stack ?? error)
-  }
-}
-
-/** vitest's own `test`, `describe` and `expect`, without its processes: they need to know no more than this. */
+/** vitest's own `test`, `describe` and `expect` without its processes: they need to know no more than this. */
 async function loadVitest() {
   const config = {
     root: process.cwd(),
@@ -168,30 +159,32 @@ async function loadVitest() {
     durations: {},
   }
   const { collectTests } = await import('vitest/internal/browser')
-  const { getFn, getHooks } = await import('vitest/suite')
+  const { TestRunner } = await import('vitest')
   const runner = {
     config,
     pool: 'mutation',
     viteEnvironment: 'ssr',
     importFile: (path) => import(pathToFileURL(path).href),
   }
-  Object.assign(vitest, { getFn, getHooks })
-  return { collect: (path) => collectTests([path], runner), getHooks }
-}
-const vitest = { getFn: undefined }
-
-function flatten(suite, { names, before }) {
-  const hooks = [...before, ...vitest.getHooks(suite).beforeEach]
-  return suite.tasks.flatMap((task) => {
-    const path = [...names, task.name]
-    if (task.mode !== 'run' && task.mode !== 'queued') return []
-    if (task.type === 'suite') return flatten(task, { names: path, before: hooks })
-    const run = async () => {
-      for (const hook of hooks) await hook(task.context, task.suite)
-      await vitest.getFn(task)()
-    }
-    return [{ name: path.join(' > '), run }]
-  })
+  /** The tests of a suite that are to run, each with what comes before it; hooks around nested suites have no place here. */
+  const testsOf = (suite, names = [], before = []) => {
+    const hooks = [...before, ...TestRunner.getSuiteHooks(suite).beforeEach]
+    return suite.tasks.flatMap((task) => {
+      const path = [...names, task.name]
+      if (task.mode !== 'run' && task.mode !== 'queued') return []
+      if (task.type === 'suite') return testsOf(task, path, hooks)
+      const run = async () => {
+        for (const hook of hooks) await hook(task.context, task.suite)
+        await TestRunner.getTestFn(task)()
+      }
+      return [{ name: path.join(' > '), run }]
+    })
+  }
+  return {
+    collect: (path) => collectTests([path], runner),
+    hooksOf: TestRunner.getSuiteHooks,
+    testsOf,
+  }
 }
 
 export const strykerPlugins = [{ kind: 'TestRunner', name: 'warm', injectableClass: WarmRunner }]
