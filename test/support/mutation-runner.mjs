@@ -188,3 +188,5 @@ async function loadVitest() {
 }
 
 export const strykerPlugins = [{ kind: 'TestRunner', name: 'warm', injectableClass: WarmRunner }]
+/** The settings that are this runner's, under `warmRunner`. */
+export const strykerValidationSchema = { properties: { warmRunner: { type: 'object' } } }

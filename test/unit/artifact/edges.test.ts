@@ -11,14 +11,8 @@ import {
 } from '../../../services/artifact/index.ts'
 import { ForwardReader } from '../../../services/artifact/bytes.ts'
 import { bufferSource, sha256, type ByteSource } from '../../../services/model/index.ts'
-import { buildZip, sealBlockOf, type ZipEntrySpec } from '../../support/zip-builder.ts'
+import { buildZip, sealBlockOf } from '../../support/zip-builder.ts'
 import { openSpec, ruleOf } from './open.ts'
-
-const link = (name: string, target: string): ZipEntrySpec => ({
-  name,
-  content: target,
-  mode: 0o120777,
-})
 
 test('orders paths by their UTF-8 bytes, also beyond the basic plane', () => {
   expect(['\u{1F600}', '\uFF5E', 'a'].toSorted(compareUtf8)).toEqual(['a', '\uFF5E', '\u{1F600}'])
