@@ -10,7 +10,7 @@ import { register } from 'tsx/esm/api'
 /** What the instrumented sources look at: the active mutant, hits, and whose coverage is counted. */
 const stryker = (globalThis.__stryker__ ??= {})
 /** A test that waits for what its mutant never does. */
-const TEST_TIMEOUT_MS = 5_000
+const TEST_TIMEOUT_MS = 20_000
 /** How many tests are remembered for having killed a mutant, to be asked first. */
 const KILLERS_LIMIT = 50
 
