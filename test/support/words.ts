@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
 
 import type { SealFinding, Verdict } from '../../services/model/index.ts'
 
@@ -26,4 +27,11 @@ function assertSaid(finding: SealFinding): void {
 /** Neither nothing nor a gap where something was to be named (` `` `, `undefined`). */
 export function assertText(text: string | undefined, what: string): void {
   assert.ok(text !== undefined && text.trim() !== '' && !/``|\bundefined\b/.test(text), what)
+}
+
+/** What is told is what the JSON file says. With `LACRE_WRITE_WORDS=1` it is written anew, for its diff to be read. */
+export function assertWrittenDown(file: URL, told: unknown): void {
+  if (process.env['LACRE_WRITE_WORDS'] === '1')
+    writeFileSync(file, `${JSON.stringify(told, null, 2)}\n`)
+  assert.deepEqual(told, JSON.parse(readFileSync(file, 'utf8')))
 }

@@ -24,6 +24,13 @@ export async function ruleOf(bytes: Uint8Array): Promise<string> {
   }
 }
 
+/** All that a refusal tells: its words, and in `detail` the rule and the place. */
+export async function toldOf(bytes: Uint8Array): Promise<unknown> {
+  const refused: unknown = await open(bytes).catch((error: unknown) => error)
+  if (!(refused instanceof PlatformError)) throw new Error('not refused')
+  return { message: refused.publicMessage, ...refused.detail }
+}
+
 export async function read(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of content) chunks.push(chunk)

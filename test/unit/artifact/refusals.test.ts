@@ -3,7 +3,8 @@ import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 
 import { buildZip, extraField, type ZipEntrySpec, type ZipSpec } from '../../support/zip-builder.ts'
-import { open, openSpec, ruleOf } from './open.ts'
+import { assertWrittenDown } from '../../support/words.ts'
+import { open, openSpec, ruleOf, toldOf } from './open.ts'
 
 const file = (name: string | Uint8Array, more: Partial<ZipEntrySpec> = {}): ZipEntrySpec => ({
   name,
@@ -475,7 +476,7 @@ const sizes: [title: string, spec: ZipSpec, rule: string][] = [
   ],
 ]
 
-test.each([
+const all = [
   ...names,
   ...headers,
   ...kinds,
@@ -484,8 +485,17 @@ test.each([
   ...descriptors,
   ...frames,
   ...sizes,
-])('refuses %s', async (_title, spec, rule) => {
+]
+
+test.each(all)('refuses %s', async (_title, spec, rule) => {
   expect(await ruleOf(buildZip(spec))).toBe(rule)
+})
+
+test('says where and why it refuses, word for word as written down', async () => {
+  const told: Record<string, unknown> = {}
+  for (const [title, spec] of all) told[title] = await toldOf(buildZip(spec))
+
+  assertWrittenDown(new URL('refusals.words.json', import.meta.url), told)
 })
 
 test.each([

@@ -11,7 +11,6 @@ import {
 import { accept } from '../../../services/trust/index.ts'
 import {
   identityOf,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -19,6 +18,7 @@ import {
   sealOf,
   withSeals,
 } from '../../support/pki.ts'
+import { judgeZip, saying } from './told.ts'
 
 const key = keyPair()
 const zip = await openZip()
@@ -83,8 +83,12 @@ test('refuses tampered, whatever the decision says', () => {
     ],
   }
 
-  expect(() => accept(held, tampered, decision(), facts)).toThrow('changed after it was sealed')
-  expect(() => accept(held, lying, decision(), facts)).toThrow('changed after it was sealed')
+  expect(saying(() => accept(held, tampered, decision(), facts))).toThrow(
+    'changed after it was sealed',
+  )
+  expect(saying(() => accept(held, lying, decision(), facts))).toThrow(
+    'changed after it was sealed',
+  )
 })
 
 test.each<[string, Partial<Decision>]>([
@@ -93,7 +97,7 @@ test.each<[string, Partial<Decision>]>([
   ['has no id', { id: '' }],
   ['was made on other facts', { factsDigest: sha256('other') }],
 ])('refuses a decision that %s', (_title, change) => {
-  expect(() => accept(held, verdict, decision(change), facts)).toThrow(
+  expect(saying(() => accept(held, verdict, decision(change), facts))).toThrow(
     expect.objectContaining({ code: 'POLICY_DENIED' }) as Error,
   )
 })
@@ -107,7 +111,7 @@ test.each<[string, Partial<Facts['subjects'][number]>]>([
   const other = { ...facts, subjects: facts.subjects.map((one) => ({ ...one, ...change })) }
   const factsDigest = sha256('lacre facts v1\0', canonicalJson(other as unknown as Json))
 
-  expect(() => accept(held, verdict, decision({ factsDigest }), other)).toThrow(
+  expect(saying(() => accept(held, verdict, decision({ factsDigest }), other))).toThrow(
     expect.objectContaining({
       code: 'POLICY_DENIED',
       publicMessage: 'the decision was made about something else',
@@ -142,11 +146,11 @@ test('refuses facts about another artifact, and other bytes than were judged', a
   const other = { ...facts, subjects: [] }
   const digest = sha256('lacre facts v1\0', canonicalJson(other as unknown as Json))
 
-  expect(() => accept(held, verdict, decision({ factsDigest: digest }), other)).toThrow(
+  expect(saying(() => accept(held, verdict, decision({ factsDigest: digest }), other))).toThrow(
     'something else',
   )
-  expect(() =>
-    accept({ identity: artifact, source: zip.source }, verdict, decision(), facts),
+  expect(
+    saying(() => accept({ identity: artifact, source: zip.source }, verdict, decision(), facts)),
   ).toThrow(
     expect.objectContaining({
       code: 'POLICY_DENIED',

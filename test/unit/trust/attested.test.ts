@@ -42,6 +42,7 @@ import {
   sealOf,
   identityOf,
 } from '../../support/pki.ts'
+import { assertTold } from './told.ts'
 
 const HOUR_MS = 3_600_000
 const zip = await openZip()
@@ -64,7 +65,7 @@ function ask(
   publishers: readonly TrustedPublisher[],
   more: { readonly atMs?: number; readonly revocations?: readonly Revocation[] } = {},
 ): SubjectAttestations {
-  return attested({
+  const answer = attested({
     artifact: zip,
     attestations,
     publishers,
@@ -73,6 +74,8 @@ function ask(
     atMs: AT_MS,
     ...more,
   })
+  assertTold(answer.reports.flatMap(({ findings }) => findings))
+  return answer
 }
 const reasonOf = (report: AttestationReport | undefined): string | undefined =>
   report?.findings.find(({ status }) => status === 'failed')?.reason

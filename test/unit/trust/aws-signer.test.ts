@@ -10,8 +10,9 @@ import { openArtifact } from '../../../services/artifact/index.ts'
 import { bufferSource, type Artifact } from '../../../services/model/index.ts'
 import { berToDer, encodePem, parsePem } from '../../../services/seal/index.ts'
 import { describeAwsSignature, readAwsSignature } from '../../../services/trust/index.ts'
-import { issue, judgeZip, keyPair, publisher } from '../../support/pki.ts'
+import { issue, keyPair, publisher } from '../../support/pki.ts'
 import { buildZip, type ZipEntrySpec } from '../../support/zip-builder.ts'
+import { judgeZip } from './told.ts'
 
 const there = spawnSync('openssl', ['version']).status === 0
 const ENTRY = 'META_INF/aws_signer_signature_v1.0.SF'

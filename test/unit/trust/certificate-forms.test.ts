@@ -20,6 +20,7 @@ import {
   type Certificate,
 } from '../../../services/trust/index.ts'
 import { AT_MS, issue, root, type CertificateSpec, type Extension } from '../../support/pki.ts'
+import { saying } from './told.ts'
 
 const cache = new VerificationCache()
 const parse = (spec: CertificateSpec): Certificate => parseCertificate(issue(spec).der, cache)
@@ -160,7 +161,7 @@ test.each<[string, CertificateSpec, string]>([
     'certificate-name',
   ],
 ])('does not read a certificate with %s', (_title, spec, rule) => {
-  expect(() => parse(spec)).toThrow(
+  expect(saying(() => parse(spec))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL', detail: { rule } }),
   )
 })
@@ -168,7 +169,7 @@ test.each<[string, CertificateSpec, string]>([
 test('does not read an extension that writes out that it is not critical', () => {
   const flag = encodeDer(TAG.boolean, Uint8Array.of(0))
   const encoded = sequence(objectIdentifier('1.2.3.4'), flag, octetString(NULL))
-  expect(() => parse({ extensions: [{ oid: '1.2.3.4', value: NULL, encoded }] })).toThrow(
+  expect(saying(() => parse({ extensions: [{ oid: '1.2.3.4', value: NULL, encoded }] }))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL', detail: { rule: 'extension-default' } }),
   )
 })
@@ -289,7 +290,7 @@ test('takes years before 2050 as GeneralizedTime, and says that they are not wri
 
 test('does not read a certificate without times', () => {
   const nothing = new Uint8Array()
-  expect(() => parse({ times: [nothing, nothing] })).toThrow(
+  expect(saying(() => parse({ times: [nothing, nothing] }))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL', detail: { rule: 'der-time' } }),
   )
 })
@@ -415,7 +416,7 @@ test.each<[string, Uint8Array, string]>([
     'public-key',
   ],
 ])('does not take %s for a key', (_title, key, rule) => {
-  expect(() => parsePublicKey(key, cache)).toThrow(
+  expect(saying(() => parsePublicKey(key, cache))).toThrow(
     expect.objectContaining({
       code: 'INVALID_SEAL',
       detail: expect.objectContaining({ rule }) as unknown,
@@ -429,7 +430,7 @@ test('keeps its certificates when they are asked for again', () => {
 })
 
 test('does not read a certificate that OpenSSL cannot read', () => {
-  expect(() => parse({ name: nameOf('2.5.4.3', smallInteger(5)) })).toThrow(
+  expect(saying(() => parse({ name: nameOf('2.5.4.3', smallInteger(5)) }))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL', detail: { rule: 'certificate' } }),
   )
 })

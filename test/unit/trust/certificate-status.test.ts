@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 
 import type { RevocationSettings, X509PublisherDocument } from '../../../services/model/index.ts'
 import {
@@ -15,7 +15,6 @@ import {
   identityOf,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publisher,
@@ -30,6 +29,7 @@ import {
   revocationList,
   type ListSpec,
 } from '../../support/revocation-data.ts'
+import { assertTold, judgeZip, saying } from './told.ts'
 
 const DAY_MS = 86_400_000
 const URL_OF_LIST = 'http://lists.example.org/ca.crl'
@@ -37,7 +37,11 @@ const zip = await openZip()
 const ca = root()
 const issuing = intermediate(ca)
 const leaf = issue({ issuer: ca, serial: 7 })
-const cache = new VerificationCache()
+// Anew for each test, so that each computes what it is about.
+let cache = new VerificationCache()
+beforeEach(() => {
+  cache = new VerificationCache()
+})
 
 /** The verdict over a CMS by the leaf, where the publisher has these lists. */
 async function judgeWith(
@@ -282,6 +286,7 @@ function statusWith(
     atMs: AT_MS,
   }
   const { findings, unchecked } = checkStatus(facts, cache)
+  assertTold(findings)
   return { reasons: findings.map(({ reason }) => reason), unchecked }
 }
 
@@ -396,7 +401,7 @@ test.each<[string, Uint8Array]>([
   ['no end', revocationList(ca).subarray(0, 60)],
   ['more than 8 MiB', new Uint8Array(8_388_609)],
 ])('does not read a list with %s', (_title, der) => {
-  expect(() => parseRevocationList(der, cache)).toThrow(
+  expect(saying(() => parseRevocationList(der, cache))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL' }),
   )
 })
@@ -459,7 +464,9 @@ test.each<[string, unknown, Record<string, unknown>?]>([
   ['a policy that is no OID', undefined, { policies: ['x'] }],
   ['another profile', undefined, { profile: 'mine' }],
 ])('refuses a publisher with %s', (_title, revocation, more) => {
-  expect(settings(revocation, more)).toThrow(expect.objectContaining({ code: 'INVALID_PARAMETER' }))
+  expect(saying(settings(revocation, more))).toThrow(
+    expect.objectContaining({ code: 'INVALID_PARAMETER' }),
+  )
 })
 
 test.each([

@@ -6,7 +6,6 @@ import {
   AT_MS,
   identityOf,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -16,6 +15,7 @@ import {
   sealOf,
   withSeals,
 } from '../../support/pki.ts'
+import { judgeZip, saying } from './told.ts'
 
 const zip = await openZip()
 const key = keyPair()
@@ -105,7 +105,7 @@ test.each([
   ['a list', ['expiry']],
   ['null', null],
 ])('refuses %s among the checks', (_title, checks) => {
-  expect(() => parsePublisherDocument({ ...base, checks })).toThrow(
+  expect(saying(() => parsePublisherDocument({ ...base, checks }))).toThrow(
     expect.objectContaining({ code: 'INVALID_PARAMETER' }) as Error,
   )
 })

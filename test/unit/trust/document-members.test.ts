@@ -30,6 +30,7 @@ import {
   type KeyPair,
 } from '../../support/pki.ts'
 import { revocationList } from '../../support/revocation-data.ts'
+import { saying } from './told.ts'
 
 const refused = (message: string | RegExp) =>
   expect.objectContaining({
@@ -59,7 +60,9 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['days as text', { validityPeriod: { value: '1', type: 'DAYS' } }, /at least 1 day/],
   ['twelve years', { validityPeriod: { value: 12, type: 'YEARS' } }, /at most 135 months/],
 ])('refuses a managed publisher with %s', (_title, settings, message) => {
-  expect(() => parseManagedSettings({ kind: 'managed', ...settings })).toThrow(refused(message))
+  expect(saying(() => parseManagedSettings({ kind: 'managed', ...settings }))).toThrow(
+    refused(message),
+  )
 })
 
 test('takes eleven years and counts them as days', () => {
@@ -108,7 +111,7 @@ test.each<[string, unknown, RegExp]>([
   ['a signature that is no text', [{ ...succession(), signature: 1 }], /not signed by its/],
   ['a signature that is not base64', [{ ...succession(), signature: '*' }], /not signed by its/],
 ])('refuses a lineage with %s', (_title, value, message) => {
-  expect(() => parseLineage(value)).toThrow(refused(message))
+  expect(saying(() => parseLineage(value))).toThrow(refused(message))
 })
 
 const x509 = { kind: 'x509', rootsPem: [ca.pem] }
@@ -141,7 +144,7 @@ test.each<[string, unknown, RegExp]>([
   ['a trusted root that is no text', { ...x509, trustedRoot: {} }, /as text/],
   ['a trusted root that is none', { ...x509, trustedRoot: '{}' }, /./],
 ])('refuses a publisher with %s', (_title, value, message) => {
-  expect(() => parsePublisherDocument(value)).toThrow(refused(message))
+  expect(saying(() => parsePublisherDocument(value))).toThrow(refused(message))
 })
 
 test('takes all three types of names', () => {
@@ -153,21 +156,23 @@ test.each<[string, string, RegExp]>([
   ['of two kinds', ca.pem + publicPem(old), /neither public keys nor certificates/],
   ['of another kind', encodePem('X509 CRL', revocationList(ca)), /neither public keys nor/],
 ])('makes no publisher of PEM %s', (_title, pem, message) => {
-  expect(() => publisherFromPem(pem)).toThrow(refused(message))
+  expect(saying(() => publisherFromPem(pem))).toThrow(refused(message))
 })
 
 test('reads a revocation list in DER as in PEM', () => {
   const der = revocationList(ca)
   const pem = revocationListPem(der)
   expect(revocationListPem(Buffer.from(pem))).toBe(pem)
-  expect(() => revocationListPem(Buffer.from(ca.pem))).toThrow(refused(/exactly one PEM block/))
+  expect(saying(() => revocationListPem(Buffer.from(ca.pem)))).toThrow(
+    refused(/exactly one PEM block/),
+  )
 })
 
 test('revokes a certificate by three names and a key by one', () => {
   expect(revocationTargetsOf(ca.pem).certificates).toHaveLength(2)
   expect(revocationTargetsOf(publicPem(old))).toEqual({ certificates: [], key: fingerprint(old) })
-  expect(() => revocationTargetsOf(ca.pem + ca.pem)).toThrow(refused(/not one certificate/))
-  expect(() => revocationTargetsOf('')).toThrow(refused(/not one certificate/))
+  expect(saying(() => revocationTargetsOf(ca.pem + ca.pem))).toThrow(refused(/not one certificate/))
+  expect(saying(() => revocationTargetsOf(''))).toThrow(refused(/not one certificate/))
 })
 
 test('takes a list for one of the publisher only where an authority that it names signed it', () => {
@@ -210,9 +215,9 @@ test('lets a fault of our own go on, and turns a refusal of given bytes into a w
   const thrower = (error: Error) => () => {
     throw error
   }
-  expect(() => unlessRefused(thrower(fault), () => 1)).toThrow(fault)
-  expect(() => unlessRefused(thrower(bug), () => 1)).toThrow(bug)
-  expect(() => givenBytes(thrower(bug))).toThrow(bug)
+  expect(saying(() => unlessRefused(thrower(fault), () => 1))).toThrow(fault)
+  expect(saying(() => unlessRefused(thrower(bug), () => 1))).toThrow(bug)
+  expect(saying(() => givenBytes(thrower(bug)))).toThrow(bug)
   expect(unlessRefused(thrower(new PlatformError('INVALID_SEAL', 'no')), () => 1)).toBe(1)
 })
 
@@ -241,8 +246,8 @@ test('wants the trusted root of a keyless publisher as text', () => {
     identity: { type: 'uri', value: 'https://host/owner/repository' },
     trustedRoot: {},
   }
-  expect(() => parsePublisherDocument(keyless)).toThrow(refused(/as text/))
-  expect(() => parseOidc(keyless)).toThrow(refused(/as text/))
+  expect(saying(() => parsePublisherDocument(keyless))).toThrow(refused(/as text/))
+  expect(saying(() => parseOidc(keyless))).toThrow(refused(/as text/))
 })
 
 test('names a lineage by its first key, whatever other lineages there are', () => {

@@ -21,7 +21,6 @@ import {
   identityOf,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -34,6 +33,7 @@ import {
   type KeyPair,
 } from '../../support/pki.ts'
 import { zipOf } from '../../support/zip-builder.ts'
+import { judgeZip } from './told.ts'
 
 const DAY_MS = 86_400_000
 const zip = await openZip()

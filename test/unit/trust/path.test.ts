@@ -20,7 +20,6 @@ import {
   identityOf,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publisher,
@@ -30,6 +29,7 @@ import {
   type CertificateSpec,
   type TestCertificate,
 } from '../../support/pki.ts'
+import { judgeZip, saying } from './told.ts'
 
 const YEAR_MS = 365 * 86_400_000
 const zip = await openZip()
@@ -223,7 +223,7 @@ test.each<[string, CertificateSpec]>([
     },
   ],
 ])('does not parse a certificate with %s', (_title, spec) => {
-  expect(parsing(issue(spec))).toThrow(PlatformError)
+  expect(saying(parsing(issue(spec)))).toThrow(PlatformError)
 })
 
 test('refuses a key with explicit curve parameters, though they are those of P-256', () => {
@@ -233,7 +233,7 @@ test('refuses a key with explicit curve parameters, though they are those of P-2
   )
   const spki = sequence(explicit, encodeDer(TAG.bitString, Uint8Array.of(0, 4)))
 
-  expect(() => publisherFromPem(issue({ spki, usages: [CODE_SIGNING] }).pem)).toThrow(
+  expect(saying(() => publisherFromPem(issue({ spki, usages: [CODE_SIGNING] }).pem))).toThrow(
     /cannot be read|explicit/,
   )
 })
@@ -247,5 +247,7 @@ test('refuses a compressed point, which would be a second fingerprint for one ke
     encodeDer(TAG.bitString, Uint8Array.of(0, 2 + ((point[64] ?? 0) & 1)), point.subarray(1, 33)),
   )
 
-  expect(() => publisherFromPem(issue({ key, spki: compressed }).pem)).toThrow('uncompressed')
+  expect(saying(() => publisherFromPem(issue({ key, spki: compressed }).pem))).toThrow(
+    'uncompressed',
+  )
 })

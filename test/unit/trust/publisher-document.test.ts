@@ -7,6 +7,7 @@ import {
   revocationTargetsOf,
 } from '../../../services/trust/index.ts'
 import { identityOf, intermediate, issue, keyPair, publicPem, root } from '../../support/pki.ts'
+import { saying } from './told.ts'
 
 const key = publicPem(keyPair())
 const ca = root()
@@ -71,13 +72,13 @@ test.each<[string, unknown]>([
   ],
   ['no subjects', { kind: 'x509', rootsPem: [ca.pem], subjects: [] }],
 ])('refuses a document with %s', (_title, value) => {
-  expect(() => parsePublisherDocument(value)).toThrow(
+  expect(saying(() => parsePublisherDocument(value))).toThrow(
     expect.objectContaining({ code: 'INVALID_PARAMETER' }) as PlatformError,
   )
 })
 
 test("takes no managed publisher whole: its key is the service's to make", () => {
-  expect(() => parsePublisherDocument({ kind: 'managed' })).toThrow(
+  expect(saying(() => parsePublisherDocument({ kind: 'managed' }))).toThrow(
     expect.objectContaining({ code: 'INVALID_PARAMETER' }) as PlatformError,
   )
 })
@@ -85,14 +86,16 @@ test("takes no managed publisher whole: its key is the service's to make", () =>
 test('refuses a private key as a publisher', () => {
   const pem = keyPair().privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
 
-  expect(() => publisherFromPem(pem)).toThrow('private key')
-  expect(() => parsePublisherDocument({ kind: 'key', keys: [{ publicKeyPem: pem }] })).toThrow(
-    'private key',
-  )
+  expect(saying(() => publisherFromPem(pem))).toThrow('private key')
+  expect(
+    saying(() => parsePublisherDocument({ kind: 'key', keys: [{ publicKeyPem: pem }] })),
+  ).toThrow('private key')
 })
 
 test('refuses a leaf beside its root, which would trust nothing', () => {
-  expect(() => publisherFromPem(ca.pem + issue({ issuer: ca }).pem)).toThrow('neither a root')
+  expect(saying(() => publisherFromPem(ca.pem + issue({ issuer: ca }).pem))).toThrow(
+    'neither a root',
+  )
 })
 
 test('names a certificate for revocation by digest and by issuer and serial', () => {

@@ -1,6 +1,6 @@
 import { createHash, sign } from 'node:crypto'
 
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 
 import { unsealedSource } from '../../../services/artifact/index.ts'
 import {
@@ -47,7 +47,6 @@ import {
   AT_MS,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -61,6 +60,7 @@ import {
   type KeyPair,
   type TestCertificate,
 } from '../../support/pki.ts'
+import { judgeZip, saying } from './told.ts'
 
 const zip = await openZip()
 const unsealed = readAll(unsealedSource(zip))
@@ -70,7 +70,11 @@ const leaf = issue({
   issuer: ca,
   extensions: [{ oid: '2.5.29.14', value: octetString(Uint8Array.of(9)) }],
 })
-const cache = new VerificationCache()
+// Anew for each test, so that each computes what it is about.
+let cache = new VerificationCache()
+beforeEach(() => {
+  cache = new VerificationCache()
+})
 const pki = publisher({ ...publisherFromPem(ca.pem), forms: ['cms', 'statement', 'message'] })
 const team = publisher({ ...publisherFromPem(publicPem(key)), forms: ['statement', 'message'] })
 const digest = (bytes: Uint8Array, hash: HashName = 'sha256') =>
@@ -397,7 +401,7 @@ test('lets the seal of a known signer tell why, rather than that of a stranger',
 test('looks at no more detached seals than it may', async () => {
   const seal = await sealOf(zip, identityOf(key))
   const many = Array.from({ length: limits.DETACHED_SEALS_LIMIT + 1 }, () => seal)
-  expect(() => collectSeals(zip, many)).toThrow(
+  expect(saying(() => collectSeals(zip, many))).toThrow(
     expect.objectContaining({ detail: { rule: 'detached-count' } }),
   )
   expect(collectSeals(zip, many.slice(1))).toHaveLength(limits.DETACHED_SEALS_LIMIT)
@@ -412,11 +416,13 @@ const publicKey = (pair: KeyPair) =>
 
 test('verifies a signature only by the kind of key that makes such', () => {
   const ed25519 = publicKey(keyPair('ed25519'))
-  expect(() => checkScheme({ kind: 'ecdsa', hash: 'sha256' }, ed25519)).toThrow(
+  expect(saying(() => checkScheme({ kind: 'ecdsa', hash: 'sha256' }, ed25519))).toThrow(
     expect.objectContaining({ detail: { rule: 'algorithm-key' } }),
   )
-  expect(() => checkScheme({ kind: 'ed25519' }, publicKey(key))).toThrow(/ed25519/)
-  expect(() => checkScheme({ kind: 'rsa-pkcs1', hash: 'sha256' }, publicKey(key))).toThrow(/rsa/)
+  expect(saying(() => checkScheme({ kind: 'ed25519' }, publicKey(key)))).toThrow(/ed25519/)
+  expect(saying(() => checkScheme({ kind: 'rsa-pkcs1', hash: 'sha256' }, publicKey(key)))).toThrow(
+    /rsa/,
+  )
 })
 
 test('takes no ECDSA signature that is not in its one encoding', () => {
@@ -436,7 +442,7 @@ test('verifies RSA-PSS and Ed25519 over a whole artifact, the latter up to 50 MB
   const scheme = { kind: 'ed25519' as const }
   expect(verifySource(scheme, publicKey(ed25519), unsealedSource(zip), signature)).toBe(true)
   const large = { sizeBytes: limits.ZIPPED_INLINE_LIMIT_BYTES + 1, read: () => unsealed }
-  expect(() => verifySource(scheme, publicKey(ed25519), large, signature)).toThrow(
+  expect(saying(() => verifySource(scheme, publicKey(ed25519), large, signature))).toThrow(
     expect.objectContaining({ detail: { rule: 'message-size' } }),
   )
 })
@@ -490,13 +496,15 @@ test('takes no bundle without a certificate, and no timestamp that its authority
       timestamps: [],
     }
   const input = { artifact: zip, unsealed: unsealedSource(zip) } as never
-  expect(() =>
-    bundleCertificateSigner(bundle, 'detached', undefined, { input, known: [], cache }),
+  expect(
+    saying(() =>
+      bundleCertificateSigner(bundle, 'detached', undefined, { input, known: [], cache }),
+    ),
   ).toThrow(expect.objectContaining({ detail: { rule: 'certificate' } }))
   const refusal = sequence(sequence(smallInteger(2)))
   const authority = { anchors: [], intermediates: [] }
   const evidence = { timestamps: [refusal], signature: unsealed, seal: bundleOf({}) }
-  expect(() => findTimestamps(evidence, [authority], { input, cache })).toThrow(
+  expect(saying(() => findTimestamps(evidence, [authority], { input, cache }))).toThrow(
     expect.objectContaining({ detail: { rule: 'timestamp-status' } }),
   )
 })

@@ -19,7 +19,6 @@ import { checkThreshold, distinctSigners } from '../../../services/trust/thresho
 import {
   identityOf,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -29,6 +28,7 @@ import {
   withSeals,
   type KeyPair,
 } from '../../support/pki.ts'
+import { judgeZip, saying } from './told.ts'
 
 const zip = await openZip()
 const [one, two, three] = [keyPair(), keyPair('p384'), keyPair('ed25519')]
@@ -190,7 +190,7 @@ describe('a lineage of keys', () => {
     ['two predecessors of one key', [succession(one, two), succession(three, two)]],
     ['a key that follows itself', [succession(two, two)]],
   ])('is refused with %s', (_title, lineage) => {
-    expect(() => rotated(...lineage)).toThrow(
+    expect(saying(() => rotated(...lineage))).toThrow(
       expect.objectContaining({ code: 'INVALID_PARAMETER' }) as Error,
     )
   })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { parsePublisherDocument, timestampAuthorityFromPem } from '../../../services/trust/index.ts'
 import { issue, keyPair } from '../../support/pki.ts'
 import { authority, stampingUsage } from '../../support/timestamp-token.ts'
+import { saying } from './told.ts'
 
 const tsa = authority()
 const signer = issue()
@@ -46,7 +47,7 @@ test.each<[string, unknown, string]>([
   ],
   ['an authority twice', [good, good], 'twice'],
 ])('refuses %s', (_what, value, message) => {
-  expect(() => parse(value)).toThrow(
+  expect(saying(() => parse(value))).toThrow(
     expect.objectContaining({
       code: 'INVALID_PARAMETER',
       message: expect.stringContaining(message),
@@ -79,7 +80,7 @@ test.each([
   ['a public key', publicPem, 'certificates in PEM'],
   ['a block that does not end', '-----BEGIN CERTIFICATE-----\n', 'does not end'],
 ])('refuses %s as an authority', (_what, pem, message) => {
-  expect(() => timestampAuthorityFromPem(pem)).toThrow(
+  expect(saying(() => timestampAuthorityFromPem(pem))).toThrow(
     expect.objectContaining({
       code: 'INVALID_PARAMETER',
       message: expect.stringContaining(message),

@@ -23,6 +23,7 @@ import {
   type TestAuthority,
   type TokenSpec,
 } from '../../support/timestamp-token.ts'
+import { saying } from './told.ts'
 
 const tsa = authority()
 const signature = Buffer.from('a signature')
@@ -57,7 +58,7 @@ test.each<[string, () => ReturnType<typeof read>, string]>([
     'timestamp-authority-expired',
   ],
 ])('takes no fresh timestamp %s', (_title, token, rule) => {
-  expect(() => checkFreshTimestamp(token(), signature)).toThrow(refused(rule))
+  expect(saying(() => checkFreshTimestamp(token(), signature))).toThrow(refused(rule))
 })
 
 const known = (from: TestAuthority, window: { notBeforeMs?: number; notAfterMs?: number } = {}) => {
@@ -73,13 +74,17 @@ const directory = (name: string) =>
 test('holds the name that an authority gives itself to its certificate, where it is a directory name', () => {
   expect(verify(read(tsa, { name: directory('tsa') })).kind).toBe('time')
   expect(verify(read(tsa, { name: encodeDer(0x82, Buffer.from('tsa.example')) })).kind).toBe('time')
-  expect(() => verify(read(tsa, { name: directory('other') }))).toThrow(refused('timestamp-name'))
-  expect(() => verify(read(tsa, { name: encodeDer(0xa4) }))).toThrow(refused('timestamp-name'))
+  expect(saying(() => verify(read(tsa, { name: directory('other') })))).toThrow(
+    refused('timestamp-name'),
+  )
+  expect(saying(() => verify(read(tsa, { name: encodeDer(0xa4) })))).toThrow(
+    refused('timestamp-name'),
+  )
 })
 
 test('believes no authority outside the time in which it is trusted', () => {
   for (const window of [{ notAfterMs: AT_MS - 1 }, { notBeforeMs: AT_MS + 1 }])
-    expect(() => verify(read(tsa), [known(tsa, window)])).toThrow(
+    expect(saying(() => verify(read(tsa), [known(tsa, window)]))).toThrow(
       refused('timestamp-authority-expired'),
     )
   expect(verify(read(tsa), [known(tsa, { notAfterMs: AT_MS - 1 }), known(tsa)]).kind).toBe('time')

@@ -24,7 +24,6 @@ import {
   identityOf,
   intermediate,
   issue,
-  judgeZip,
   keyPair,
   openZip,
   publisher,
@@ -41,6 +40,7 @@ import {
   type TestAuthority,
   type TokenSpec,
 } from '../../support/timestamp-token.ts'
+import { judgeZip } from './told.ts'
 
 const DAY_MS = 86_400_000
 const tsa = authority()

@@ -8,7 +8,6 @@ import type { JudgeInput } from '../../../services/trust/index.ts'
 import {
   AT_MS,
   identityOf,
-  judgeZip,
   keyPair,
   openZip,
   publicPem,
@@ -16,6 +15,7 @@ import {
   reasonsOf,
   sealOf,
 } from '../../support/pki.ts'
+import { judgeZip } from './told.ts'
 
 const layer = await openZip()
 const key = keyPair()

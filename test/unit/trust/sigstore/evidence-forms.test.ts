@@ -13,15 +13,7 @@ import {
   utf8String,
 } from '../../../../services/seal/index.ts'
 import { parsePublisherDocument } from '../../../../services/trust/index.ts'
-import {
-  AT_MS,
-  judgeZip,
-  openZip,
-  publisher,
-  readAll,
-  reasonsOf,
-  root,
-} from '../../../support/pki.ts'
+import { AT_MS, openZip, publisher, readAll, reasonsOf, root } from '../../../support/pki.ts'
 import {
   detached,
   IDENTITY,
@@ -34,6 +26,7 @@ import {
 } from '../../../support/sigstore.ts'
 import { checkBody } from '../../../../services/trust/sigstore/log-body.ts'
 import { authority } from '../../../support/timestamp-token.ts'
+import { judgeZip, saying } from '../told.ts'
 
 const zip = await openZip()
 const bytes = readAll(unsealedSource(zip))
@@ -319,7 +312,7 @@ test('reads no body of a log entry that is larger than it may be', () => {
     logId: '00', kind: 'dsse', version: '0.0.1', index: 0, integratedTime: undefined,
     body, promise: undefined, proof: undefined,
   } // prettier-ignore
-  expect(() => checkBody(entry, {} as never)).toThrow(
+  expect(saying(() => checkBody(entry, {} as never))).toThrow(
     expect.objectContaining({ detail: { rule: 'log-body' } }),
   )
 })

@@ -9,15 +9,7 @@ import {
 } from '../../../../services/model/index.ts'
 import { parsePublisherDocument } from '../../../../services/trust/index.ts'
 import { unsealedSource } from '../../../../services/artifact/index.ts'
-import {
-  AT_MS,
-  judgeZip,
-  openZip,
-  publisher,
-  readAll,
-  reasonsOf,
-  root,
-} from '../../../support/pki.ts'
+import { AT_MS, openZip, publisher, readAll, reasonsOf, root } from '../../../support/pki.ts'
 import {
   bodyV1,
   detached,
@@ -31,6 +23,7 @@ import {
   type TestLog,
 } from '../../../support/sigstore.ts'
 import { zipOf } from '../../../support/zip-builder.ts'
+import { judgeZip } from '../told.ts'
 
 const zip = await openZip()
 const bytes = readAll(unsealedSource(zip))

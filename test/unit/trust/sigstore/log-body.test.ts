@@ -9,6 +9,7 @@ import { encodeDer, objectIdentifier, TAG } from '../../../../services/seal/inde
 import { parseCertificate, VerificationCache } from '../../../../services/trust/index.ts'
 import { keyPair, publicPem } from '../../../support/pki.ts'
 import { TestSigstore } from '../../../support/sigstore.ts'
+import { saying } from '../told.ts'
 
 const pair = keyPair()
 const der = pair.publicKey.export({ format: 'der', type: 'spki' })
@@ -103,7 +104,7 @@ test.each<[string, string, string, Json, Partial<Logged>]>([
     {},
   ],
 ])('refuses an entry with %s', (...[, kind, version, spec, change]) => {
-  expect(() => check(kind, version, spec, change)).toThrow(
+  expect(saying(() => check(kind, version, spec, change))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL' }) as Error,
   )
 })
@@ -131,7 +132,7 @@ test.each([
 ])('refuses a Fulcio extension %s', (_title, value) => {
   const extensions = [{ oid: '1.3.6.1.4.1.57264.1.14', value }]
 
-  expect(() => read({ claims: {}, extensions })).toThrow(
+  expect(saying(() => read({ claims: {}, extensions }))).toThrow(
     expect.objectContaining({ code: 'INVALID_SEAL' }) as Error,
   )
 })

@@ -8,6 +8,7 @@ import {
 } from '../../../../services/trust/index.ts'
 import { keyPair, publicPem, root } from '../../../support/pki.ts'
 import { IDENTITY, ISSUER, TestSigstore } from '../../../support/sigstore.ts'
+import { saying } from '../told.ts'
 
 const sigstore = new TestSigstore()
 const trustedRoot = sigstore.trustedRoot()
@@ -92,7 +93,7 @@ test.each<[string, unknown]>([
     { kind: 'key', keys: [{ publicKeyPem: publicPem(keyPair()) }], thresholds: { logs: 1 } },
   ],
 ])('refuses a keyless publisher with %s', (_title, document) => {
-  expect(() => parsePublisherDocument(document)).toThrow(
+  expect(saying(() => parsePublisherDocument(document))).toThrow(
     expect.objectContaining({ code: 'INVALID_PARAMETER' }) as Error,
   )
 })
@@ -238,5 +239,7 @@ test.each<[string, (json: Members) => void]>([
     },
   ],
 ])('refuses a trusted root with %s', (_title, change) => {
-  expect(() => parse(change)).toThrow(expect.objectContaining({ code: 'INVALID_SEAL' }) as Error)
+  expect(saying(() => parse(change))).toThrow(
+    expect.objectContaining({ code: 'INVALID_SEAL' }) as Error,
+  )
 })

@@ -1,0 +1,83 @@
+import { encodeDer } from '../../services/seal/index.ts'
+
+interface Node {
+  readonly tag: number
+  readonly content: Uint8Array
+  /** Of a constructed value, or of a string that holds one. */
+  readonly children: readonly Node[] | undefined
+}
+
+const NULL = encodeDer(0x05)
+
+/**
+ * DER with one thing wrong, for each of its values in turn: the value left out, twice, or of another type. `where` is its
+ * path, as `0.3.1`.
+ */
+export function* damaged(
+  der: Uint8Array,
+): Generator<{ readonly where: string; readonly der: Uint8Array }> {
+  const [top] = parse(der) ?? []
+  if (top === undefined) throw new Error('no DER to damage')
+  for (const { path, parts, rebuild } of walk(top, [], (bytes) => bytes)) {
+    for (const [at, part] of parts.entries()) {
+      const given = (...instead: Uint8Array[]) =>
+        rebuild(Buffer.concat([...parts.slice(0, at), ...instead, ...parts.slice(at + 1)]))
+      const where = [...path, at].join('.')
+      yield { where: `${where} left out`, der: given() }
+      yield { where: `${where} twice`, der: given(part, part) }
+      yield { where: `${where} as NULL`, der: given(NULL) }
+    }
+  }
+}
+
+interface Place {
+  readonly path: readonly number[]
+  readonly parts: readonly Uint8Array[]
+  readonly rebuild: (content: Uint8Array) => Uint8Array
+}
+
+function* walk(
+  node: Node,
+  path: readonly number[],
+  rebuild: (bytes: Uint8Array) => Uint8Array,
+): Generator<Place> {
+  if (node.children === undefined) return
+  const lead = node.tag === 0x03 ? [Uint8Array.of(0)] : []
+  const around = (content: Uint8Array) => rebuild(encodeDer(node.tag, ...lead, content))
+  const parts = node.children.map(bytesOf)
+  yield { path, parts, rebuild: around }
+  for (const [at, child] of node.children.entries()) {
+    const inside = (bytes: Uint8Array) =>
+      around(Buffer.concat([...parts.slice(0, at), bytes, ...parts.slice(at + 1)]))
+    yield* walk(child, [...path, at], inside)
+  }
+}
+
+const bytesOf = ({ tag, content }: Node): Uint8Array => encodeDer(tag, content)
+
+/** The values that fill the bytes, or `undefined` where they are no DER. */
+function parse(bytes: Uint8Array): Node[] | undefined {
+  const nodes: Node[] = []
+  for (let at = 0; at < bytes.length;) {
+    const tag = bytes[at] ?? 0
+    let length = bytes[at + 1] ?? bytes.length
+    let start = at + 2
+    if (length > 0x80) {
+      const count = length - 0x80
+      if (count > 3) return undefined
+      length = Buffer.from(bytes.subarray(start, start + count)).readUIntBE(0, count)
+      start += count
+    }
+    if (start + length > bytes.length) return undefined
+    nodes.push(nodeOf(tag, bytes.subarray(start, start + length)))
+    at = start + length
+  }
+  return nodes
+}
+
+function nodeOf(tag: number, content: Uint8Array): Node {
+  if ((tag & 0x20) !== 0) return { tag, content, children: parse(content) }
+  const inner = tag === 0x03 && content[0] === 0 ? content.subarray(1) : content
+  const holds = (tag === 0x03 || tag === 0x04) && inner[0] === 0x30
+  return { tag, content, children: holds ? parse(inner) : undefined }
+}
