@@ -11,8 +11,8 @@ import { sendAnswer, type WireAnswer } from './wire.ts'
 
 /** A request that waits longer for a place is refused. */
 const QUEUE_WAIT_MS = 2_000
-/** As long as a queue is, so much longer than alone a request may take: less than twice. */
-const QUEUE_SHARE = 0.5
+/** Who waits behind so many takes so much longer than who does not: a quarter, well below twice. */
+const QUEUE_SHARE = 0.25
 const READS_AT_ONCE = 64
 const WRITES_AT_ONCE = 64
 const EVENTS_AT_ONCE = 64

@@ -51,8 +51,13 @@ interface Stage {
   readonly wrong: string[]
 }
 
+/** What has to be answered whatever else is asked is asked all the time, so that it costs every measure the same. */
 async function fire(stage: Stage, seconds: number, volleys: readonly Volley[]) {
+  const over = new AbortController()
+  const probing = probe(stage, over.signal)
   const all = await stage.battery.fire({ port: stage.scene.port, seconds, volleys })
+  over.abort()
+  await probing
   for (const answers of all) stage.done += answers.length
   return all
 }
@@ -97,15 +102,11 @@ async function offer(stage: Stage, seconds: number, { capacity, factor }: Offer)
     { requests: await scene.invocations('quiet'), load: { rate: capacity * QUIET_SHARE } },
   ]
   const watch = new Watch(service.pid)
-  const probes = new AbortController()
-  const probing = probe(stage, probes.signal)
   const [greedy = [], quiet = []] = await fire(stage, seconds, volleys)
-  probes.abort()
-  await probing
   return { greedy, quiet, rss: watch.stop().map(({ rssBytes }) => rssBytes) }
 }
 
-/** What has to be answered whatever else is asked: how it is, and what takes something out of use. */
+/** How the service is, and what takes something out of use. */
 async function probe(stage: Stage, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     for (const name of ['health', 'leave'] as const) {

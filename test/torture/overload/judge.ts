@@ -30,14 +30,18 @@ export interface Slice {
   readonly recoveredMs: number
 }
 
-/** Of what was done; requests that were sent in time count, however late they were answered. */
+/** A moment in which places and queue fill. */
+const RAMP_MS = 1_000
+
+/** How many were answered a second between the ramp and the last request, and how fast. */
 export function paceOf(answers: readonly Answer[], seconds: number): Pace {
-  const done = answers.filter(({ status }) => status === 200)
   const first = Math.min(...answers.map(({ atMs, tookMs }) => atMs - tookMs))
-  const last = Math.max(...answers.map(({ atMs }) => atMs))
-  const tookS = Math.max(seconds, (last - first) / 1_000)
+  const done = answers.filter(({ status }) => status === 200)
+  const within = done.filter(
+    ({ atMs }) => atMs >= first + RAMP_MS && atMs < first + seconds * 1_000,
+  )
   return {
-    rate: done.length / tookS,
+    rate: within.length / (seconds - RAMP_MS / 1_000),
     p99Ms: quantile(
       done.map(({ tookMs }) => tookMs),
       0.99,
