@@ -82,7 +82,7 @@ export class Admission {
     return (req, res) => {
       const kind = parts.classOf(req)
       const gate = kind && this.#gates.get(kind)
-      if (kind === undefined || gate === undefined) return void handler(req, res)
+      if (kind === undefined || gate === undefined) return handler(req, res)
       const address = parts.addressOf(req)
       const caller = this.#callers.callerOf(address, req.headers)
       const place = new Place(gate, {
@@ -93,7 +93,7 @@ export class Admission {
       this.#places.set(req, place)
       res.once('close', () => place.gone())
       place.ask(
-        () => void handler(req, res),
+        () => handler(req, res),
         () => {
           parts.onRefused(kind)
           refuse({ req, res, requestId: parts.newRequestId() }, parts.refuse(req, REFUSALS[kind]))
