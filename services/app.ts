@@ -9,7 +9,9 @@ import { Closers, asyncOf } from './closers.ts'
 import { dataPaths, masterKeyOptions, type Config } from './config.ts'
 import { checkPlace, ensureAdmin, writeAdminFile } from './first-start.ts'
 import {
+  Admission,
   accessKeyRoutes,
+  admissionLimits,
   buildServer,
   cloudWatchLogs,
   consoleLinkRoutes,
@@ -279,7 +281,10 @@ async function listen(
   })
   const sessions = new ConsoleSessions(deps)
   const accessKeys = { box, forget: () => authenticator.forget() }
-  const urls = await listenForUrls(config, deps, { closers, metrics, authenticator })
+  const admission = new Admission(admissionLimits(config.maxEnvironments))
+  metrics.watchAdmission(() => admission.readings())
+  const with_ = { closers, metrics, authenticator, admission }
+  const urls = await listenForUrls(config, deps, with_)
   const handlers = lambdaHandlers(deps, urls?.base ?? config.urls?.base)
   let ready = true
   const stopping = new AbortController()
@@ -311,6 +316,7 @@ async function listen(
     },
     downloads: deps,
     metrics,
+    admission,
     ready: () => ready,
   })
   closers.add({
@@ -335,12 +341,13 @@ async function listenForUrls(
     readonly closers: Closers
     readonly metrics: HttpMetrics
     readonly authenticator: Authenticator
+    readonly admission: Admission
   },
 ): Promise<UrlListener | undefined> {
   if (config.urls === undefined) return undefined
   const { host, port, elsewhere, base } = config.urls
   const { tls, trustProxy } = config
-  const { closers, metrics, authenticator } = with_
+  const { closers, metrics, authenticator, admission } = with_
   return closers.add(
     await openUrlListener({
       deps,
@@ -349,6 +356,7 @@ async function listenForUrls(
       base,
       authenticator,
       metrics,
+      admission,
       audiences: config.tokens === undefined ? [] : [config.tokens.audience],
     }),
   )

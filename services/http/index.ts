@@ -8,6 +8,8 @@ export { buildServer, type ServerParts } from './server.ts'
 export { checkListener, isLoopback, type HttpConfig } from './listener.ts'
 /** What one process may hold of bodies being taken in. */
 export { type IntakeLimits } from './intake-budget.ts'
+/** Who is let in, and how many at once: one for all listeners of a service. */
+export { Admission, admissionLimits } from './admission.ts'
 /** A registry that operations count in and `/metrics` shows. */
 export { createMetrics, type HttpMetrics } from './metrics.ts'
 /** The service's log: one line of JSON per event, secrets redacted. */

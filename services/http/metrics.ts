@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
+import type { AdmissionClass } from './admission-class.ts'
+import type { Admission } from './admission.ts'
 import {
   functionLabels,
   functionMetrics,
@@ -27,6 +29,10 @@ export interface SpanMetrics {
 export interface HttpMetrics extends Metrics, EdgeMetrics, SpanMetrics {
   /** Says how what webhooks wait for is read, at each scrape. */
   watchOutbox(read: () => Promise<OutboxGauges>): void
+  /** One more request that was not let in. */
+  admissionRefused(kind: AdmissionClass): void
+  /** Says how what was let in and what waits is read, at each scrape. */
+  watchAdmission(read: Admission['readings']): void
   /** Says how what runs now is read, at each scrape. */
   watchRunning(read: () => RunningGauges): void
   /** Of each function, since the service started. */
@@ -148,6 +154,39 @@ function outboxGauges(registry: Registry): HttpMetrics['watchOutbox'] {
   }
 }
 
+type AdmissionMetrics = Pick<HttpMetrics, 'admissionRefused' | 'watchAdmission'>
+
+function admissionMetrics(registry: Registry, counter: MakeCounter): AdmissionMetrics {
+  const registers = [registry]
+  const labelNames = ['class'] as const
+  const refused = counter('lacre_admission_refused_total', 'Requests beyond capacity: 429', [
+    'class',
+  ])
+  return {
+    admissionRefused: (kind) => refused.inc({ class: kind }),
+    watchAdmission: (read) => {
+      const working = new Gauge({
+        name: 'lacre_admission_in_work',
+        help: 'Requests that were let in and are worked on',
+        labelNames,
+        registers,
+        collect: () => {
+          for (const { kind, inWork } of read()) working.set({ class: kind }, inWork)
+        },
+      })
+      const waiting = new Gauge({
+        name: 'lacre_admission_queued',
+        help: 'Requests that wait to be let in',
+        labelNames,
+        registers,
+        collect: () => {
+          for (const { kind, queued } of read()) waiting.set({ class: kind }, queued)
+        },
+      })
+    },
+  }
+}
+
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 type UpkeepMetrics = Pick<Metrics, 'collected' | 'scrubbed'>
@@ -212,6 +251,7 @@ export function createMetrics(): HttpMetrics {
     ...functionMetrics(registry, labelOf),
     ...liveMetrics(registry, counter, histogram),
     ...upkeepMetrics(counter, gauge),
+    ...admissionMetrics(registry, counter),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     request: (api, { operation, status, durationMs }) => {

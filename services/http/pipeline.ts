@@ -8,6 +8,7 @@ import {
 } from '../model/index.ts'
 import type { Caller, Deps, Log } from '../operations/index.ts'
 
+import { patiently, type Admission as Door, type Place } from './admission.ts'
 import { TakenBody, takeBody } from './body-intake.ts'
 import { ClientGone } from './client-gone.ts'
 import { awsErrorOf, toPlatformError } from './error-answer.ts'
@@ -32,6 +33,7 @@ export interface Edge {
   readonly log: Log
   readonly metrics: EdgeMetrics
   readonly budget: IntakeBudget
+  readonly door: Door
   readonly bodyIdleMs: number
   /** Absent where nobody watches. */
   readonly tracer?: Tracer | undefined
@@ -104,9 +106,13 @@ async function serveOnce(
     if (!exchange.res.writableFinished) gone.abort(new ClientGone('the client went away'))
   })
   let status = 0
+  const place = edge.door.placeOf(exchange.req)
+  place?.keep()
   try {
-    const answer = await answerTo(edge, exchange, { face, seen, signal: gone.signal })
+    const answer = await answerTo(edge, exchange, { face, seen, place, signal: gone.signal })
     status = answer.status
+    // A function that streams still runs; all else is only to be sent.
+    if (answer.stream === undefined || place?.kind !== 'invoke') place?.leave()
     await send(edge, exchange, answer)
   } catch (error) {
     if (error instanceof ClientGone) {
@@ -115,6 +121,7 @@ async function serveOnce(
     }
     status = refuse(edge, exchange, { face, seen, error })
   } finally {
+    place?.leave()
     const durationMs = edge.clock.monotonicMs() - startedMs
     edge.metrics.request(face.name, { operation: seen.operation, status, durationMs })
     const { requestId } = exchange
@@ -138,15 +145,17 @@ interface Seen {
 async function answerTo(
   edge: Edge,
   exchange: Exchange,
-  with_: { face: Face; seen: Seen; signal: AbortSignal },
+  with_: { face: Face; seen: Seen; place: Place | undefined; signal: AbortSignal },
 ): Promise<WireAnswer> {
   const request = readRequest(exchange.req)
   const plan = with_.face.plan(request)
   with_.seen.operation = plan.operation
   const admission = await edge.authenticator.begin(request, plan)
   with_.seen.principal = admission.principal.id
+  with_.place?.prove(admission.principal.id)
   checkEncoding(exchange, plan)
-  await using body = await intake(edge, exchange, plan)
+  await using body = await patiently(with_.place, intake(edge, exchange, plan))
+  await with_.place?.again()
   const principal = await finish(admission, body)
   const { accessKeyId } = admission
   const { requestId } = exchange

@@ -4,8 +4,11 @@ import type { Authenticator } from '../auth/index.ts'
 import { PlatformError } from '../model/index.ts'
 import type { Deps } from '../operations/index.ts'
 
+import { classOf } from './admission-class.ts'
+import { Admission, admissionLimits, type DoorParts } from './admission.ts'
 import { consoleRoutes, type ConsoleParts } from './console/index.ts'
 import { serveDownload, type DownloadDeps } from './download.ts'
+import { toGovernanceAnswer } from './error-answer.ts'
 import { artifactFace, governanceFace, unknownRouteFace } from './governance-face.ts'
 import type { Route } from './governance/index.ts'
 import { IntakeBudget, defaultIntakeLimits, type IntakeLimits } from './intake-budget.ts'
@@ -47,6 +50,8 @@ export interface ServerParts {
   /** What `/readyz` answers by: false while starting and while stopping. */
   readonly ready: () => boolean
   readonly intakeLimits?: IntakeLimits
+  /** One for all listeners of a service; left out, one of its own. */
+  readonly admission?: Admission
 }
 
 /**
@@ -64,7 +69,8 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     tls: tls !== undefined ? 'here' : trustProxy !== undefined ? 'by proxy' : 'none',
   })
   const app = Fastify({
-    serverFactory: (handler) => createListener(parts.config, handler),
+    serverFactory: (handler) =>
+      createListener(parts.config, edge.door.guard(doorParts(parts, lambda), handler)),
     genReqId: () => parts.deps.random.uuid(),
     routerOptions: { maxParamLength: 8_192 },
     exposeHeadRoutes: false,
@@ -97,16 +103,34 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   )
   // AWS's paths and all that is none: tables of our own, over the raw path.
   app.addHook('onRequest', async (request, reply) => {
-    if (request.is404) hijack(edge, { request, reply }, foreignFace(parts, request, lambda))
+    if (request.is404) hijack(edge, { request, reply }, foreignFace(parts, request.raw, lambda))
     await Promise.resolve()
   })
   return app
 }
 
+/** Where nobody says how many environments there are. */
+const DEFAULT_INVOCATIONS_AT_ONCE = 64
+
 /** The API of AWS's that a request is of, by its path or, where that says nothing, its target. */
-function foreignFace(parts: ServerParts, { raw }: FastifyRequest, lambda: Face): Face {
+function foreignFace(parts: ServerParts, raw: FastifyRequest['raw'], lambda: Face): Face {
   if (isLogsRequest(raw) && parts.cloudWatchLogs !== undefined) return parts.cloudWatchLogs
   return isSignerPath(raw.url ?? '') ? signerFace(parts.signerHandlers ?? {}) : lambda
+}
+
+const OWN_PATH = /^\/(?:api|console|tlog)\//
+
+function doorParts(parts: ServerParts, lambda: Face): DoorParts {
+  return {
+    classOf,
+    addressOf: ({ socket }) => socket.remoteAddress ?? '',
+    refuse: (req, error) =>
+      OWN_PATH.test(req.url ?? '')
+        ? toGovernanceAnswer(error)
+        : foreignFace(parts, req, lambda).refuse(error),
+    newRequestId: () => parts.deps.random.uuid(),
+    onRefused: (kind) => parts.metrics.admissionRefused(kind),
+  }
 }
 
 function toEdge(parts: ServerParts): Edge {
@@ -120,6 +144,7 @@ function toEdge(parts: ServerParts): Edge {
     authenticator: parts.authenticator,
     metrics: parts.metrics,
     budget: new IntakeBudget(parts.intakeLimits ?? defaultIntakeLimits),
+    door: parts.admission ?? new Admission(admissionLimits(DEFAULT_INVOCATIONS_AT_ONCE)),
     bodyIdleMs: parts.config.bodyIdleMs ?? httpDefaults.bodyIdleMs,
   }
 }
@@ -176,6 +201,8 @@ function downloadRoute(scope: FastifyInstance, edge: Edge, deps: DownloadDeps): 
       reply.hijack()
       const startedMs = edge.clock.monotonicMs()
       const exchange = { req: request.raw, res: reply.raw, requestId: request.id }
+      // It reads one file as fast as the client takes it.
+      edge.door.placeOf(request.raw)?.leave()
       const status = await serveDownload(deps, exchange, edge.bodyIdleMs)
       const durationMs = edge.clock.monotonicMs() - startedMs
       edge.metrics.request('governance', {

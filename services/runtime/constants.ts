@@ -11,6 +11,8 @@ export const REAP_INTERVAL_MS = 10_000
 export const FREEZE_DELAY_MS = 5
 /** How long a caller waits for an environment that has just answered, before another is started: about what a start costs. */
 export const SETTLE_WAIT_MS = 50
+/** The same where every place is taken, so that no other can be started: a busy machine takes its time. */
+export const SETTLE_FULL_WAIT_MS = 1_000
 /** How many kinds of start (interpreter, memory, /tmp) are kept pre-warmed: those asked for last. */
 export const PREWARMED_KINDS = 4
 /** How long after a request an environment without code is started in place of the one that it took: its start is not slowed. */

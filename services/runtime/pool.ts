@@ -39,6 +39,11 @@ export class Pool {
     return [...this.#idle.values()].reduce((sum, list) => sum + list.length, 0)
   }
 
+  /** Nothing more could be started, and nothing is idle that would make room. */
+  get full(): boolean {
+    return this.#all.size >= this.#limit && this.idle === 0
+  }
+
   /** @throws PlatformError TOO_MANY_REQUESTS when every place is busy */
   lease(spec: ReleaseSpec): Environment {
     const list = this.#idle.get(keyOf(spec))

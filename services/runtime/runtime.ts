@@ -11,7 +11,12 @@ import {
   type Sha256,
 } from '../model/index.ts'
 
-import { IDLE_ENVIRONMENT_MS, REAP_INTERVAL_MS, SETTLE_WAIT_MS } from './constants.ts'
+import {
+  IDLE_ENVIRONMENT_MS,
+  REAP_INTERVAL_MS,
+  SETTLE_FULL_WAIT_MS,
+  SETTLE_WAIT_MS,
+} from './constants.ts'
 import { Environment, type EnvironmentParts } from './environment.ts'
 import type { Isolation } from './handle.ts'
 import {
@@ -243,7 +248,9 @@ class PooledRuntime implements Runtime {
   async #lease(spec: ReleaseSpec): Promise<Environment> {
     const wait = { spec, retired: false }
     this.#waiting.add(wait)
-    await this.#pool.untilSettled(spec, SETTLE_WAIT_MS)
+    // Where no other could be started, there is nothing better than to wait.
+    const waitMs = this.#pool.full ? SETTLE_FULL_WAIT_MS : SETTLE_WAIT_MS
+    await this.#pool.untilSettled(spec, waitMs)
     this.#waiting.delete(wait)
     if (wait.retired) {
       const detail = { notBegun: true }

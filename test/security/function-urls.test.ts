@@ -2,7 +2,13 @@ import { PutResourcePolicyCommand } from '@aws-sdk/client-lambda'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { openAuthenticator } from '../../services/auth/index.ts'
-import { createMetrics, openUrlListener, type HttpConfig } from '../../services/http/index.ts'
+import {
+  Admission,
+  admissionLimits,
+  createMetrics,
+  openUrlListener,
+  type HttpConfig,
+} from '../../services/http/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { plainBox } from '../support/edge.ts'
 import { RawConnection, rawExchange, statusOf } from '../support/raw-http.ts'
@@ -253,6 +259,7 @@ describe('a listener with settings of its own', () => {
         authorizer: deps.access,
       }),
       metrics: createMetrics(),
+      admission: new Admission(admissionLimits(8)),
       ...more,
     })
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { expect, it } from 'vitest'
 
+import { Admission, admissionLimits } from '../../services/http/index.ts'
 import { adminKeys, openEdge } from '../support/edge.ts'
 import { RawConnection, listen, statusOf } from '../support/raw-http.ts'
 import { signWithSmithy } from '../support/signers.ts'
@@ -92,4 +93,29 @@ it('refuses connections beyond its limit and serves those it has', async () => {
 
   expect(refused).toBe('')
   expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(2)
+})
+
+it('lets others in while a body comes slowly, and takes it up once it is there', async () => {
+  const limits = admissionLimits(1)
+  const admission = new Admission({ ...limits, write: { atOnce: 1, queued: 1, waitMs: 60_000 } })
+  await using edge = await openEdge({ handlers, admission })
+  const port = await listen(edge.app)
+  const slow = new RawConnection(port)
+  slow.write(await signedHead(2))
+  slow.write('{')
+
+  // The slow one has the only place: whoever comes next waits until it gives it up.
+  const other = new RawConnection(port)
+  const signed = await signWithSmithy(adminKeys, { body: '{"FunctionName":"other"}' })
+  const headers = Object.entries(signed.headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  other.write(
+    `POST ${signed.url} HTTP/1.1\r\n${headers.join('')}content-length: 24\r\nconnection: close\r\n\r\n{"FunctionName":"other"}`,
+  )
+  const answer = await other.end()
+  slow.write('}')
+  const late = await slow.until(/\r\n\r\n/)
+  slow.socket.destroy()
+
+  expect(statusOf(answer)).toBe(201)
+  expect(statusOf(late)).toBe(201)
 })

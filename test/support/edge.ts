@@ -66,6 +66,7 @@ export interface EdgeOptions {
   readonly clock?: Clock
   readonly dataDir?: string
   readonly intakeLimits?: ServerParts['intakeLimits']
+  readonly admission?: ServerParts['admission']
 }
 
 /** The edge over a real store and real blobs in a directory of its own; operations are the test's. */
@@ -98,6 +99,7 @@ export async function openEdge(options: EdgeOptions = {}): Promise<TestEdge> {
     metrics,
     ready: () => true,
     intakeLimits: options.intakeLimits,
+    admission: options.admission,
   })
   return {
     app,

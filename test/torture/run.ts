@@ -15,6 +15,7 @@ import { torture as restore } from './restore.ts'
 import { torture as ledger } from './ledger.ts'
 import { torture as linear } from './linear.ts'
 import { torture as malformed } from './malformed.ts'
+import { torture as overload } from './overload.ts'
 import { torture as race } from './race.ts'
 import { torture as revoke } from './revoke.ts'
 import { torture as sandbox } from './sandbox.ts'
@@ -26,7 +27,7 @@ import { torture as verdicts } from './verdicts.ts'
 interface TortureOptions {
   readonly n: number
   readonly seed: number
-  /** Where a program runs for a time: `fuzz`, for each target; `soak`. */
+  /** Where a program runs for a time: `fuzz`, for each target; `overload`, in each round; `soak`. */
   readonly seconds: number | undefined
   readonly target: string | undefined
 }
@@ -45,6 +46,7 @@ const built: Readonly<Record<string, (options: TortureOptions) => Promise<number
   ledger,
   linear,
   malformed,
+  overload,
   race,
   revoke,
   sandbox,
@@ -65,6 +67,7 @@ const N_OF: Readonly<Record<string, number>> = {
   ledger: 200,
   linear: 200,
   malformed: 100_000,
+  overload: 1,
   race: 100,
   power: 20,
   restore: 5,
@@ -74,8 +77,7 @@ const N_OF: Readonly<Record<string, number>> = {
   tamper: 200,
   verdicts: 300,
 }
-const SECONDS_OF: Readonly<Record<string, number>> = { fuzz: 30, soak: 120 }
-const PLANNED = 'overload'
+const SECONDS_OF: Readonly<Record<string, number>> = { fuzz: 30, overload: 60, soak: 120 }
 
 function usage(message: string): never {
   console.error(
@@ -103,10 +105,6 @@ const { values, positionals } = parseArgs({
 })
 const [name, ...rest] = positionals
 if (name === undefined || rest.length > 0) usage('one name is wanted')
-if (PLANNED.split(' ').includes(name)) {
-  console.error(`${name} is not built in this version`)
-  process.exit(2)
-}
 const run = built[name]
 if (run === undefined) usage(`there is no ${name}`)
 const n = parseCount('n', values.n, N_OF[name] ?? 30)

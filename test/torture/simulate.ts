@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 
 import { OWNER, SIGNER, openHouse, type House } from './simulate/house.ts'
-import { Contradiction, Life } from './simulate/life.ts'
+import { Contradiction } from './simulate/ground.ts'
+import { Life } from './simulate/life.ts'
 import type { Known } from './simulate/oracle.ts'
 import { Seeded } from './seeded.ts'
 

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import type { Authenticator } from '../../auth/index.ts'
 import type { Deps } from '../../operations/index.ts'
+import type { Admission, DoorParts } from '../admission.ts'
 import { IntakeBudget, type IntakeLimits } from '../intake-budget.ts'
 import {
   checkListener,
@@ -11,11 +13,12 @@ import {
   httpDefaults,
   type HttpConfig,
 } from '../listener.ts'
-import type { EdgeMetrics } from '../metrics.ts'
+import type { EdgeMetrics, HttpMetrics } from '../metrics.ts'
 import { refuseUnreadable } from '../unreadable.ts'
 
 import { parseUrlBase } from './address.ts'
-import { trustOf } from './client.ts'
+import { clientOf, trustOf } from './client.ts'
+import { toUrlAnswer } from './refusals.ts'
 import { serveUrl, type UrlEdge } from './serve.ts'
 
 export interface UrlListenerParts {
@@ -26,7 +29,9 @@ export interface UrlListenerParts {
   /** What stands in `FunctionUrl`; where it listens, unless told. */
   readonly base: string | undefined
   readonly authenticator: Authenticator
-  readonly metrics: EdgeMetrics
+  readonly metrics: EdgeMetrics & Pick<HttpMetrics, 'admissionRefused'>
+  /** The one of all listeners. */
+  readonly admission: Admission
   /** Audiences of bearer tokens for our own APIs: such tokens never reach a function. */
   readonly audiences?: readonly string[]
   readonly intakeLimits?: IntakeLimits
@@ -54,19 +59,28 @@ export async function openUrlListener(parts: UrlListenerParts): Promise<UrlListe
     deps,
     authenticator: parts.authenticator,
     metrics: parts.metrics,
+    door: parts.admission,
     budget: new IntakeBudget(parts.intakeLimits),
     bodyIdleMs: config.bodyIdleMs ?? httpDefaults.bodyIdleMs,
     served,
     trust: trustOf(config.trustProxy),
     audiences: parts.audiences ?? [],
   }
-  const server = createListener(config, (req, res) => {
+  const handler: RequestListener = (req, res) => {
     const requestId = deps.random.uuid()
     serveUrl(edge, { req, res, requestId }).catch((cause: unknown) => {
       deps.log.error({ requestId, cause }, 'answer could not be sent')
       req.destroy()
     })
-  })
+  }
+  const door: DoorParts = {
+    classOf: () => 'invoke',
+    addressOf: (req) => clientOf(req, edge.trust).ip,
+    refuse: (_req, error) => toUrlAnswer(error),
+    newRequestId: () => deps.random.uuid(),
+    onRefused: (kind) => parts.metrics.admissionRefused(kind),
+  }
+  const server = createListener(config, parts.admission.guard(door, handler))
   server.on('clientError', (error: Error & { code?: string }, socket) =>
     refuseUnreadable(deps, error, socket as Parameters<typeof refuseUnreadable>[2]),
   )

@@ -14,6 +14,7 @@ import {
   type Deps,
   type InvokeInput,
 } from '../../operations/index.ts'
+import { patiently, type Admission as Door } from '../admission.ts'
 import { takeBody } from '../body-intake.ts'
 import { ClientGone } from '../client-gone.ts'
 import { toPlatformError } from '../error-answer.ts'
@@ -36,6 +37,7 @@ export interface UrlEdge {
   readonly authenticator: Authenticator
   readonly metrics: EdgeMetrics
   readonly budget: IntakeBudget
+  readonly door: Door
   readonly bodyIdleMs: number
   readonly served: { readonly region: string; readonly hostname: string }
   readonly trust: Trust
@@ -52,12 +54,15 @@ export async function serveUrl(edge: UrlEdge, exchange: Exchange): Promise<void>
     if (!exchange.res.writableFinished) gone.abort(new ClientGone('the client went away'))
   })
   const reply: Reply = { exchange, idleMs: edge.bodyIdleMs, headers: {}, cors: false, prefix: '' }
+  const place = edge.door.placeOf(exchange.req)
+  place?.keep()
   try {
     await answer(edge, reply, gone.signal)
   } catch (error) {
     if (error instanceof ClientGone) exchange.req.destroy()
     else refuse(edge, reply, error)
   } finally {
+    place?.leave()
     const durationMs = clock.monotonicMs() - startedMs
     const { requestId, res } = exchange
     const status = res.headersSent ? res.statusCode : 0
@@ -86,8 +91,12 @@ async function answer(edge: UrlEdge, reply: Reply, signal: AbortSignal): Promise
     return sendAnswer(reply.exchange, { status: 200, headers })
   }
   const admission = await admit(edge, url, request)
+  const place = edge.door.placeOf(req)
+  if (admission !== undefined) place?.prove(admission.principal.id)
   const traceId = newTraceId(deps)
-  const payload = await takeEvent(edge, reply, { address, request, admission, traceId })
+  const taking = takeEvent(edge, reply, { address, request, admission, traceId })
+  const payload = await patiently(place, taking)
+  await place?.again()
   const caller: Caller = { principal: admission?.principal ?? anonymousPrincipal, requestId }
   const input: InvokeInput = {
     functionName: url.functionName,
@@ -100,7 +109,9 @@ async function answer(edge: UrlEdge, reply: Reply, signal: AbortSignal): Promise
   }
   reply.headers = { ...reply.headers, 'x-amzn-trace-id': traceId }
   await sendResult(reply, url.invokeMode, (receiver) =>
-    invoke(deps, caller, receiver === undefined ? input : { ...input, receiver }),
+    invoke(deps, caller, receiver === undefined ? input : { ...input, receiver }).finally(() =>
+      place?.leave(),
+    ),
   )
 }
 

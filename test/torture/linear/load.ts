@@ -1,5 +1,5 @@
 import type { Seeded } from '../seeded.ts'
-import type { AliasTarget, Answer, Operation } from './model.ts'
+import type { AliasTarget, Answer, Operation } from './calls.ts'
 
 const ALIASES = ['prod', 'test'] as const
 /** Codes that come again, so that publishing finds nothing new. */

@@ -4,7 +4,7 @@ import type { AdminFile } from '../../support/client.ts'
 import { ROLE } from '../../support/functions.ts'
 import { lambdaWire, type WireCall, type WireReply } from '../../support/lambda-wire.ts'
 import { nodePackage } from '../../support/packages.ts'
-import type { AliasTarget, Answer, Operation, Refusal, ShownAlias, ShownVersion } from './model.ts'
+import type { AliasTarget, Answer, Operation, Refusal, ShownAlias, ShownVersion } from './calls.ts'
 
 const FUNCTIONS = '/2015-03-31/functions'
 

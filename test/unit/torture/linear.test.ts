@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { checkLinearizable, type Call } from '../../torture/linear/checker.ts'
-import { functionModel, type Answer, type Operation } from '../../torture/linear/model.ts'
+import type { Answer, Operation } from '../../torture/linear/calls.ts'
+import { functionModel } from '../../torture/linear/model.ts'
 
 type History = readonly Call<Operation, Answer>[]
 
