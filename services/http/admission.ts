@@ -11,8 +11,11 @@ import { sendAnswer, type WireAnswer } from './wire.ts'
 
 /** A request that waits longer for a place is refused. */
 const QUEUE_WAIT_MS = 2_000
-/** Who waits behind so many takes so much longer than who does not: a quarter, well below twice. */
-const QUEUE_SHARE = 0.25
+/**
+ * Who waits behind so many takes so much longer than who does not: half, below twice. In a queue that is much shorter the
+ * next request of a caller who asks little finds no room beside his last.
+ */
+const QUEUE_SHARE = 0.5
 const READS_AT_ONCE = 64
 const WRITES_AT_ONCE = 64
 const EVENTS_AT_ONCE = 64
