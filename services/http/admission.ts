@@ -16,6 +16,8 @@ const QUEUE_WAIT_MS = 2_000
  * next request of a caller who asks little finds no room beside his last.
  */
 const QUEUE_SHARE = 0.5
+/** All else is short, and comes in bursts: every job of a CI at once. */
+const BURST = 256
 const READS_AT_ONCE = 64
 const WRITES_AT_ONCE = 64
 const EVENTS_AT_ONCE = 64
@@ -27,17 +29,14 @@ export type AdmissionLimits = Readonly<Record<AdmissionClass, GateLimits>>
 
 /** As many invocations at once as there are environments. */
 export function admissionLimits(maxEnvironments: number): AdmissionLimits {
-  const of = (atOnce: number): GateLimits => ({
-    atOnce,
-    queued: Math.max(1, Math.floor(atOnce * QUEUE_SHARE)),
-    waitMs: QUEUE_WAIT_MS,
-  })
+  const waitMs = QUEUE_WAIT_MS
+  const queued = Math.max(1, Math.floor(maxEnvironments * QUEUE_SHARE))
   return {
-    invoke: of(maxEnvironments),
-    event: of(EVENTS_AT_ONCE),
-    read: of(READS_AT_ONCE),
-    write: of(WRITES_AT_ONCE),
-    leaving: of(LEAVING_AT_ONCE),
+    invoke: { atOnce: maxEnvironments, queued, waitMs },
+    event: { atOnce: EVENTS_AT_ONCE, queued: BURST, waitMs },
+    read: { atOnce: READS_AT_ONCE, queued: BURST, waitMs },
+    write: { atOnce: WRITES_AT_ONCE, queued: BURST, waitMs },
+    leaving: { atOnce: LEAVING_AT_ONCE, queued: BURST, waitMs },
   }
 }
 
