@@ -19,6 +19,8 @@ const CLIENTS = ENVIRONMENTS
 const WARM_UP_S = 3
 const MEASURE_S = 4
 const RECOVERY_LIMIT_MS = 30_000
+/** A figure that was missed is measured anew: another program's moment is not ours. What was answered wrongly stays wrong. */
+const ATTEMPTS = 3
 const PROBE_EVERY_MS = 500
 
 /** Answers how much of what has to hold did not. */
@@ -69,8 +71,19 @@ async function measure(stage: Stage, seconds: number): Promise<Pace> {
   return paceOf(answers, seconds)
 }
 
-/** One caller offers a multiple of capacity, one a little; capacity is measured on both sides of it. */
 async function overload(stage: Stage, factor: number, seconds: number): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const slices = await takeSlices(stage, factor, seconds)
+    console.log(describe(factor, slices))
+    const { faults, missed } = judge(factor, slices, RECOVERY_LIMIT_MS)
+    if (missed.length > 0 && faults.length === 0 && attempt < ATTEMPTS) continue
+    stage.wrong.push(...[...faults, ...missed].map((line) => `${factor} times capacity: ${line}`))
+    return
+  }
+}
+
+/** One caller offers a multiple of capacity, one a little; capacity is measured on both sides of it. */
+async function takeSlices(stage: Stage, factor: number, seconds: number): Promise<Slice[]> {
   const slices: Slice[] = []
   let before = await measure(stage, MEASURE_S)
   for (let at = 0; at < SLICES; at += 1) {
@@ -84,9 +97,7 @@ async function overload(stage: Stage, factor: number, seconds: number): Promise<
     slices.push({ ...offered, seconds, before, after, recoveredMs })
     before = after
   }
-  console.log(describe(factor, slices))
-  const wrong = judge(factor, slices, RECOVERY_LIMIT_MS)
-  stage.wrong.push(...wrong.map((line) => `${factor} times capacity: ${line}`))
+  return slices
 }
 
 interface Offer {

@@ -108,16 +108,22 @@ function figuresOf(slices: readonly Slice[]): Figures {
   }
 }
 
+interface Judgement {
+  /** What must never be. */
+  readonly faults: readonly string[]
+  /** Figures that were missed. */
+  readonly missed: readonly string[]
+}
+
 export function judge(
   factor: number,
   slices: readonly Slice[],
   recoveryLimitMs: number,
-): readonly string[] {
+): Judgement {
   const found = figuresOf(slices)
   // What is offered beyond capacity, less what a machine that is slow for a while changes in that.
   const surplus = (found.answers * (1 - 1 / factor)) / 2
   const rules: readonly (readonly [boolean, string])[] = [
-    [found.strange === 0, `${found.strange} answers were neither 200 nor AWS's 429`],
     [found.refused >= surplus, `only ${found.refused} were refused`],
     [found.goodput >= GOODPUT_SHARE, 'too little was done'],
     [found.slowdown <= SLOWDOWN_LIMIT, 'what was taken in took too long'],
@@ -126,7 +132,11 @@ export function judge(
     [found.grownBytes <= RSS_LIMIT_BYTES, 'memory grew'],
     [found.recoveredMs <= recoveryLimitMs, 'it was not as before in time'],
   ]
-  return rules.filter(([holds]) => !holds).map(([, what]) => what)
+  const { strange } = found
+  return {
+    faults: strange === 0 ? [] : [`${strange} answers were neither 200 nor AWS's 429`],
+    missed: rules.filter(([holds]) => !holds).map(([, what]) => what),
+  }
 }
 
 export function describe(factor: number, slices: readonly Slice[]): string {
