@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+
 import { defineConfig } from 'vitest/config'
 
 // The SDK's notice that it will leave Node 20 tells nothing of our tests.
@@ -15,6 +17,8 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
 
 export default defineConfig({
   test: {
+    // As many as there are: the default leaves one idle, which of two is half.
+    maxWorkers: availableParallelism(),
     reporters: ['default', './test/support/skip-reporter.ts'],
     projects: [
       // Test files share a process, and load the code once: it took more than half of the time. Nothing of a file may
@@ -27,6 +31,8 @@ export default defineConfig({
         pool: 'forks',
         fileParallelism: false,
         isolate: false,
+        // After the others, on a machine of their own.
+        sequence: { groupOrder: 1 },
       }),
       project('security', { testTimeout: 60_000, hookTimeout: 60_000, isolate: false }),
       project('vectors', { testTimeout: 120_000, hookTimeout: 60_000 }),
