@@ -23,7 +23,7 @@ export default defineConfig({
     projects: [
       // Test files share a process, and load the code once: it took more than half of the time. Nothing of a file may
       // outlive it.
-      project('unit', { isolate: false }),
+      project('unit', { testTimeout: 60_000, hookTimeout: 60_000, isolate: false }),
       project('api', { testTimeout: 60_000, hookTimeout: 60_000, isolate: false }),
       project('system', {
         testTimeout: 60_000,
