@@ -8,6 +8,7 @@ import {
   type Json,
 } from '../model/index.ts'
 import type { Hash } from '../ledger/index.ts'
+import { isOneRange } from './places.ts'
 import { ENTRY_MODES, type EvidenceScope } from './scope.ts'
 
 /** Files of an archive with a fixed name. */
@@ -35,14 +36,25 @@ export interface EvidenceRange {
   readonly consistency: readonly Hash[]
 }
 
-/** What an archive says of itself: claims, every one of which is held to the rest. */
-export interface EvidenceHead {
-  readonly scope: EvidenceScope
-  readonly artifacts: boolean
+/** One ledger, by its own indexes. */
+export interface LedgerHead {
   readonly origin: string
   /** Of the checkpoint. */
   readonly size: number
   readonly range: EvidenceRange
+}
+
+/** A ledger that was ended, by its number: the first one of an installation is 1. */
+export interface EarlierHead extends LedgerHead {
+  readonly epoch: number
+}
+
+/** What an archive says of itself: claims, every one of which is held to the rest. Its own ledger is the one in force. */
+export interface EvidenceHead extends LedgerHead {
+  readonly scope: EvidenceScope
+  readonly artifacts: boolean
+  /** Those that it reaches back to, oldest first, one after the other up to the one in force. */
+  readonly earlier: readonly EarlierHead[]
 }
 
 export interface Manifest extends EvidenceHead {
@@ -51,12 +63,14 @@ export interface Manifest extends EvidenceHead {
 }
 
 const KIND = 'lacre evidence'
+/** Earlier ledgers in one archive. */
+export const LEDGERS_LIMIT = 100
 
 export function formatManifest({ files, ...head }: Manifest): string {
-  const { scope, artifacts, origin, size, range } = head
+  const { scope, artifacts, origin, size, range, earlier } = head
   const { place, functionName, alias, entries } = scope
   return canonicalJson({
-    v: 1,
+    v: earlier.length === 0 ? 1 : 2,
     kind: KIND,
     account: place.account,
     region: place.region,
@@ -69,6 +83,9 @@ export function formatManifest({ files, ...head }: Manifest): string {
     origin,
     size,
     range: { ...range },
+    ...(earlier.length > 0 && {
+      earlier: earlier.map((one) => ({ ...one, range: { ...one.range } })),
+    }),
     files: Object.fromEntries(files),
   })
 }
@@ -101,11 +118,10 @@ function toManifest(value: Json): Manifest {
   const alias = text('alias')
   const named =
     /^[a-zA-Z0-9-_]{1,64}$/.test(functionName) && /^(?:\$LATEST|[a-zA-Z0-9-_]{1,128})$/.test(alias)
-  const { artifacts, size } = members
-  if (members['v'] !== 1 || members['kind'] !== KIND || entries === undefined || !named)
-    throw refuse()
-  if (typeof artifacts !== 'boolean' || !isCount(size)) throw refuse()
-  return {
+  const { artifacts } = members
+  if (members['kind'] !== KIND || entries === undefined || !named) throw refuse()
+  if (typeof artifacts !== 'boolean') throw refuse()
+  const head = {
     scope: {
       place: parsePlace(text('account'), text('region')),
       functionName,
@@ -115,11 +131,29 @@ function toManifest(value: Json): Manifest {
       entries,
     },
     artifacts,
-    origin: text('origin'),
-    size,
-    range: toRange(members['range'] ?? null, size),
-    files: toFiles(members['files'] ?? null),
+    ...toLedger(members),
+    earlier: toEarlier(members['earlier'] ?? []),
   }
+  if (!isOneRange(head)) throw refuse()
+  return { ...head, files: toFiles(members['files'] ?? null) }
+}
+
+function toLedger({ origin, size, range }: Readonly<Record<string, Json>>): LedgerHead {
+  if (typeof origin !== 'string' || !isCount(size)) throw refuse()
+  return { origin, size, range: toRange(range ?? null, size) }
+}
+
+function toEarlier(value: Json): EarlierHead[] {
+  if (!Array.isArray(value) || value.length > LEDGERS_LIMIT) throw refuse()
+  const heads = (value as readonly Json[]).map((one) => {
+    const members = one as Readonly<Record<string, Json>>
+    const { epoch } = members
+    const ledger = toLedger(members)
+    if (!isCount(epoch) || epoch === 0 || ledger.size === 0) throw refuse()
+    return { epoch, ...ledger }
+  })
+  if (heads.some(({ epoch }, at) => epoch !== (heads[0]?.epoch ?? 0) + at)) throw refuse()
+  return heads
 }
 
 function toRange(value: Json, size: number): EvidenceRange {
