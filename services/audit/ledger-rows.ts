@@ -61,12 +61,24 @@ export interface KeptCheckpoint {
   readonly note: string
 }
 
+/** Where they lie. */
+interface Rows {
+  readonly table: (name: string) => RawBuilder<unknown>
+  readonly epoch: RawBuilder<unknown>
+}
+
+function rowsOf(past: number | undefined): Rows {
+  return {
+    table: (name) => sql.table(past === undefined ? name : `past_${name}`),
+    epoch: past === undefined ? sql`1 = 1` : sql`epoch = ${past}`,
+  }
+}
+
 /** `past` is the number of a ledger that was ended; left out, it is the one in force. */
 export function ledgerRows(reader: Reader, past?: number): LedgerRows {
-  const table = (name: string): RawBuilder<unknown> =>
-    sql.table(past === undefined ? name : `past_${name}`)
-  const epoch = past === undefined ? sql`1 = 1` : sql`epoch = ${past}`
+  const { table, epoch } = rowsOf(past)
   return {
+    ...checkpointRows(reader, { table, epoch }),
     async entries(from, limit) {
       const { rows } = await sql<LedgerEntryTable>`select "index", leaf_hash,
         substr(body, 1, ${limits.LEDGER_ENTRY_LIMIT_BYTES + 1}) as body from ${table('ledger_entry')} where ${epoch} and "index" >= ${from}
@@ -104,6 +116,14 @@ export function ledgerRows(reader: Reader, past?: number): LedgerRows {
         order by "index" limit 1`.execute(reader)
       return rows[0]?.index
     },
+  }
+}
+
+function checkpointRows(
+  reader: Reader,
+  { table, epoch }: Rows,
+): Pick<LedgerRows, 'cosigned' | 'checkpointsAbout' | 'checkpoints' | 'checkpoint'> {
+  return {
     async cosigned(below) {
       const { rows } = await sql<KeptCheckpoint>`select size, note
         from ${table('ledger_checkpoint')} where ${epoch} and size < ${below}

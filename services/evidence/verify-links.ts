@@ -133,20 +133,20 @@ export function believe(
   keys: readonly (NoteKey | undefined)[],
   given: readonly NoteKey[],
 ): Believed[] {
-  const believed = ledgers.map(({ checkpoint }, at): Believed => {
+  // What is kept of one that was given up may be signed by nobody: then its key says nothing of it.
+  const isSigned = ledgers.map(({ checkpoint }, at) => {
     const key = keys[at]
-    // What is kept of one that was given up may be signed by nobody: then its key says nothing of it.
-    const isSigned = key !== undefined && isSignedBy(checkpoint.note, key)
-    const isGiven = isSigned && given.some((one) => sameKey(one, key))
-    return isGiven ? 'its key was given' : 'nothing'
+    return key !== undefined && isSignedBy(checkpoint.note, key)
   })
-  for (const [at, { link }] of ledgers.entries())
-    if (
-      believed[at] === 'nothing' &&
-      link?.how === 'rotated' &&
-      (believed[at - 1] ?? 'nothing') !== 'nothing'
-    )
+  const believed = keys.map((key, at): Believed => {
+    const isGiven = key !== undefined && given.some((one) => sameKey(one, key))
+    return isGiven && isSigned[at] === true ? 'its key was given' : 'nothing'
+  })
+  for (const [at, { link }] of ledgers.entries()) {
+    const isAnnounced = link?.how === 'rotated' && (believed[at - 1] ?? 'nothing') !== 'nothing'
+    if (believed[at] === 'nothing' && isAnnounced && isSigned[at] === true)
       believed[at] = 'the ledger before announced its key'
+  }
   for (let at = ledgers.length - 2; at >= 0; at -= 1)
     if (believed[at] === 'nothing' && believed[at + 1] !== 'nothing')
       believed[at] = 'the ledger after quotes it'

@@ -154,6 +154,12 @@ const third = await standing(app)
 const whole = await ask(app, 'old/prod', { fromMs: beforeMs })
 const after = await ask(app, 'old/prod', { fromMs: afterMs })
 
+// As where a service was killed before it signed: what is kept of the second ledger is signed by nobody.
+await app.deps.store.transaction((tx) =>
+  tx.deleteFrom('past_ledger_checkpoint').where('epoch', '=', 2).execute(),
+)
+const unsigned = await ask(app, 'old/prod', { fromMs: beforeMs })
+
 const verify = async (
   bytes: Uint8Array,
   options: VerifyEvidenceOptions = {},
@@ -282,6 +288,18 @@ describe('after a ledger was given up', () => {
     })
   })
 
+  it('believes what nobody signed by the ledger alone that quotes it', async () => {
+    const path = `earlier/2/${PATHS.checkpoint}`
+    const verdict = await verify(repack(unsigned), { logKeys: [third.key] })
+    const before = await verify(repack(unsigned), { logKeys: [first.key, second.key] })
+
+    expect(unsigned.get(path)?.toString()).not.toContain('—')
+    expect(whole.get(path)?.toString()).toContain('—')
+    expect(verdict).toMatchObject({ answer: 'authenticated', findings: [] })
+    expect(before).toMatchObject({ answer: 'consistent, not authenticated', findings: [] })
+    expect(believed(before)).toEqual(['its key was given', 'nothing', 'nothing'])
+  })
+
   it('shows a window that begins after it as complete', async () => {
     const verdict = await verify(repack(after), { logKeys: [third.key] })
 
@@ -407,6 +425,23 @@ describe('found out, with every trace hidden', () => {
     )
     expect(messages(await rebuilt(rotated.whole, { folder, edit }, second.key))).toContain(
       'ledger 2 quotes another ledger than ledger 1 as it is inside',
+    )
+  })
+
+  it('an earlier ledger whose key was rotated, and that nobody signed', async () => {
+    const note = rotated.whole.get(`earlier/1/${PATHS.checkpoint}`)?.toString() ?? ''
+    const text = note.slice(0, note.indexOf('\n\n') + 1)
+    const files = new Map(
+      [...rotated.whole].map(([path, bytes]): [string, Buffer] => [
+        path,
+        path.startsWith('earlier/1/') && !path.endsWith('.jsonl')
+          ? Buffer.from(bytes.toString().replace(note, text))
+          : bytes,
+      ]),
+    )
+
+    expect(messages(await verify(forged(files), { logKeys: [second.key] }))).toBe(
+      "the checkpoint is not signed by the log's key",
     )
   })
 
