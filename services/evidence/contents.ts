@@ -9,6 +9,7 @@ import {
 } from '../model/index.ts'
 import type { Row } from '../ledger/index.ts'
 import { parseSetDocument, type PolicySetSource } from '../policy/index.ts'
+import type { EvidenceHead } from './head.ts'
 import {
   isLedgerFile,
   placedEntries,
@@ -16,7 +17,7 @@ import {
   type EvidenceEntry,
   type EvidenceLedger,
 } from './ledgers.ts'
-import { PATHS, type EvidenceHead } from './manifest.ts'
+import { PATHS } from './manifest.ts'
 import { linesOf, matching, reading, textOf, toObject, unreadable, type Files } from './reading.ts'
 
 /** A governed row, and the entry that says what it is. */

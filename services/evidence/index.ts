@@ -19,21 +19,12 @@ export {
   LASTING_TABLES,
   isOwn,
   isWhole,
-  succeededAt,
   type EntryMode,
   type EvidenceScope,
 } from './scope.ts'
 /** The manifest; throws INVALID_PARAMETER. */
-export {
-  LEDGERS_LIMIT,
-  PATHS,
-  formatManifest,
-  parseManifest,
-  type EarlierHead,
-  type EvidenceHead,
-  type EvidenceRange,
-  type Manifest,
-} from './manifest.ts'
+export { LEDGERS_LIMIT, PATHS, formatManifest, parseManifest, type Manifest } from './manifest.ts'
+export type { EarlierHead, EvidenceHead, EvidenceRange } from './head.ts'
 /** The files and their paths; throws INVALID_PARAMETER. */
 export {
   artifactPath,

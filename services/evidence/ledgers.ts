@@ -9,8 +9,9 @@ import {
   type SignedCheckpoint,
   type TlogProof,
 } from '../ledger/index.ts'
+import type { EvidenceHead } from './head.ts'
 import { linkOf, type Link } from './links.ts'
-import { PATHS, type EvidenceHead } from './manifest.ts'
+import { PATHS } from './manifest.ts'
 import { placedHeads, type PlacedHead } from './places.ts'
 import { linesOf, matching, reading, textOf, toObject, unreadable, type Files } from './reading.ts'
 

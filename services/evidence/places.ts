@@ -1,5 +1,5 @@
 import type { Row } from '../ledger/index.ts'
-import type { EvidenceHead, LedgerHead } from './manifest.ts'
+import type { EvidenceHead, LedgerHead } from './head.ts'
 
 /**
  * Entries of several ledgers are counted through, oldest ledger first: an entry's place is its own index and all that there

@@ -7,6 +7,7 @@ import {
   PublishVersionCommand,
   UpdateAliasCommand,
 } from '@aws-sdk/client-lambda'
+import { sql } from 'kysely'
 import { afterAll, describe, expect, it } from 'vitest'
 
 import { readConfig } from '../../../services/config.ts'
@@ -155,9 +156,12 @@ const whole = await ask(app, 'old/prod', { fromMs: beforeMs })
 const after = await ask(app, 'old/prod', { fromMs: afterMs })
 
 // As where a service was killed before it signed: what is kept of the second ledger is signed by nobody.
-await app.deps.store.transaction((tx) =>
-  tx.deleteFrom('past_ledger_checkpoint').where('epoch', '=', 2).execute(),
-)
+await app.deps.store.transaction(async (tx) => {
+  const { rows } = await sql<{ name: string }>`select name from sqlite_master
+    where type = 'trigger' and tbl_name = 'past_ledger_checkpoint'`.execute(tx)
+  for (const { name } of rows) await sql`drop trigger ${sql.id(name)}`.execute(tx)
+  await tx.deleteFrom('past_ledger_checkpoint').where('epoch', '=', 2).execute()
+})
 const unsigned = await ask(app, 'old/prod', { fromMs: beforeMs })
 
 const verify = async (
