@@ -8,6 +8,7 @@ import {
   verifyEvidence,
   type EvidenceTold,
   type EvidenceVerdict,
+  type LedgerTold,
 } from '../../services/evidence/index.ts'
 import { parseCheckpoint, parseVerifierKey, type NoteKey } from '../../services/ledger/index.ts'
 import { PlatformError, sha256, toIsoTime, type Json } from '../../services/model/index.ts'
@@ -32,7 +33,7 @@ interface ExportOptions extends ConnectionOptions {
 }
 
 interface VerifyOptions {
-  readonly logKey?: string
+  readonly logKey: readonly string[]
   readonly checkpoint: readonly string[]
   readonly publisherKey: readonly string[]
   readonly trustedRoot?: string
@@ -50,7 +51,7 @@ Examples:
 
 const VERIFY_HELP = `
 Exit codes: 0 it holds, and the log key from outside authenticates it · 1 something does not fit ·
-5 consistent in itself, not authenticated (no --log-key)
+5 consistent in itself, not authenticated (no --log-key of the newest ledger, or of one that it was rotated from)
 
 Examples:
   lacre evidence verify may.zip --log-key log.vkey --checkpoint kept.checkpoint
@@ -88,7 +89,9 @@ export const command: CommandModule = {
       .summary('verify an archive, offline')
       .option(
         '--log-key <key>',
-        "the log's key kept outside: name+id+base64, or a file of it or PEM",
+        "a log's key kept outside: name+id+base64, or a file of it or PEM; may be repeated",
+        many,
+        [],
       )
       .option('--checkpoint <file>', 'a checkpoint kept outside; may be repeated', many, [])
       .option(
@@ -154,7 +157,7 @@ async function verify(path: string, options: VerifyOptions, terminal: Terminal):
   const progress = terminal.progress('verifying', 'bytes')
   const verdict = await verifyEvidence(countedSource(file, progress), {
     checkpoints,
-    logKey: logKey === undefined ? undefined : readLogKey(logKey, () => originIn(checkpoints)),
+    logKeys: logKey.map((key) => readLogKey(key, () => originIn(checkpoints))),
     witnesses: options.witnessKey.map(readWitnessKey),
     pinned: {
       keys: new Set(options.publisherKey.map(spkiOf)),
@@ -206,6 +209,7 @@ function toJson({ answer, findings, told }: EvidenceVerdict): Json {
         toMs: undefined,
         ...windowOf(told),
         witnesses: told.witnesses.map((one) => ({ ...one })),
+        ledgers: told.ledgers.map((one) => ({ ...one })),
       },
     }),
   }
@@ -234,21 +238,49 @@ function toldLines(told: EvidenceTold): string[] {
   return [
     `about         ${inline(told.functionName)}:${inline(told.alias)}, ${from} up to ${to}`,
     `log           ${inline(told.origin)}, ${told.size} entries, root ${told.root}`,
+    ...(told.ledgers.length > 1 ? told.ledgers.flatMap(ledgerLines) : []),
     `entries       ${told.entries} in the range, ${told.ownEntries} about the alias; complete: ${told.completeness}`,
     `live          ${told.intervals} intervals`,
     `decisions     ${told.decisions}, of which ${told.replayed} follow from their facts and policies`,
     `seals         ${told.seals} verified again, ${told.attestations} attestations, ${told.artifacts} artifacts inside`,
     ...told.witnesses.map(
-      ({ name, size, atMs }) =>
-        `witness       ${inline(name)} cosigned the first ${size} entries at ${toIsoTime(atMs)}`,
+      ({ name, origin, size, atMs }) =>
+        `witness       ${inline(name)} cosigned the first ${size} entries of ${inline(origin)} at ${toIsoTime(atMs)}`,
     ),
   ]
+}
+
+/** Of several ledgers: what each comes to, and how the next one follows it. */
+function ledgerLines({
+  epoch,
+  origin,
+  size,
+  entries,
+  believed,
+  ended,
+  lastKnown,
+}: LedgerTold): string[] {
+  const lines = [
+    `ledger ${String(epoch).padEnd(7)}${inline(origin)}, ${size} entries, ${entries} in the range; believed by: ${believed}`,
+  ]
+  if (ended === 'key rotated')
+    lines.push(
+      `              its key was rotated: it announced the next ledger, which quotes all ${size} entries of it`,
+    )
+  if (ended === 'given up')
+    lines.push(
+      `              it was given up: the next ledger does not extend it, and only quotes ${size} entries as kept`,
+      lastKnown !== null && lastKnown > size
+        ? `              its last checkpoint known is over ${lastKnown} entries: ${lastKnown - size} are lost`
+        : '              what it had beyond them, if anything, is in no ledger',
+    )
+  return lines
 }
 
 /** What the answer does not say (RULES §6). */
 function notes(told: EvidenceTold, { logKey, checkpoint }: VerifyOptions): string[] {
   const lines: string[] = []
-  if (logKey === undefined)
+  if (logKey.length === 0)
     lines.push(
       "note          give --log-key, the log's key kept outside: whoever made an archive anew would get",
       '              the same answer without it',
@@ -263,7 +295,11 @@ function notes(told: EvidenceTold, { logKey, checkpoint }: VerifyOptions): strin
       `note          cosignatures are not verified without --witness-key: ${told.unverifiedCosigners.map(inline).join(', ')}`,
     )
   if (told.completeness === 'not shown')
-    lines.push('note          entries were left out: one about the alias may be among them')
+    lines.push(
+      told.ledgers.some(({ ended }) => ended === 'given up')
+        ? 'note          entries were left out, or lost with a ledger that was given up: one about the alias may be among them'
+        : 'note          entries were left out: one about the alias may be among them',
+    )
   if (told.completeness === 'window')
     lines.push(
       'note          that nothing ended before the window what was live at its start is the word of the',

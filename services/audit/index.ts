@@ -24,7 +24,15 @@ export { findHold, liftHold } from './hold.ts'
 export { verifyLedger, type VerifyLedgerOptions } from './verify.ts'
 export { verifyDirectory, type VerifyDirectoryOptions } from './verify-directory.ts'
 /** Complete subtrees of the log, for proofs; throws LEDGER_BROKEN. */
-export { ledgerRows, nodeReaderOf } from './ledger-rows.ts'
+export {
+  ledgerRows,
+  nodeReaderOf,
+  rootOfRows,
+  type KeptCheckpoint,
+  type LedgerRows,
+} from './ledger-rows.ts'
+/** Ledgers that were ended, and the public key of each. */
+export { findLogKey, pastLedgers } from './epochs.ts'
 /** Whether a ledger extends a checkpoint kept elsewhere, and whether one is by a key of its own; throws LEDGER_BROKEN. */
 export { checkAgainst, isByKnownKey } from './at-start.ts'
 /** What the ledger is at: size, root, newest checkpoint. */

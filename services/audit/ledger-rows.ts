@@ -34,6 +34,21 @@ export interface LedgerRows {
   /** As far as there is a row. */
   keptNodes(range: NodeRange): Promise<KeptNode[]>
   countNodes(): Promise<number>
+  /** The first entry from `from` on and before `end` whose bytes hold `text` (hex or an id: no pattern). */
+  firstHolding(
+    text: string,
+    range: { readonly from: number; readonly end: number },
+  ): Promise<number | undefined>
+  /** The newest one of them that others cosigned, of a ledger that was ended; for the one in force see its cosignatures. */
+  cosigned(below: number): Promise<KeptCheckpoint | undefined>
+  /** Those of sizes from `first` to `end`, both included, the last one before them, and those of the sizes named. */
+  checkpointsAbout(wanted: {
+    readonly first: number
+    readonly end: number
+    readonly sizes: readonly number[]
+    /** None as large as this. */
+    readonly below: number
+  }): Promise<KeptCheckpoint[]>
   /** By size; the newest `limit` of them, or all. */
   checkpoints(limit?: number): Promise<KeptCheckpoint[]>
   /** That of a size, or the newest. */
@@ -46,12 +61,24 @@ export interface KeptCheckpoint {
   readonly note: string
 }
 
+/** Where they lie. */
+interface Rows {
+  readonly table: (name: string) => RawBuilder<unknown>
+  readonly epoch: RawBuilder<unknown>
+}
+
+function rowsOf(past: number | undefined): Rows {
+  return {
+    table: (name) => sql.table(past === undefined ? name : `past_${name}`),
+    epoch: past === undefined ? sql`1 = 1` : sql`epoch = ${past}`,
+  }
+}
+
 /** `past` is the number of a ledger that was ended; left out, it is the one in force. */
 export function ledgerRows(reader: Reader, past?: number): LedgerRows {
-  const table = (name: string): RawBuilder<unknown> =>
-    sql.table(past === undefined ? name : `past_${name}`)
-  const epoch = past === undefined ? sql`1 = 1` : sql`epoch = ${past}`
+  const { table, epoch } = rowsOf(past)
   return {
+    ...checkpointRows(reader, { table, epoch }),
     async entries(from, limit) {
       const { rows } = await sql<LedgerEntryTable>`select "index", leaf_hash,
         substr(body, 1, ${limits.LEDGER_ENTRY_LIMIT_BYTES + 1}) as body from ${table('ledger_entry')} where ${epoch} and "index" >= ${from}
@@ -82,6 +109,35 @@ export function ledgerRows(reader: Reader, past?: number): LedgerRows {
       const { rows } = await sql<{ count: number }>`select count(*) as count
         from ${table('ledger_node')} where ${epoch}`.execute(reader)
       return Number(rows[0]?.count)
+    },
+    async firstHolding(text, { from, end }) {
+      const { rows } = await sql<{ index: number }>`select "index" from ${table('ledger_entry')}
+        where ${epoch} and "index" >= ${from} and "index" < ${end} and body like ${`%${text}%`}
+        order by "index" limit 1`.execute(reader)
+      return rows[0]?.index
+    },
+  }
+}
+
+function checkpointRows(
+  reader: Reader,
+  { table, epoch }: Rows,
+): Pick<LedgerRows, 'cosigned' | 'checkpointsAbout' | 'checkpoints' | 'checkpoint'> {
+  return {
+    async cosigned(below) {
+      const { rows } = await sql<KeptCheckpoint>`select size, note
+        from ${table('ledger_checkpoint')} where ${epoch} and size < ${below}
+        and note like ${'%\n— %\n— %'} order by size desc limit 1`.execute(reader)
+      return rows[0]
+    },
+    async checkpointsAbout({ first, end, sizes, below }) {
+      const of = table('ledger_checkpoint')
+      const { rows } = await sql<KeptCheckpoint>`select size, note from ${of}
+        where ${epoch} and size < ${below} and ((size >= ${first} and size <= ${end})
+          or size in (${sql.join([...sizes, -1])})
+          or size = (select max(size) from ${of} where ${epoch} and size < ${first}))
+        order by size`.execute(reader)
+      return rows
     },
     async checkpoints(limit) {
       const { rows } = await sql<KeptCheckpoint>`select size, note

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 
 import {
+  LEDGER_BEGUN,
+  LEDGER_SUCCEEDED,
   formatNote,
   formatVerifierKey,
   noteKey,
@@ -16,9 +18,9 @@ import { beginLedger, currentEpoch, findLogKey, ledgerKey } from './epochs.ts'
 import { findHead } from './head.ts'
 
 /** The last entry of a ledger whose key is rotated: it names the ledger that goes on. */
-export const SUCCEEDED = 'ledger.succeeded'
+export const SUCCEEDED = LEDGER_SUCCEEDED
 /** The first entry of every ledger but the first: it quotes the one before. */
-export const BEGUN = 'ledger.begun'
+export const BEGUN = LEDGER_BEGUN
 
 /** A ledger as another one names it. */
 export interface NamedLedger {

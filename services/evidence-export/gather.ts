@@ -3,11 +3,11 @@ import {
   decisionPath,
   isOwn,
   isWhole,
-  succeededAt,
   schemaPath,
   sealPath,
   setPath,
   LASTING_TABLES,
+  LEDGERS_LIMIT,
   type EvidenceRow,
   type EvidenceScope,
 } from '../evidence/index.ts'
@@ -23,14 +23,7 @@ import {
   type Sha256,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import {
-  earlierLedger,
-  entriesBetween,
-  entryAt,
-  firstHolding,
-  firstSince,
-  unproven,
-} from './find.ts'
+import { LedgerChain } from './chain.ts'
 import { RowGathering } from './rows.ts'
 
 /** Decisions in one archive: each is some files, of which a zip has no more than 65,534. */
@@ -53,8 +46,8 @@ export interface EvidenceParts {
 /** All of an archive that hangs on one moment; entries and proofs never change, and follow when it is written. */
 export interface Gathered {
   readonly scope: EvidenceScope
-  /** Entries there were. */
-  readonly size: number
+  /** All ledgers; entries are named by their places in it. */
+  readonly chain: LedgerChain
   readonly first: number
   readonly end: number
   /** Entries that get a file and a proof of their own. */
@@ -76,7 +69,7 @@ export async function gatherEvidence(
   scope: EvidenceScope,
   parts: EvidenceParts,
 ): Promise<Gathered> {
-  return await new Gathering(reader, scope, parts).run()
+  return await new Gathering(reader, scope, { parts, chain: await LedgerChain.open(reader) }).run()
 }
 
 class Gathering {
@@ -87,25 +80,27 @@ class Gathering {
   readonly #facts: Facts[] = []
   readonly #indexes = new Set<number>()
   readonly #own = new Map<number, LedgerEntry>()
-  #size = 0
-  /** When the ledger in force took over from another one. */
-  #succeeded: number | undefined
+  readonly #chain: LedgerChain
   #first = 0
   #end = 0
 
-  constructor(reader: Reader, scope: EvidenceScope, parts: EvidenceParts) {
+  constructor(
+    reader: Reader,
+    scope: EvidenceScope,
+    from: { readonly parts: EvidenceParts; readonly chain: LedgerChain },
+  ) {
     this.#reader = reader
     this.#scope = scope
-    this.#parts = parts
+    this.#parts = from.parts
+    this.#chain = from.chain
   }
 
   async run(): Promise<Gathered> {
     await this.#refuseUnknown()
     const intervals = await this.#bound()
-    const ledger = { size: this.#size, succeeded: this.#succeeded }
-    const rows = new RowGathering(this.#reader, ledger, this.#end)
+    const rows = new RowGathering(this.#reader, this.#chain, this.#end)
     await this.#scan(rows, new Set(intervals.map(({ id }) => id)))
-    for (const { id, from_index: from } of intervals) {
+    for (const { id, from } of intervals) {
       rows.want('live_interval', { id })
       this.#indexes.add(from)
     }
@@ -116,9 +111,10 @@ class Gathering {
       if (table !== 'live_interval' || !this.#inRange(index)) this.#indexes.add(index)
     await this.#documents(gathered)
     const artifacts = await this.#seals(gathered)
+    this.#link()
     return {
       scope: this.#scope,
-      size: this.#size,
+      chain: this.#chain,
       first: this.#first,
       end: this.#end,
       indexes: [...this.#indexes].toSorted((a, b) => a - b),
@@ -144,54 +140,49 @@ class Gathering {
 
   /** The range of entries, and the alias's intervals in it. */
   async #bound() {
-    const reader = this.#reader
+    const chain = this.#chain
     const { functionName, alias, fromMs, toMs, entries } = this.#scope
-    const head = await reader.selectFrom('ledger_head').select('size').executeTakeFirst()
-    this.#size = head?.size ?? 0
-    this.#succeeded = await this.#refuseEarlier()
-    const succeeded = this.#succeeded
-    this.#first = await firstSince(reader, this.#size, fromMs)
-    this.#end = await firstSince(reader, this.#size, toMs)
-    const first = this.#first
-    const intervals = await reader
+    if (chain.cutMs !== undefined && fromMs < chain.cutMs)
+      throw chain.unreached('the window begins before it')
+    this.#first = await chain.firstSince(fromMs)
+    this.#end = await chain.firstSince(toMs)
+    const rows = await this.#reader
       .selectFrom('live_interval')
-      .select(['id', 'from_index', 'to_index', 'decision_id', 'weight'])
+      .select(['id', 'from_ms', 'from_index', 'decision_id', 'weight'])
       .where('function_name', '=', functionName)
       .where('alias', '=', alias)
-      .where('from_ms', '>', succeeded ?? -1)
-      .where('from_index', '<', this.#end)
-      .where((is) => is.or([is('to_index', 'is', null), is('to_index', '>=', first)]))
+      .where('from_ms', '<', toMs)
+      .where((is) => is.or([is('to_ms', 'is', null), is('to_ms', '>=', fromMs)]))
       .orderBy('id')
       .execute()
-    const carried = intervals.filter(({ from_index: from }) => from < first)
+    const { cutMs } = chain
+    if (cutMs !== undefined && rows.some(({ from_ms: from }) => from < cutMs))
+      throw chain.unreached('what was live when the window began went live before it')
+    const intervals = rows.map((row) => ({
+      ...row,
+      from: chain.placeOf(row.from_ms, row.from_index),
+    }))
+    const first = this.#first
+    const carried = intervals.filter(({ from }) => from < first)
     const known = isWhole(carried.map(({ weight }) => weight))
-    if (entries === 'opening' && !known && succeeded !== undefined)
-      throw earlierLedger(succeeded, 'nothing shows what was live when the window began')
+    if (entries === 'opening' && !known && cutMs !== undefined)
+      throw chain.unreached('nothing shows what was live when the window began')
     if (entries === 'opening')
-      this.#first = known ? Math.min(...carried.map(({ from_index: from }) => from)) : 0
+      this.#first = known ? Math.min(...carried.map(({ from }) => from)) : 0
     else if (first > 0) this.#indexes.add(first - 1)
-    if (this.#end < this.#size) this.#indexes.add(this.#end)
+    if (this.#end < chain.size) this.#indexes.add(this.#end)
     return intervals
   }
 
-  /** Indexes are of one ledger, so that nothing of one that was ended can be shown. Answers when this one took over. */
-  async #refuseEarlier(): Promise<number | undefined> {
-    const { functionName, alias, fromMs } = this.#scope
-    const succeeded =
-      this.#size === 0 ? undefined : succeededAt((await entryAt(this.#reader, 0)).entry)
-    if (succeeded === undefined) return undefined
-    if (fromMs < succeeded) throw earlierLedger(succeeded, 'the window begins before it')
-    const row = await this.#reader
-      .selectFrom('live_interval')
-      .select('id')
-      .where('function_name', '=', functionName)
-      .where('alias', '=', alias)
-      .where('from_ms', '<=', succeeded)
-      .where((is) => is.or([is('to_ms', 'is', null), is('to_ms', '>=', fromMs)]))
-      .executeTakeFirst()
-    if (row !== undefined)
-      throw earlierLedger(succeeded, 'what was live when the window began went live before it')
-    return succeeded
+  /** Of the ledgers that all this reaches back to: the entries by which one follows the other. */
+  #link(): void {
+    const oldest = Math.min(this.#first, ...this.#indexes)
+    const [, ...later] = this.#chain.ledgersFrom(oldest)
+    if (later.length > LEDGERS_LIMIT) throw tooMuch('ledgers')
+    for (const { base, link } of later) {
+      this.#indexes.add(base)
+      if (link?.how === 'rotated') this.#indexes.add(base - 1)
+    }
   }
 
   #inRange(index: number): boolean {
@@ -202,10 +193,8 @@ class Gathering {
   async #scan(rows: RowGathering, intervals: ReadonlySet<number>): Promise<void> {
     let sizeBytes = 0
     const whole = this.#scope.entries !== 'own'
-    for await (const { index, body } of entriesBetween(this.#reader, {
-      from: this.#first,
-      end: this.#end,
-    })) {
+    const range = { from: this.#first, end: this.#end }
+    for await (const { place: index, body } of this.#chain.entriesBetween(range)) {
       const entry = parseEntry(body)
       if (entry === undefined)
         throw new PlatformError('LEDGER_BROKEN', `entry ${index} of the ledger cannot be read`)
@@ -247,10 +236,9 @@ class Gathering {
       this.#files.set(decisionPath(id, 'facts'), Buffer.from(row.facts))
       this.#facts.push(JSON.parse(row.facts) as Facts)
       if (inside.has(id)) continue
-      const from = await firstSince(this.#reader, this.#size, row.at)
-      const text = `"id":"${id}"`
-      const index = await firstHolding(this.#reader, text, { from, size: this.#size })
-      if (index === undefined) throw unproven(`decision ${id}`, this.#succeeded)
+      const from = await this.#chain.firstSince(row.at)
+      const index = await this.#chain.firstHolding(`"id":"${id}"`, from)
+      if (index === undefined) throw this.#chain.unproven(`decision ${id}`)
       this.#indexes.add(index)
     }
   }

@@ -6,6 +6,4 @@
 export { gatherEvidence, type EvidenceParts, type Gathered } from './gather.ts'
 /** Writes what was gathered, under a checkpoint signed since; throws OUT_OF_SPACE, INVALID_PARAMETER (too large). */
 export { writeEvidence, type WriteParts } from './write.ts'
-/** An entry of the ledger in force; throws LEDGER_BROKEN. */
-export { entryAt } from './find.ts'
 export { saysOtherwise } from './rows.ts'

@@ -1,21 +1,15 @@
 import { readRow } from '../audit/index.ts'
-import { EVIDENCE_TABLES, type EvidenceRow } from '../evidence/index.ts'
+import { EVIDENCE_TABLES, edgeOf, type EvidenceRow } from '../evidence/index.ts'
 import { rowDigest, type EntryChange, type LedgerEntry, type Row } from '../ledger/index.ts'
 import { canonicalJson } from '../model/index.ts'
 import type { Reader, Schema } from '../store/index.ts'
-import { firstHolding, firstSince, unproven } from './find.ts'
+import type { LedgerChain } from './chain.ts'
 
 interface Wanted {
   readonly table: string
   readonly key: EntryChange['key']
   /** The newest entry of the range that changed it, and what it then was. */
   readonly told?: { readonly index: number; readonly digest: string }
-}
-
-/** Entries there are, and when it took over from another one. */
-interface LedgerAtHand {
-  readonly size: number
-  readonly succeeded: number | undefined
 }
 
 /** When a row was first written, by table: where the search for the entry that proves it begins. */
@@ -37,14 +31,14 @@ const WRITTEN_AT: Readonly<Record<string, string>> = {
 /** The rows of an archive, each with the entry that says what it is. */
 export class RowGathering {
   readonly #reader: Reader
-  readonly #ledger: LedgerAtHand
+  readonly #chain: LedgerChain
   readonly #end: number
   readonly #wanted = new Map<string, Wanted>()
 
   /** The range ends at `end`. */
-  constructor(reader: Reader, ledger: LedgerAtHand, end: number) {
+  constructor(reader: Reader, chain: LedgerChain, end: number) {
     this.#reader = reader
-    this.#ledger = ledger
+    this.#chain = chain
     this.#end = end
   }
 
@@ -56,7 +50,7 @@ export class RowGathering {
     this.#wanted.set(name, { table, key, ...known, ...(told !== undefined && { told }) })
   }
 
-  /** @throws PlatformError LEDGER_BROKEN where a row is in no entry, INVALID_PARAMETER where it is in one of an earlier ledger */
+  /** @throws PlatformError LEDGER_BROKEN where a row is in no entry, INVALID_PARAMETER where it may be in one that cannot be reached */
   async gather(): Promise<EvidenceRow[]> {
     const rows: EvidenceRow[] = []
     for (const name of [...this.#wanted.keys()].toSorted()) {
@@ -76,24 +70,30 @@ export class RowGathering {
     const row = await readRow(this.#reader, { table: table as keyof Schema, key })
     if (table !== 'live_interval' || row === undefined) return row
     // As of the end of the range: what ended it later is of another window.
-    const later = typeof row['to_index'] === 'number' && row['to_index'] >= this.#end
+    const later = (edgeOf(this.#chain.ledgers, row, 'to') ?? -1) >= this.#end
     return later ? { ...row, to_ms: null, to_index: null } : row
   }
 
   async #indexOf({ table, key, told }: Wanted, row: Row): Promise<number> {
-    if (table === 'live_interval') return Number(row['to_index'] ?? row['from_index'])
+    if (table === 'live_interval') return this.#edgeOf(row)
     const digest = rowDigest(row)
     if (told?.digest === digest) return told.index
     const from = told === undefined ? await this.#beginning(table, row) : told.index + 1
-    const text = `"sha256":"${digest}"`
-    const index = await firstHolding(this.#reader, text, { from, size: this.#ledger.size })
+    const index = await this.#chain.firstHolding(`"sha256":"${digest}"`, from)
     if (index !== undefined) return index
-    throw unproven(`${table} ${canonicalJson(key)}`, this.#ledger.succeeded)
+    throw this.#chain.unproven(`${table} ${canonicalJson(key)}`)
+  }
+
+  #edgeOf(row: Row): number {
+    const { ledgers } = this.#chain
+    const index = edgeOf(ledgers, row, 'to') ?? edgeOf(ledgers, row, 'from')
+    if (index !== undefined) return index
+    throw this.#chain.unproven(`what was live (${String(row['id'])})`)
   }
 
   async #beginning(table: string, row: Row): Promise<number> {
     const at = row[WRITTEN_AT[table] ?? '']
-    return typeof at === 'number' ? await firstSince(this.#reader, this.#ledger.size, at) : 0
+    return typeof at === 'number' ? await this.#chain.firstSince(at) : 0
   }
 }
 

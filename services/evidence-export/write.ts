@@ -1,32 +1,25 @@
-import { ledgerRows, nodeReaderOf } from '../audit/index.ts'
+import assert from 'node:assert/strict'
+
 import type { BlobReader } from '../blobs/index.ts'
 import {
   PATHS,
   artifactPath,
   derivedFiles,
-  entryPath,
+  folderOf,
   formatManifest,
-  proofPath,
   readContents,
+  type EarlierHead,
   type EvidenceHead,
+  type EvidenceRow,
   type Manifest,
 } from '../evidence/index.ts'
-import {
-  consistencyProof,
-  formatTlogProof,
-  frontierNodes,
-  inclusionProof,
-  parseCheckpoint,
-  type Hash,
-} from '../ledger/index.ts'
+import { parseCheckpoint } from '../ledger/index.ts'
 import { canonicalJson, type ByteSource, type Json, type Sha256 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import { ArchiveWriter, type ArchiveSink } from './archive-writer.ts'
-import { entriesBetween, entryAt } from './find.ts'
 import type { Gathered } from './gather.ts'
+import { ledgerFiles, rangeLines, rangeOf, signedPast, type SignedLedger } from './write-ledger.ts'
 
-/** Earlier checkpoints in one archive; the range itself shows any other size in it. */
-const CHECKPOINTS_LIMIT = 1_000
 const PIECE_BYTES = 262_144
 
 export interface WriteParts {
@@ -47,14 +40,19 @@ export async function writeEvidence(
   parts: WriteParts,
   sink: ArchiveSink,
 ): Promise<void> {
-  const head = await headOf(gathered, parts)
-  const files = await smallFiles(gathered, parts, head)
+  const reading = { ...gathered, chain: gathered.chain.over(parts.reader) }
+  const ledgers = await signedLedgers(reading, parts)
+  const head = await headOf(reading, ledgers, parts.withArtifacts)
+  const files = await smallFiles(reading, parts, { head, ledgers })
   const writer = new ArchiveWriter(sink, gathered.scope.toMs)
   try {
     for (const [path, text] of derivedFiles(readContents(head, files))) await writer.add(path, text)
     for (const path of [...files.keys()].toSorted())
       await writer.add(path, files.get(path) ?? new Uint8Array())
-    await writer.addStream(PATHS.range, rangeLines(gathered, parts))
+    for (const one of ledgers) {
+      const path = `${folderOf(head, one.ledger.epoch)}${PATHS.range}`
+      await writer.addStream(path, rangeLines(reading, one))
+    }
     if (parts.withArtifacts)
       for (const digest of gathered.artifacts) await addArtifact(writer, parts, digest)
     const manifest: Manifest = { ...head, files: new Map(writer.files) }
@@ -66,104 +64,60 @@ export async function writeEvidence(
   }
 }
 
-async function headOf(gathered: Gathered, parts: WriteParts): Promise<EvidenceHead> {
-  const { origin, size } = parseCheckpoint(parts.note)
-  const { scope, first, end } = gathered
-  const read = nodeReaderOf(ledgerRows(parts.reader))
-  const frontier: Hash[] = []
-  for (const { level, index } of frontierNodes(first)) frontier.push(await read(level, index))
-  const consistency = await consistencyProof(read, end, size)
-  return {
-    scope,
-    artifacts: parts.withArtifacts,
-    origin,
-    size,
-    range: { first, end, frontier, consistency },
+/** Oldest first, from the oldest one that something stands in. */
+async function signedLedgers(
+  { chain, first, indexes }: Gathered,
+  { reader, note, verifierKey, publicKeyPem }: WriteParts,
+): Promise<SignedLedger[]> {
+  const signed: SignedLedger[] = []
+  for (const ledger of chain.ledgersFrom(Math.min(first, ...indexes)))
+    if (ledger.ended !== undefined) signed.push(await signedPast(chain, reader, ledger))
+    else {
+      const { origin, size } = parseCheckpoint(note)
+      signed.push({ ledger, note, origin, size, verifierKey, publicKeyPem })
+    }
+  return signed
+}
+
+async function headOf(
+  gathered: Gathered,
+  ledgers: readonly SignedLedger[],
+  artifacts: boolean,
+): Promise<EvidenceHead> {
+  const heads: EarlierHead[] = []
+  for (const one of ledgers) {
+    const { origin, size, ledger } = one
+    heads.push({ epoch: ledger.epoch, origin, size, range: await rangeOf(gathered, one) })
   }
+  const newest = heads.pop()
+  assert(newest, 'the ledger in force is always inside')
+  const { origin, size, range } = newest
+  return { scope: gathered.scope, artifacts, origin, size, range, earlier: heads }
 }
 
 async function smallFiles(
   gathered: Gathered,
   parts: WriteParts,
-  { size }: EvidenceHead,
+  { head, ledgers }: { readonly head: EvidenceHead; readonly ledgers: readonly SignedLedger[] },
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map(gathered.files)
   const put = (path: string, text: string): void => void files.set(path, Buffer.from(text))
-  put(PATHS.checkpoint, parts.note)
-  put(PATHS.logKey, `${parts.verifierKey}\n`)
-  put(PATHS.logKeyPem, parts.publicKeyPem)
-  const rows = gathered.rows.map((row) => `${canonicalJson({ ...row } as unknown as Json)}\n`)
-  put(PATHS.rows, rows.join(''))
-  put(PATHS.checkpoints, await knownCheckpoints(gathered, parts, size))
-  const read = nodeReaderOf(ledgerRows(parts.reader))
-  for (const index of gathered.indexes) {
-    const { body } = await entryAt(parts.reader, index)
-    put(entryPath(index), body)
-    const proof = await inclusionProof(read, index, size)
-    put(proofPath(index), formatTlogProof({ index, proof, note: parts.note }))
+  const lines = gathered.rows.map((row) => `${rowLine(row, ledgers)}\n`)
+  put(PATHS.rows, lines.join(''))
+  for (const one of ledgers) {
+    const folder = folderOf(head, one.ledger.epoch)
+    for await (const [path, text] of ledgerFiles(gathered, one, parts))
+      put(`${folder}${path}`, text)
   }
   return files
 }
 
-/** Those signed over the range, the last one before it, the last that a witness cosigned, and those that were asked for. */
-async function knownCheckpoints(
-  { first, end }: Gathered,
-  { reader, checkpointSizes }: WriteParts,
-  size: number,
-): Promise<string> {
-  const cosigned = await reader
-    .selectFrom('ledger_cosignature')
-    .select((select) => ['witness', select.fn.max('size').as('size')])
-    .where('size', '<', size)
-    .groupBy('witness')
-    .execute()
-  const asked = new Set([...checkpointSizes, ...cosigned.map((one) => one.size)])
-  const rows = await reader
-    .selectFrom('ledger_checkpoint')
-    .select(['size', 'note'])
-    .where('size', '<', size)
-    .where((is) =>
-      is.or([
-        is.and([is('size', '>=', first), is('size', '<=', end)]),
-        is('size', 'in', [...asked, -1]),
-        is('size', '=', (query) =>
-          query
-            .selectFrom('ledger_checkpoint')
-            .select((select) => select.fn.max('size').as('size'))
-            .where('size', '<', first),
-        ),
-      ]),
-    )
-    .orderBy('size')
-    .execute()
-  const step = Math.ceil(rows.length / CHECKPOINTS_LIMIT)
-  const chosen = rows.filter(
-    (row, at) => at % step === 0 || at === rows.length - 1 || asked.has(row.size),
-  )
-  const read = nodeReaderOf(ledgerRows(reader))
-  const lines: string[] = []
-  for (const { size: earlier, note: own } of chosen) {
-    const said = await reader
-      .selectFrom('ledger_cosignature')
-      .select('line')
-      .where('size', '=', earlier)
-      .orderBy('witness')
-      .execute()
-    const note = own + said.map(({ line }) => line).join('')
-    const proof = await consistencyProof(read, earlier, size)
-    lines.push(`${canonicalJson({ note, proof })}\n`)
-  }
-  return lines.join('')
-}
-
-async function* rangeLines(
-  { scope, first, end, own }: Gathered,
-  { reader }: WriteParts,
-): AsyncGenerator<Uint8Array> {
-  for await (const { index, body, leafHash } of entriesBetween(reader, { from: first, end })) {
-    const whole = scope.entries !== 'own' || own.has(index)
-    yield Buffer.from(`${whole ? body : leafHash}\n`)
-  }
+/** By the index that the entry has in its own ledger, with the number of that where it is an earlier one. */
+function rowLine({ index, ...row }: EvidenceRow, ledgers: readonly SignedLedger[]): string {
+  const ledger = ledgers.findLast((one) => one.ledger.base <= index)?.ledger
+  assert(ledger, 'the ledger of a row is inside')
+  const epoch = ledger.ended === undefined ? {} : { epoch: ledger.epoch }
+  return canonicalJson({ ...row, index: index - ledger.base, ...epoch } as unknown as Json)
 }
 
 async function addArtifact(

@@ -3,6 +3,7 @@ import { rowDigest, type EntryChange, type LedgerEntry, type Row } from '../ledg
 import type { EvidenceContents } from './contents.ts'
 import type { Findings } from './findings.ts'
 import { aliasIntervals } from './report.ts'
+import { edgeOf, wholeRange } from './places.ts'
 import { EVIDENCE_TABLES } from './scope.ts'
 
 interface Expected {
@@ -19,11 +20,13 @@ export class ExpectedRows {
     { readonly index: number; readonly digest: string | undefined }
   >()
   readonly #end: number
+  readonly #ledgers: EvidenceContents['ledgers']
   readonly #findings: Findings
 
   constructor(contents: EvidenceContents, findings: Findings) {
     this.#findings = findings
-    this.#end = contents.head.range.end
+    this.#end = wholeRange(contents.head).end
+    this.#ledgers = contents.ledgers
     for (const { table, row, index } of contents.rows) {
       if (!Object.hasOwn(EVIDENCE_TABLES, table)) {
         findings.add('row', `rows of \`${table.slice(0, 80)}\` are none of evidence`)
@@ -80,11 +83,12 @@ export class ExpectedRows {
   /** A row that is closed is what the closing entry says; that it began is what the opening one says. */
   #expectOpening({ row, index }: { readonly row: Row; readonly index: number }): void {
     const name = nameOf('live_interval', row)
-    const { from_index: from, to_index: to = null } = row
+    const from = edgeOf(this.#ledgers, row, 'from')
+    const to = edgeOf(this.#ledgers, row, 'to')
     const open = { ...row, to_ms: null, to_index: null }
-    if (typeof from !== 'number' || index !== (to ?? from))
+    if (from === undefined || index !== (to ?? from))
       this.#findings.add('row', `${name} is not proven by the entry that it says ended or began it`)
-    else if (to !== null) this.#expect(from, name, open)
+    else if (to !== undefined) this.#expect(from, name, open)
   }
 
   #expect(index: number, name: string, row: Row): string | undefined {

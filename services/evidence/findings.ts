@@ -5,6 +5,7 @@ export type EvidenceFindingKind =
   | 'extra'
   | 'edited'
   | 'checkpoint'
+  | 'ledger'
   | 'entry'
   | 'window'
   | 'row'

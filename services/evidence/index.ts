@@ -9,6 +9,7 @@ export {
   type EvidenceVerdict,
   type VerifyEvidenceOptions,
 } from './verify.ts'
+export type { Believed, LedgerTold } from './verify-links.ts'
 export type { EvidenceFinding, EvidenceFindingKind } from './findings.ts'
 export type { PinnedTrust } from './verify-seals.ts'
 /** What an archive is asked about, and which entries and rows belong to it. */
@@ -18,26 +19,17 @@ export {
   LASTING_TABLES,
   isOwn,
   isWhole,
-  succeededAt,
   type EntryMode,
   type EvidenceScope,
 } from './scope.ts'
 /** The manifest; throws INVALID_PARAMETER. */
-export {
-  PATHS,
-  formatManifest,
-  parseManifest,
-  type EvidenceHead,
-  type EvidenceRange,
-  type Manifest,
-} from './manifest.ts'
+export { LEDGERS_LIMIT, PATHS, formatManifest, parseManifest, type Manifest } from './manifest.ts'
+export type { EarlierHead, EvidenceHead, EvidenceRange } from './head.ts'
 /** The files and their paths; throws INVALID_PARAMETER. */
 export {
   artifactPath,
   attestationPath,
   decisionPath,
-  entryPath,
-  proofPath,
   readContents,
   schemaPath,
   sealPath,
@@ -45,6 +37,12 @@ export {
   type EvidenceContents,
   type EvidenceRow,
 } from './contents.ts'
+/** One ledger of it, and where its files lie. */
+export { entryPath, folderOf, placed, proofPath } from './ledgers.ts'
+/** What the first entry of a ledger says of the one before. */
+export { linkOf, type Link } from './links.ts'
+/** Entries of several ledgers, counted through. */
+export { edgeOf, placeOf, rangeIn, type PlaceRange } from './places.ts'
 /** What people and other tools read, made from the rest. */
 export { derivedFiles } from './derived.ts'
 export { buildReport, type EvidenceReport } from './report.ts'

@@ -8,7 +8,9 @@ import {
   type Json,
 } from '../model/index.ts'
 import type { Hash } from '../ledger/index.ts'
-import { ENTRY_MODES, type EvidenceScope } from './scope.ts'
+import type { EarlierHead, EvidenceHead, EvidenceRange, LedgerHead } from './head.ts'
+import { isOneRange } from './places.ts'
+import { ENTRY_MODES } from './scope.ts'
 
 /** Files of an archive with a fixed name. */
 export const PATHS = {
@@ -24,39 +26,20 @@ export const PATHS = {
   rows: 'rows.jsonl',
 } as const
 
-/** Entries that lie in the archive as a contiguous range, and how they hang in the tree. */
-export interface EvidenceRange {
-  readonly first: number
-  /** The first one behind it. */
-  readonly end: number
-  /** The complete subtrees of the tree of `first` entries, largest first. */
-  readonly frontier: readonly Hash[]
-  /** That the tree of `end` entries is the beginning of the checkpoint's. */
-  readonly consistency: readonly Hash[]
-}
-
-/** What an archive says of itself: claims, every one of which is held to the rest. */
-export interface EvidenceHead {
-  readonly scope: EvidenceScope
-  readonly artifacts: boolean
-  readonly origin: string
-  /** Of the checkpoint. */
-  readonly size: number
-  readonly range: EvidenceRange
-}
-
 export interface Manifest extends EvidenceHead {
   /** SHA-256 of every other file, by its path. */
   readonly files: ReadonlyMap<string, string>
 }
 
 const KIND = 'lacre evidence'
+/** Earlier ledgers in one archive. */
+export const LEDGERS_LIMIT = 100
 
 export function formatManifest({ files, ...head }: Manifest): string {
-  const { scope, artifacts, origin, size, range } = head
+  const { scope, artifacts, origin, size, range, earlier } = head
   const { place, functionName, alias, entries } = scope
   return canonicalJson({
-    v: 1,
+    v: earlier.length === 0 ? 1 : 2,
     kind: KIND,
     account: place.account,
     region: place.region,
@@ -69,6 +52,9 @@ export function formatManifest({ files, ...head }: Manifest): string {
     origin,
     size,
     range: { ...range },
+    ...(earlier.length > 0 && {
+      earlier: earlier.map((one) => ({ ...one, range: { ...one.range } })),
+    }),
     files: Object.fromEntries(files),
   })
 }
@@ -101,11 +87,10 @@ function toManifest(value: Json): Manifest {
   const alias = text('alias')
   const named =
     /^[a-zA-Z0-9-_]{1,64}$/.test(functionName) && /^(?:\$LATEST|[a-zA-Z0-9-_]{1,128})$/.test(alias)
-  const { artifacts, size } = members
-  if (members['v'] !== 1 || members['kind'] !== KIND || entries === undefined || !named)
-    throw refuse()
-  if (typeof artifacts !== 'boolean' || !isCount(size)) throw refuse()
-  return {
+  const { artifacts } = members
+  if (members['kind'] !== KIND || entries === undefined || !named) throw refuse()
+  if (typeof artifacts !== 'boolean') throw refuse()
+  const head = {
     scope: {
       place: parsePlace(text('account'), text('region')),
       functionName,
@@ -115,11 +100,29 @@ function toManifest(value: Json): Manifest {
       entries,
     },
     artifacts,
-    origin: text('origin'),
-    size,
-    range: toRange(members['range'] ?? null, size),
-    files: toFiles(members['files'] ?? null),
+    ...toLedger(members),
+    earlier: toEarlier(members['earlier'] ?? []),
   }
+  if (!isOneRange(head)) throw refuse()
+  return { ...head, files: toFiles(members['files'] ?? null) }
+}
+
+function toLedger({ origin, size, range }: Readonly<Record<string, Json>>): LedgerHead {
+  if (typeof origin !== 'string' || !isCount(size)) throw refuse()
+  return { origin, size, range: toRange(range ?? null, size) }
+}
+
+function toEarlier(value: Json): EarlierHead[] {
+  if (!Array.isArray(value) || value.length > LEDGERS_LIMIT) throw refuse()
+  const heads = (value as readonly Json[]).map((one) => {
+    const members = one as Readonly<Record<string, Json>>
+    const { epoch } = members
+    const ledger = toLedger(members)
+    if (!isCount(epoch) || epoch === 0 || ledger.size === 0) throw refuse()
+    return { epoch, ...ledger }
+  })
+  if (heads.some(({ epoch }, at) => epoch !== (heads[0]?.epoch ?? 0) + at)) throw refuse()
+  return heads
 }
 
 function toRange(value: Json, size: number): EvidenceRange {

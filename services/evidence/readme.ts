@@ -1,12 +1,15 @@
 import { toIsoTime } from '../model/index.ts'
 import type { EvidenceContents } from './contents.ts'
+import { folderOf } from './ledgers.ts'
 import { ownEntries } from './report.ts'
 
 /** The README inside: how to check the same with tools that are not ours. A function of the rest of the archive. */
 export function readmeOf(contents: EvidenceContents): string {
-  const { head, checkpoint, verifierKey } = contents
+  const { head, newest } = contents
+  const { checkpoint, verifierKey, base } = newest
   const { scope } = head
-  const index = ownEntries(contents).at(-1)?.index ?? contents.entries.keys().next().value ?? 0
+  const places = [ownEntries(contents).at(-1)?.index, contents.entries.keys().next().value, base]
+  const index = (places.find((place) => place !== undefined && place >= base) ?? 0) - base
   return `# Evidence of what was live in ${scope.functionName}:${scope.alias}
 
 From ${toIsoTime(scope.fromMs)} up to, without, ${toIsoTime(scope.toMs)}; log \`${checkpoint.origin}\`, ${checkpoint.size} entries.
@@ -63,7 +66,34 @@ stands among the \`changes\` of the entry named there.
 tlog-proof of the entry beside it, whose bytes are the leaf. \`ledger/checkpoints.jsonl\` holds earlier checkpoints, each with
 its RFC 9162 consistency proof to this one.
 
-${insideOf(contents)}`
+${contents.ledgers.length > 1 ? ledgersOf(contents) : ''}${insideOf(contents)}`
+}
+
+function ledgersOf({ head, ledgers }: EvidenceContents): string {
+  const lines = ledgers.map(({ epoch, base, size, checkpoint }) => {
+    const folder = folderOf(head, epoch)
+    return `| ${epoch} | \`${checkpoint.origin}\` | ${base} up to, without, ${base + size} | \`${folder}ledger/\` |`
+  })
+  return `## Several ledgers
+
+The key of the ledger was rotated, or it was given up, and a new one began: this archive reaches back over it. Findings and
+the report count entries through all ledgers; the files, \`rows.jsonl\` and the proofs have each ledger's own index, and a line
+of \`rows.jsonl\` names an earlier ledger by \`epoch\`.
+
+| ledger | log | numbers | folder |
+| --- | --- | --- | --- |
+${lines.join('\n')}
+
+In the folder of an earlier ledger everything is checked as above, by its own key and checkpoint:
+
+    (cd earlier/${ledgers[0]?.epoch} && sh ../../inclusion.sh INDEX)
+
+**That it is the ledger before**: the first entry of the next one (index 0, \`sh inclusion.sh 0\` in that one's folder) quotes its
+\`size\` and \`root\` (hex there, base64 in the third line of \`checkpoint\`) as \`previous\`. So the key of the newest ledger is
+enough: it says which tree the one before was. Where that was given up (\`"how":"recovered"\`), its \`checkpoint\` may have no
+signature: the next ledger then only quotes what was kept of it.
+
+`
 }
 
 function insideOf({ head }: EvidenceContents): string {

@@ -51,7 +51,7 @@ ${table(['', ''], [
   ['entries held', `${entries.first} up to, without, ${entries.end} (${entries.mode}); about this alias: ${entries.own}`],
 ])}
 <p>This page says nothing by itself: <code>lacre evidence verify</code> makes it again from the rest of the archive and compares.</p>
-<h2>What this proves, and what not</h2>
+${report.ledgers === undefined ? '' : section('Ledgers', report.ledgers as unknown as readonly Json[])}<h2>What this proves, and what not</h2>
 <ul>
 ${report.statements.map((one) => `<li>${escapeHtml(one)}</li>`).join('\n')}
 </ul>

@@ -8,6 +8,9 @@ import {
 } from '../model/index.ts'
 import type { LedgerEntry, Row } from '../ledger/index.ts'
 import { cell, type EvidenceContents, type EvidenceRow } from './contents.ts'
+import type { EvidenceLedger } from './ledgers.ts'
+import { edgeOf, wholeRange } from './places.ts'
+import { chainOf, lossOf, lostInside, toLedgerLine, type LedgerLine } from './report-ledgers.ts'
 import { isOwn, type EntryMode } from './scope.ts'
 
 /** The readable report: plain JSON, a function of the rest of the archive alone, so that verification makes it again. */
@@ -27,6 +30,8 @@ export interface EvidenceReport {
     readonly cosigners: readonly string[]
     readonly checkpoints: readonly number[]
   }
+  /** Only where the archive reaches back to earlier ledgers; oldest first. */
+  readonly ledgers?: readonly LedgerLine[]
   readonly entries: {
     readonly mode: string
     readonly first: number
@@ -93,8 +98,10 @@ interface DecisionLine extends EventLine {
 }
 
 export function buildReport(contents: EvidenceContents): EvidenceReport {
-  const { head, checkpoint } = contents
-  const { scope, range } = head
+  const { head, newest } = contents
+  const { checkpoint } = newest
+  const { scope } = head
+  const range = wholeRange(head)
   const own = ownEntries(contents)
   const behind = (entry: LedgerEntry): boolean =>
     entry.decision !== null && contents.decisions.has(entry.decision.id)
@@ -109,13 +116,14 @@ export function buildReport(contents: EvidenceContents): EvidenceReport {
       origin: checkpoint.origin,
       size: checkpoint.size,
       root: checkpoint.root,
-      verifierKey: contents.verifierKey,
-      cosigners: cosignersOf(contents),
-      checkpoints: contents.checkpoints.map((one) => one.checkpoint.size),
+      verifierKey: newest.verifierKey,
+      cosigners: cosignersOf(newest),
+      checkpoints: newest.checkpoints.map((one) => one.checkpoint.size),
     },
+    ...(contents.ledgers.length > 1 && { ledgers: contents.ledgers.map(toLedgerLine) }),
     entries: { mode: scope.entries, first: range.first, end: range.end, own: own.length },
     statements: statementsOf(contents),
-    intervals: aliasIntervals(contents).map(toInterval),
+    intervals: aliasIntervals(contents).map((one) => toInterval(contents, one)),
     decisions: own.filter(behind).map((entry) => toDecision(contents, entry)),
     events: own.filter((entry) => !behind(entry)).map(toEvent),
     policySets: linesOf(contents, 'policy_set', [
@@ -152,7 +160,8 @@ export function aliasIntervals({ rows, head }: EvidenceContents): EvidenceRow[] 
 
 /** The entries of the range that are the alias's own, in order. */
 export function ownEntries(contents: EvidenceContents): LedgerEntry[] {
-  const { scope, range } = contents.head
+  const { scope } = contents.head
+  const range = wholeRange(contents.head)
   const ids = new Set(aliasIntervals(contents).map(({ row }) => Number(row['id'])))
   return [...contents.entries.values()]
     .map(({ entry }) => entry)
@@ -160,7 +169,7 @@ export function ownEntries(contents: EvidenceContents): LedgerEntry[] {
     .filter((entry) => isOwn(scope, entry, ids))
 }
 
-function cosignersOf({ checkpoint, verifierKey }: EvidenceContents): string[] {
+function cosignersOf({ checkpoint, verifierKey }: EvidenceLedger): string[] {
   const [name, id] = verifierKey.trim().split('+')
   const others = checkpoint.note.signatures.filter(
     (signature) => signature.name !== name || signature.id !== id,
@@ -170,13 +179,16 @@ function cosignersOf({ checkpoint, verifierKey }: EvidenceContents): string[] {
 
 function statementsOf(contents: EvidenceContents): string[] {
   const { scope } = contents.head
+  const { newest } = contents
+  const lost = lostInside(contents)
   const statements = [
     'Every entry shown here stands in the log of this service at its index, under the checkpoint shown above.',
-    COMPLETENESS[scope.entries],
+    ...(lost.length === 0 ? [COMPLETENESS[scope.entries]] : lost.map(lossOf)),
     'Rows of approvals, exceptions and publishers are shown as the service had them when this was exported, each with the entry that says so; no later entry inside says otherwise, and that none outside does is the word of the service. What was live is shown as of the end of the window.',
   ]
+  if (contents.ledgers.length > 1) statements.push(...chainOf(contents))
   statements.push(
-    cosignersOf(contents).length === 0
+    cosignersOf(newest).length === 0
       ? 'No witness cosigned the checkpoint. Without a witness, and without a checkpoint kept elsewhere, this proves what the service says; not that it says the same to everyone.'
       : 'Others are named on the checkpoint beside the log. That they signed it is not verified here, since this archive does not hold their keys: whoever has them can check that they saw the same log.',
   )
@@ -191,7 +203,7 @@ const COMPLETENESS = {
     'Complete: every entry of the ledger since the oldest of what was live at the start of the window began is inside, so that no change of this alias was left out.',
 } as const satisfies Record<EntryMode, string>
 
-function toInterval({ row }: EvidenceRow): IntervalLine {
+function toInterval({ ledgers }: EvidenceContents, { row }: EvidenceRow): IntervalLine {
   const to = row['to_ms']
   return {
     slot: cell(row, 'slot'),
@@ -199,8 +211,8 @@ function toInterval({ row }: EvidenceRow): IntervalLine {
     weight: Number(row['weight']),
     from: toIsoTime(Number(row['from_ms'])),
     to: typeof to === 'number' ? toIsoTime(to) : null,
-    fromIndex: Number(row['from_index']),
-    toIndex: typeof row['to_index'] === 'number' ? row['to_index'] : null,
+    fromIndex: edgeOf(ledgers, row, 'from') ?? Number(row['from_index']),
+    toIndex: edgeOf(ledgers, row, 'to') ?? null,
     codeSha256: cell(row, 'code_sha256'),
     release: cell(row, 'release'),
     layers: (JSON.parse(cell(row, 'layers')) as ReleaseLayer[]).map(({ arn }) => arn),

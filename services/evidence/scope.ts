@@ -1,5 +1,5 @@
 import { functionArn, type Place } from '../model/index.ts'
-import type { LedgerEntry } from '../ledger/index.ts'
+import { LEDGER_BEGUN, type LedgerEntry } from '../ledger/index.ts'
 
 /**
  * Which entries of the ledger an archive holds whole. `own`: those about the alias; of the others in the window their
@@ -66,15 +66,12 @@ const GROUND_TABLES: ReadonlySet<string> = new Set([
   'freeze_window',
 ])
 
-/** The first entry of every ledger but the first one of an installation (docs/ledger.md). */
-const BEGUN = 'ledger.begun'
-
 /**
- * When this ledger took over from another one, by its first entry; undefined where it was the first. Evidence is of one
- * ledger: it says nothing of what was before.
+ * When the oldest ledger at hand took over from another one, by its first entry; undefined where it was the first: nothing
+ * inside says anything of what was before.
  */
 export function succeededAt({ index, type, at }: LedgerEntry): number | undefined {
-  return index === 0 && type === BEGUN ? at : undefined
+  return index === 0 && type === LEDGER_BEGUN ? at : undefined
 }
 
 /** Weights are written as decimal fractions, of which one is what the other leaves. */

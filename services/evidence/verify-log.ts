@@ -17,14 +17,14 @@ import {
   type NoteKey,
   type SignedCheckpoint,
 } from '../ledger/index.ts'
-import type { EvidenceContents } from './contents.ts'
 import type { Findings } from './findings.ts'
+import { placed, type EvidenceLedger } from './ledgers.ts'
 
-/** The key by which signatures are held: from outside, or else the one inside, which authenticates nothing. */
+/** The key by which signatures of one ledger are held: from outside, or else the one inside, which authenticates nothing. */
 export function checkLogKey(
-  { verifierKey, publicKeyPem, checkpoint, head }: EvidenceContents,
-  outside: NoteKey | undefined,
-  findings: Findings,
+  { verifierKey, publicKeyPem, checkpoint, ...head }: EvidenceLedger,
+  given: readonly NoteKey[],
+  { findings, isGivenUp }: { readonly findings: Findings; readonly isGivenUp: boolean },
 ): NoteKey | undefined {
   if (checkpoint.origin !== head.origin || checkpoint.size !== head.size)
     findings.add('checkpoint', 'the checkpoint is not the one that the manifest names')
@@ -37,48 +37,51 @@ export function checkLogKey(
   })
   if (inside !== undefined && inside.name !== checkpoint.origin)
     findings.add('checkpoint', 'the log key inside has another name than the log')
+  const outside = given.find(({ name }) => name === checkpoint.origin)
   if (outside !== undefined && inside !== undefined && !sameKey(outside, inside))
     findings.add('checkpoint', 'the log key inside is not the one given from outside')
   const key = outside ?? inside
-  if (key !== undefined && !isSignedBy(checkpoint.note, key))
+  // What is kept of a ledger that was given up is quoted by the next one, and need not be signed by its own key.
+  const isUnsigned = isGivenUp && checkpoint.note.signatures.length === 0
+  if (key !== undefined && !isUnsigned && !isSignedBy(checkpoint.note, key))
     findings.add('checkpoint', "the checkpoint is not signed by the log's key")
   return key
 }
 
-function sameKey(one: NoteKey, other: NoteKey): boolean {
+export function sameKey(one: NoteKey, other: NoteKey): boolean {
   return formatVerifierKey(one) === formatVerifierKey(other)
 }
 
-/** Each entry with its own proof: under the very checkpoint of the archive. */
-export function checkEntries(contents: EvidenceContents, findings: Findings): void {
-  const { checkpoint, note } = contents
-  for (const [index, { body, entry, proof, note: own }] of contents.entries) {
-    if (own !== note) findings.add('entry', `entry ${index} is proven under another checkpoint`)
+/** Each entry with its own proof: under the very checkpoint of its ledger. */
+export function checkEntries(ledger: EvidenceLedger, findings: Findings): void {
+  const { base, checkpoint, note } = ledger
+  for (const [index, { body, entry, proof, note: own }] of ledger.entries) {
+    const what = `entry ${base + index}`
+    if (own !== note) findings.add('entry', `${what} is proven under another checkpoint`)
     const claim = { index, size: checkpoint.size, leafHash: leafHash(body) }
     if (!verifyInclusion({ ...claim, root: checkpoint.root, proof: proof.proof }))
-      findings.add('entry', `entry ${index} is not in the log: its proof does not lead to the root`)
-    if (entry.origin !== checkpoint.origin)
-      findings.add('entry', `entry ${index} belongs to another log`)
+      findings.add('entry', `${what} is not in the log: its proof does not lead to the root`)
+    if (entry.origin !== checkpoint.origin) findings.add('entry', `${what} belongs to another log`)
   }
 }
 
 /** Earlier checkpoints that the service signed: each the beginning of the archive's own. */
 export function checkKnownCheckpoints(
-  contents: EvidenceContents,
+  ledger: EvidenceLedger,
   key: NoteKey | undefined,
   findings: Findings,
 ): void {
-  for (const { checkpoint, proof } of contents.checkpoints) {
+  for (const { checkpoint, proof } of ledger.checkpoints) {
     const what = `the checkpoint of size ${checkpoint.size}`
     if (key !== undefined && !isSignedBy(checkpoint.note, key))
       findings.add('checkpoint', `${what} is not signed by the log's key`)
-    if (!isBeginning(contents, checkpoint, proof))
+    if (!isBeginning(ledger, checkpoint, proof))
       findings.add('checkpoint', `${what} is not the beginning of this log`)
   }
 }
 
 function isBeginning(
-  { checkpoint }: EvidenceContents,
+  { checkpoint }: EvidenceLedger,
   earlier: SignedCheckpoint,
   proof: readonly Hash[],
 ): boolean {
@@ -94,21 +97,27 @@ function isBeginning(
   )
 }
 
-/** Walks the range from its frontier on, and holds every root on the way to what is known of it. */
+/** Walks the range of one ledger from its frontier on, and holds every root on the way to what is known of it. */
 export class RangeWalk {
-  readonly #contents: EvidenceContents
+  readonly #ledger: EvidenceLedger
   readonly #findings: Findings
   readonly #roots = new Map<number, Hash>()
   readonly #wanted: ReadonlySet<number>
   #frontier: Frontier
-  #lastAt = 0
+  #lastAt: number
   withheld = 0
 
-  constructor(contents: EvidenceContents, findings: Findings, sizesWanted: Iterable<number>) {
-    this.#contents = contents
+  /** `lastAt` is of the last entry of the range in the ledger before, 0 where there is none. */
+  constructor(
+    ledger: EvidenceLedger,
+    findings: Findings,
+    from: { readonly sizesWanted: Iterable<number>; readonly lastAt: number },
+  ) {
+    this.#ledger = ledger
     this.#findings = findings
-    this.#wanted = new Set(sizesWanted)
-    const { first, frontier } = contents.head.range
+    this.#wanted = new Set(from.sizesWanted)
+    this.#lastAt = from.lastAt
+    const { first, frontier } = ledger.range
     this.#frontier = first === 0 ? EMPTY_FRONTIER : { size: first, hashes: frontier }
     if (!isFrontier({ size: first, hashes: frontier }))
       findings.add('window', 'the hashes in front of the range do not fit its beginning')
@@ -122,9 +131,12 @@ export class RangeWalk {
     const leaf = isHash ? line : leafHash(line)
     this.#frontier = appendLeaf(this.#frontier, leaf).frontier
     this.#keepRoot()
-    const known = this.#contents.entries.get(index)
+    const known = this.#ledger.entries.get(index)
     if (known !== undefined && leafHash(known.body) !== leaf)
-      this.#findings.add('window', `entry ${index} of the range is not the one in its own file`)
+      this.#findings.add(
+        'window',
+        `entry ${this.#ledger.base + index} of the range is not the one in its own file`,
+      )
     if (isHash) {
       this.withheld += 1
       return undefined
@@ -132,21 +144,22 @@ export class RangeWalk {
     return this.#checkEntry(index, line)
   }
 
+  get lastAt(): number {
+    return this.#lastAt
+  }
+
   #checkEntry(index: number, line: string): LedgerEntry | undefined {
     const entry = parseEntry(line)
+    const what = `entry ${this.#ledger.base + index} of the range`
     if (entry === undefined || entry.index !== index) {
-      this.#findings.add(
-        'window',
-        `entry ${index} of the range is not canonical, or is another one`,
-      )
+      this.#findings.add('window', `${what} is not canonical, or is another one`)
       return undefined
     }
-    if (entry.origin !== this.#contents.checkpoint.origin)
-      this.#findings.add('window', `entry ${index} of the range belongs to another log`)
-    if (entry.at < this.#lastAt)
-      this.#findings.add('window', `entry ${index} of the range is older than one before it`)
+    if (entry.origin !== this.#ledger.checkpoint.origin)
+      this.#findings.add('window', `${what} belongs to another log`)
+    if (entry.at < this.#lastAt) this.#findings.add('window', `${what} is older than one before it`)
     this.#lastAt = Math.max(this.#lastAt, entry.at)
-    return entry
+    return placed(entry, this.#ledger.base)
   }
 
   #keepRoot(): void {
@@ -161,8 +174,8 @@ export class RangeWalk {
 
   /** The whole range read: it has to end where the manifest says, and hang in the checkpoint's tree. */
   finish(): void {
-    const { checkpoint, head, checkpoints } = this.#contents
-    const { end, consistency } = head.range
+    const { checkpoint, range, checkpoints } = this.#ledger
+    const { end, consistency } = range
     if (this.#frontier.size !== end)
       this.#findings.add('window', `the range ends at ${this.#frontier.size}, not at ${end}`)
     const proven = verifyConsistency({
@@ -182,17 +195,21 @@ export class RangeWalk {
   }
 }
 
-/** Checkpoints from outside: what shows that the log was not made anew. Answers how many could be held to it. */
+/** A ledger with what was made of it on the way. */
+export interface HeldLedger {
+  readonly ledger: EvidenceLedger
+  readonly key: NoteKey | undefined
+  readonly walk: RangeWalk
+  /** Of one that was given up, what the ledger after it quotes as the last checkpoint known. */
+  readonly lastKnown: SignedCheckpoint | undefined
+}
+
+/** Checkpoints from outside: what shows that no log was made anew. Answers how many could be held to theirs. */
 export function checkOutside(
-  contents: EvidenceContents,
+  ledgers: readonly HeldLedger[],
   outside: readonly string[],
-  with_: {
-    readonly walk: RangeWalk
-    readonly key: NoteKey | undefined
-    readonly findings: Findings
-  },
+  findings: Findings,
 ): number {
-  const { walk, key, findings } = with_
   let held = 0
   for (const note of outside) {
     const kept = findings.guard('checkpoint', 'a checkpoint kept outside', () =>
@@ -200,12 +217,16 @@ export function checkOutside(
     )
     if (kept === undefined) continue
     const what = `the checkpoint of size ${kept.size} kept outside`
+    const of = ledgers.find(({ ledger }) => ledger.checkpoint.origin === kept.origin)
+    if (of === undefined) {
+      findings.add('checkpoint', `${what} is of another log`)
+      continue
+    }
+    const { ledger, key } = of
     if (key !== undefined && !isSignedBy(kept.note, key))
       findings.add('checkpoint', `${what} is not signed by the log's key`)
-    const root = rootOfSize(contents, kept, walk)
-    if (kept.origin !== contents.checkpoint.origin)
-      findings.add('checkpoint', `${what} is of another log`)
-    else if (root === undefined) findings.add('checkpoint', `${what} ${beyond(contents, kept)}`)
+    const root = rootOfSize(of, kept)
+    if (root === undefined) findings.add('checkpoint', `${what} ${beyond(ledger, kept)}`)
     else if (root !== kept.root)
       findings.add('checkpoint', `${what} is of another tree: the log was forked or written anew`)
     else held += 1
@@ -213,18 +234,19 @@ export function checkOutside(
   return held
 }
 
-function beyond({ checkpoint }: EvidenceContents, { size }: SignedCheckpoint): string {
+function beyond({ checkpoint }: EvidenceLedger, { size }: SignedCheckpoint): string {
   return size > checkpoint.size
     ? `is larger than the archive's (${checkpoint.size}): the archive shows less than was signed; export it again`
     : 'cannot be held to this archive, which has no proof for it: export with it (`--checkpoint`)'
 }
 
 function rootOfSize(
-  { checkpoint, checkpoints }: EvidenceContents,
+  { ledger: { checkpoint, checkpoints }, walk, lastKnown }: HeldLedger,
   { size }: SignedCheckpoint,
-  walk: RangeWalk,
 ): Hash | undefined {
   if (size === checkpoint.size) return checkpoint.root
+  // A ledger that was given up may have lost what was signed: the next one quotes the last that is known of it.
+  if (size > checkpoint.size) return lastKnown?.size === size ? lastKnown.root : undefined
   return (
     checkpoints.find((one) => one.checkpoint.size === size)?.checkpoint.root ?? walk.rootAt(size)
   )

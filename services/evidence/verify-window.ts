@@ -3,37 +3,49 @@ import type { LedgerEntry } from '../ledger/index.ts'
 import { cell, type EvidenceContents, type EvidenceRow } from './contents.ts'
 import { ExpectedRows } from './expected-rows.ts'
 import type { Findings } from './findings.ts'
+import { edgeOf, wholeRange } from './places.ts'
 import { aliasIntervals } from './report.ts'
 import { LASTING_TABLES, isOwn, isWhole, succeededAt } from './scope.ts'
 import { RangeWalk } from './verify-log.ts'
 
-/** One pass over the range: the tree, the times, and that nothing about the alias is left out of the rest. */
+/**
+ * One pass over the range, from ledger to ledger: the trees, the times, and that nothing about the alias is left out of the
+ * rest. `ranges` are those of the ledgers in their order, and so are the walks.
+ */
 export function walkRange(
   contents: EvidenceContents,
-  range: Buffer,
+  ranges: readonly Buffer[],
   findings: Findings,
   outside: readonly string[],
-): RangeWalk {
-  const sizes = [
-    ...contents.checkpoints.map(({ checkpoint }) => checkpoint.size),
-    ...outside.flatMap(sizeIn),
-  ]
-  const walk = new RangeWalk(contents, findings, sizes)
+): RangeWalk[] {
   const rows = new ExpectedRows(contents, findings)
   for (const { entry } of contents.entries.values()) rows.meet(entry)
   const inRange = new RangeCheck(contents, findings, rows)
-  for (const line of linesOf(range)) {
-    const entry = walk.add(line)
-    if (entry === undefined) continue
-    if (!contents.entries.has(entry.index)) rows.meet(entry)
-    inRange.check(entry)
+  const oldest = contents.entries.get(0)
+  if (oldest !== undefined) inRange.checkBeginning(oldest.entry)
+  const walks: RangeWalk[] = []
+  for (const [at, ledger] of contents.ledgers.entries()) {
+    const sizesWanted = [
+      ...ledger.checkpoints.map(({ checkpoint }) => checkpoint.size),
+      ...outside.flatMap(sizeIn),
+    ]
+    const lastAt = walks.at(-1)?.lastAt ?? 0
+    const walk = new RangeWalk(ledger, findings, { sizesWanted, lastAt })
+    for (const line of linesOf(ranges[at] ?? Buffer.alloc(0))) {
+      const entry = walk.add(line)
+      if (entry === undefined) continue
+      if (!contents.entries.has(entry.index)) rows.meet(entry)
+      inRange.check(entry)
+    }
+    walk.finish()
+    walks.push(walk)
   }
-  walk.finish()
   rows.finish()
-  if (walk.withheld > 0 && contents.head.scope.entries !== 'own')
-    findings.add('window', `${walk.withheld} entries of the range are not inside`)
+  const withheld = walks.reduce((all, walk) => all + walk.withheld, 0)
+  if (withheld > 0 && contents.head.scope.entries !== 'own')
+    findings.add('window', `${withheld} entries of the range are not inside`)
   checkBounds(contents, findings)
-  return walk
+  return walks
 }
 
 function sizeIn(note: string): number[] {
@@ -66,7 +78,7 @@ class RangeCheck {
   check(entry: LedgerEntry): void {
     const { scope } = this.#contents.head
     this.#checkTime(entry)
-    this.#checkBeginning(entry)
+    if (!this.#contents.entries.has(entry.index)) this.checkBeginning(entry)
     if (scope.entries !== 'own') this.#checkRows(entry)
     if (isOwn(scope, entry, this.#intervals) && !this.#contents.entries.has(entry.index))
       this.#findings.add('missing', `entry ${entry.index}, which is about the alias, has no file`)
@@ -84,8 +96,8 @@ class RangeCheck {
     }
   }
 
-  /** The window lies in this ledger. The first entry of one says of itself that there was one before. */
-  #checkBeginning(entry: LedgerEntry): void {
+  /** The window lies in the ledgers inside. The first entry of the oldest says of itself whether there was one before. */
+  checkBeginning(entry: LedgerEntry): void {
     const succeeded = succeededAt(entry)
     if (succeeded === undefined) return
     const { fromMs, entries } = this.#contents.head.scope
@@ -119,8 +131,9 @@ function isAllLive(live: readonly EvidenceRow[]): boolean {
 }
 
 /** The range is all of the window: the entry in front of it is older, the one behind it newer. */
-function checkBounds({ head, entries }: EvidenceContents, findings: Findings): void {
-  const { first, end } = head.range
+function checkBounds({ head, newest, entries }: EvidenceContents, findings: Findings): void {
+  const total = newest.base + newest.size
+  const { first, end } = wholeRange(head)
   const { fromMs, toMs } = head.scope
   const before = entries.get(first - 1)?.entry
   if (
@@ -133,7 +146,7 @@ function checkBounds({ head, entries }: EvidenceContents, findings: Findings): v
       `the range does not begin with the window: entry ${first - 1} is not shown to be older`,
     )
   const behind = entries.get(end)?.entry
-  if (end < head.size && !(behind !== undefined && behind.at >= toMs))
+  if (end < total && !(behind !== undefined && behind.at >= toMs))
     findings.add(
       'window',
       `the range does not end with the window: entry ${end} is not shown to be newer`,
@@ -142,13 +155,15 @@ function checkBounds({ head, entries }: EvidenceContents, findings: Findings): v
 
 /** With `opening` the range reaches back to where everything live at the start began: at most one of a slot. */
 export function checkCarried(contents: EvidenceContents, findings: Findings): void {
-  const { scope, range } = contents.head
+  const { scope } = contents.head
+  const { first } = wholeRange(contents.head)
   const live = liveAtStart(contents)
   const slots = live.map(({ row }) => cell(row, 'slot'))
   if (new Set(slots).size !== slots.length)
     findings.add('window', 'two versions are told to have been live in one slot at the start')
-  if (scope.entries !== 'opening' || range.first === 0) return
-  if (!isAllLive(live) || live.some(({ row }) => Number(row['from_index']) < range.first))
+  if (scope.entries !== 'opening' || first === 0) return
+  const begun = live.map(({ row }) => edgeOf(contents.ledgers, row, 'from') ?? -1)
+  if (!isAllLive(live) || begun.some((place) => place < first))
     findings.add(
       'window',
       'the range does not reach back to where what was live at the start began',

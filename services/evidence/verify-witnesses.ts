@@ -5,6 +5,8 @@ import type { Findings } from './findings.ts'
 /** A witness by a key from outside, and the largest checkpoint inside that it cosigned. */
 export interface WitnessTold {
   readonly name: string
+  /** Of the newest ledger inside that it cosigned. */
+  readonly origin: string
   /** It saw so many of the entries. */
   readonly size: number
   readonly atMs: number
@@ -23,16 +25,17 @@ export function checkWitnesses(
     )
     if (said.length === 0)
       findings.add('checkpoint', `no checkpoint inside is cosigned by ${key.name}`)
-    for (const { note, size } of said) {
+    for (const { note, size, origin } of said) {
       const seconds = cosignedAt(note, key)
-      if (seconds !== undefined) told.push({ name: key.name, size, atMs: seconds * 1_000 })
+      if (seconds !== undefined) told.push({ name: key.name, origin, size, atMs: seconds * 1_000 })
       else
         findings.add(
           'checkpoint',
           `what ${key.name} said of the checkpoint of size ${size} does not verify`,
         )
     }
-    return told.toSorted((a, b) => b.size - a.size).slice(0, 1)
+    const newest = told.filter(({ origin }) => origin === told[0]?.origin)
+    return newest.toSorted((a, b) => b.size - a.size).slice(0, 1)
   })
 }
 
@@ -41,14 +44,23 @@ export function unverifiedCosigners(
   contents: EvidenceContents,
   keys: readonly NoteKey[],
 ): string[] {
-  const [name, id] = contents.verifierKey.trim().split('+')
-  const known = [{ name, id }, ...keys]
+  const own = contents.ledgers.map(({ verifierKey }) => {
+    const [name, id] = verifierKey.trim().split('+')
+    return { name, id }
+  })
+  const known = [...own, ...keys]
   const others = checkpointsOf(contents)
     .flatMap(({ note }) => note.signatures)
     .filter((one) => !known.some((key) => key.name === one.name && key.id === one.id))
   return [...new Set(others.map((one) => one.name))]
 }
 
-function checkpointsOf({ checkpoint, checkpoints }: EvidenceContents): SignedCheckpoint[] {
-  return [checkpoint, ...checkpoints.map((one) => one.checkpoint)]
+/** Those of the newest ledger first. */
+function checkpointsOf({ ledgers }: EvidenceContents): SignedCheckpoint[] {
+  return ledgers
+    .toReversed()
+    .flatMap(({ checkpoint, checkpoints }) => [
+      checkpoint,
+      ...checkpoints.map((one) => one.checkpoint),
+    ])
 }

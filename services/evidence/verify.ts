@@ -4,18 +4,30 @@ import { readArchive } from './archive.ts'
 import { artifactOf, readContents, type EvidenceContents } from './contents.ts'
 import { derivedFiles } from './derived.ts'
 import { Findings, type EvidenceFinding } from './findings.ts'
+import { folderOf } from './ledgers.ts'
 import { PATHS, parseManifest, type Manifest } from './manifest.ts'
+import { placedHeads, wholeRange } from './places.ts'
 import { aliasIntervals, ownEntries } from './report.ts'
+import { lostInside } from './report-ledgers.ts'
 import { openArtifacts } from './verify-artifacts.ts'
 import { checkDecisions, replayDecisions } from './verify-decisions.ts'
 import { checkEntries, checkKnownCheckpoints, checkLogKey, checkOutside } from './verify-log.ts'
+import {
+  believe,
+  checkLinks,
+  isNoneOfThem,
+  lastKnownIn,
+  toldOf,
+  type LedgerTold,
+} from './verify-links.ts'
 import { SealCheck, type PinnedTrust } from './verify-seals.ts'
 import { checkCarried, walkRange } from './verify-window.ts'
 import { checkWitnesses, unverifiedCosigners, type WitnessTold } from './verify-witnesses.ts'
 
 /** What is known from outside of the archive; without a log key the answer is never "authenticated" (RULES §6). */
 export interface VerifyEvidenceOptions {
-  readonly logKey?: NoteKey | undefined
+  /** Of the ledgers inside: each is held to its own. */
+  readonly logKeys?: readonly NoteKey[]
   /** Checkpoints kept elsewhere, as notes. */
   readonly checkpoints?: readonly string[]
   readonly pinned?: PinnedTrust
@@ -39,6 +51,8 @@ export interface EvidenceTold {
   readonly origin: string
   readonly size: number
   readonly root: string
+  /** Oldest first: the last one is the one above. */
+  readonly ledgers: readonly LedgerTold[]
   /** Whether everything about the alias is inside: of the window, since the opening of what was live then, or unknown. */
   readonly completeness: 'not shown' | 'window' | 'since opening'
   readonly entries: number
@@ -68,7 +82,9 @@ export async function verifyEvidence(
   const told = await verifyInto(findings, source, options)
   const { list } = findings
   if (list.length > 0) return { answer: 'changed', findings: list, told }
-  const answer = options.logKey === undefined ? 'consistent, not authenticated' : 'authenticated'
+  // Every ledger quotes the one before, so that all of them are believed where the newest is.
+  const isBelieved = (told?.ledgers.at(-1)?.believed ?? 'nothing') !== 'nothing'
+  const answer = isBelieved ? 'authenticated' : 'consistent, not authenticated'
   return { answer, findings: list, told }
 }
 
@@ -121,25 +137,35 @@ async function verifyFiles(
   files: Map<string, Buffer>,
   { findings, options }: Around,
 ): Promise<EvidenceTold | undefined> {
-  const range = files.get(PATHS.range)
-  files.delete(PATHS.range)
+  const ranges = takeRanges(manifest, files)
   const artifacts = takeArtifacts(files)
   const derived = takeDerived(files)
   const contents = findings.guard('archive', 'a file', () => readContents(manifest, files))
-  if (contents === undefined || range === undefined) {
-    if (range === undefined) findings.add('missing', `\`${PATHS.range}\` is not there`)
-    return undefined
-  }
+  if (ranges === undefined) findings.add('missing', `a \`${PATHS.range}\` is not there`)
+  if (contents === undefined || ranges === undefined) return undefined
   findings.guard('edited', 'what follows from the rest', () =>
     checkDerived(contents, derived, findings),
   )
   try {
-    return await verifyContents(contents, { range, artifacts }, { findings, options })
+    return await verifyContents(contents, { ranges, artifacts }, { findings, options })
   } catch (error) {
     // Hostile rows may be of any shape: that something of them cannot be read is the answer.
     findings.add('archive', `the archive cannot be read: ${(error as Error).message}`)
     return undefined
   }
+}
+
+/** In the order of the ledgers; undefined where one is not there. */
+function takeRanges(manifest: Manifest, files: Map<string, Buffer>): Buffer[] | undefined {
+  const ranges: Buffer[] = []
+  for (const { epoch } of placedHeads(manifest)) {
+    const path = `${folderOf(manifest, epoch)}${PATHS.range}`
+    const range = files.get(path)
+    if (range === undefined) return undefined
+    files.delete(path)
+    ranges.push(range)
+  }
+  return ranges
 }
 
 function takeArtifacts(files: Map<string, Buffer>): Map<string, Buffer> {
@@ -185,15 +211,14 @@ function checkDerived(
 
 async function verifyContents(
   contents: EvidenceContents,
-  large: { readonly range: Buffer; readonly artifacts: ReadonlyMap<string, Buffer> },
+  large: { readonly ranges: readonly Buffer[]; readonly artifacts: ReadonlyMap<string, Buffer> },
   { findings, options }: Around,
 ): Promise<EvidenceTold> {
-  const key = checkLogKey(contents, options.logKey, findings)
-  checkEntries(contents, findings)
-  checkKnownCheckpoints(contents, key, findings)
-  const walk = walkRange(contents, large.range, findings, options.checkpoints ?? [])
+  const { ledgers, believed, withheld, outside } = verifyLedgers(contents, large.ranges, {
+    findings,
+    options,
+  })
   const witnesses = checkWitnesses(contents, options.witnesses ?? [], findings)
-  const outside = checkOutside(contents, options.checkpoints ?? [], { walk, key, findings })
   const decisions = checkDecisions(contents, findings)
   const replayed = replayDecisions(contents, decisions, findings)
   checkCarried(contents, findings)
@@ -204,7 +229,9 @@ async function verifyContents(
   })
   for (const decision of decisions) seals.check(decision)
   seals.finish()
-  const { head, checkpoint } = contents
+  const { head, newest } = contents
+  const { checkpoint } = newest
+  const range = wholeRange(head)
   const { functionName, alias, fromMs, toMs } = head.scope
   return {
     functionName,
@@ -214,8 +241,9 @@ async function verifyContents(
     origin: checkpoint.origin,
     size: checkpoint.size,
     root: checkpoint.root,
-    completeness: completenessOf(contents, walk.withheld),
-    entries: head.range.end - head.range.first,
+    ledgers: toldOf(ledgers, believed),
+    completeness: completenessOf(contents, withheld),
+    entries: range.end - range.first,
     ownEntries: ownEntries(contents).length,
     intervals: aliasIntervals(contents).length,
     decisions: decisions.length,
@@ -228,11 +256,44 @@ async function verifyContents(
   }
 }
 
+/** Each ledger by itself, and that each is the one that the next took over from. */
+function verifyLedgers(
+  contents: EvidenceContents,
+  ranges: readonly Buffer[],
+  { findings, options }: Around,
+) {
+  const { ledgers } = contents
+  const given = options.logKeys ?? []
+  const keys = ledgers.map((ledger, at) => {
+    const isGivenUp = ledgers[at + 1]?.link?.how === 'recovered'
+    const key = checkLogKey(ledger, given, { findings, isGivenUp })
+    checkEntries(ledger, findings)
+    checkKnownCheckpoints(ledger, key, findings)
+    return key
+  })
+  if (isNoneOfThem(keys, given))
+    findings.add('checkpoint', 'the log key inside is not the one given from outside')
+  checkLinks(ledgers, keys, findings)
+  const kept = options.checkpoints ?? []
+  const walks = walkRange(contents, ranges, findings, kept)
+  const held = ledgers.flatMap((ledger, at) => {
+    const [walk, next] = [walks[at], ledgers[at + 1]?.link]
+    const lastKnown = next?.how === 'recovered' ? lastKnownIn(next) : undefined
+    return walk === undefined ? [] : [{ ledger, key: keys[at], walk, lastKnown }]
+  })
+  return {
+    ledgers,
+    believed: believe(ledgers, keys, given),
+    withheld: walks.reduce((all, walk) => all + walk.withheld, 0),
+    outside: checkOutside(held, kept, findings),
+  }
+}
+
 function completenessOf(
-  { head }: EvidenceContents,
+  contents: EvidenceContents,
   withheld: number,
 ): EvidenceTold['completeness'] {
-  if (withheld > 0) return 'not shown'
-  if (head.scope.entries === 'own') return 'not shown'
-  return head.scope.entries === 'window' ? 'window' : 'since opening'
+  const { entries } = contents.head.scope
+  if (withheld > 0 || entries === 'own' || lostInside(contents).length > 0) return 'not shown'
+  return entries === 'window' ? 'window' : 'since opening'
 }

@@ -22,7 +22,12 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
 /** Extension lines of others are allowed and say nothing to us. @throws PlatformError INVALID_PARAMETER */
 export function parseCheckpoint(note: string): SignedCheckpoint {
   const signed = parseNote(note)
-  const [origin = '', size = '', root = ''] = signed.text.split('\n')
+  return { ...parseCheckpointText(signed.text), note: signed }
+}
+
+/** What is signed, by itself. @throws PlatformError INVALID_PARAMETER */
+export function parseCheckpointText(text: string): Checkpoint {
+  const [origin = '', size = '', root = ''] = text.split('\n')
   const hash = Buffer.from(root, 'base64')
   const sound =
     origin !== '' &&
@@ -31,5 +36,5 @@ export function parseCheckpoint(note: string): SignedCheckpoint {
     hash.length === 32 &&
     hash.toString('base64') === root
   if (!sound) throw new PlatformError('INVALID_PARAMETER', 'this is no checkpoint of a log')
-  return { origin, size: Number(size), root: hash.toString('hex'), note: signed }
+  return { origin, size: Number(size), root: hash.toString('hex') }
 }

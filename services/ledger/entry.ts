@@ -1,5 +1,10 @@
 import { canonicalJson, limits, parseStrictJson, type Json } from '../model/index.ts'
 
+/** The last entry of a ledger whose key is rotated: it names the ledger that goes on. */
+export const LEDGER_SUCCEEDED = 'ledger.succeeded'
+/** The first entry of every ledger but the first one of an installation: it quotes the one before. */
+export const LEDGER_BEGUN = 'ledger.begun'
+
 /** What one row is after the entry: the SHA-256 of its canonical JSON, or null where it was deleted. */
 export interface EntryChange {
   readonly table: string

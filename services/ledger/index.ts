@@ -50,6 +50,7 @@ export {
 export {
   formatCheckpoint,
   parseCheckpoint,
+  parseCheckpointText,
   type Checkpoint,
   type SignedCheckpoint,
 } from './checkpoint.ts'
@@ -71,7 +72,13 @@ export {
   type TileRows,
 } from './tiles.ts'
 /** The entry as CONTRACTS has it; undefined where bytes are not the canonical form of one. */
-export { parseEntry, type EntryChange, type LedgerEntry } from './entry.ts'
+export {
+  LEDGER_BEGUN,
+  LEDGER_SUCCEEDED,
+  parseEntry,
+  type EntryChange,
+  type LedgerEntry,
+} from './entry.ts'
 /** Verification of entries against checkpoints: every edited, dropped, swapped or cut-off entry is a finding. */
 export {
   LedgerWalk,

@@ -2,7 +2,6 @@ import { newestCheckpoint } from '../audit/index.ts'
 import type { BlobSource } from '../blobs/index.ts'
 import { ENTRY_MODES, type EntryMode, type EvidenceScope } from '../evidence/index.ts'
 import {
-  entryAt,
   gatherEvidence,
   saysOtherwise,
   writeEvidence,
@@ -96,10 +95,12 @@ async function gatherUnder(
     await refuseUnreadable(deps, caller, gathered)
     await deps.audit.checkpoint()
     const signed = await newestCheckpoint(deps.store.reader)
-    if (signed === undefined || signed.size < gathered.size) continue
-    if (gathered.end === signed.size || gathered.indexes.includes(gathered.end))
+    const { chain } = gathered
+    if (signed === undefined || signed.size < chain.newest.size) continue
+    const size = chain.newest.base + signed.size
+    if (gathered.end === size || gathered.indexes.includes(gathered.end))
       return { gathered, note: signed.note }
-    const { entry } = await entryAt(deps.store.reader, gathered.end)
+    const { entry } = await chain.over(deps.store.reader).entryAt(gathered.end)
     // It came meanwhile, and is inside too: no row may be older than it says.
     if (entry.at < gathered.scope.toMs || saysOtherwise(entry, gathered.rows)) continue
     const indexes = [...gathered.indexes, gathered.end]

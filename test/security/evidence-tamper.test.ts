@@ -5,12 +5,9 @@ import { afterAll, describe, expect, it } from 'vitest'
 
 import {
   PATHS,
-  derivedFiles,
   parseManifest,
-  readContents,
   verifyEvidence,
   type EvidenceVerdict,
-  type Manifest,
   type VerifyEvidenceOptions,
 } from '../../services/evidence/index.ts'
 import {
@@ -30,7 +27,7 @@ import {
 import { bufferSource, canonicalJson, type Json } from '../../services/model/index.ts'
 import { loadShippedPolicies } from '../../services/shipped-policies.ts'
 import { startTestApp } from '../support/app.ts'
-import { pack, repack, unpack } from '../support/evidence-archive.ts'
+import { forge, pack, repack, unpack } from '../support/evidence-archive.ts'
 import { askArchive, startEvidenceStory } from '../support/evidence-story.ts'
 import { createActive, refusalOf } from '../support/functions.ts'
 import { zipOf } from '../support/packages.ts'
@@ -51,7 +48,8 @@ async function archive(query: Readonly<Record<string, string>>): Promise<Map<str
 const verify = async (
   bytes: Uint8Array,
   options: VerifyEvidenceOptions = {},
-): Promise<EvidenceVerdict> => await verifyEvidence(bufferSource(bytes), { logKey, ...options })
+): Promise<EvidenceVerdict> =>
+  await verifyEvidence(bufferSource(bytes), { logKeys: [logKey], ...options })
 
 const kinds = ({ findings }: EvidenceVerdict): string[] => [
   ...new Set(findings.map(({ kind }) => kind)),
@@ -61,31 +59,6 @@ const messages = ({ findings }: EvidenceVerdict): string =>
 
 const short = await archive({ from: story.beginning, to: story.middle, artifacts: 'true' })
 const whole = await archive({ from: story.beginning })
-
-/** As somebody who hides all traces: what follows from the rest is made anew, and the manifest too. */
-function forge(
-  files: ReadonlyMap<string, Buffer>,
-  change: (manifest: Manifest) => Partial<Manifest> = () => ({}),
-): Buffer {
-  const manifest = parseManifest(files.get(PATHS.manifest) ?? Buffer.alloc(0))
-  const head = { ...manifest, ...change(manifest) }
-  const core = new Map([...files].filter(([path]) => isCore(path)))
-  const derived = [...derivedFiles(readContents(head, core))].map(
-    ([path, text]): [string, Buffer] => [path, Buffer.from(text)],
-  )
-  const kept = [...files].filter(([path]) => isCore(path) || isLarge(path))
-  const rest: [string, Buffer][] = [
-    ...kept,
-    [PATHS.manifest, files.get(PATHS.manifest) ?? Buffer.alloc(0)],
-  ]
-  return repack(new Map([...rest, ...derived]), change)
-}
-const isLarge = (path: string): boolean => path === PATHS.range || path.startsWith('artifacts/')
-const isCore = (path: string): boolean =>
-  !isLarge(path) &&
-  /^(?:ledger\/|rows\.jsonl|decisions\/|policies\/(?:\d+\/set|schemas\/)|seals\/|attestations\/)/.test(
-    path,
-  )
 
 function with_(files: ReadonlyMap<string, Buffer>, path: string, text: string | Buffer) {
   return new Map([...files, [path, Buffer.from(text as string)]])

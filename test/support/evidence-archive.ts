@@ -1,8 +1,10 @@
 import { entryContent, openArtifact } from '../../services/artifact/index.ts'
 import {
   PATHS,
+  derivedFiles,
   formatManifest,
   parseManifest,
+  readContents,
   type Manifest,
 } from '../../services/evidence/index.ts'
 import { bufferSource, sha256 } from '../../services/model/index.ts'
@@ -38,3 +40,27 @@ export function repack(
   const text = formatManifest({ ...manifest, files: digests, ...change(manifest) })
   return pack(new Map([...others, [PATHS.manifest, Buffer.from(text)]]))
 }
+
+/** As somebody who hides all traces: what follows from the rest is made anew, and the manifest too. */
+export function forge(
+  files: ArchiveFiles,
+  change: (manifest: Manifest) => Partial<Manifest> = () => ({}),
+): Buffer {
+  const bytes = files.get(PATHS.manifest) ?? Buffer.alloc(0)
+  const manifest = parseManifest(bytes)
+  const head = { ...manifest, ...change(manifest) }
+  const core = new Map([...files].filter(([path]) => isCore(path)))
+  const derived = [...derivedFiles(readContents(head, core))].map(
+    ([path, text]): [string, Buffer] => [path, Buffer.from(text)],
+  )
+  const kept = [...files].filter(([path]) => isCore(path) || isLarge(path))
+  return repack(new Map([...kept, [PATHS.manifest, bytes], ...derived]), change)
+}
+
+const isLarge = (path: string): boolean =>
+  path.endsWith(PATHS.range) || path.startsWith('artifacts/')
+const isCore = (path: string): boolean =>
+  !isLarge(path) &&
+  /^(?:(?:earlier\/\d+\/)?ledger\/|rows\.jsonl|decisions\/|policies\/(?:\d+\/set|schemas\/)|seals\/|attestations\/)/.test(
+    path,
+  )

@@ -34,7 +34,8 @@ async function archive(query: Readonly<Record<string, string>>): Promise<Buffer>
 const verified = async (
   bytes: Buffer,
   options: VerifyEvidenceOptions = {},
-): Promise<EvidenceVerdict> => await verifyEvidence(bufferSource(bytes), { logKey, ...options })
+): Promise<EvidenceVerdict> =>
+  await verifyEvidence(bufferSource(bytes), { logKeys: [logKey], ...options })
 
 const whole = await archive({ from: beginning })
 const files = await unpack(whole)

@@ -61,6 +61,7 @@ describe('the manifest', () => {
     origin: 'lacre/x',
     size: 9,
     range: { first: 2, end: 5, frontier: ['ab'.repeat(32)], consistency: [] },
+    earlier: [],
     files: new Map([['rows.jsonl', 'cd'.repeat(32)]]),
   }
   const text = formatManifest(manifest)

@@ -32,7 +32,9 @@ function findingsOf(first: number, rows: readonly EvidenceRow[]): readonly strin
     toMs: 2_000,
     entries: 'opening',
   }
-  checkCarried({ head: { scope, range: { first } }, rows } as unknown as EvidenceContents, findings)
+  const head = { scope, range: { first }, earlier: [] }
+  const ledgers = [{ base: 0, begunMs: Number.NEGATIVE_INFINITY }]
+  checkCarried({ head, ledgers, rows } as unknown as EvidenceContents, findings)
   return findings.list.map(({ message }) => message)
 }
 
