@@ -1,3 +1,4 @@
+import type { Json } from '../../services/model/index.ts'
 import { encodeDer } from '../../services/seal/index.ts'
 
 interface Node {
@@ -80,4 +81,83 @@ function nodeOf(tag: number, content: Uint8Array): Node {
   const inner = tag === 0x03 && content[0] === 0 ? content.subarray(1) : content
   const holds = (tag === 0x03 || tag === 0x04) && inner[0] === 0x30
   return { tag, content, children: holds ? parse(inner) : undefined }
+}
+
+/** Longer than any text or list may be. */
+const LONG_TEXT = 'x'.repeat(300_000)
+const LONG_LIST = 65
+const LONG_NAME = 'long-name-'.repeat(20)
+
+/**
+ * JSON with one thing wrong, for each of its values in turn: the value left out, of another type, or beyond a bound of its
+ * own type. `where` is its path, as `keys.0.publicKeyPem`.
+ */
+export function* damagedJson(
+  value: Json,
+): Generator<{ readonly where: string; readonly value: Json }> {
+  yield* damagedAt(value, [], (instead) => instead ?? null)
+}
+
+type Instead = (value: Json | undefined) => Json
+
+function* damagedAt(
+  value: Json,
+  path: readonly string[],
+  rebuild: Instead,
+): Generator<{ readonly where: string; readonly value: Json }> {
+  for (const [how, instead] of insteadOf(value))
+    yield { where: `${path.join('.')} ${how}`, value: rebuild(instead) }
+  if (Array.isArray(value))
+    for (const [at, item] of value.entries())
+      yield* damagedAt(item, [...path, `${at}`], (instead) =>
+        rebuild([
+          ...value.slice(0, at),
+          ...(instead === undefined ? [] : [instead]),
+          ...value.slice(at + 1),
+        ]),
+      )
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, member] of Object.entries(value)) {
+      const { [name]: _, ...others } = value
+      yield* damagedAt(member, [...path, name], (instead) =>
+        rebuild(instead === undefined ? others : { ...value, [name]: instead }),
+      )
+    }
+}
+
+function insteadOf(value: Json): [string, Json | undefined][] {
+  return [
+    ['left out', undefined],
+    ['as null', null],
+    ['as 7', 7],
+    ['as a text', 'x'],
+    ['as a list', []],
+    ['as an object', {}],
+    ...ownBounds(value),
+  ]
+}
+
+function ownBounds(value: Json): [string, Json][] {
+  if (typeof value === 'string')
+    return [
+      ['empty', ''],
+      ['with a start', `!${value}`],
+      ['with an end', `${value} `],
+      ['too long', LONG_TEXT],
+    ]
+  if (typeof value === 'number')
+    return [
+      ['negative', -value],
+      ['zero', 0],
+      ['a half', 0.5],
+      ['too large', Number.MAX_SAFE_INTEGER + 1],
+    ]
+  if (Array.isArray(value))
+    return [
+      ['doubled', [...value, ...value]],
+      ['too long', Array.from({ length: LONG_LIST }, () => value[0] ?? null)],
+    ]
+  if (typeof value === 'object' && value !== null)
+    return [['with a stranger', { ...value, [LONG_NAME]: 1 }]]
+  return []
 }
