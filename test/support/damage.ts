@@ -11,15 +11,15 @@ interface Node {
 const NULL = encodeDer(0x05)
 
 /**
- * DER with one thing wrong, for each of its values in turn: the value left out, twice, or of another type. `where` is its
- * path, as `0.3.1`.
+ * DER with one thing wrong, for each of its values in turn: the value left out, twice, or of another type, and what holds
+ * no others empty, longer or with another end. `where` is its path, as `0.3.1`.
  */
 export function* damaged(
   der: Uint8Array,
 ): Generator<{ readonly where: string; readonly der: Uint8Array }> {
   const [top] = parse(der) ?? []
   if (top === undefined) throw new Error('no DER to damage')
-  for (const { path, parts, rebuild } of walk(top, [], (bytes) => bytes)) {
+  for (const { path, parts, nodes, rebuild } of walk(top, [], (bytes) => bytes)) {
     for (const [at, part] of parts.entries()) {
       const given = (...instead: Uint8Array[]) =>
         rebuild(Buffer.concat([...parts.slice(0, at), ...instead, ...parts.slice(at + 1)]))
@@ -27,6 +27,15 @@ export function* damaged(
       yield { where: `${where} left out`, der: given() }
       yield { where: `${where} twice`, der: given(part, part) }
       yield { where: `${where} as NULL`, der: given(NULL) }
+      const node = nodes[at]
+      if (node === undefined || node.children !== undefined) continue
+      const last = (node.content.at(-1) ?? 0) ^ 1
+      yield { where: `${where} empty`, der: given(encodeDer(node.tag)) }
+      yield { where: `${where} longer`, der: given(encodeDer(node.tag, node.content, NULL)) }
+      yield {
+        where: `${where} with another end`,
+        der: given(encodeDer(node.tag, node.content.subarray(0, -1), Uint8Array.of(last))),
+      }
     }
   }
 }
@@ -34,6 +43,7 @@ export function* damaged(
 interface Place {
   readonly path: readonly number[]
   readonly parts: readonly Uint8Array[]
+  readonly nodes: readonly Node[]
   readonly rebuild: (content: Uint8Array) => Uint8Array
 }
 
@@ -46,7 +56,7 @@ function* walk(
   const lead = node.tag === 0x03 ? [Uint8Array.of(0)] : []
   const around = (content: Uint8Array) => rebuild(encodeDer(node.tag, ...lead, content))
   const parts = node.children.map(bytesOf)
-  yield { path, parts, rebuild: around }
+  yield { path, parts, nodes: node.children, rebuild: around }
   for (const [at, child] of node.children.entries()) {
     const inside = (bytes: Uint8Array) =>
       around(Buffer.concat([...parts.slice(0, at), bytes, ...parts.slice(at + 1)]))
