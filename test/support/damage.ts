@@ -95,7 +95,8 @@ function nodeOf(tag: number, content: Uint8Array): Node {
 
 /** Longer than any text or list may be. */
 const LONG_TEXT = 'x'.repeat(300_000)
-const LONG_LIST = 65
+const LIST_LENGTHS = [8, 9, 16, 17, 32, 33]
+const TEXT_LENGTHS = [2_048, 2_049]
 const LONG_NAME = 'long-name-'.repeat(20)
 
 /**
@@ -153,11 +154,14 @@ function ownBounds(value: Json): [string, Json][] {
       ['empty', ''],
       ['with a start', `!${value}`],
       ['with an end', `${value} `],
+      ...TEXT_LENGTHS.map((length): [string, Json] => [`of ${length}`, 'x'.repeat(length)]),
       ['too long', LONG_TEXT],
     ]
   if (typeof value === 'number')
     return [
       ['negative', -value],
+      ['eight', 8],
+      ['nine', 9],
       ['zero', 0],
       ['a half', 0.5],
       ['too large', Number.MAX_SAFE_INTEGER + 1],
@@ -165,7 +169,10 @@ function ownBounds(value: Json): [string, Json][] {
   if (Array.isArray(value))
     return [
       ['doubled', [...value, ...value]],
-      ['too long', Array.from({ length: LONG_LIST }, () => value[0] ?? null)],
+      ...LIST_LENGTHS.map((length): [string, Json] => [
+        `of ${length}`,
+        Array.from({ length }, () => value[0] ?? null),
+      ]),
     ]
   if (typeof value === 'object' && value !== null)
     return [['with a stranger', { ...value, [LONG_NAME]: 1 }]]

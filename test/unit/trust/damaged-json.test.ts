@@ -101,7 +101,7 @@ const rootDocument = JSON.parse(
   }),
 ) as Json
 
-test.each<[string, Json, (value: Json) => unknown]>([
+test.each<[string, Json, (value: Json, cache: VerificationCache) => unknown]>([
   ['a key publisher', keyDocument, parsePublisherDocument],
   ['an x509 publisher', x509Document, parsePublisherDocument],
   ['an oidc publisher', oidcDocument, parsePublisherDocument],
@@ -113,13 +113,17 @@ test.each<[string, Json, (value: Json) => unknown]>([
   [
     'a trusted root',
     rootDocument,
-    (value) => parseTrustedRoot(JSON.stringify(value), new VerificationCache()),
+    (value, cache) => parseTrustedRoot(JSON.stringify(value), cache),
   ],
   ['a log entry', sigstore.sign(Buffer.from('artifact')).entry, parseLogEntry],
 ])('reads %s, and says of each damage to it what is wrong', (title, value, parse) => {
-  const whole = parse(value)
+  const cache = new VerificationCache()
+  const whole = parse(value, cache)
 
-  assertWrittenDown(fileOf(title), toldOf(value, parse, whole))
+  assertWrittenDown(
+    fileOf(title),
+    toldOf(value, (bad) => parse(bad, cache), whole),
+  )
 })
 
 const payload = Buffer.from('{"a":1}')

@@ -5,6 +5,7 @@ import {
   PlatformError,
   type Artifact,
   type SealFinding,
+  type SubjectAttestations,
   type TrustedPublisher,
   type Verdict,
 } from '../../../services/model/index.ts'
@@ -12,6 +13,8 @@ import { AT_MS, judgeZip as judge } from '../../support/pki.ts'
 
 const WORDS = readList('told.words.json')
 const VERDICTS = readList('told.verdicts.json')
+const ATTESTED = readList('told.attested.json')
+const YEAR_2001_MS = 1e12
 
 /**
  * As `judgeZip`; every finding it tells is one of `told.words.json`, word for word, and what the verdict holds beside
@@ -64,6 +67,15 @@ function assertWritten({ file, known }: List, said: string): void {
   assert.ok(process.env['LACRE_WRITE_WORDS'] === '1', `not in ${file.pathname}: ${said}`)
   known.add(said)
   writeFileSync(file, `${JSON.stringify([...known].toSorted(), null, 2)}\n`)
+}
+
+/** What is attested, without its words and with times as for verdicts, is one of `told.attested.json`. */
+export function assertAttested(answer: SubjectAttestations): void {
+  const said = JSON.stringify(answer, (name, value: unknown) => {
+    if (name === 'findings') return undefined
+    return typeof value === 'number' && value > YEAR_2001_MS ? away(value) : value
+  })
+  assertWritten(ATTESTED, withoutNames(said))
 }
 
 /** A verdict without its words: findings by rule, status and reason, times by how far they lie from `AT_MS`. */
