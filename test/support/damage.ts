@@ -118,7 +118,7 @@ function* damagedAt(
 ): Generator<{ readonly where: string; readonly value: Json }> {
   for (const [how, instead] of insteadOf(value))
     yield { where: `${path.join('.')} ${how}`, value: rebuild(instead) }
-  if (Array.isArray(value))
+  if (isList(value))
     for (const [at, item] of value.entries())
       yield* damagedAt(item, [...path, `${at}`], (instead) =>
         rebuild([
@@ -127,8 +127,8 @@ function* damagedAt(
           ...value.slice(at + 1),
         ]),
       )
-  else if (typeof value === 'object' && value !== null)
-    for (const [name, member] of Object.entries(value)) {
+  else if (isMembers(value))
+    for (const [name, member = null] of Object.entries(value)) {
       const { [name]: _, ...others } = value
       yield* damagedAt(member, [...path, name], (instead) =>
         rebuild(instead === undefined ? others : { ...value, [name]: instead }),
@@ -166,7 +166,7 @@ function ownBounds(value: Json): [string, Json][] {
       ['a half', 0.5],
       ['too large', Number.MAX_SAFE_INTEGER + 1],
     ]
-  if (Array.isArray(value))
+  if (isList(value))
     return [
       ['doubled', [...value, ...value]],
       ...LIST_LENGTHS.map((length): [string, Json] => [
@@ -174,7 +174,13 @@ function ownBounds(value: Json): [string, Json][] {
         Array.from({ length }, () => value[0] ?? null),
       ]),
     ]
-  if (typeof value === 'object' && value !== null)
-    return [['with a stranger', { ...value, [LONG_NAME]: 1 }]]
-  return []
+  return isMembers(value) ? [['with a stranger', { ...value, [LONG_NAME]: 1 }]] : []
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value)
+}
+
+function isMembers(value: Json): value is { readonly [name: string]: Json | undefined } {
+  return typeof value === 'object' && value !== null && !isList(value)
 }

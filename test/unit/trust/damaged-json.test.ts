@@ -2,7 +2,7 @@ import { createHash, sign } from 'node:crypto'
 
 import { test } from 'vitest'
 
-import { sha256, type Json } from '../../../services/model/index.ts'
+import { sha256, type Json, type Sha256 } from '../../../services/model/index.ts'
 import {
   parseManagedSettings,
   parsePublicKey,
@@ -26,7 +26,7 @@ const tsa = root({ subject: 'tsa' })
 const [old, next, rsa] = [keyPair(), keyPair(), keyPair('rsa2048')]
 const sigstore = new TestSigstore()
 
-function spkiSha256(key: KeyPair): string {
+function spkiSha256(key: KeyPair): Sha256 {
   const der = key.publicKey.export({ format: 'der', type: 'spki' })
   return parsePublicKey(der, new VerificationCache()).spkiSha256
 }

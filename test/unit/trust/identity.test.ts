@@ -260,7 +260,8 @@ test.each<[string, number, number[], string, number[]]>([
   ['after every trusted time', AT_MS, [AT_MS - 2, AT_MS - 1], 'passed', []],
   ['at one of them', AT_MS - 1, [AT_MS - 2, AT_MS - 1], 'seal-revoked', [AT_MS - 2]],
   ['between them', AT_MS - 2, [AT_MS - 3, AT_MS - 1], 'seal-revoked', [AT_MS - 3]],
-])('counts a revocation that takes effect %s', (_title, ms, timesMs, said, changesAtMs) => {
+])('counts a revocation that takes effect %s', (...row) => {
+  const [, ms, timesMs, said, changesAtMs] = row
   expect(revoke([revocation('seal', 'seal-1', ms)], { timesMs })).toEqual({
     said: [said],
     changesAtMs,
