@@ -40,8 +40,7 @@ export function isWithin(name: GeneralName, base: GeneralName): boolean {
 export function couldBeIn(name: GeneralName, base: GeneralName): boolean {
   if (name.type === 'dns' && base.type === 'dns') {
     const parent = name.value.startsWith('*.') ? name.value.slice(2).toLowerCase() : undefined
-    if (parent !== undefined && base.value.toLowerCase().replace(/^[^.]*\./, '') === parent)
-      return true
+    if (base.value.toLowerCase().replace(/^[^.]*\./, '') === parent) return true
   }
   return isWithin(name, base)
 }

@@ -119,5 +119,5 @@ function escapeText(text: string): string {
     .replaceAll(/[\\",+<>;]/g, String.raw`\$&`)
     .replaceAll('\0', String.raw`\00`)
     .replace(/^[ #]/, String.raw`\$&`)
-    .replace(/(?<=.) $/, String.raw`\ `)
+    .replace(/(?<!^\\) $/, String.raw`\ `)
 }

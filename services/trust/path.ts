@@ -8,7 +8,7 @@ import { unlessRefused } from './refusals.ts'
 
 export type { PathRefusal } from './path-refusal.ts'
 
-/** Certificates of one path, the anchor among them. */
+/** Certificates of one path below its anchor. */
 const PATH_LIMIT = 16
 /** Signature checks spent on one leaf: a bag of look-alike certificates must not cost more. */
 const ATTEMPTS_LIMIT = 64

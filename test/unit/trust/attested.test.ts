@@ -42,7 +42,7 @@ import {
   sealOf,
   identityOf,
 } from '../../support/pki.ts'
-import { assertTold } from './told.ts'
+import { assertAttested, assertTold } from './told.ts'
 
 const HOUR_MS = 3_600_000
 const zip = await openZip()
@@ -75,6 +75,7 @@ function ask(
     ...more,
   })
   assertTold(answer.reports.flatMap(({ findings }) => findings))
+  assertAttested(answer)
   return answer
 }
 const reasonOf = (report: AttestationReport | undefined): string | undefined =>

@@ -5,15 +5,21 @@ import {
   PlatformError,
   type Artifact,
   type SealFinding,
+  type SubjectAttestations,
   type TrustedPublisher,
   type Verdict,
 } from '../../../services/model/index.ts'
-import { judgeZip as judge } from '../../support/pki.ts'
+import { AT_MS, judgeZip as judge } from '../../support/pki.ts'
 
-const WRITTEN = new URL('told.words.json', import.meta.url)
-const known = new Set(JSON.parse(readFileSync(WRITTEN, 'utf8')) as string[])
+const WORDS = readList('told.words.json')
+const VERDICTS = readList('told.verdicts.json')
+const ATTESTED = readList('told.attested.json')
+const YEAR_2001_MS = 1e12
 
-/** As `judgeZip`; every finding it tells is one of `told.words.json`, word for word. */
+/**
+ * As `judgeZip`; every finding it tells is one of `told.words.json`, word for word, and what the verdict holds beside
+ * them is one of `told.verdicts.json`.
+ */
 export function judgeZip(
   artifact: Artifact,
   publishers: readonly TrustedPublisher[],
@@ -21,12 +27,13 @@ export function judgeZip(
 ): Verdict {
   const verdict = judge(artifact, publishers, spec)
   assertTold([...verdict.findings, ...verdict.seals.flatMap((seal) => seal.findings)])
+  assertWritten(VERDICTS, shapeOf(verdict))
   return verdict
 }
 
 /** Holds findings to what is written down. */
 export function assertTold(findings: readonly SealFinding[]): void {
-  for (const finding of findings) assertWritten(wordsOf(finding))
+  for (const finding of findings) assertWritten(WORDS, wordsOf(finding))
 }
 
 /** Calls and gives on what is thrown; a refusal has to be one that is written down. */
@@ -35,22 +42,63 @@ export function saying<T>(call: () => T): () => T {
     try {
       return call()
     } catch (error) {
-      if (error instanceof PlatformError) assertWritten(refusalOf(error))
+      if (error instanceof PlatformError) assertWritten(WORDS, refusalOf(error))
       throw error
     }
   }
+}
+
+interface List {
+  readonly file: URL
+  readonly known: Set<string>
+}
+
+function readList(name: string): List {
+  const file = new URL(name, import.meta.url)
+  return { file, known: new Set(JSON.parse(readFileSync(file, 'utf8')) as string[]) }
 }
 
 /**
  * Names, times and digests apart. After a change of words:
  * `LACRE_WRITE_WORDS=1 npx vitest run --project unit --no-file-parallelism test/unit/trust`, and read the diff.
  */
-function assertWritten(said: string): void {
+function assertWritten({ file, known }: List, said: string): void {
   if (known.has(said)) return
-  assert.ok(process.env['LACRE_WRITE_WORDS'] === '1', `not in told.words.json: ${said}`)
+  assert.ok(process.env['LACRE_WRITE_WORDS'] === '1', `not in ${file.pathname}: ${said}`)
   known.add(said)
-  writeFileSync(WRITTEN, `${JSON.stringify([...known].toSorted(), null, 2)}\n`)
+  writeFileSync(file, `${JSON.stringify([...known].toSorted(), null, 2)}\n`)
 }
+
+/** What is attested, without its words and with times as for verdicts, is one of `told.attested.json`. */
+export function assertAttested(answer: SubjectAttestations): void {
+  const said = JSON.stringify(answer, (name, value: unknown) => {
+    if (name === 'findings') return undefined
+    return typeof value === 'number' && value > YEAR_2001_MS ? away(value) : value
+  })
+  assertWritten(ATTESTED, withoutNames(said))
+}
+
+/** A verdict without its words: findings by rule, status and reason, times by how far they lie from `AT_MS`. */
+function shapeOf({ seals, findings, validUntilMs, ...rest }: Verdict): string {
+  const named = (list: readonly SealFinding[]): string[] =>
+    list.map(({ rule, status, reason }) => [rule, status, reason ?? ''].join(' '))
+  const shape = {
+    ...rest,
+    findings: named(findings),
+    until: away(validUntilMs),
+    seals: seals.map(({ findings: own, trustedTimesMs, times, expiresAtMs, ...seal }) => ({
+      ...seal,
+      findings: named(own),
+      times: trustedTimesMs.map(away),
+      told: times?.map((time) => ({ ...time, atMs: away(time.atMs) })),
+      until: away(expiresAtMs),
+    })),
+  }
+  return withoutNames(JSON.stringify(shape))
+}
+
+const away = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : ms - AT_MS
 
 function refusalOf({ code, detail, publicMessage }: PlatformError): string {
   return withoutNames(`${code} ${JSON.stringify(detail ?? {})} | ${publicMessage}`)
