@@ -22,7 +22,7 @@ const COLUMNS = ['live.alias', 'live.id', 'live.release', 'live.version']
 const OTHERS = new Set(['ec', 'spki', 'uri', 'lacre.webhook.test', ...COLUMNS])
 
 test('the reference has every type of entry that is written, and no other', () => {
-  const sources = ['audit', 'operations', ''].flatMap((folder) =>
+  const sources = ['audit', 'ledger', 'operations', ''].flatMap((folder) =>
     readdirSync(join(services, folder))
       .filter((file) => file.endsWith('.ts'))
       .map((file) => readFileSync(join(services, folder, file), 'utf8')),
