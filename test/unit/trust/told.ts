@@ -73,7 +73,7 @@ function assertWritten({ file, known }: List, said: string): void {
 export function assertAttested(answer: SubjectAttestations): void {
   const said = JSON.stringify(answer, (name, value: unknown) => {
     if (name === 'findings') return undefined
-    return typeof value === 'number' && value > YEAR_2001_MS ? away(value) : value
+    return typeof value === 'number' && value > YEAR_2001_MS ? away(value) : unordered(value)
   })
   assertWritten(ATTESTED, withoutNames(said))
 }
@@ -94,7 +94,20 @@ function shapeOf({ seals, findings, validUntilMs, ...rest }: Verdict): string {
       until: away(expiresAtMs),
     })),
   }
-  return withoutNames(JSON.stringify(shape))
+  return withoutNames(JSON.stringify(shape, (_name, value: unknown) => unordered(value)))
+}
+
+/** A list in an order of its own: keys are made anew in each run, and much stands in the order of their digests. */
+function unordered(value: unknown): unknown {
+  if (!Array.isArray(value)) return value
+  const texts = value.map(
+    (one: unknown) =>
+      [
+        withoutNames(JSON.stringify(one, (_name, inner: unknown) => unordered(inner))),
+        one,
+      ] as const,
+  )
+  return texts.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, one]) => one)
 }
 
 const away = (ms: number | undefined): number | undefined =>
