@@ -7,9 +7,14 @@ export function askInstead(owner: { readonly deps: Deps }, set: PolicyInForce): 
   const before = deps.policies
   deps.policies = new Proxy(before, {
     get(kept, name) {
-      if (name === 'inForce' || name === 'deciding') return () => Promise.resolve(set)
       const member: unknown = Reflect.get(kept, name, kept)
-      return typeof member === 'function' ? (member.bind(kept) as unknown) : member
+      const own: unknown = typeof member === 'function' ? member.bind(kept) : member
+      if (name !== 'inForce' && name !== 'deciding') return own
+      // Who may do what is asked of the set that is kept.
+      return async (...asked: unknown[]) =>
+        asked.includes('authorization') && typeof own === 'function'
+          ? ((await own(...asked)) as unknown)
+          : set
     },
   })
   return () => {
