@@ -187,10 +187,13 @@ export function floorOf(known: Known, alias: string, atMs: number): number {
   return Math.max(floor.stored, ...risen)
 }
 
-/** Sealed by a seal that was trusted when it came, has not ended and that nobody had revoked by then. */
+/**
+ * Sealed by a seal that was trusted when it came, has not ended and that nobody had revoked by then. What was revoked later
+ * takes nothing back, from whenever it counts: a floor falls by an exception alone (RULES §5).
+ */
 function wasGood(known: Known, number: string, fromMs: number, untilMs: number): boolean {
   const { seal } = versionOf(known, number)
-  if (seal === undefined || !isTrusted(known, number, fromMs)) return false
+  if (seal === undefined || !isTrustedThen(known, number, fromMs)) return false
   if (seal.notAfterMs !== null && seal.notAfterMs <= untilMs) return false
   return !known.revoked.some((one) => one.version === number && one.recordedAtMs <= untilMs)
 }
@@ -215,8 +218,8 @@ export function floorAfterRevocation(known: Known, alias: string, revoked: Revok
   return wasHere && hitCounter < counter ? Math.max(before, counter) : before
 }
 
-/** As it was judged then, when this revocation was not known. */
-function isTrustedThen(known: Known, number: string, thenMs: number, but: Revoked): boolean {
+/** As it was judged then, by what was revoked by then, and without this one. */
+function isTrustedThen(known: Known, number: string, thenMs: number, but?: Revoked): boolean {
   const revoked = known.revoked.filter((one) => one !== but && one.recordedAtMs <= thenMs)
   return isTrusted({ ...known, revoked }, number, thenMs)
 }
