@@ -185,22 +185,22 @@ async function toApprover(
 }
 
 /**
- * Since when the roles that somebody has now let him approve: the first time by which he had enough of them. `null` where
- * all of them together do not.
+ * Since when the roles that somebody has now let him approve without a break: what one of them forbids until another
+ * lifts it counts from that other. `null` where all of them together do not.
  */
 export async function approvingSince(
   { id, kind, name, createdAtMs, roles }: Approver,
   of: Parameters<Approves>[0],
   approves: Approves,
 ): Promise<number | null> {
-  const by = async (atMs: number): Promise<boolean> => {
-    const held = roles.filter(({ sinceMs }) => sinceMs <= atMs)
-    return await approves(of, { id, kind, name, roles: held.map((role) => role.name) })
+  const times = new Set([createdAtMs, ...roles.map(({ sinceMs }) => sinceMs)])
+  let found: number | null = null
+  for (const atMs of [...times].toSorted((a, b) => b - a)) {
+    const held = roles.filter(({ sinceMs }) => sinceMs <= atMs).map((role) => role.name)
+    if (!(await approves(of, { id, kind, name, roles: held }))) break
+    found = atMs
   }
-  if (!(await by(Infinity))) return null
-  const times = [createdAtMs, ...roles.map(({ sinceMs }) => sinceMs)].toSorted((a, b) => a - b)
-  for (const atMs of times) if (await by(atMs)) return atMs
-  return null
+  return found
 }
 
 /** What decides whether an owner's word counts; `undefined` where there is no such principal. */
