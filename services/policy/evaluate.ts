@@ -1,19 +1,28 @@
-import type { DetailedError, StaticPolicySet } from '@cedar-policy/cedar-wasm/nodejs'
+import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, sha256 } from '../model/index.ts'
-import type { Evaluation, PolicySet, Request } from './policy-set.ts'
+import type { Evaluation, Policy, PolicySet, Request } from './policy-set.ts'
 import { withCedar, type Cedar } from './cedar-engine.ts'
 import { HeldByName } from './held-by-name.ts'
-import { mergeGroup, type Parsed } from './merged-forbids.ts'
+import { mergeGroup } from './merged-forbids.ts'
 import { sliceFor, type PolicySlice } from './policy-slice.ts'
 import type { SchemaForm } from './schema-slice.ts'
 
-/** Policies that an engine holds parsed at a time, over all sets and what was made of them: each is some kilobytes. */
-const HELD_POLICIES_LIMIT = 50_000
+/** Of the text of policies that an engine holds parsed at a time, over all sets and what was made of them. */
+const HELD_TEXT_BYTES = 33_554_432
+/** What a parsed policy takes beside its text, reckoned as text. */
+const POLICY_BYTES = 500
 /** Schemas that an engine holds parsed at a time. */
 const HELD_SCHEMAS_LIMIT = 200
 /** Groups of merged policies that are asked one by one for one request: with more the whole set is. */
 const GROUPS_ASKED_LIMIT = 4
+/**
+ * To prepare policies costs about as much as this many of them cost in an answer, so something is prepared for a kind of
+ * question when that was asked often enough to win it back; until then the whole set is asked.
+ */
+const ASKED_PER_POLICY = 0.1
+/** Kinds of questions that are counted at a time. */
+const COUNTED_LIMIT = 10_000
 
 /** Why the engine could not be asked, in its own words. */
 type Refused = readonly DetailedError[]
@@ -22,6 +31,8 @@ interface Engine {
   readonly cedar: Cedar
   readonly policies: HeldByName
   readonly schemas: HeldByName
+  /** How often what is not held was asked for. */
+  readonly asked: Map<string, number>
 }
 
 const engines = new WeakMap<Cedar, Engine>()
@@ -31,12 +42,13 @@ function engineOf(cedar: Cedar): Engine {
   if (known !== undefined) return known
   const engine: Engine = {
     cedar,
-    policies: new HeldByName(HELD_POLICIES_LIMIT, (name) => {
+    policies: new HeldByName(HELD_TEXT_BYTES, (name) => {
       cedar.preparsePolicySet(name, {})
     }),
     schemas: new HeldByName(HELD_SCHEMAS_LIMIT, (name) => {
       cedar.preparseSchema(name, {})
     }),
+    asked: new Map(),
   }
   engines.set(cedar, engine)
   return engine
@@ -61,8 +73,8 @@ interface Names {
 
 function askWhole(engine: Engine, set: PolicySet, request: Request): Evaluation | Refused {
   const { digest, policies: all, schema: text } = set
-  const policies = holdPolicies(engine, digest, all.size, () =>
-    Object.fromEntries([...all.values()].map(({ id, text: policy }) => [id, policy])),
+  const policies = holdPolicies(engine, digest, [...all.values()], (list) =>
+    list.map(({ id, text: policy }) => [id, policy]),
   )
   const schema = text === undefined ? undefined : holdSchema(engine, sha256(text), text)
   if (policies === undefined || (text !== undefined && schema === undefined))
@@ -80,7 +92,7 @@ function askSlice(engine: Engine, set: PolicySet, whole: Request): Evaluation | 
   const merged = ask(engine, request, names)
   if (!isAnswer(merged)) return undefined
   const told = new Set([...merged.determining, ...merged.errors.map(({ policy }) => policy)])
-  const open = slice.groups.filter(([first, second]) => second && first && told.has(first[0]))
+  const open = slice.groups.filter(([first, second]) => second && first && told.has(first.id))
   if (open.length === 0) return merged
   if (open.length > GROUPS_ASKED_LIMIT) return undefined
   const singly = open.map((group) => askGroup(engine, { slice, group, names }, request))
@@ -91,24 +103,28 @@ function askGroup(
   engine: Engine,
   of: {
     readonly slice: PolicySlice
-    readonly group: readonly Parsed[]
+    readonly group: readonly Policy[]
     readonly names: Names
   },
   request: Request,
 ): Evaluation | Refused | undefined {
   const [first] = of.group
-  const key = `${of.slice.key} ${first?.[0] ?? ''}`
-  const policies = holdPolicies(engine, key, of.group.length, () => Object.fromEntries(of.group))
+  const key = `${of.slice.key} ${first?.id ?? ''}`
+  const isHeld = engine.policies.has(key)
+  if (!isHeld && !isWorthPreparing(engine, key, of.group.length)) return undefined
+  const policies = holdPolicies(engine, key, of.group, (list) =>
+    list.map(({ id, json }) => [id, json]),
+  )
   return policies === undefined ? undefined : ask(engine, request, { ...of.names, policies })
 }
 
 /** What the merged groups of `open` say is replaced by what their policies say one by one. */
 function combine(
   merged: Evaluation,
-  open: readonly (readonly Parsed[])[],
+  open: readonly (readonly Policy[])[],
   singly: readonly Evaluation[],
 ): Evaluation | undefined {
-  const replaced = new Set(open.map(([first]) => first?.[0]))
+  const replaced = new Set(open.map(([first]) => first?.id))
   const forbidding = singly.flatMap(({ determining }) => determining)
   const others = merged.determining.filter((id) => !replaced.has(id))
   // A group that forbids has a policy that does.
@@ -126,27 +142,41 @@ function combine(
   }
 }
 
+/** @returns `undefined` where it cannot be prepared, or is not worth it yet */
 function holdSlice(engine: Engine, set: PolicySet, slice: PolicySlice): Names | undefined {
   if (set.schema !== undefined && slice.schema === undefined) return undefined
-  const policies = holdPolicies(engine, slice.key, slice.size, () =>
-    Object.fromEntries(slice.groups.map(mergeGroup)),
-  )
+  const { key, policies: list, groups, schema: own } = slice
+  const isHeld = engine.policies.has(key) && (own === undefined || engine.schemas.has(own.key))
+  if (!isHeld && !isWorthPreparing(engine, `${key} ${own?.key ?? ''}`, list.length))
+    return undefined
+  const policies = holdPolicies(engine, key, list, () => groups.map(mergeGroup))
   if (policies === undefined) return undefined
-  if (slice.schema === undefined) return { policies, schema: undefined }
-  const { key, schema: form } = slice.schema
-  const schema = holdSchema(engine, key, form)
+  if (own === undefined) return { policies, schema: undefined }
+  const schema = holdSchema(engine, own.key, own.schema)
   return schema === undefined ? undefined : { policies, schema }
+}
+
+function isWorthPreparing({ asked }: Engine, key: string, size: number): boolean {
+  const times = (asked.get(key) ?? 0) + 1
+  asked.delete(key)
+  if (times > size * ASKED_PER_POLICY) return true
+  if (asked.size >= COUNTED_LIMIT) asked.clear()
+  asked.set(key, times)
+  return false
 }
 
 function holdPolicies(
   { cedar, policies }: Engine,
   key: string,
-  size: number,
-  make: () => StaticPolicySet,
+  list: readonly Policy[],
+  prepare: (list: readonly Policy[]) => (readonly [string, string | PolicyJson])[],
 ): string | undefined {
-  const put = (name: string): boolean =>
-    cedar.preparsePolicySet(name, { staticPolicies: make() }).type === 'success'
-  return policies.nameOf(key, size + 1, put)
+  const weight = list.reduce((sum, { text }) => sum + text.length + POLICY_BYTES, POLICY_BYTES)
+  const put = (name: string): boolean => {
+    const staticPolicies = Object.fromEntries(prepare(list))
+    return cedar.preparsePolicySet(name, { staticPolicies }).type === 'success'
+  }
+  return policies.nameOf(key, weight, put)
 }
 
 function holdSchema(

@@ -23,6 +23,10 @@ export class HeldByName {
     this.#empty = empty
   }
 
+  has(key: string): boolean {
+    return this.#held.has(key)
+  }
+
   /**
    * The name that `key` is held under, newly put there by `put` where it is not yet.
    * @returns `undefined` where `put` says that it could not be

@@ -1,24 +1,23 @@
-import type { Expr, Policy, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+import type { Expr, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+
+import type { Policy } from './policy-set.ts'
 
 /** Policies merged at most: where one of a group forbids, or errs, all of the group are asked one by one. */
 const GROUP_LIMIT = 32
 
-/** A policy in Cedar's JSON form, by its id. */
-export type Parsed = readonly [id: string, policy: PolicyJson]
-
 /** Groups of what forbids under one head; policies that permit are alone: an `or` that is true hides what its later parts err. */
-export function groupForbids(policies: readonly Parsed[]): (readonly Parsed[])[] {
-  const open = new Map<string, Parsed[]>()
-  const groups: Parsed[][] = []
-  for (const parsed of policies) {
-    const [, { effect, principal, action, resource }] = parsed
+export function groupForbids(policies: readonly Policy[]): (readonly Policy[])[] {
+  const open = new Map<string, Policy[]>()
+  const groups: Policy[][] = []
+  for (const policy of policies) {
+    const { effect, principal, action, resource } = policy.json
     const head = JSON.stringify([principal, action, resource])
     const group = effect === 'permit' ? undefined : open.get(head)
     if (group !== undefined && group.length < GROUP_LIMIT) {
-      group.push(parsed)
+      group.push(policy)
       continue
     }
-    const fresh = [parsed]
+    const fresh = [policy]
     groups.push(fresh)
     if (effect === 'forbid') open.set(head, fresh)
   }
@@ -30,13 +29,13 @@ export function groupForbids(policies: readonly Parsed[]): (readonly Parsed[])[]
  * so is each of them: an `or` is false only when every part of it was evaluated and is false. Where it is true, the part
  * that made it so is; which one, and what others would have erred, it does not say.
  */
-export function mergeGroup(group: readonly Parsed[]): readonly [string, Policy] {
+export function mergeGroup(group: readonly Policy[]): readonly [id: string, policy: PolicyJson] {
   const [first] = group
   if (first === undefined) throw new RangeError('a group holds a policy')
-  const [id, policy] = first
-  if (group.length === 1) return first
-  const body = anyOf(group.map(([, { conditions }]) => allOf(conditions)))
-  return [id, { ...policy, annotations: {}, conditions: [{ kind: 'when', body }] }]
+  const { id, json } = first
+  if (group.length === 1) return [id, json]
+  const body = anyOf(group.map((policy) => allOf(policy.json.conditions)))
+  return [id, { ...json, annotations: {}, conditions: [{ kind: 'when', body }] }]
 }
 
 /** What a policy asks for beyond its head. */

@@ -3,7 +3,7 @@ import type { PolicyJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { sha256 } from '../model/index.ts'
 import type { Policy, PolicySet, Request } from './policy-set.ts'
 import { withCedar } from './cedar-engine.ts'
-import { groupForbids, type Parsed } from './merged-forbids.ts'
+import { groupForbids } from './merged-forbids.ts'
 import {
   ancestorsOf,
   nameOf,
@@ -16,9 +16,9 @@ import {
 export interface PolicySlice {
   /** Another list of policies has another. */
   readonly key: string
-  readonly groups: readonly (readonly Parsed[])[]
-  /** How many policies it holds. */
-  readonly size: number
+  readonly policies: readonly Policy[]
+  /** The same ones, those that can be asked as one together. */
+  readonly groups: readonly (readonly Policy[])[]
   /** `undefined` where the whole schema is needed, or there is none. */
   readonly schema: SchemaSlice | undefined
 }
@@ -64,8 +64,8 @@ function makeSlice({ policies, schema, digest }: PolicySet, request: Request): P
 function holding(digest: string, policies: readonly Policy[]): Omit<PolicySlice, 'schema'> {
   return {
     key: sha256(digest, JSON.stringify(policies.map(({ id }) => id))),
-    groups: groupForbids(policies.map(({ id, json }): Parsed => [id, json])),
-    size: policies.length,
+    policies,
+    groups: groupForbids(policies),
   }
 }
 

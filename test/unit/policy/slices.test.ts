@@ -1,6 +1,6 @@
 import * as bare from '@cedar-policy/cedar-wasm/nodejs'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 import { PlatformError } from '../../../services/model/index.ts'
 import {
@@ -10,6 +10,8 @@ import {
   type PolicySet,
   type Request,
 } from '../../../services/policy/index.ts'
+import { withCedar } from '../../../services/policy/cedar-engine.ts'
+import { findTooDeep, POLICY_DEPTH_LIMIT } from '../../../services/policy/policy-depth.ts'
 
 /** Groups in two steps, types by name, optional members, extensions, and members that no policy looks at. */
 const SCHEMA = `
@@ -317,8 +319,12 @@ test(
         const set = compile(texts)
         prepareAll(texts)
         for (const of of all) {
+          const expected = asked(of)
+          // At first all of a large set is asked, and what of it can have a say from some time on.
+          for (let left = Math.ceil(texts.length / 10); left > 0; left -= 1)
+            expect(ours(set, of)).toEqual(expected)
           const answer = ours(set, of)
-          expect(answer).toEqual(asked(of))
+          expect(answer).toEqual(expected)
           if (answer === 'refused') seen.refused += 1
           else if (answer.errors.length > 0) seen.erred += 1
           else seen[answer.decision] += 1
@@ -327,5 +333,106 @@ test(
       { numRuns: 100 },
     )
     for (const times of Object.values(seen)) expect(times).toBeGreaterThan(10)
+  },
+)
+
+/** How many policies at once the engine was handed meanwhile. */
+function handed(work: () => void): number[] {
+  return withCedar((cedar) => {
+    const spy = vi.spyOn(cedar, 'preparsePolicySet')
+    try {
+      work()
+      return spy.mock.calls.map(([, { staticPolicies = {} }]) => Object.keys(staticPolicies).length)
+    } finally {
+      spy.mockRestore()
+    }
+  })
+}
+
+const questions = ['open', 'close', 'look'].flatMap((action) =>
+  ['Box', 'Crate'].map((type): Request => ({
+    principal: { type: 'User', id: 'u1' },
+    action: { type: 'Action', id: action },
+    resource: { type, id: 'r1' },
+    context: {
+      a: 500,
+      names: [],
+      at: { __extn: { fn: 'datetime', arg: '2026-05-03T14:00:00.000Z' } },
+      unread: [],
+    },
+    entities: [],
+  })),
+)
+
+test('prepares nothing of a set for a kind of question until that was asked as often as it costs', () => {
+  const set = compile(
+    Array.from({ length: 60 }, (_, at) => {
+      const action = ['open', 'close', 'look'][at % 3]
+      return `forbid (principal, action == Action::"${action}", resource) when { context.a == ${at} };`
+    }),
+  )
+  const [first] = questions
+
+  const once = handed(() => questions.forEach((one) => ours(set, one)))
+  const often = handed(() => Array.from({ length: 20 }, () => first && ours(set, first)))
+
+  expect(once).toEqual([60])
+  expect(often).toEqual([1])
+})
+
+/** What is true of one `a` alone, nested so often. */
+const NESTED: readonly [title: string, of: (value: number, times: number) => string][] = [
+  ['brackets', (value, n) => `${'('.repeat(n)}context.a == ${value}${')'.repeat(n)}`],
+  [
+    'lists',
+    (value, n) => {
+      const [open, close] = ['['.repeat(n), ']'.repeat(n)]
+      return `${open}context.a${close} == ${open}${value}${close}`
+    },
+  ],
+  ['sums', (value, n) => `context.a == ${value}${' + 0'.repeat(n)}`],
+  ['conditions in a row', (value, n) => `context.a == ${value}${' && true'.repeat(n)}`],
+  [
+    'conditions in brackets',
+    (value, n) => `${'true && ('.repeat(n)}context.a == ${value}${')'.repeat(n)}`,
+  ],
+  [
+    'choices',
+    (value, n) => `${'if true then '.repeat(n)}context.a == ${value}${' else false'.repeat(n)}`,
+  ],
+  [
+    'records and their members',
+    (value, n) => `context.a == ${'{a: '.repeat(n)}${value}${'}'.repeat(n)}${'.a'.repeat(n)}`,
+  ],
+]
+
+test.each(NESTED)(
+  'policies as deep as they may be answer when many are asked as one: %s',
+  (_title, of) => {
+    const depths = Array.from(
+      { length: POLICY_DEPTH_LIMIT + 1 },
+      (_, at) => POLICY_DEPTH_LIMIT - at,
+    )
+    const times = depths.find((depth) => findTooDeep(`when { ${of(99, depth)} }`) === undefined)
+    const texts = Array.from(
+      { length: 32 },
+      (_, at) =>
+        `forbid (principal, action == Action::"open", resource) when { ${of(at, times ?? 0)} };`,
+    )
+    const set = compile(texts)
+    const [first] = questions
+    const asking = { ...first, context: { ...first?.context, a: 31 } } as Request
+
+    const groups = handed(() => {
+      for (let left = 8; left > 0; left -= 1)
+        expect(ours(set, asking)).toEqual({
+          decision: 'deny',
+          determining: ['policy31'],
+          errors: [],
+        })
+    })
+
+    expect(times).toBeGreaterThan(20)
+    expect(groups).toEqual([32, 1, 32])
   },
 )
