@@ -12,6 +12,8 @@ import { targets } from './targets.ts'
 const BATCH = 64
 const BATCH_LIMIT = 4_096
 const POOL_LIMIT = 4_000
+/** What a process does once (load, compile, optimise) no input is to blame for: so often the first is tried unmeasured. */
+const WARM_UPS = 3
 /** More of the same kind are not told of. */
 const KINDS_LIMIT = 20
 
@@ -36,6 +38,8 @@ class Fuzzer {
 
   async run(): Promise<void> {
     const seeds = await this.#target.seeds(this.#job.vectors)
+    for (const seed of seeds.slice(0, 1))
+      for (let left = WARM_UPS; left > 0; left -= 1) await attempt(this.#target, seed)
     for (const seed of seeds) await this.#try(seed)
     this.#coverage.learn(this.#coverage.fresh())
     this.#pool = [...seeds]
