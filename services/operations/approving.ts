@@ -10,7 +10,8 @@ type ApprovingAction = 'lacre:Approve' | 'lacre:GrantBreakGlass'
 
 /**
  * Asks the authorization set as of the reader's snapshot, as it is asked at the door: roles count by what they permit and
- * not by how they are called. Claims of a token are not kept, and none are supposed.
+ * not by how they are called. Claims of a token are not kept, and none are supposed. Of one snapshot the same question has one
+ * answer, and is asked once: a person may have approved very many open requests.
  */
 export async function approvesBy(
   deps: Pick<Deps, 'place' | 'policies'>,
@@ -19,9 +20,21 @@ export async function approvesBy(
 ): Promise<Approves> {
   const { set } = await deps.policies.inForce(reader, 'authorization')
   const usable = isUsable(set) ? set : undefined
+  const things = new Map<string, ReturnType<typeof resolveThing>>()
+  const answers = new Map<string, boolean>()
   return async ({ functionName, alias }, holder) => {
-    const thing = await resolveThing(reader, deps.place, functionRef(functionName, alias))
-    return mayDo(usable, { ...thing, principal: { ...holder, claims: {} }, action }).allowed
+    const asked = functionRef(functionName, alias)
+    const of = JSON.stringify(asked)
+    const thing = things.get(of) ?? resolveThing(reader, deps.place, asked)
+    things.set(of, thing)
+    const { resource, tags } = await thing
+    const question = JSON.stringify([resource, holder])
+    const known = answers.get(question)
+    if (known !== undefined) return known
+    const principal = { ...holder, claims: {} }
+    const { allowed } = mayDo(usable, { resource, tags, principal, action })
+    answers.set(question, allowed)
+    return allowed
   }
 }
 
