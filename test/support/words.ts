@@ -29,6 +29,11 @@ export function assertText(text: string | undefined, what: string): void {
   assert.ok(text !== undefined && text.trim() !== '' && !/``|\bundefined\b/.test(text), what)
 }
 
+/** JSON.parse has other words in each version of Node: a refusal tells them to people, and no list holds them. */
+export function withoutEngineWords(text: string): string {
+  return text.replace(/(?<=the JSON cannot be read: ).+$/s, '<v8>')
+}
+
 /** What is told is what the JSON file says. With `LACRE_WRITE_WORDS=1` it is written anew, for its diff to be read. */
 export function assertWrittenDown(file: URL, told: unknown): void {
   if (process.env['LACRE_WRITE_WORDS'] === '1')

@@ -34,6 +34,10 @@ test('text that is not UTF-8 is refused', () => {
   expect(() => parseStrictJson(Uint8Array.of(0x22, 0xff, 0x22))).toThrow(/not UTF-8/)
 })
 
+test('what JSON.parse says of text that is no JSON stands in the refusal', () => {
+  expect(() => parse('a')).toThrow(/^the JSON cannot be read: Unexpected token .a/)
+})
+
 test('nesting is refused beyond the limit, however deep it goes, without a stack to exhaust', () => {
   expect(parse('[[[]]]', 3)).toEqual([[[]]])
   expect(() => parse('[[[[]]]]', 3)).toThrow(/nests deeper than 3/)

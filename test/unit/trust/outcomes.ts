@@ -1,4 +1,5 @@
 import { PlatformError } from '../../../services/model/index.ts'
+import { withoutEngineWords } from '../../support/words.ts'
 
 /** Members that hold certificates, keys and bytes: that they are there is all that is told. */
 const OPAQUE = ['key', 'anchor', 'body', 'promise', 'object']
@@ -19,7 +20,7 @@ export function outcomeOf(parse: () => unknown, whole: unknown): string {
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error
     // Signatures differ in length.
-    const said = error.publicMessage.replace(/^\d+ bytes stand/, 'bytes stand')
+    const said = withoutEngineWords(error.publicMessage).replace(/^\d+ bytes stand/, 'bytes stand')
     const text = `${error.code} ${JSON.stringify(error.detail)}: ${said}`
     return text.replaceAll(/[0-9a-f]{12,}/g, '<hex>').slice(0, TOLD_LIMIT_CHARS)
   }

@@ -10,6 +10,7 @@ import {
   type Verdict,
 } from '../../../services/model/index.ts'
 import { AT_MS, judgeZip as judge } from '../../support/pki.ts'
+import { withoutEngineWords } from '../../support/words.ts'
 
 const WORDS = readList('told.words.json')
 const VERDICTS = readList('told.verdicts.json')
@@ -114,13 +115,14 @@ const away = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : ms - AT_MS
 
 function refusalOf({ code, detail, publicMessage }: PlatformError): string {
-  return withoutNames(`${code} ${JSON.stringify(detail ?? {})} | ${publicMessage}`)
+  const said = withoutEngineWords(publicMessage)
+  return withoutNames(`${code} ${JSON.stringify(detail ?? {})} | ${said}`)
 }
 
 function wordsOf({ rule, status, reason, expected, got, nearest, fix }: SealFinding): string {
   const parts = { reason, expected, got, nearest, fix }
   const told = Object.entries(parts).flatMap(([part, text]) =>
-    text === undefined ? [] : [`${part}: ${withoutNames(text)}`],
+    text === undefined ? [] : [`${part}: ${withoutNames(withoutEngineWords(text))}`],
   )
   return [`${rule} ${status}`, ...told].join(' | ')
 }
