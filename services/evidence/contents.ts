@@ -11,7 +11,7 @@ import type { Row } from '../ledger/index.ts'
 import { parseSetDocument, type PolicySetSource } from '../policy/index.ts'
 import type { EvidenceHead } from './head.ts'
 import {
-  isLedgerFile,
+  besideLedgers,
   placedEntries,
   readLedgers,
   type EvidenceEntry,
@@ -131,8 +131,8 @@ export function readContents(head: EvidenceHead, files: Files): EvidenceContents
 
 function refuseStrangers(head: EvidenceHead, files: Files): void {
   const patterns = Object.values(FILES)
-  for (const path of files.keys()) {
-    if (path === PATHS.rows || isLedgerFile(head, path)) continue
+  for (const path of besideLedgers(head, files)) {
+    if (path === PATHS.rows) continue
     if (patterns.some((pattern) => pattern.test(path))) continue
     throw new PlatformError('INVALID_PARAMETER', `\`${path}\` is no file of evidence`)
   }

@@ -55,20 +55,24 @@ export function folderOf(head: Pick<EvidenceHead, 'earlier'>, epoch: number | un
 export const entryPath = (index: number): string => `ledger/entries/${index}.json`
 export const proofPath = (index: number): string => `ledger/entries/${index}.tlog-proof`
 
+/** A folder as `folderOf` names it; which one is left to `byFolder`. */
+const FOLDER = /^(?:earlier\/[1-9][0-9]{0,15}\/)?/
 const FILE = {
-  entry: 'ledger/entries/(0|[1-9][0-9]{0,15})\\.json',
-  proof: 'ledger/entries/(0|[1-9][0-9]{0,15})\\.tlog-proof',
+  entry: /^(?:earlier\/[1-9][0-9]{0,15}\/)?ledger\/entries\/(0|[1-9][0-9]{0,15})\.json$/,
+  proof: /^(?:earlier\/[1-9][0-9]{0,15}\/)?ledger\/entries\/(0|[1-9][0-9]{0,15})\.tlog-proof$/,
 } as const
+const FIXED = [PATHS.checkpoint, PATHS.logKey, PATHS.logKeyPem, PATHS.checkpoints] as const
 
 /** Oldest first. @throws PlatformError INVALID_PARAMETER, naming the file that cannot be read or is missing */
 export function readLedgers(head: EvidenceHead, files: Files): EvidenceLedger[] {
+  const folders = byFolder(files)
   return placedHeads(head).map((placed, at) => {
     const folder = folderOf(head, placed.epoch)
     const note = textOf(files, `${folder}${PATHS.checkpoint}`)
     const checkpoint = reading(`${folder}${PATHS.checkpoint}`, () =>
       folder === '' ? parseCheckpoint(note) : parseKept(note),
     )
-    const entries = readEntries(folder, files)
+    const entries = readEntries(folder, folders.get(folder) ?? new Map())
     const first = entries.get(0)?.entry
     const link = at === 0 || first === undefined ? undefined : linkOf(first)
     if (at > 0 && first === undefined)
@@ -90,16 +94,26 @@ export function readLedgers(head: EvidenceHead, files: Files): EvidenceLedger[] 
   })
 }
 
-/** Whether a path is one of a ledger's files. */
-export function isLedgerFile(head: EvidenceHead, path: string): boolean {
-  const fixed = [PATHS.checkpoint, PATHS.logKey, PATHS.logKeyPem, PATHS.checkpoints]
-  return placedHeads(head).some(({ epoch }) => {
-    const folder = folderOf(head, epoch)
-    return (
-      fixed.some((name) => path === `${folder}${name}`) ||
-      Object.values(FILE).some((pattern) => new RegExp(`^${folder}${pattern}$`).test(path))
-    )
+/** The paths of files that are none of a ledger inside. */
+export function besideLedgers(head: EvidenceHead, files: Files): string[] {
+  const folders = new Set(placedHeads(head).map(({ epoch }) => folderOf(head, epoch)))
+  return [...byFolder(files)].flatMap(([folder, own]) => {
+    const isOfLedger = (path: string): boolean =>
+      FIXED.some((name) => path === `${folder}${name}`) ||
+      Object.values(FILE).some((pattern) => pattern.test(path))
+    return [...own.keys()].filter((path) => !folders.has(folder) || !isOfLedger(path))
   })
+}
+
+/** The files by the folder that those of a ledger lie in: once for all of them, who may be many, as the files may. */
+function byFolder(files: Files): ReadonlyMap<string, Files> {
+  const folders = new Map<string, Map<string, Uint8Array>>()
+  for (const [path, bytes] of files) {
+    const folder = FOLDER.exec(path)?.[0] ?? ''
+    const own = folders.get(folder) ?? new Map<string, Uint8Array>()
+    folders.set(folder, own.set(path, bytes))
+  }
+  return folders
 }
 
 /** The entries of all ledgers by their places, each with its place for its index. */
@@ -129,8 +143,9 @@ function parseKept(note: string): SignedCheckpoint {
   return { ...checkpoint, note: { text: note, signatures: [] } }
 }
 
+/** `files` are those of the folder. */
 function readEntries(folder: string, files: Files): ReadonlyMap<number, EvidenceEntry> {
-  const entryFiles = matching(files, new RegExp(`^${folder}${FILE.entry}$`))
+  const entryFiles = matching(files, FILE.entry)
   const found = entryFiles.map(({ path, parts }): [number, EvidenceEntry] => {
     const index = Number(parts[0])
     const body = textOf(files, path)
@@ -144,7 +159,7 @@ function readEntries(folder: string, files: Files): ReadonlyMap<number, Evidence
     return [index, { body, entry, proof, note: proof.note }]
   })
   const entries = new Map(found.toSorted(([a], [b]) => a - b))
-  for (const { path, parts } of matching(files, new RegExp(`^${folder}${FILE.proof}$`))) {
+  for (const { path, parts } of matching(files, FILE.proof)) {
     if (!entries.has(Number(parts[0]))) throw unreadable(path, 'proves an entry that is not there')
   }
   return entries
