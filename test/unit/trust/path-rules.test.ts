@@ -170,10 +170,11 @@ test('takes a certificate for what its purpose is, and for nothing else', () => 
   ).toBe('key-usage')
 })
 
-test('ends within a second where hundreds of look-alikes could be put together', () => {
+test('ends within a second of processor time where hundreds of look-alikes could be put together', () => {
   const bag = Array.from({ length: 150 }, (_, serial) => intermediate(ca, { serial: serial + 1 }))
-  const start = performance.now()
+  const before = process.cpuUsage()
 
   expect(reasonOf(issue({ issuer: intermediate(ca) }), bag)).toBe('path-attempts')
-  expect(performance.now() - start).toBeLessThan(1_000)
+  const { user, system } = process.cpuUsage(before)
+  expect((user + system) / 1_000).toBeLessThan(1_000)
 })
