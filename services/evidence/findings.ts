@@ -29,7 +29,12 @@ export class Findings {
   readonly list: EvidenceFinding[] = []
 
   add(kind: EvidenceFindingKind, message: string): void {
-    if (this.list.length < FINDINGS_LIMIT) this.list.push({ kind, message })
+    if (!this.isFull) this.list.push({ kind, message })
+  }
+
+  /** Whether nothing more would be told, so that a hostile archive needs no further look. */
+  get isFull(): boolean {
+    return this.list.length >= FINDINGS_LIMIT
   }
 
   /** What the work answers; where it throws, that is a finding and the answer `undefined`. */

@@ -32,6 +32,7 @@ export function walkRange(
     const lastAt = walks.at(-1)?.lastAt ?? 0
     const walk = new RangeWalk(ledger, findings, { sizesWanted, lastAt })
     for (const line of linesOf(ranges[at] ?? Buffer.alloc(0))) {
+      if (findings.isFull) break
       const entry = walk.add(line)
       if (entry === undefined) continue
       if (!contents.entries.has(entry.index)) rows.meet(entry)

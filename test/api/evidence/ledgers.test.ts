@@ -405,6 +405,40 @@ describe('found out, with every trace hidden', () => {
     )
   })
 
+  it.each<[string, Record<string, Json>]>([
+    ['number', { epoch: 2 }],
+    ['name', { origin: second.key.name }],
+    ['key', { verifierKey: 'another' }],
+  ])('a link that has the %s of another ledger', async (_, other) => {
+    const edit: Rebuilding['edit'] = (entry, key) => {
+      const { note, ...rest } = begun()(entry, key) as Readonly<Record<string, Json>>
+      if (entry['type'] !== 'ledger.begun') return entry
+      return { ...rest, note: { ...(note as Record<string, Json>), ...other } }
+    }
+
+    expect(messages(await rebuilt(whole, { folder: '', edit }))).toBe(
+      'the first entry of ledger 3 names another ledger or another key',
+    )
+  })
+
+  it('a ledger that does not say it began after another', async () => {
+    const edit: Rebuilding['edit'] = (entry) =>
+      entry['type'] === 'ledger.begun' ? { ...entry, type: 'ledger.taken-over' } : entry
+
+    expect(messages(await rebuilt(whole, { folder: '', edit }))).toContain(
+      'the first entry of ledger 3 does not begin a ledger after another',
+    )
+  })
+
+  it('a ledger that is told to have begun before the announcement of it', async () => {
+    const edit: Rebuilding['edit'] = (entry) =>
+      entry['type'] === 'ledger.begun' ? { ...entry, at: beforeMs } : entry
+
+    expect(messages(await rebuilt(rotated.whole, { folder: '', edit }))).toContain(
+      'ledger 2 is told to have begun before ledger 1 ended',
+    )
+  })
+
   it('a link that quotes another checkpoint of the ledger that announced it', async () => {
     const edit = begun((previous) => ({ ...previous, checkpoint: first.note }))
 
