@@ -374,6 +374,39 @@ describe('found out, with every trace hidden', () => {
       expect(await verify(bytes, { logKeys })).toMatchObject({ answer: 'changed' })
   })
 
+  it('a ledger that is told to stand before itself', async () => {
+    const files = new Map(
+      [...rotated.whole].filter(([path]) => !path.startsWith('earlier/') && path !== PATHS.rows),
+    )
+    for (const [path, bytes] of [...files])
+      if (path.startsWith('ledger/')) files.set(`earlier/1/${path}`, bytes)
+    files.set(PATHS.rows, Buffer.alloc(0))
+    const bytes = forged(files, ({ origin, size, range }) => ({
+      earlier: [{ epoch: 1, origin, size, range }],
+    }))
+
+    expect(messages(await verify(bytes, { logKeys: [second.key] }))).toMatch(
+      /two ledgers inside have one name[^]*ledger 2 quotes another ledger than ledger 1/,
+    )
+  })
+
+  it('a ledger that was left out between two', async () => {
+    const files = new Map(
+      [...whole].flatMap(([path, bytes]): [string, Buffer][] => {
+        if (path.startsWith('earlier/2/') || path === PATHS.rows) return []
+        return [[path.replace('earlier/1/', 'earlier/2/'), bytes]]
+      }),
+    )
+    files.set(PATHS.rows, Buffer.alloc(0))
+    const bytes = forged(files, ({ earlier: [one] }) => ({
+      earlier: one === undefined ? [] : [{ ...one, epoch: 2 }],
+    }))
+
+    expect(messages(await verify(bytes, { logKeys: [third.key] }))).toContain(
+      'ledger 3 quotes another ledger than ledger 2 as it is inside',
+    )
+  })
+
   it('a link that is missing', async () => {
     const left = new Map(rotated.whole)
     left.delete('ledger/entries/0.json')
