@@ -94,13 +94,14 @@ export async function append(
   const { frontier, nodes } = appendLeaf(frontierOf(head), leaf)
   await insertEntry(tx, { index: full.index, leaf_hash: leaf, body })
   if (frontier.size % TILE_WIDTH === 0) await keepTile(tx, nodes)
+  const root = rootOf(frontier)
   await moveHead(tx, {
     size: frontier.size,
     frontier: JSON.stringify(frontier.hashes),
-    root: rootOf(frontier),
+    root,
     last_at: full.at,
   })
-  await outbox.put(tx, full)
+  await outbox.put(tx, full, { before: head.root, after: root })
   return { index: full.index, leafHash: leaf, atMs: full.at }
 }
 

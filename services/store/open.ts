@@ -32,6 +32,8 @@ export interface Store {
    * @throws PlatformError OUT_OF_SPACE, UNAVAILABLE
    */
   transaction<T>(work: (tx: Writer) => Promise<T>): Promise<T>
+  /** How many commits there were: fewer than transactions, where some came together. */
+  readonly commits: number
   /** SQLite's full check and the references: what is wrong, in its words; empty where nothing is. */
   integrity(): string[]
   /** True where the process before this one did not close the database. */
@@ -110,6 +112,9 @@ function buildStore(path: string, { writer, dialect, uncleanShutdown }: Opened):
     uncleanShutdown,
     snapshot: (work) => reader.transaction().execute(work),
     transaction: (work) => transactions.run(work),
+    get commits() {
+      return transactions.commits
+    },
     integrity: () => checkFile(path, 'integrity_check'),
     close: () => (closed ??= close()),
     [Symbol.asyncDispose]: () => store.close(),

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { AsyncResource } from 'node:async_hooks'
+import { setImmediate as turn } from 'node:timers/promises'
 
 import {
   Transaction,
@@ -7,7 +9,7 @@ import {
   type KyselyProps,
 } from 'kysely'
 
-import { PlatformError } from '../model/index.ts'
+import { PlatformError, type ErrorCode } from '../model/index.ts'
 
 import type { SqliteConnection } from './connection.ts'
 import type { Schema } from './schema.ts'
@@ -42,16 +44,23 @@ export class Transactions {
   readonly #base: KyselyProps
   readonly #waiting: Piece[] = []
   #writing: Promise<void> | undefined
+  #commits = 0
 
   constructor(connection: SqliteConnection, base: KyselyProps) {
     this.#connection = connection
     this.#base = base
   }
 
+  /** Commits that were made so far. */
+  get commits(): number {
+    return this.#commits
+  }
+
   /** As `work` does, once that is on the disk; nothing of it is there where this rejects. */
   run<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ work, resolve, reject })
+      // What is around a piece, as its trace, is its caller's, whoever began the commit.
+      this.#waiting.push({ work: AsyncResource.bind(work), resolve, reject })
       this.#writing ??= this.#write()
     })
   }
@@ -62,18 +71,22 @@ export class Transactions {
   }
 
   async #write(): Promise<void> {
-    for (let first = this.#waiting.shift(); first !== undefined; first = this.#waiting.shift())
-      await this.#writeFrom(first)
+    // A turn of the event loop: requests that have arrived by then share the commit, and others are answered in between.
+    for (await turn(); this.#waiting.length > 0; await turn()) {
+      const first = this.#waiting.shift()
+      if (first !== undefined) await this.#writeFrom(first)
+    }
     this.#writing = undefined
   }
 
-  /** One transaction: that piece, and what joins it. */
+  /** One transaction: that piece, and what joins it. Never rejects: nobody would be written after it. */
   async #writeFrom(first: Piece): Promise<void> {
     const attempted: Attempted[] = []
+    let next: Piece | undefined = first
     try {
+      this.#undo()
       this.#connection.run('begin immediate')
       const untilMs = performance.now() + BATCH_MS
-      let next: Piece | undefined = first
       while (next !== undefined) {
         const outcome = await this.#attempt(next, attempted.length > 0)
         attempted.push({ piece: next, outcome })
@@ -85,12 +98,13 @@ export class Transactions {
       }
       const [only] = attempted
       if (attempted.length === 1 && only?.outcome.kind === 'refused') this.#undo()
-      else this.#connection.run('commit')
+      else this.#commit()
       for (const { piece, outcome } of attempted) tell(piece, outcome)
     } catch (error) {
-      this.#undo()
-      const pieces = attempted.length === 0 ? [first] : attempted.map(({ piece }) => piece)
-      const lost = pieces.length === 1 ? error : toLost(error)
+      this.#tryUndo()
+      const pieces = new Set(attempted.map(({ piece }) => piece))
+      if (next !== undefined) pieces.add(next)
+      const lost = pieces.size === 1 ? error : toLost(error)
       for (const piece of pieces) tell(piece, { kind: 'refused', error: lost })
     }
   }
@@ -102,7 +116,7 @@ export class Transactions {
     const executor = this.#base.executor.withConnectionProvider(span)
     try {
       const value = await work(new Transaction<Schema>({ ...this.#base, executor }))
-      if (beside) this.#connection.run('release piece')
+      if (beside && this.#connection.db.inTransaction) this.#connection.run('release piece')
       return { kind: 'done', value }
     } catch (error) {
       if (beside && this.#connection.db.inTransaction) {
@@ -121,6 +135,19 @@ export class Transactions {
     throw outcome.kind === 'refused' ? outcome.error : undone()
   }
 
+  #commit(): void {
+    this.#connection.run('commit')
+    this.#commits += 1
+  }
+
+  #tryUndo(): void {
+    try {
+      this.#undo()
+    } catch {
+      // What stays open is not committed: whoever comes next undoes it before he begins.
+    }
+  }
+
   #undo(): void {
     // A full disk makes SQLite roll back by itself; a second rollback would hide the first error.
     if (this.#connection.db.inTransaction) this.#connection.run('rollback')
@@ -132,9 +159,12 @@ function tell({ resolve, reject }: Piece, outcome: Outcome): void {
   else reject(outcome.error)
 }
 
+/** What the disk and the lock do to everybody; anything else is said of one piece, and to no other. */
+const OF_ALL: ReadonlySet<ErrorCode> = new Set(['OUT_OF_SPACE', 'UNAVAILABLE'])
+
 /** What those are told who wrote nothing wrong and are undone with others. */
 function toLost(cause: unknown): PlatformError {
-  if (cause instanceof PlatformError) return cause
+  if (cause instanceof PlatformError && OF_ALL.has(cause.code)) return cause
   return new PlatformError('UNAVAILABLE', 'the change was undone with others beside it', { cause })
 }
 

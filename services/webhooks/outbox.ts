@@ -10,25 +10,30 @@ interface Subscription {
   readonly filter: CompiledFilter
 }
 
+/** Of the ledger, without an entry and with it. */
+export interface Roots {
+  readonly before: string
+  readonly after: string
+}
+
 /**
  * What is to be told of an entry is written by the transaction that appends it, so that neither is there without the
- * other. Subscriptions are kept in memory: a transaction that changes one says so in its entry, and is the last to go
- * by what was kept before.
+ * other. Subscriptions are kept in memory, as of the last entry: one that changes them says so, and where the next one
+ * does not follow it, it was undone, as may be what was read with it.
  */
 export class Outbox {
   #subscriptions: readonly Subscription[] | undefined
-  #changedIn: Writer | undefined
+  #root: string | undefined
   /** The newest entry written for each webhook and not yet seen committed. */
   readonly #written = new Map<string, number>()
   #listener: (() => void) | undefined
 
   /** Called once per entry, by the ledger. */
-  async put(tx: Writer, entry: LedgerEntry): Promise<void> {
-    if (entry.changes.some(({ table }) => table === 'webhook')) {
-      this.#changedIn = tx
+  async put(tx: Writer, entry: LedgerEntry, { before, after }: Roots): Promise<void> {
+    if (before !== this.#root || entry.changes.some(({ table }) => table === 'webhook'))
       this.#subscriptions = undefined
-    }
-    const subscriptions = this.#subscriptions ?? (await this.#read(tx))
+    this.#root = after
+    const subscriptions = (this.#subscriptions ??= await readSubscriptions(tx))
     const ids = await recipients(tx, subscriptions, entry)
     if (ids.length === 0) return
     const ended = await tx
@@ -62,20 +67,17 @@ export class Outbox {
     for (const id of ids) this.#written.delete(id)
     return ids
   }
+}
 
-  async #read(tx: Writer): Promise<readonly Subscription[]> {
-    const webhooks = await listWebhooks(tx)
-    const subscriptions = webhooks
-      .filter(({ state }) => state === 'enabled')
-      .map(({ id, name, filter }) => ({
-        webhookId: id,
-        resource: webhookResource(name),
-        filter: compileFilter(filter),
-      }))
-    // What this transaction changed is not kept: it may be rolled back.
-    if (tx !== this.#changedIn) this.#subscriptions = subscriptions
-    return subscriptions
-  }
+async function readSubscriptions(tx: Writer): Promise<readonly Subscription[]> {
+  const webhooks = await listWebhooks(tx)
+  return webhooks
+    .filter(({ state }) => state === 'enabled')
+    .map(({ id, name, filter }) => ({
+      webhookId: id,
+      resource: webhookResource(name),
+      filter: compileFilter(filter),
+    }))
 }
 
 /** Nobody is told of what happens to his own subscription: telling would make more to be told. */

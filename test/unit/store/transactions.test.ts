@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { join } from 'node:path'
 
-import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 
+import { PlatformError } from '../../../services/model/index.ts'
 import { openStore, prepared, type Store, type Writer } from '../../../services/store/index.ts'
 import { tempDir } from '../../support/state.ts'
 
@@ -28,19 +29,16 @@ const namesIn = async (store: Store): Promise<string[]> =>
     ({ name }) => name,
   )
 
-/** Changes of the file that others see: one to a commit. */
-function commitsOf(path: string): Disposable & (() => number) {
-  const db = new Database(path, { readonly: true })
-  const read = (): number => Number(db.pragma('data_version', { simple: true }))
-  return Object.assign(read, { [Symbol.dispose]: () => void db.close() })
+/** What SQLite does by itself on a full disk, or a statement that no piece should run. */
+const raw = async (tx: Writer, sql: string): Promise<void> => {
+  await tx.executeQuery({ ...tx.selectFrom('world').selectAll().compile(), sql })
 }
 
 describe('transactions that wait together', () => {
   it('share a commit, and none is answered before it', async () => {
     using dir = tempDir()
     await using store = await openStore({ path: join(dir.path, 'lacre.db') })
-    using commits = commitsOf(store.path)
-    const before = commits()
+    const before = store.commits
     const seen: (readonly string[])[] = []
 
     const all = ['a', 'b', 'c'].map(async (name) => {
@@ -49,8 +47,30 @@ describe('transactions that wait together', () => {
     })
     await Promise.all(all)
 
-    expect(commits() - before).toBe(1)
+    expect(store.commits - before).toBe(1)
     expect(seen).toEqual([1, 2, 3].map(() => ['a', 'b', 'c']))
+  })
+
+  it('share a commit though each comes with an event of its own', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    const before = store.commits
+
+    const come = (name: string): Promise<string> =>
+      new Promise((resolve) => setImmediate(() => resolve(write(store, name))))
+    await Promise.all(['a', 'b', 'c'].map(come))
+
+    expect(store.commits - before).toBe(1)
+  })
+
+  it('are each done in what is around their caller', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    const around = new AsyncLocalStorage<string>()
+    const see = (name: string): Promise<string | undefined> =>
+      around.run(name, () => store.transaction(() => Promise.resolve(around.getStore())))
+
+    expect(await Promise.all(['a', 'b', 'c'].map(see))).toEqual(['a', 'b', 'c'])
   })
 
   it('take nobody along where one is refused, whichever it is', async () => {
@@ -106,9 +126,8 @@ describe('transactions that wait together', () => {
     await using store = await openStore({ path })
     const setPages = (count: number): Promise<void> =>
       store.transaction(async (tx) => {
-        await tx.executeQuery({ ...raw, sql: `pragma max_page_count = ${count}` })
+        await raw(tx, `pragma max_page_count = ${count}`)
       })
-    const raw = store.reader.selectFrom('world').selectAll().compile()
     await setPages(1)
 
     const large = (name: string): Promise<void> =>
@@ -124,6 +143,58 @@ describe('transactions that wait together', () => {
     expect(await namesIn(store)).toEqual(answered)
     await setPages(1_000_000)
     expect(await write(store, 'd')).toBe('d')
+  })
+
+  it.each([
+    ['throws', 'UNAVAILABLE', () => Promise.reject(new PlatformError('RESOURCE_CONFLICT', 'own'))],
+    ['goes on', 'OUT_OF_SPACE', () => Promise.resolve()],
+  ])('are all told where the disk undid them and one %s', async (_, code, end) => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    const undoing = () =>
+      store.transaction(async (tx) => {
+        await raw(tx, 'rollback')
+        await end()
+      })
+
+    const told = await Promise.allSettled([write(store, 'a'), undoing(), write(store, 'b')])
+
+    expect(told).toMatchObject([{ reason: { code } }, { reason: { code } }, { value: 'b' }])
+    expect(await namesIn(store)).toEqual(['b'])
+  })
+
+  it('are all told where one cannot be undone by itself', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    const spoilt = () =>
+      store.transaction(async (tx) => {
+        await raw(tx, 'release piece')
+        throw new Error('refused')
+      })
+
+    const told = await Promise.allSettled([write(store, 'a'), spoilt(), write(store, 'b')])
+
+    const lost = { reason: { code: 'UNAVAILABLE' } }
+    expect(told).toMatchObject([lost, lost, { value: 'b' }])
+    expect(await namesIn(store)).toEqual(['b'])
+  })
+
+  it('are refused while a statement is left open, and written again once it is closed', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    let rows: AsyncIterableIterator<unknown> | undefined
+    const leaving = store.transaction(async (tx) => {
+      await put(tx, { name: 'left', value: 'x' })
+      rows = tx.selectFrom('world').selectAll().stream()
+      await rows.next()
+    })
+
+    await expect(leaving).rejects.toThrow(/busy/)
+    await expect(write(store, 'a')).rejects.toThrow(/busy/)
+    await rows?.return?.()
+
+    expect(await write(store, 'b')).toBe('b')
+    expect(await namesIn(store)).toEqual(['b'])
   })
 
   it('let no query in that nobody waited for', async () => {

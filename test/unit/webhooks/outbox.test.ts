@@ -101,6 +101,28 @@ test('a change of a subscription that is rolled back changes nothing of who is t
   expect(await told()).toEqual([`${webhook.id} ${index}`])
 })
 
+test('a change of a subscription that is undone by a commit that fails changes nothing of who is told', async () => {
+  const webhook = await subscribe(state)
+  const changed = appendEntry(state, {
+    work: (tx) => changeWebhook(tx, { ...webhook, state: 'disabled' }),
+    touchesWebhook: webhook.id,
+  })
+  // Sees the change in its own transaction, and is undone with it.
+  const beside = appendEntry(state)
+  const failing = state.store.transaction(async (tx) => {
+    const key = { id: 'AKIA1', principal_id: 'usr-none', secret_sealed: 'x' }
+    await tx
+      .insertInto('access_key')
+      .values({ ...key, status: 'Active', created_at: 1 })
+      .execute()
+  })
+
+  for (const one of await Promise.allSettled([changed, beside, failing]))
+    expect(one.status).toBe('rejected')
+  const index = await appendEntry(state)
+  expect(await told()).toEqual([`${webhook.id} ${index}`])
+})
+
 test('nobody is told of his own subscription, whoever else is told of it', async () => {
   const loop = await subscribe(state, { name: 'loop' })
   const other = await subscribe(state, { name: 'other' })
