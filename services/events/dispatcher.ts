@@ -53,9 +53,9 @@ export class EventDispatcher {
   }
 
   async start(runner: EventRunner): Promise<void> {
-    const { commits, clock, soleOwner } = this.#options
+    const { store, clock, soleOwner } = this.#options
     const which = soleOwner ? 'all' : { expiredExcept: [] }
-    await commits.run((tx) => releaseLeased(tx, clock.nowMs(), which))
+    await store.transaction((tx) => releaseLeased(tx, clock.nowMs(), which))
     this.#runner = runner
     void this.#renewAll()
     this.wake()
@@ -89,16 +89,16 @@ export class EventDispatcher {
   }
 
   async #pumpAll(): Promise<void> {
-    const { commits, clock, concurrency, log } = this.#options
+    const { store, clock, concurrency, log } = this.#options
     let leastMs = 0
     try {
       while (this.#wanted && !this.#stopping) {
         this.#wanted = false
         const nowMs = clock.nowMs()
         const limit = concurrency - this.#running.size
-        const due = await nextDueMs(this.#options.store.reader)
+        const due = await nextDueMs(store.reader)
         if (limit <= 0 || due === undefined || due > nowMs) continue
-        const events = await commits.run((tx) => this.#lease(tx, nowMs, limit))
+        const events = await store.transaction((tx) => this.#lease(tx, nowMs, limit))
         for (const event of events) this.#begin(event)
         if (events.length > 0) this.#wanted = true
       }
@@ -159,16 +159,16 @@ export class EventDispatcher {
       if (mine && next.kind === 'dead') metrics.eventDropped(event.functionName, next.condition)
     } catch (error) {
       if (!this.#abandoned) throw error
-      await this.#options.commits.run((tx) => giveBack(tx, event, clock.nowMs()))
+      await this.#options.store.transaction((tx) => giveBack(tx, event, clock.nowMs()))
     }
   }
 
   /** Tried until it is written: what has run must not run again because the disk was full for a while. */
   async #write<T>(work: (tx: Writer) => Promise<T>): Promise<T> {
-    const { commits, clock, log } = this.#options
+    const { store, clock, log } = this.#options
     for (;;) {
       try {
-        return await commits.run(work)
+        return await store.transaction(work)
       } catch (error) {
         if (this.#abandoned) throw error
         log.error({ err: error }, 'the end of an event could not be written and is tried again')
@@ -238,7 +238,7 @@ export class EventDispatcher {
   }
 
   async #renewAll(): Promise<void> {
-    const { commits, clock, log } = this.#options
+    const { store, clock, log } = this.#options
     while (!this.#stop.signal.aborted) {
       try {
         await clock.sleep(LEASE_MS / 3, this.#stop.signal)
@@ -246,7 +246,7 @@ export class EventDispatcher {
         if (held.length === 0) continue
         const events = held.map(({ event }) => event)
         const untilMs = clock.nowMs() + LEASE_MS
-        const renewed = await commits.run((tx) => renewLeases(tx, events, untilMs))
+        const renewed = await store.transaction((tx) => renewLeases(tx, events, untilMs))
         for (const { event, lost } of held)
           if (!renewed.has(event.id)) lost.abort(new Error('the event was taken over'))
       } catch (error) {
@@ -257,7 +257,7 @@ export class EventDispatcher {
 
   /** What has lain dead, or in a queue, for two weeks goes. */
   async #sweep(): Promise<void> {
-    const { commits, clock } = this.#options
+    const { store, clock } = this.#options
     const nowMs = clock.nowMs()
     if (nowMs - this.#sweptAtMs < SWEEP_INTERVAL_MS) return
     this.#sweptAtMs = nowMs
@@ -265,7 +265,7 @@ export class EventDispatcher {
     for (const forget of [forgetDead, forgetMessages]) {
       let gone = SWEPT_AT_ONCE
       while (gone === SWEPT_AT_ONCE && !this.#stopping)
-        gone = await commits.run((tx) => forget(tx, beforeMs, SWEPT_AT_ONCE))
+        gone = await store.transaction((tx) => forget(tx, beforeMs, SWEPT_AT_ONCE))
     }
   }
 

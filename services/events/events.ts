@@ -1,5 +1,5 @@
 import { PlatformError, type Clock, type Place, type Random } from '../model/index.ts'
-import { GroupCommit, openStore, type Store, type Writer } from '../store/index.ts'
+import { openStore, type Store, type Writer } from '../store/index.ts'
 import { delaysOf } from './delays.ts'
 import { EventDispatcher } from './dispatcher.ts'
 import type { NewEvent } from './event.ts'
@@ -38,7 +38,6 @@ export interface EventWork {
 export class Events implements AsyncDisposable {
   readonly #options: EventsOptions
   readonly #store: Store
-  readonly #commits: GroupCommit
   readonly #dispatcher: EventDispatcher
   readonly #poster: WebhookPoster
 
@@ -48,8 +47,7 @@ export class Events implements AsyncDisposable {
     const delays = delaysOf(options.delayScale ?? 1)
     this.#options = options
     this.#store = store
-    this.#commits = new GroupCommit(store)
-    const shared = { store, commits: this.#commits, clock, log, metrics, delays }
+    const shared = { store, clock, log, metrics, delays }
     this.#poster = new WebhookPoster({ ...shared, urls })
     this.#dispatcher = new EventDispatcher({
       ...shared,
@@ -70,14 +68,14 @@ export class Events implements AsyncDisposable {
 
   /** Resolves once the event is on the disk. @throws PlatformError OUT_OF_SPACE, UNAVAILABLE */
   async accept(event: NewEvent): Promise<void> {
-    await this.#commits.run((tx) => insertEvent(tx, event))
+    await this.#store.transaction((tx) => insertEvent(tx, event))
     this.#options.metrics.eventReceived(event.functionName)
     this.#dispatcher.wake()
   }
 
   /** How many commits there were: fewer than what was written, where writes came together. */
   get commits(): number {
-    return this.#commits.commits
+    return this.#store.commits
   }
 
   list(asked: inspect.EventsAsked): Promise<inspect.EventSummary[]> {
@@ -115,13 +113,13 @@ export class Events implements AsyncDisposable {
   }
 
   deleteMessages(of: Parameters<typeof inspect.deleteMessages>[1]): Promise<number> {
-    return this.#commits.run((tx) => inspect.deleteMessages(tx, of))
+    return this.#store.transaction((tx) => inspect.deleteMessages(tx, of))
   }
 
   async #inChunks(work: (tx: Writer) => Promise<number>): Promise<number> {
     let count = 0
     for (;;) {
-      const done = await this.#commits.run(work)
+      const done = await this.#store.transaction(work)
       count += done
       if (done < inspect.CHUNK_ROWS) return count
     }
@@ -130,7 +128,6 @@ export class Events implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#dispatcher[Symbol.asyncDispose]()
     await this.#poster[Symbol.asyncDispose]()
-    await this.#commits.drain()
     await this.#store.close()
   }
 

@@ -1,5 +1,5 @@
 import type { Clock, Place, Random } from '../model/index.ts'
-import type { GroupCommit, Store } from '../store/index.ts'
+import type { Store } from '../store/index.ts'
 import type { Delays } from './delays.ts'
 import type { Attempt, LeasedEvent, Terms } from './event.ts'
 
@@ -39,7 +39,6 @@ interface Log {
 
 export interface DispatcherOptions {
   readonly store: Store
-  readonly commits: GroupCommit
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

@@ -1,33 +1,49 @@
 import { sha256 } from '../model/index.ts'
-import type { EventTable, Reader, Writer } from '../store/index.ts'
+import { prepared, type EventTable, type Reader, type Writer } from '../store/index.ts'
 import type { Next } from './decide-next.ts'
 import type { LeasedEvent, NewEvent } from './event.ts'
 
 export async function insertEvent(tx: Writer, event: NewEvent): Promise<void> {
-  await tx
-    .insertInto('event')
-    .values({
-      id: event.id,
-      function_id: event.functionId,
-      function_name: event.functionName,
-      qualifier: event.qualifier ?? null,
-      payload: event.payload,
-      payload_sha256: sha256(event.payload),
-      client_context: event.clientContext ?? null,
-      trace_id: event.traceId ?? null,
-      accepted_at: event.acceptedAtMs,
-      hops: event.hops,
-      state: 'ready',
-      run_at: event.acceptedAtMs,
-      fence: 0,
-      attempts: 0,
-      failures: 0,
-      deferrals: 0,
-      condition: null,
-      last_error: null,
-    })
-    .execute()
+  await insert(tx, {
+    id: event.id,
+    function_id: event.functionId,
+    function_name: event.functionName,
+    qualifier: event.qualifier ?? null,
+    payload: event.payload,
+    payload_sha256: sha256(event.payload),
+    client_context: event.clientContext ?? null,
+    trace_id: event.traceId ?? null,
+    accepted_at: event.acceptedAtMs,
+    hops: event.hops,
+  })
 }
+
+const insert = prepared<Omit<EventTable, keyof typeof UNTRIED | 'run_at'>, unknown>((db, of) =>
+  db.insertInto('event').values({
+    id: of('id'),
+    function_id: of('function_id'),
+    function_name: of('function_name'),
+    qualifier: of('qualifier'),
+    payload: of('payload'),
+    payload_sha256: of('payload_sha256'),
+    client_context: of('client_context'),
+    trace_id: of('trace_id'),
+    accepted_at: of('accepted_at'),
+    hops: of('hops'),
+    run_at: of('accepted_at'),
+    ...UNTRIED,
+  }),
+)
+
+const UNTRIED = {
+  state: 'ready',
+  fence: 0,
+  attempts: 0,
+  failures: 0,
+  deferrals: 0,
+  condition: null,
+  last_error: null,
+} as const
 
 export interface LeaseWish {
   /** The search goes on behind this function, and around: each gets its turn. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../model/index.ts'
-import type { GroupCommit, QueueMessageTable, Store } from '../store/index.ts'
+import type { QueueMessageTable, Store } from '../store/index.ts'
 import type { Delays } from './delays.ts'
 import type { EventMetrics } from './ports.ts'
 import { nextPostingMs, settlePosting, takePostings } from './messages.ts'
@@ -18,7 +18,6 @@ export type Post = (url: string, message: QueueMessageTable) => Promise<void>
 
 export interface PosterOptions {
   readonly store: Store
-  readonly commits: GroupCommit
   readonly clock: Clock
   readonly delays: Delays
   readonly metrics: EventMetrics
@@ -74,19 +73,19 @@ export class WebhookPoster {
   }
 
   async #postAll(queue: string, url: string): Promise<void> {
-    const { commits, clock } = this.#options
+    const { store, clock } = this.#options
     for (;;) {
       if (this.#stopping) return
       const nowMs = clock.nowMs()
       const of = { queue, nowMs, untilMs: nowMs + HELD_MS, limit: AT_ONCE }
-      const messages = await commits.run((tx) => takePostings(tx, of))
+      const messages = await store.transaction((tx) => takePostings(tx, of))
       if (messages.length === 0) return
       await Promise.all(messages.map((message) => this.#postOne(url, message)))
     }
   }
 
   async #postOne(url: string, message: QueueMessageTable): Promise<void> {
-    const { commits, clock, delays, metrics, log } = this.#options
+    const { store, clock, delays, metrics, log } = this.#options
     let failure: string | undefined
     try {
       await this.#post?.(url, message)
@@ -94,13 +93,13 @@ export class WebhookPoster {
       failure = (error instanceof Error ? error.message : 'unknown').slice(0, ERROR_LIMIT_CHARS)
     }
     if (failure === undefined) {
-      await commits.run((tx) => settlePosting(tx, message, 'sent'))
+      await store.transaction((tx) => settlePosting(tx, message, 'sent'))
       return
     }
     const last = message.tries >= TRIES
     const waitMs = Math.min(delays.deferFirstMs * 2 ** (message.tries - 1), delays.deferLongestMs)
     const outcome = { runAtMs: last ? null : clock.nowMs() + waitMs, message: failure }
-    await commits.run((tx) => settlePosting(tx, message, outcome))
+    await store.transaction((tx) => settlePosting(tx, message, outcome))
     const facts = { queue: message.queue, message: message.id, tries: message.tries, failure }
     log.warn(facts, last ? 'a message stays in its queue' : 'a message was not taken')
     if (!last) return

@@ -12,8 +12,6 @@ export {
   type StoreOptions,
   type Writer,
 } from './open.ts'
-/** Many small writes in one commit: a caller hears of his once it is on the disk. */
-export { GroupCommit } from './group-commit.ts'
 /** A query that is compiled once, and run with other values from then on. */
 export { prepared } from './prepared.ts'
 /** Throws CONFIGURATION for a database of a newer program. */

@@ -8,7 +8,7 @@ import {
   type LedgerEntry,
 } from '../ledger/index.ts'
 import { PlatformError, backoffMs, canonicalJson, toIsoTime, type Json } from '../model/index.ts'
-import { GroupCommit, type Reader } from '../store/index.ts'
+import type { Reader } from '../store/index.ts'
 import { attempt, type AttemptResult, type Message } from './attempt.ts'
 import { Lane } from './lane.ts'
 import { outcomeOf } from './outbox.ts'
@@ -47,7 +47,6 @@ export class Webhooks implements AsyncDisposable {
   readonly secrets: WebhookSecrets
   readonly reachable: Reachable
   readonly #parts: DeliveryParts
-  readonly #commits: GroupCommit
   readonly #lanes = new Map<string, { readonly lane: Lane; readonly running: Promise<void> }>()
   readonly #testing = new Set<string>()
   readonly #stop = new AbortController()
@@ -62,7 +61,6 @@ export class Webhooks implements AsyncDisposable {
     this.#parts = options
     this.secrets = options.secrets
     this.reachable = options.reachable
-    this.#commits = new GroupCommit(options.store)
     // Every post under way listens.
     setMaxListeners(0, this.#stop.signal)
   }
@@ -132,7 +130,7 @@ export class Webhooks implements AsyncDisposable {
         outcome,
         ...result,
       } as const
-      await this.#commits.run((tx) => insertDelivery(tx, webhook.id, kept))
+      await this.#parts.store.transaction((tx) => insertDelivery(tx, webhook.id, kept))
       return { ...result, delivered }
     } finally {
       this.#testing.delete(webhook.id)
@@ -148,7 +146,6 @@ export class Webhooks implements AsyncDisposable {
     const lanes = [...this.#lanes.values()]
     for (const { lane } of lanes) lane.nudge()
     await Promise.all([this.#watching, this.#looking, ...lanes.map(({ running }) => running)])
-    await this.#commits.drain()
   }
 
   /** Something was committed. */
@@ -178,7 +175,7 @@ export class Webhooks implements AsyncDisposable {
         for (const { id } of await listWebhooks(store.reader)) this.wake(id)
         if (clock.monotonicMs() - prunedAtMs >= PRUNE_MS) {
           prunedAtMs = clock.monotonicMs()
-          await this.#commits.run((tx) => prune(tx, clock.nowMs()))
+          await store.transaction((tx) => prune(tx, clock.nowMs()))
           await this.#endBacklogs()
         }
       } catch (error) {
@@ -234,7 +231,7 @@ export class Webhooks implements AsyncDisposable {
       atMs,
       attempt: tried.attempts,
     }
-    const failingSinceMs = await this.#commits.run((tx) =>
+    const failingSinceMs = await store.transaction((tx) =>
       settle(tx, { ...settled, ...result, firstTriedAtMs: tried.firstTriedAtMs }),
     )
     metrics.webhookDelivery(next.outcome)
