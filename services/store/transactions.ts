@@ -104,6 +104,8 @@ export class Transactions {
       this.#tryUndo()
       const pieces = new Set(attempted.map(({ piece }) => piece))
       if (next !== undefined) pieces.add(next)
+      // Nothing could be begun: whoever waits would wait for the same lock, one after the other.
+      if (attempted.length === 0) for (const piece of this.#waiting.splice(0)) pieces.add(piece)
       const lost = pieces.size === 1 ? error : toLost(error)
       for (const piece of pieces) tell(piece, { kind: 'refused', error: lost })
     }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { join } from 'node:path'
 
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 
 import { PlatformError } from '../../../services/model/index.ts'
@@ -195,6 +196,21 @@ describe('transactions that wait together', () => {
 
     expect(await write(store, 'b')).toBe('b')
     expect(await namesIn(store)).toEqual(['b'])
+  })
+
+  it('are all told at once where another process keeps the lock, and none waits for it after another', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    await store.transaction((tx) => raw(tx, 'pragma busy_timeout = 1'))
+    const other = new Database(store.path)
+    other.exec('begin immediate')
+
+    const first = write(store, 'a').finally(() => other.close())
+    const told = await Promise.allSettled([first, write(store, 'b'), write(store, 'c')])
+
+    expect(told).toMatchObject([1, 2, 3].map(() => ({ reason: { code: 'UNAVAILABLE' } })))
+    expect(await write(store, 'd')).toBe('d')
+    expect(await namesIn(store)).toEqual(['d'])
   })
 
   it('let no query in that nobody waited for', async () => {
