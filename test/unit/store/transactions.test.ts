@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { join } from 'node:path'
 
 import Database from 'better-sqlite3'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { PlatformError } from '../../../services/model/index.ts'
 import { openStore, prepared, type Store, type Writer } from '../../../services/store/index.ts'
@@ -36,6 +36,10 @@ const raw = async (tx: Writer, sql: string): Promise<void> => {
 }
 
 describe('transactions that wait together', () => {
+  // What joins a commit goes by time: here no more of it passes than is said.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
+  afterEach(() => void vi.useRealTimers())
+
   it('share a commit, and none is answered before it', async () => {
     using dir = tempDir()
     await using store = await openStore({ path: join(dir.path, 'lacre.db') })
@@ -62,6 +66,35 @@ describe('transactions that wait together', () => {
     await Promise.all(['a', 'b', 'c'].map(come))
 
     expect(store.commits - before).toBe(1)
+  })
+
+  it('leave to the next commit what comes behind 256 of them', async () => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    const before = store.commits
+    const asked = Array.from({ length: 257 }, (_, at) => write(store, String(at)))
+
+    await asked[255]
+    expect(store.commits - before).toBe(1)
+    await Promise.all(asked)
+    expect(store.commits - before).toBe(2)
+  })
+
+  it.each([
+    [20, 1],
+    [21, 2],
+  ])('share a commit for 20 ms: after %i it is one of %i', async (ms, commits) => {
+    using dir = tempDir()
+    await using store = await openStore({ path: join(dir.path, 'lacre.db') })
+    const before = store.commits
+    const long = store.transaction((tx) => {
+      vi.advanceTimersByTime(ms)
+      return put(tx, { name: 'long', value: 'x' })
+    })
+
+    await Promise.all([long, write(store, 'a')])
+
+    expect(store.commits - before).toBe(commits)
   })
 
   it('are each done in what is around their caller', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
 import { changeWebhook, deleteWebhook } from '../../../services/webhooks/index.ts'
 import { openState, tempDir, type State } from '../../support/state.ts'
@@ -102,6 +102,9 @@ test('a change of a subscription that is rolled back changes nothing of who is t
 })
 
 test('a change of a subscription that is undone by a commit that fails changes nothing of who is told', async () => {
+  // So that all three share it, however slow the machine is.
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
   const webhook = await subscribe(state)
   const changed = appendEntry(state, {
     work: (tx) => changeWebhook(tx, { ...webhook, state: 'disabled' }),
