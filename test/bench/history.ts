@@ -125,6 +125,9 @@ interface History extends AsyncDisposable {
   readonly guarded: Deps
 }
 
+/** What reading asks of access. */
+type Asked = Pick<AccessControl, 'allows' | 'allowsEverywhere'>
+
 async function openHistory(changes: number): Promise<History> {
   const dir = mkdtempSync(join(tmpdir(), 'lacre-bench-'))
   const path = join(dir, 'lacre.db')
@@ -134,9 +137,17 @@ async function openHistory(changes: number): Promise<History> {
   const set = authorizationSet()
   const access = new AccessControl({ store, place, policies: () => Promise.resolve(set) })
   const clock = { nowMs: () => BEGIN_MS + changes * EVERY_MS }
-  const open = { allows: () => Promise.resolve(true), authorize: () => Promise.resolve() }
-  const deps = { store, place, clock, access: open } as unknown as Deps
-  const guarded = { store, place, clock, access } as unknown as Deps
+  const yes: Asked = {
+    allows: () => Promise.resolve(true),
+    allowsEverywhere: () => Promise.resolve(true),
+  }
+  const deps = { store, place, clock, access: yes } as unknown as Deps
+  // As of one who may not read all there is: each object is asked about.
+  const each: Asked = {
+    allows: (...of) => access.allows(...of),
+    allowsEverywhere: () => Promise.resolve(false),
+  }
+  const guarded = { store, place, clock, access: each } as unknown as Deps
   const dispose = async (): Promise<void> => {
     await store.close()
     rmSync(dir, { recursive: true })
