@@ -82,6 +82,11 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     dropSilent(app.server)
     done()
   })
+  // Answers outside the pipeline are only to be sent, and a client may read as slowly as it likes.
+  app.addHook('onSend', (request, _reply, _payload, done) => {
+    edge.door.placeOf(request.raw)?.leave()
+    done()
+  })
   openRoutes(app, parts)
   if (parts.ledger !== undefined)
     tlogRoute(app, edge, { ledger: parts.ledger, open: parts.config.openTlog === true })

@@ -1,13 +1,14 @@
 import { readdir } from 'node:fs/promises'
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { expect, test } from 'vitest'
 
 import { Admission, admissionLimits } from '../../../services/http/index.ts'
 import { adminKeys, openEdge } from '../../support/edge.ts'
 import { eventually } from '../../support/eventually.ts'
-import { RawConnection, listen, statusOf } from '../../support/raw-http.ts'
+import { RawConnection, listen, rawExchange, statusOf } from '../../support/raw-http.ts'
 import { signWithSmithy } from '../../support/signers.ts'
 
 const ONE = { atOnce: 1, queued: 1, waitMs: 60_000 }
@@ -261,4 +262,64 @@ test('keeps the place of work whose client has gone until the work is done', asy
 
   expect(begunBefore).toEqual(['first'])
   expect((await second).status).toBe(201)
+})
+
+test('loses no place by requests whose turn on their connection never comes', async () => {
+  const admission = new Admission({ ...admissionLimits(1), read: ONE })
+  await using edge = await openEdge({ admission })
+  edge.app.get('/plain', () => 'plain')
+  const port = await listen(edge.app)
+  const connection = new RawConnection(port)
+
+  // Refused before its body came: the connection closes behind it.
+  connection.write('POST /2015-03-31/functions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{')
+  await connection.until(/\r\nconnection: close\r\n/i)
+  connection.write(`}${'GET /plain HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(3)}`)
+  await connection.end()
+  const answer = await rawExchange(
+    port,
+    'GET /plain HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
+  )
+
+  expect(statusOf(answer)).toBe(200)
+  await eventually(() => admission.readings().some(({ inWork }) => inWork > 0)).toBe(false)
+})
+
+test('reads no flood of requests behind one that is in work', async () => {
+  const full = await openFull()
+  await using _ = full.edge
+  let read = 0
+  full.edge.app.server.on('request', () => (read += 1))
+  const signed = await signWithSmithy(adminKeys, { body: '{"name":"x"}' })
+  const headers = Object.entries(signed.headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const connection = new RawConnection(full.port)
+
+  connection.write(
+    `POST ${signed.url} HTTP/1.1\r\n${headers.join('')}content-length: 12\r\n\r\n{"name":"x"}`,
+  )
+  await full.working(1)
+  connection.write('GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(20_000))
+  await sleep(1_000)
+  const readBehind = read
+  connection.socket.destroy()
+  full.end()
+
+  // What came at once, and no more: memory would grow as long as the client talks.
+  expect(readBehind).toBeLessThan(4_000)
+})
+
+test('keeps no place for a client that does not read its answer', async () => {
+  const admission = new Admission({ ...admissionLimits(1), read: ONE })
+  await using edge = await openEdge({ admission })
+  edge.app.get('/plain', () => 'x'.repeat(30_000_000))
+  const port = await listen(edge.app)
+  const connection = new RawConnection(port)
+  connection.socket.pause()
+
+  connection.write('GET /plain HTTP/1.1\r\nhost: x\r\n\r\n')
+  await eventually(() => connection.socket.readableLength > 0).toBe(true)
+  const readings = admission.readings()
+  connection.socket.destroy()
+
+  expect(readings.map(({ inWork }) => inWork)).toEqual([0, 0, 0, 0, 0])
 })
