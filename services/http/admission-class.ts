@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 
 /** Kinds of work that have places of their own, so that much of one does not hold up another. */
-export const ADMISSION_CLASSES = ['invoke', 'event', 'read', 'write', 'leaving'] as const
+export const ADMISSION_CLASSES = ['invoke', 'event', 'read', 'follow', 'write', 'leaving'] as const
 export type AdmissionClass = (typeof ADMISSION_CLASSES)[number]
 
 type Request = Pick<IncomingMessage, 'method' | 'url' | 'headers'>
 
 /** Told to whoever asks, and cheap: what watches the service sees it work under any load. */
 const OPEN = new Set(['/healthz', '/readyz', '/metrics'])
+/** A log, whose next lines a reader may wait for. */
+const LOG = /^\/api\/v1\/functions\/[^/]+\/logs$/
 const INVOCATION = /^\/(?:2015-03-31|2021-11-15)\/functions\/[^/]+\/[a-z-]*invocations\/?$/
 /** What takes something out of use, or goes back: concurrency to zero, an alias, what was refused, revoked, disabled. */
 const LEAVING =
@@ -24,7 +26,10 @@ export function classOf({
 }: Request): AdmissionClass | undefined {
   const at = url.indexOf('?')
   const path = at === -1 ? url : url.slice(0, at)
-  if (method === 'GET' || method === 'HEAD') return OPEN.has(path) ? undefined : 'read'
+  if (method === 'GET' || method === 'HEAD') {
+    if (OPEN.has(path)) return undefined
+    return LOG.test(path) ? 'follow' : 'read'
+  }
   if (method === 'POST' && INVOCATION.test(path)) return invocationClass(headers)
   if (method === 'DELETE' || LEAVING.test(path)) return 'leaving'
   // CloudWatch Logs: the part of it that is answered reads.

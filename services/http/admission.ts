@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
 
 import { PlatformError } from '../model/index.ts'
+import { LOG_FOLLOWERS_LIMIT } from '../operations/index.ts'
 
 import { Callers } from './admission-caller.ts'
 import { ADMISSION_CLASSES, type AdmissionClass } from './admission-class.ts'
@@ -35,6 +36,7 @@ export function admissionLimits(maxEnvironments: number): AdmissionLimits {
     invoke: { atOnce: maxEnvironments, queued, waitMs },
     event: { atOnce: EVENTS_AT_ONCE, queued: BURST, waitMs },
     read: { atOnce: READS_AT_ONCE, queued: BURST, waitMs },
+    follow: { atOnce: LOG_FOLLOWERS_LIMIT, queued: BURST, waitMs },
     write: { atOnce: WRITES_AT_ONCE, queued: BURST, waitMs },
     leaving: { atOnce: LEAVING_AT_ONCE, queued: BURST, waitMs },
   }

@@ -19,6 +19,7 @@ export {
 } from './event-queues.ts'
 /** What functions wrote, for whoever may read logs; throws INVALID_PARAMETER, UNAVAILABLE. */
 export {
+  LOG_FOLLOWERS_LIMIT,
   LOG_WAIT_LIMIT_MS,
   logsOf,
   readFunctionLogs,

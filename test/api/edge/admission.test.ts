@@ -321,5 +321,5 @@ test('keeps no place for a client that does not read its answer', async () => {
   const readings = admission.readings()
   connection.socket.destroy()
 
-  expect(readings.map(({ inWork }) => inWork)).toEqual([0, 0, 0, 0, 0])
+  expect(readings.filter(({ inWork }) => inWork > 0)).toEqual([])
 })

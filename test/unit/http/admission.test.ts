@@ -46,6 +46,8 @@ test.each([
   ['PUT', `/api/v1/artifacts/${'0'.repeat(64)}`, 'write'],
   ['GET', '/api/v1/live', 'read'],
   ['GET', '/console/live', 'read'],
+  ['GET', '/api/v1/functions/f/logs?waitMs=20000', 'follow'],
+  ['GET', '/api/v1/functions/f', 'read'],
   ['POST', '/', 'read'],
   ['PATCH', '/anything', 'write'],
 ])('%s %s is %s', (method, url, kind) => {
