@@ -129,15 +129,12 @@ export class Place {
   readonly #holder: Holder
   #state: 'outside' | 'asking' | 'in' = 'outside'
   #kept = false
+  #work: Promise<unknown> | undefined
   #withdraw: (() => void) | undefined
 
   constructor(gate: Gate, holder: Holder) {
     this.#gate = gate
     this.#holder = holder
-  }
-
-  get kind(): AdmissionClass {
-    return this.#holder.kind
   }
 
   ask(enter: () => void, refuse: () => void): void {
@@ -162,6 +159,11 @@ export class Place {
     this.#kept = true
   }
 
+  /** `leave` is heard when this has ended: it may outlast the request. */
+  during(work: Promise<unknown>): void {
+    this.#work = work
+  }
+
   /** Who it is was proved: the next request of the same counts for this principal. */
   prove(principalId: string): void {
     this.#holder.prove(principalId)
@@ -171,7 +173,9 @@ export class Place {
   leave(): void {
     if (this.#state !== 'in') return
     this.#state = 'outside'
-    this.#gate.leave(this.#holder.caller)
+    const give = (): void => this.#gate.leave(this.#holder.caller)
+    if (this.#work === undefined) give()
+    else void this.#work.then(give, give)
   }
 
   /** After `leave`: queues once more. @throws PlatformError TOO_MANY_REQUESTS; ClientGone */

@@ -45,6 +45,8 @@ export interface TakenRequest {
   readonly body: TakenBody
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal
+  /** Told of work that goes on where the client has gone: the request's place is kept for it. */
+  readonly onRun: (run: Promise<unknown>) => void
   /** The action on what the body names, where the plan could not say. @throws PlatformError ACCESS_DENIED */
   authorize(resource: ResourceRef): Promise<void>
 }
@@ -111,8 +113,8 @@ async function serveOnce(
   try {
     const answer = await answerTo(edge, exchange, { face, seen, place, signal: gone.signal })
     status = answer.status
-    // A function that streams still runs; all else is only to be sent.
-    if (answer.stream === undefined || place?.kind !== 'invoke') place?.leave()
+    // All that is left is to send it, or to pass on what a function still streams.
+    place?.leave()
     await send(edge, exchange, answer)
   } catch (error) {
     if (error instanceof ClientGone) {
@@ -161,7 +163,8 @@ async function answerTo(
   const { requestId } = exchange
   const caller = { principal, requestId, accessKeyId, ...readPlanHeader(request.headers) }
   const authorize = (resource: ResourceRef): Promise<void> => admission.authorize(resource)
-  return await plan.run({ caller, body, signal: with_.signal, authorize })
+  const onRun = (run: Promise<unknown>): void => with_.place?.during(run)
+  return await plan.run({ caller, body, signal: with_.signal, onRun, authorize })
 }
 
 async function finish(admission: Admission, body: TakenBody): ReturnType<Admission['finish']> {

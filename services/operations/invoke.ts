@@ -16,6 +16,8 @@ export interface InvokeInput extends FunctionAsked {
   readonly receiver?: AnswerReceiver | undefined
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal
+  /** Told of the function's run, which goes on where the caller has gone. */
+  readonly onRun?: ((run: Promise<unknown>) => void) | undefined
 }
 
 /** Where a streamed answer goes, piece by piece. */
@@ -96,6 +98,7 @@ export async function invoke(
       concurrency: found.concurrency,
       answer: sinkFor(input.receiver, found),
       signal: input.signal,
+      onRun: input.onRun,
     })
     return {
       status: 200,

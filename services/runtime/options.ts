@@ -98,6 +98,8 @@ export interface InvokeCall {
   readonly concurrency?: ConcurrencyCap | undefined
   /** The caller went away: `invoke` rejects, the function runs to its end, as on AWS. */
   readonly signal: AbortSignal
+  /** Told of what settles when the function has ended, whether anybody waits for it or not. */
+  readonly onRun?: ((run: Promise<unknown>) => void) | undefined
 }
 
 /** Where an answer goes that the function streams. Neither of the two may throw. */

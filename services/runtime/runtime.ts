@@ -175,7 +175,9 @@ class PooledRuntime implements Runtime {
     const running = traced(tracer, 'lease', () => this.#lease(spec)).then((environment) =>
       traced(tracer, 'function', () => this.#invoke(environment, call)),
     )
-    return await orAborted(running.finally(leave), call.signal)
+    const run = running.finally(leave)
+    call.onRun?.(run)
+    return await orAborted(run, call.signal)
   }
 
   /** Takes a place; the returned function gives it back. @throws PlatformError TOO_MANY_REQUESTS */

@@ -51,6 +51,8 @@ export interface InvokeRequest {
   readonly streamed?: boolean
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal
+  /** Told of the function's run, which goes on where the client has gone. */
+  readonly onRun: (run: Promise<unknown>) => void
 }
 
 export interface InvokeAnswer {

@@ -29,6 +29,7 @@ export function invokeHandler(deps: Deps): InvokeHandler {
       traceId: headers['x-amzn-trace-id'],
       tail: logType === 'Tail',
       signal: request.signal,
+      onRun: request.onRun,
     }
     if (request.streamed === true) return await invokeStreaming(deps, request, input)
     const answer = await invoke(deps, request.caller, input)

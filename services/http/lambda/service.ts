@@ -133,6 +133,7 @@ async function runInvoke(
     caller: taken.caller,
     streamed: route.operation.name === 'InvokeWithResponseStream',
     signal: taken.signal,
+    onRun: taken.onRun,
   })
   const { status, headers: answered, stream } = answer
   if (stream !== undefined) return { status, headers: answered, stream }

@@ -106,6 +106,7 @@ async function answer(edge: UrlEdge, reply: Reply, signal: AbortSignal): Promise
     traceId,
     tail: false,
     signal,
+    onRun: (run) => place?.during(run),
   }
   reply.headers = { ...reply.headers, 'x-amzn-trace-id': traceId }
   await sendResult(reply, url.invokeMode, (receiver) =>

@@ -51,22 +51,28 @@ describe('a synchronous invocation', () => {
   it('whose client goes away before the answer is no fault of the service', async () => {
     const abort = new AbortController()
     const left = app.client.send(
-      new InvokeCommand({ FunctionName: 'echo', Payload: json({ waitMs: 1_000 }) }),
+      new InvokeCommand({ FunctionName: 'echo', Payload: json({ waitMs: 3_000 }) }),
       { abortSignal: abort.signal },
     )
     const rejected = expect(left).rejects.toThrow(/abort/i)
     await expect.poll(() => app.deps.runtime.stats().busy, { timeout: 10_000 }).toBe(1)
     abort.abort()
     await rejected
-    const counted = async (): Promise<string[]> => {
+    const lines = async (pattern: RegExp): Promise<string[]> => {
       const text = await (await fetch(`${app.url}/metrics`)).text()
-      return text.split('\n').filter((line) => /^lacre_requests_total\{.*"Invoke"/.test(line))
+      return text.split('\n').filter((line) => pattern.test(line))
     }
+    const counted = (): Promise<string[]> => lines(/^lacre_requests_total\{.*"Invoke"/)
+    const places = (): Promise<string[]> => lines(/^lacre_admission_in_work\{class="invoke"\}/)
     await expect.poll(counted).toHaveLength(1)
 
     // Nobody was answered.
     expect((await counted())[0]).toContain('status="0"')
+    // The function runs on, and has its place as long.
+    expect(await places()).toEqual(['lacre_admission_in_work{class="invoke"} 1'])
+    expect(app.deps.runtime.stats().busy).toBe(1)
     await expect.poll(() => app.deps.runtime.stats().busy, { timeout: 10_000 }).toBe(0)
+    await expect.poll(places).toEqual(['lacre_admission_in_work{class="invoke"} 0'])
   })
 
   it('answers what the function returned, with the version that ran', async () => {
