@@ -9,7 +9,7 @@ import { askUrl, createNode, openUrl, type OpenedUrl } from '../../support/urls.
 
 let app: TestApp
 beforeAll(async () => {
-  app = await startTestApp()
+  app = await startTestApp({ openMetrics: true })
 }, 60_000)
 afterAll(() => app[Symbol.asyncDispose]())
 
@@ -21,6 +21,11 @@ async function streaming(body: string): Promise<OpenedUrl> {
     exports.handler = awslambda.streamifyResponse(async (event, stream) => { ${body} })`
   await createNode(app.client, `stream-${made}`, code, { Timeout: 8 })
   return await openUrl(app.client, `stream-${made}`, { InvokeMode: 'RESPONSE_STREAM' })
+}
+
+async function placesTaken(): Promise<number> {
+  const text = await (await fetch(`${app.url}/metrics`)).text()
+  return Number(/^lacre_admission_in_work\{class="invoke"\} (\d+)$/m.exec(text)?.[1])
 }
 
 const port = () => Number(new URL(app.functionUrls).port)
@@ -158,7 +163,7 @@ test('a client that reads nothing makes the function wait; one that goes leaves 
 
 test('a client that goes before the first byte leaves a function that can still write to its end', async () => {
   const { host } = await streaming(
-    `await wait(300); for (let n = 0; n < 32; n += 1) if (!stream.write(Buffer.alloc(65536))) await new Promise((r) => stream.once('drain', r))
+    `await wait(1500); for (let n = 0; n < 32; n += 1) if (!stream.write(Buffer.alloc(65536))) await new Promise((r) => stream.once('drain', r))
      stream.end()`,
   )
   await askUrl(app.functionUrls, host)
@@ -167,7 +172,12 @@ test('a client that goes before the first byte leaves a function that can still 
   connection.write(get(host))
   await expect.poll(() => app.deps.runtime.stats().busy).toBe(1)
   connection.socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const held = [app.deps.runtime.stats().busy, await placesTaken()]
 
+  // No other invocation has its place as long.
+  expect(held).toEqual([1, 1])
   await expect.poll(() => app.deps.runtime.stats().busy, { timeout: 5_000 }).toBe(0)
+  await expect.poll(placesTaken).toBe(0)
   expect(app.deps.runtime.stats().reset).toBe(resets)
 })
