@@ -5,10 +5,15 @@ export const IDLE_ENVIRONMENT_MS = 300_000
 /** How often idle environments are looked at. */
 export const REAP_INTERVAL_MS = 10_000
 /**
- * How long an environment stays thawed after it answered. Longer than the gap between two calls of a busy caller, so that a
- * hot environment is not frozen and thawed for each of them; short enough that nothing worth having runs between invocations.
+ * How long an environment stays thawed after it answered, at least: longer than the gap between two calls of a busy caller;
+ * short enough that nothing worth having runs between invocations.
  */
 export const FREEZE_DELAY_MS = 5
+/**
+ * And at most: one that is called again and again stays thawed for twice the time that it waited for its last call, so that
+ * none of them pays for a freeze and a thaw.
+ */
+export const FREEZE_DELAY_LIMIT_MS = 200
 /** How long a caller waits for an environment that has just answered, before another is started: about what a start costs. */
 export const SETTLE_WAIT_MS = 50
 /** The same where every place is taken, so that no other can be started: a busy machine takes its time. */

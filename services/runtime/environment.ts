@@ -12,7 +12,7 @@ import {
 } from '../model/index.ts'
 
 import { attemptOf, STOPPED, type Times } from './attempts.ts'
-import { FREEZE_DELAY_MS } from './constants.ts'
+import { freezeDelayMs } from './freeze-delay.ts'
 import { answered, failed, initFailed, initOutcome, type Ending } from './endings.ts'
 import type { ShutdownReason } from './extensions.ts'
 import { exitFailure, exitReason, extensionFailure, timeoutFailure } from './failures.ts'
@@ -79,6 +79,8 @@ export class Environment {
   #ending: RuntimeProcess | undefined
   #initialised = false
   #freezing: NodeJS.Timeout | undefined
+  /** Since when it waits for an invocation, and how long it waited for the last one. */
+  #waiting = { sinceMs: 0, lastMs: Infinity }
   #stopped: StopReason | undefined
   #startedAtMs = 0
   /** What its code is loaded from, as it was when its bytes were hashed. */
@@ -118,6 +120,7 @@ export class Environment {
    * @throws PlatformError UNAVAILABLE, ACTIVATION_FAILED, INVALID_RUNTIME
    */
   async invoke(call: InvokeCall): Promise<{ outcome: InvokeOutcome; settled: Promise<void> }> {
+    this.#waiting.lastMs = this.#parts.clock.monotonicMs() - this.#waiting.sinceMs
     this.#wake()
     // After a reset too: what an earlier invocation wrote is not this one's.
     if (this.#initialised) this.#capture.begin(call.requestId)
@@ -363,11 +366,12 @@ export class Environment {
   }
 
   #freezeSoon(): void {
+    this.#waiting.sinceMs = this.#parts.clock.monotonicMs()
     if (!this.#parts.isolation.capability.freezer || this.#stopped !== undefined) return
     this.#freezing = setTimeout(() => {
       this.#advance('freeze')
       this.#process?.freeze()
-    }, FREEZE_DELAY_MS).unref()
+    }, freezeDelayMs(this.#waiting.lastMs)).unref()
   }
 
   #wake(): void {

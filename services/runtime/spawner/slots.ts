@@ -87,17 +87,26 @@ async function emptyAndRemove(cgroup: Cgroup): Promise<void> {
   }
 }
 
-/** Holds anonymous memory to MemorySize: the cgroup's own limit also covers what lies in /tmp (see `cgroups`). */
+interface Watched {
+  readonly slot: Slot
+  readonly report: (mb: number) => void
+  readonly kill: () => void
+  /** As it was read last, and for how many times it was frozen then. */
+  usedMb: number | undefined
+  frozen: number | undefined
+}
+
+/**
+ * Holds anonymous memory to MemorySize: the cgroup's own limit also covers what lies in /tmp (see `cgroups`). To read it
+ * costs the kernel some work for each of very many environments: what stays frozen is read once.
+ */
 export class MemoryWatch {
-  readonly #watched = new Map<
-    string,
-    { slot: Slot; report: (mb: number) => void; kill: () => void }
-  >()
+  readonly #watched = new Map<string, Watched>()
   #timer: NodeJS.Timeout | undefined
 
   watch(id: string, slot: Slot, on: { report: (mb: number) => void; kill: () => void }): void {
     if (slot.cgroup === undefined) return
-    this.#watched.set(id, { slot, ...on })
+    this.#watched.set(id, { slot, ...on, usedMb: undefined, frozen: undefined })
     this.#timer ??= setInterval(() => this.#look(), MEMORY_WATCH_MS).unref()
   }
 
@@ -109,11 +118,17 @@ export class MemoryWatch {
   }
 
   #look(): void {
-    for (const { slot, report, kill } of this.#watched.values()) {
-      const used = slot.cgroup?.memoryMb()
-      if (used === undefined) continue
-      report(used)
-      if (used > slot.memoryMb) kill()
+    for (const watched of this.#watched.values()) {
+      const { slot, report, kill } = watched
+      const frozen = slot.cgroup?.frozen
+      if (frozen !== undefined && frozen === watched.frozen) continue
+      const usedMb = slot.cgroup?.memoryMb()
+      const isNews = usedMb !== watched.usedMb
+      watched.usedMb = usedMb
+      watched.frozen = frozen
+      if (usedMb === undefined) continue
+      if (isNews) report(usedMb)
+      if (usedMb > slot.memoryMb) kill()
     }
   }
 }
