@@ -126,7 +126,7 @@ interface History extends AsyncDisposable {
 }
 
 /** What reading asks of access. */
-type Asked = Pick<AccessControl, 'allows' | 'allowsEverywhere'>
+type Asked = Pick<AccessControl, 'allows' | 'allowsEverywhere' | 'authorize'>
 
 async function openHistory(changes: number): Promise<History> {
   const dir = mkdtempSync(join(tmpdir(), 'lacre-bench-'))
@@ -140,12 +140,14 @@ async function openHistory(changes: number): Promise<History> {
   const yes: Asked = {
     allows: () => Promise.resolve(true),
     allowsEverywhere: () => Promise.resolve(true),
+    authorize: () => Promise.resolve(),
   }
   const deps = { store, place, clock, access: yes } as unknown as Deps
   // As of one who may not read all there is: each object is asked about.
   const each: Asked = {
     allows: (...of) => access.allows(...of),
     allowsEverywhere: () => Promise.resolve(false),
+    authorize: (...of) => access.authorize(...of),
   }
   const guarded = { store, place, clock, access: each } as unknown as Deps
   const dispose = async (): Promise<void> => {
