@@ -22,8 +22,8 @@ export async function ledgerBench(): Promise<readonly Figure[]> {
 }
 
 /**
- * A change of one governed row with its ledger entry, in the store's transaction, beside one row of the entry's size
- * written by SQLite alone in a transaction of its own, both with `synchronous = FULL` in WAL mode. Each is asked for by
+ * A change of one governed row with its ledger entry, and an entry alone, in the store's transaction, beside one row of the
+ * entry's size written by SQLite alone in a transaction of its own, both with `synchronous = FULL` in WAL mode. Each is asked for by
  * one caller, who waits for the disk before he asks again, and by 64 at a time. Bare SQLite waits for the disk for each row
  * either way; the store lets those that wait share a commit, and answers none of them before it is on the disk.
  */
@@ -32,8 +32,15 @@ async function appendBench(): Promise<readonly Figure[]> {
   try {
     await using state = await openState(dir)
     const bare = bareWriter(join(dir, 'bare.db'), await entrySize(state))
-    const append = appender(state)
-    const works = [append, bare.write, together(append), together(bare.write)] as const
+    const [change, entry] = [changer(state), appender(state)]
+    const works = [
+      change,
+      entry,
+      bare.write,
+      together(change),
+      together(entry),
+      together(bare.write),
+    ] as const
     const rates = works.map((): number[] => [])
     for (let round = -1; round < ROUNDS; round += 1)
       for (const [at, work] of works.entries()) {
@@ -41,39 +48,38 @@ async function appendBench(): Promise<readonly Figure[]> {
         if (round >= 0) rates[at]?.push(rate)
       }
     bare.close()
-    const [one = [], bareOne = [], many = [], bareMany = []] = rates
+    const [one = [], entryOne = [], bareOne = [], many = [], entryMany = [], bareMany = []] = rates
+    const waiting = `${WAITING} callers that wait`
     return [
-      ...beside({ who: 'one caller', ours: one, bare: bareOne, times: 1 }),
-      ...beside({
-        who: `${WAITING} callers that wait`,
-        ours: many,
-        bare: bareMany,
-        times: WAITING,
-      }),
+      ...beside('one caller', { change: one, entry: entryOne, bare: bareOne }, 1),
+      ...beside(waiting, { change: many, entry: entryMany, bare: bareMany }, WAITING),
     ]
   } finally {
     rmSync(dir, { recursive: true })
   }
 }
 
-function beside(of: {
-  readonly who: string
-  readonly ours: readonly number[]
+interface Rates {
+  readonly change: readonly number[]
+  readonly entry: readonly number[]
   readonly bare: readonly number[]
-  readonly times: number
-}): Figure[] {
-  const { who, ours, bare, times } = of
-  const shares = ours.map((rate, at) => (100 * rate) / (bare[at] ?? rate))
+}
+
+function beside(who: string, { change, entry, bare }: Rates, times: number): Figure[] {
   const perSecond = (rates: readonly number[]): number => Math.round(times * median([...rates]))
+  const share = (ours: readonly number[]): number =>
+    Math.round(median(ours.map((rate, at) => (100 * rate) / (bare[at] ?? rate))))
   return [
-    { name: `changes with their ledger entry, ${who}`, value: perSecond(ours), unit: '/s' },
+    { name: `changes with their ledger entry, ${who}`, value: perSecond(change), unit: '/s' },
+    { name: `ledger entries alone, ${who}`, value: perSecond(entry), unit: '/s' },
     { name: `bare transactions of one row, ${who}`, value: perSecond(bare), unit: '/s' },
-    { name: `of the bare rate, ${who}`, value: Math.round(median(shares)), unit: '%' },
+    { name: `changes, of the bare rate, ${who}`, value: share(change), unit: '%' },
+    { name: `entries, of the bare rate, ${who}`, value: share(entry), unit: '%' },
   ]
 }
 
 /** A setting is written and appended, as an operation does; the query of the setting is compiled once, as the bare one is. */
-function appender(state: State): () => Promise<void> {
+function changer(state: State): () => Promise<void> {
   const put = prepared<{ name: string; value: string }, unknown>((db, of) =>
     db
       .insertInto('setting')
@@ -88,6 +94,16 @@ function appender(state: State): () => Promise<void> {
       await put(tx, { name, value })
       await state.audit.append(tx, settingEntry(state, name))
     })
+  }
+}
+
+/** An entry that tells of an event and of no row, as activations and notices are. */
+function appender(state: State): () => Promise<void> {
+  let written = 0
+  return async () => {
+    written += 1
+    const entry = { ...settingEntry(state, `setting-${written % 100}`), touched: [] }
+    await state.store.transaction((tx) => state.audit.append(tx, entry))
   }
 }
 
