@@ -12,7 +12,7 @@ import {
 } from '../model/index.ts'
 
 import { attemptOf, STOPPED, type Times } from './attempts.ts'
-import { freezeDelayMs } from './freeze-delay.ts'
+import { FreezeTimer } from './freeze-timer.ts'
 import { answered, failed, initFailed, initOutcome, type Ending } from './endings.ts'
 import type { ShutdownReason } from './extensions.ts'
 import { exitFailure, exitReason, extensionFailure, timeoutFailure } from './failures.ts'
@@ -78,9 +78,7 @@ export class Environment {
   /** On its way out, in a reset. */
   #ending: RuntimeProcess | undefined
   #initialised = false
-  #freezing: NodeJS.Timeout | undefined
-  /** Since when it waits for an invocation, and how long it waited for the last one. */
-  #waiting = { sinceMs: 0, lastMs: Infinity }
+  readonly #freezing = new FreezeTimer()
   #stopped: StopReason | undefined
   #startedAtMs = 0
   /** What its code is loaded from, as it was when its bytes were hashed. */
@@ -120,7 +118,7 @@ export class Environment {
    * @throws PlatformError UNAVAILABLE, ACTIVATION_FAILED, INVALID_RUNTIME
    */
   async invoke(call: InvokeCall): Promise<{ outcome: InvokeOutcome; settled: Promise<void> }> {
-    this.#waiting.lastMs = this.#parts.clock.monotonicMs() - this.#waiting.sinceMs
+    this.#freezing.called(this.#parts.clock.monotonicMs())
     this.#wake()
     // After a reset too: what an earlier invocation wrote is not this one's.
     if (this.#initialised) this.#capture.begin(call.requestId)
@@ -186,7 +184,7 @@ export class Environment {
   async stop(reason: StopReason): Promise<void> {
     this.#stopped ??= reason
     const told = SHUTDOWN_REASONS[reason]
-    clearTimeout(this.#freezing)
+    this.#freezing.cancel()
     // SHUTDOWN is for those who can hear it; nobody else runs again for it.
     if (told !== undefined && (this.#process?.extensions.all.length ?? 0) > 0) this.#wake()
     this.#advance('stop')
@@ -366,16 +364,15 @@ export class Environment {
   }
 
   #freezeSoon(): void {
-    this.#waiting.sinceMs = this.#parts.clock.monotonicMs()
     if (!this.#parts.isolation.capability.freezer || this.#stopped !== undefined) return
-    this.#freezing = setTimeout(() => {
+    this.#freezing.start(this.#parts.clock.monotonicMs(), () => {
       this.#advance('freeze')
       this.#process?.freeze()
-    }, freezeDelayMs(this.#waiting.lastMs)).unref()
+    })
   }
 
   #wake(): void {
-    clearTimeout(this.#freezing)
+    this.#freezing.cancel()
     if (this.#state !== 'Frozen') return
     this.#process?.thaw()
     this.#advance('thaw')
