@@ -1,7 +1,4 @@
-import {
-  FRAMED_RECORD_LIMIT_BYTES,
-  TELEMETRY_FRAME_LIMIT_BYTES,
-} from './constants.ts'
+import { FRAMED_RECORD_LIMIT_BYTES, TELEMETRY_FRAME_LIMIT_BYTES } from './constants.ts'
 
 /** What a runtime client says of a record besides its text. */
 export interface RecordFacts {
@@ -166,9 +163,7 @@ function readHead(bytes: Buffer): Head | 'more' | undefined {
     bytes: headBytes,
     length: bytes.readUInt32BE(LENGTH_AT),
     level: LEVELS[type >> LEVEL_SHIFT],
-    timeMs: hasTime
-      ? Math.floor(Number(bytes.readBigUInt64BE(TIME_AT)) / MICROSECONDS)
-      : undefined,
+    timeMs: hasTime ? Math.floor(Number(bytes.readBigUInt64BE(TIME_AT)) / MICROSECONDS) : undefined,
   }
 }
 

@@ -33,7 +33,8 @@ export class LogCapture {
 
   /** Forgets the tail and the count: a new invocation begins; none where an environment is warmed up. */
   begin(requestId: string | undefined): void {
-    this.#framed?.end()
+    // What flooded is read late: the rest of a record that has well begun is to come.
+    if (!this.flooded) this.#framed?.end()
     this.flushMarker()
     this.#requestId = requestId
     this.#tail = []

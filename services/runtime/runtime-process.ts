@@ -277,11 +277,7 @@ function readOutput(
 }
 
 /** Framed records, with the same patience. */
-function readRecords(
-  socket: Socket,
-  capture: LogCapture,
-  telemetry: Telemetry | undefined,
-): void {
+function readRecords(socket: Socket, capture: LogCapture, telemetry: Telemetry | undefined): void {
   const framed = capture.openFramed((text, timeMs) => {
     if (telemetry?.heard === true) telemetry.emit('function', text.toString('utf8'), timeMs)
   })

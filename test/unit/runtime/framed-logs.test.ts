@@ -111,7 +111,8 @@ describe('framed records', () => {
     const long = frame(0x0f, 'x'.repeat(1_000_000), at)
     for (let from = 0; from < long.byteLength; from += 65_536)
       logs.push(long.subarray(from, from + 65_536))
-    for (let n = 0; n < 300_000; n += 1) logs.push(Buffer.of(0x79))
+    const line = Buffer.alloc(10, 'y')
+    for (let n = 0; n < 30_000; n += 1) logs.push(line)
     logs.push(Buffer.from('\n'))
 
     expect(told.map(({ text }) => [text[0], text.length])).toEqual([
@@ -178,8 +179,27 @@ describe('framed records in the capture', () => {
     const kept = out.reduce((sum, { text }) => sum + text.length, 0)
     expect(kept).toBeLessThan(1_048_576 + 200)
     const dropped = 5 * 300_001 + 'the end'.length + 1 - 1_048_576
-    expect(out.map(({ text }) => text).join('')).toContain(`[lacre] ${dropped} bytes of output dropped`)
+    expect(out.map(({ text }) => text).join('')).toContain(
+      `[lacre] ${dropped} bytes of output dropped`,
+    )
     expect(Buffer.from(log.tail()).toString()).toMatch(/the end\n\[lacre\] .*\nEND\n$/)
+  })
+
+  test('one that floods goes on in the next invocation, where the rest of it is read', () => {
+    const { log, out, framed } = capture()
+    log.begin('one')
+    const long = frame(0x0f, 'x'.repeat(2_000_000), at)
+    framed.push(long.subarray(0, 1_900_000))
+    log.begin('two')
+    framed.push(long.subarray(1_900_000))
+    framed.push(frame(0x13, 'next', at))
+
+    expect(
+      out.filter(({ level }) => level !== undefined).map(({ text, level }) => [text.length, level]),
+    ).toEqual([
+      [262_144, 'INFO'],
+      [4, 'WARN'],
+    ])
   })
 
   test('one that was begun ends with its invocation, and with the log', () => {

@@ -8,7 +8,10 @@ import { systemClock, type Clock } from '../../../services/model/index.ts'
 import { TelemetryBudget } from '../../../services/runtime/telemetry/budget.ts'
 import type { ConnectInside } from '../../../services/runtime/telemetry/delivery.ts'
 import { Subscriber, type Delivery } from '../../../services/runtime/telemetry/subscriber.ts'
-import { parseSubscription, type Subscription } from '../../../services/runtime/telemetry/subscription.ts'
+import {
+  parseSubscription,
+  type Subscription,
+} from '../../../services/runtime/telemetry/subscription.ts'
 import { Telemetry } from '../../../services/runtime/telemetry/telemetry.ts'
 
 interface Event {
