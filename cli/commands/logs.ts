@@ -59,7 +59,7 @@ export const command: CommandModule = {
 }
 
 const HELP = `
-With --json every line is one JSON object: {time, message, requestId, version, stream}.
+With --json every line is one JSON object: {time, message, level, requestId, version, stream}.
 
 Examples:
   lacre logs checkout

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { LineCutter, type Clock } from '../model/index.ts'
+import { LineCutter, LOG_LINE_LIMIT_CHARS, type Clock } from '../model/index.ts'
 
 import { LOGS_LIMIT_BYTES, LOG_FLUSH_MS, RETRY_MS } from './constants.ts'
 import {
@@ -36,6 +36,12 @@ export interface LogTarget {
   /** `YYYY/MM/DD/[version]32hex`. */
   readonly stream: string
   readonly functionName: string
+}
+
+/** What is known of an event besides its text: when it was, if that is not now, and its level. */
+export interface RecordFacts {
+  readonly timeMs?: number | undefined
+  readonly level?: string | undefined
 }
 
 export interface GroupSummary {
@@ -78,21 +84,33 @@ export class Logs implements AsyncDisposable {
   }
 
   /** Where one environment writes: lines are cut per environment, so that two do not mix within one. */
-  writerFor(target: LogTarget): (bytes: Uint8Array, requestId: string | undefined) => void {
+  writerFor(
+    target: LogTarget,
+  ): (bytes: Uint8Array, requestId: string | undefined, record?: RecordFacts) => void {
     let current: string | undefined
     const cutter = new LineCutter((line) => this.append(target, line, current))
-    return (bytes, requestId) => {
+    return (bytes, requestId, record) => {
+      if (record !== undefined) {
+        const text = new TextDecoder().decode(bytes).slice(0, LOG_LINE_LIMIT_CHARS)
+        return this.append(target, text, requestId, record)
+      }
       current = requestId
       cutter.push(bytes)
     }
   }
 
-  append(target: LogTarget, message: string, requestId: string | undefined): void {
+  append(
+    target: LogTarget,
+    message: string,
+    requestId: string | undefined,
+    { timeMs = Infinity, level }: RecordFacts = {},
+  ): void {
     const group = this.#group(target.group)
     if (group === undefined) return this.#lost(target.group, 1, undefined)
     const { stream, functionName } = target
-    const timestampMs = this.#options.clock.nowMs()
-    group.append({ timestampMs, stream, functionName, requestId, message })
+    // One from the future would take every later event of its group with it.
+    const timestampMs = Math.min(timeMs, this.#options.clock.nowMs())
+    group.append({ timestampMs, stream, functionName, requestId, message, level })
   }
 
   /** By name. */

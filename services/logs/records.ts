@@ -10,6 +10,8 @@ export interface LogRecord {
   /** Of the invocation that its environment was in, or had been in last. */
   readonly requestId: string | undefined
   readonly message: string
+  /** TRACE to FATAL, where the runtime said it beside the text. */
+  readonly level?: string | undefined
 }
 
 /** On disk: one JSON object a line, members of one letter. */
@@ -20,6 +22,7 @@ export function encodeRecord(record: LogRecord): string {
     f: record.functionName,
     r: record.requestId,
     m: record.message,
+    l: record.level,
   })
 }
 
@@ -27,7 +30,7 @@ export function encodeRecord(record: LogRecord): string {
 export function decodeRecord(line: string): LogRecord | undefined {
   const json = parseObject(line)
   if (json === undefined) return undefined
-  const { t: timestampMs, s: stream, f: functionName, r: requestId, m: message } = json
+  const { t: timestampMs, s: stream, f: functionName, r: requestId, m: message, l: level } = json
   if (typeof timestampMs !== 'number' || typeof message !== 'string') return undefined
   if (typeof stream !== 'string' || typeof functionName !== 'string') return undefined
   return {
@@ -36,6 +39,7 @@ export function decodeRecord(line: string): LogRecord | undefined {
     functionName,
     requestId: typeof requestId === 'string' ? requestId : undefined,
     message,
+    ...(typeof level === 'string' && { level }),
   }
 }
 

@@ -141,6 +141,10 @@ class LateListener implements StartListener {
     socket.destroy()
   }
 
+  records(socket: Socket): void {
+    socket.destroy()
+  }
+
   memberEnded(): void {
     // It has no members but its runtime, whose end is its own.
   }

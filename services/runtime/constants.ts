@@ -34,6 +34,12 @@ export const LOG_INVOCATION_LIMIT_BYTES = 1_048_576
 /** Once over that limit, output is read in sips, so that 1 GB of it costs its writer time and not us. */
 export const LOG_SIP_PAUSE_MS = 5
 
+/** Kept of one framed record (AWS: 256 KB an event), and what a frame may say that it holds: a longer one is damaged. */
+export const FRAMED_RECORD_LIMIT_BYTES = 262_144
+export const TELEMETRY_FRAME_LIMIT_BYTES = 16_777_216
+/** The descriptor of framed records, where it is given: the place of the private channel, which is not there then. */
+export const TELEMETRY_LOG_FD = 3
+
 /** A frame on the private channel: the largest answer and its header. */
 export const CHANNEL_FRAME_LIMIT_BYTES = 6_291_556 + 4_096
 /** A frame between service and spawner. */

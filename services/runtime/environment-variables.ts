@@ -1,7 +1,8 @@
 import { defaultLogging, type Place, type ReleaseSpec } from '../model/index.ts'
 
-import { RUNTIME_API_PORT } from './constants.ts'
+import { RUNTIME_API_PORT, TELEMETRY_LOG_FD } from './constants.ts'
 import type { RuntimeFamily } from './interpreters.ts'
+import type { Wire } from './spawner/protocol.ts'
 
 /** Where an environment sees its parts. The `process` driver, which has no file system of its own, maps these prefixes. */
 export const TASK_ROOT = '/var/task'
@@ -15,6 +16,8 @@ export interface EnvironmentContext {
   readonly logStream: string
   /** Of the interpreter that runs: layer directories carry it. */
   readonly languageVersion: string
+  /** A runtime without our channel is given a descriptor for framed records. */
+  readonly wire: Wire
 }
 
 /** A child's environment, built from nothing (SPEC A5; an inherited NODE_EXTRA_CA_CERTS alone costs 47 ms a start). */
@@ -60,6 +63,7 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
     }),
     AWS_LAMBDA_LOG_STREAM_NAME: context.logStream,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    ...(context.wire === 'http' && { _LAMBDA_TELEMETRY_LOG_FD: String(TELEMETRY_LOG_FD) }),
     _AWS_XRAY_DAEMON_ADDRESS: '127.0.0.1',
     _AWS_XRAY_DAEMON_PORT: '2000',
     LAMBDA_TASK_ROOT: TASK_ROOT,

@@ -5,7 +5,6 @@ import {
   PlatformError,
   toIsoTime,
   type AttemptRecord,
-  type Clock,
   type Random,
   type ReleaseSpec,
   type Sha256,
@@ -16,20 +15,18 @@ import { FreezeTimer } from './freeze-timer.ts'
 import { answered, failed, initFailed, initOutcome, type Ending } from './endings.ts'
 import type { ShutdownReason } from './extensions.ts'
 import { exitFailure, exitReason, extensionFailure, timeoutFailure } from './failures.ts'
-import type { Isolation } from './handle.ts'
 import { planLaunch, type Launch, type LaunchParts } from './launch.ts'
 import type { LogCapture } from './log-capture.ts'
 import { platformLines, runtimeVersion, type InitOutcome, type PlatformLines } from './log-lines.ts'
 import type { InvokeCall, InvokeOutcome } from './options.ts'
 import type { PreparedTree } from './prepare/prepared-trees.ts'
-import { RuntimeProcess, type ProcessEvent } from './runtime-process.ts'
+import { RuntimeProcess, type ProcessEvent, type ProcessParts } from './runtime-process.ts'
 import { nextEnvironmentState, type EnvironmentEvent, type EnvironmentState } from './states.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
 import { EnvironmentTelemetry } from './telemetry/environment-telemetry.ts'
 
-export interface EnvironmentParts extends LaunchParts {
-  readonly isolation: Isolation
-  readonly clock: Clock
+export interface EnvironmentParts
+  extends LaunchParts, Pick<ProcessParts, 'isolation' | 'clock' | 'budget'> {
   readonly random: Random
   /** What a streamed answer may come to. */
   readonly streamedLimitBytes: number
@@ -295,11 +292,11 @@ export class Environment {
     this.#trees = launch.trees
     this.#startedAtMs = this.#parts.clock.monotonicMs()
     this.#advance('start')
-    const { isolation, clock, random, place } = this.#parts
+    const { clock, random, place } = this.#parts
     const { functionName, version, handler } = this.spec
     const { account: accountId } = place
     const identity = { functionName, functionVersion: version, handler, accountId }
-    const parts = { isolation, clock, uuid: () => random.uuid(), capture: this.#capture, identity }
+    const parts = { ...this.#parts, uuid: () => random.uuid(), capture: this.#capture, identity }
     const process = await RuntimeProcess.start(parts, launch.request, {
       starting: (telemetry) => this.#telemetry.starting(telemetry, phase),
       runtimeReady: () => this.#telemetry.runtimeReady(clock.monotonicMs()),

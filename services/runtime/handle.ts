@@ -33,6 +33,8 @@ export interface StartListener {
   output(socket: Socket): void
   /** What extensions write to theirs. */
   extensionOutput(socket: Socket): void
+  /** Where a runtime without a channel writes framed records. */
+  records(socket: Socket): void
   /** The runtime or an extension ended, while the environment goes on. */
   memberEnded(member: Member, exit: Exit): void
   /** A connection to this environment's Runtime API. */

@@ -93,7 +93,9 @@ class SpawnerIsolation implements Isolation {
     const { random } = this.#options
     const token = (): string => Buffer.from(random.bytes(16)).toString('hex')
     const id = random.uuid()
-    const tokens = { channel: token(), output: token(), extensions: token(), api: token() }
+    const tokens = {
+      channel: token(), output: token(), extensions: token(), records: token(), api: token(),
+    } // prettier-ignore
     const insides = new Set<string>()
     const expectInside = (take: (socket: Socket) => void): string => {
       const inside = token()
@@ -106,7 +108,7 @@ class SpawnerIsolation implements Isolation {
     }
     const started = new StartedEnvironment(id, client, expectInside)
     const forget = (): void => {
-      for (const kind of ['channel', 'output', 'extensions', 'api'] as const)
+      for (const kind of ['channel', 'output', 'extensions', 'records', 'api'] as const)
         this.#listener.forget(kind, tokens[kind])
       for (const inside of insides) this.#listener.forget('inside', inside)
     }
@@ -118,6 +120,10 @@ class SpawnerIsolation implements Isolation {
     this.#listener.expectOne('extensions', tokens.extensions, (socket) => {
       started.track(socket)
       listener.extensionOutput(socket)
+    })
+    this.#listener.expectOne('records', tokens.records, (socket) => {
+      started.track(socket)
+      listener.records(socket)
     })
     this.#listener.expect('api', tokens.api, (socket) => {
       started.track(socket)

@@ -101,10 +101,10 @@ export async function planLaunch(
   const { place } = parts
   const languageVersion = resolved.version ?? ''
   const { logStream } = slot
-  const { defaults, ...environment } = buildEnvironment(spec, { place, family, languageVersion, logStream }) // prettier-ignore
-  const { memoryMb, ephemeralMb } = spec
   // Java cannot open an inherited descriptor as a socket: its bootstrap speaks AWS's Runtime API.
   const wire = family === 'custom' || family === 'java' ? 'http' : 'frames'
+  const { defaults, ...environment } = buildEnvironment(spec, { place, family, languageVersion, logStream, wire }) // prettier-ignore
+  const { memoryMb, ephemeralMb } = spec
   const { interpreter } = resolved
   const api = wire === 'http' || extensions.length > 0 || (parts.apiServed && asksForApi(spec))
   const runtimeOnly = Object.keys(environment.variables).filter(isRuntimeOnly)

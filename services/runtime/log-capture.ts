@@ -1,9 +1,11 @@
 import { limits } from '../model/index.ts'
 
 import { LOG_INVOCATION_LIMIT_BYTES } from './constants.ts'
+import { FramedLogs, type RecordFacts } from './framed-logs.ts'
 import type { LogWriter } from './options.ts'
 
 const NEWLINE = 0x0a
+const LINE_END = Buffer.of(NEWLINE)
 
 /**
  * The output of one environment: what one invocation wrote is kept up to a limit, the rest is counted and dropped, and
@@ -18,6 +20,7 @@ export class LogCapture {
   #written = 0
   #dropped = 0
   #midLine = false
+  #framed: FramedLogs | undefined
 
   constructor(sink: LogWriter) {
     this.#sink = sink
@@ -30,6 +33,8 @@ export class LogCapture {
 
   /** Forgets the tail and the count: a new invocation begins; none where an environment is warmed up. */
   begin(requestId: string | undefined): void {
+    // What flooded is read late: the rest of a record that has well begun is to come.
+    if (!this.flooded) this.#framed?.end()
     this.flushMarker()
     this.#requestId = requestId
     this.#tail = []
@@ -40,14 +45,37 @@ export class LogCapture {
   /** Bytes of the function's own. */
   write(bytes: Buffer): void {
     if (bytes.byteLength === 0) return
-    const room = LOG_INVOCATION_LIMIT_BYTES - this.#written
-    if (room > 0) {
-      const kept = bytes.subarray(0, room)
-      this.#written += kept.byteLength
-      this.#emit(kept)
-    }
-    this.#dropped += Math.max(0, bytes.byteLength - Math.max(0, room))
-    if (room < bytes.byteLength) this.#keepTail(bytes.subarray(Math.max(0, room)))
+    const room = this.#take(bytes.byteLength)
+    if (room > 0) this.#emit(bytes.subarray(0, room))
+    if (room < bytes.byteLength) this.#keepTail(bytes.subarray(room))
+  }
+
+  /** Where records of one process come framed; what another one had begun is given first. */
+  openFramed(tap: (text: Buffer, timeMs: number | undefined) => void): FramedLogs {
+    this.#framed?.end()
+    this.#framed = new FramedLogs({
+      record: (text, facts) => {
+        this.#record(text, facts)
+        tap(text, facts.timeMs)
+      },
+      skipped: (bytes) => void this.#take(bytes),
+    })
+    return this.#framed
+  }
+
+  /** A record, whole, whatever line of output was begun. */
+  #record(text: Buffer, facts: RecordFacts): void {
+    const room = this.#take(text.byteLength + 1)
+    if (room > 0) this.#sink(text.subarray(0, room), this.#requestId, facts)
+    this.#keepTail(Buffer.concat([text, LINE_END]))
+  }
+
+  /** How many of so many bytes there is room for; the rest counts as dropped. */
+  #take(bytes: number): number {
+    const room = Math.min(bytes, LOG_INVOCATION_LIMIT_BYTES - this.#written)
+    this.#written += room
+    this.#dropped += bytes - room
+    return room
   }
 
   /** A line of the platform's: never dropped, and always a line of its own. */
@@ -65,6 +93,7 @@ export class LogCapture {
 
   /** Nothing more comes: a line that was begun is one. */
   close(): void {
+    this.#framed?.end()
     this.flushMarker()
     if (this.#midLine) this.#emit(Buffer.from('\n'))
   }

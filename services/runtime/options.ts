@@ -9,6 +9,7 @@ import type {
   Sha256,
   Tracer,
 } from '../model/index.ts'
+import type { RecordFacts } from './framed-logs.ts'
 import type { ConcurrencyUsed } from './slots.ts'
 
 /** What the runtime needs of the blob store: bytes by digest, with the path they lie at. */
@@ -60,8 +61,12 @@ export interface LogSink {
   }): LogWriter
 }
 
-/** Bytes as they came, and the invocation that they came in. */
-export type LogWriter = (bytes: Uint8Array, requestId: string | undefined) => void
+/** Bytes as they came, and the invocation that they came in; with `record` they are one event, of several lines or none. */
+export type LogWriter = (
+  bytes: Uint8Array,
+  requestId: string | undefined,
+  record?: RecordFacts,
+) => void
 
 export type DriverName = 'bubblewrap' | 'process'
 

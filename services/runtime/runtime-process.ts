@@ -13,6 +13,8 @@ import { RuntimeApi } from './runtime-api.ts'
 import { RuntimeSession, type Answer, type Invocation } from './session.ts'
 import { shutDown } from './shutdown.ts'
 import type { StreamedAnswer } from './streamed-answer.ts'
+import type { TelemetryBudget } from './telemetry/budget.ts'
+import type { ConnectInside } from './telemetry/delivery.ts'
 import { TelemetryApi } from './telemetry/telemetry-api.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 
@@ -34,6 +36,7 @@ export interface ProcessParts {
   readonly uuid: () => string
   readonly capture: LogCapture
   readonly identity: FunctionIdentity
+  readonly budget: TelemetryBudget
 }
 
 /** What is not an event for whoever waits, but is told when it happens. */
@@ -85,11 +88,12 @@ export class RuntimeProcess {
       progressed: () => this.#progressed(),
       failed: (failure) => this.#emit({ kind: 'extension-failed', failure }),
     })
-    if (request.api)
-      this.telemetry = new Telemetry(parts.clock, async (port) => {
-        if (this.#handle === undefined) throw new Error('not started yet')
-        return await this.#handle.connectInside(port)
-      })
+    if (!request.api) return
+    const connect: ConnectInside = async (port) => {
+      if (this.#handle === undefined) throw new Error('not started yet')
+      return await this.#handle.connectInside(port)
+    }
+    this.telemetry = new Telemetry(parts.clock, connect, parts.budget)
   }
 
   /** @throws PlatformError UNAVAILABLE */
@@ -112,6 +116,7 @@ export class RuntimeProcess {
       output: (socket) => readOutput(socket, capture, lineTap(telemetry, 'function')),
       extensionOutput: (socket) =>
         readOutput(socket, wholeLines(capture), lineTap(telemetry, 'extension')),
+      records: (socket) => readRecords(socket, capture, telemetry),
       api: (socket) => api.serve(socket),
       memberEnded: (member, exit) => {
         if (member === 'runtime') this.#runtimeExited(exit)
@@ -269,6 +274,21 @@ function readOutput(
     setTimeout(() => socket.resume(), LOG_SIP_PAUSE_MS)
   })
   socket.resume()
+}
+
+/** Framed records, with the same patience. */
+function readRecords(socket: Socket, capture: LogCapture, telemetry: Telemetry | undefined): void {
+  const framed = capture.openFramed((text, timeMs) => {
+    if (telemetry?.heard === true) telemetry.emit('function', text.toString('utf8'), timeMs)
+  })
+  const keeper: OutputKeeper = {
+    write: (bytes) => framed.push(bytes),
+    get flooded() {
+      return capture.flooded
+    },
+  }
+  socket.once('end', () => framed.end())
+  readOutput(socket, keeper, undefined)
 }
 
 /** Lines of output as telemetry, as long as somebody hears. */

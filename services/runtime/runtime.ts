@@ -37,6 +37,7 @@ import { PreparedTrees } from './prepare/prepared-trees.ts'
 import { WorkThread } from './prepare/work-thread.ts'
 import { findPrograms } from './programs.ts'
 import { Slots } from './slots.ts'
+import { TelemetryBudget } from './telemetry/budget.ts'
 import { Warmth } from './warmth.ts'
 
 /**
@@ -114,6 +115,7 @@ class PooledRuntime implements Runtime {
       interpreters: opened.interpreters,
       prepared: opened.prepared,
       isolation: opened.isolation,
+      budget: new TelemetryBudget(),
       onAttempt: options.onAttempt ?? (() => undefined),
       streamedLimitBytes: options.streamedAnswerLimitBytes ?? limits.STREAMED_ANSWER_LIMIT_BYTES,
     }

@@ -21,6 +21,7 @@ import {
   type Runtime,
   type RuntimeOptions,
 } from '../../services/runtime/index.ts'
+import type { RecordFacts } from '../../services/runtime/framed-logs.ts'
 import { buildZip } from './zip-builder.ts'
 
 /** A file by its content, or with a mode of its own (`0o120777` is a link to the content). */
@@ -54,14 +55,22 @@ export class RuntimeBench implements AsyncDisposable {
   readonly runtime: Runtime
   readonly dataDir: string
   readonly lines: string[]
+  /** Records that came framed; each is among the lines, too. */
+  readonly records: readonly (RecordFacts & { readonly text: string })[]
   /** Which block of host uids this runtime gives out, in [0, 1): tells its processes from those of others. */
   readonly uidFraction: number
 
-  private constructor(runtime: Runtime, dataDir: string, lines: string[], uidFraction: number) {
+  private constructor(
+    runtime: Runtime,
+    dataDir: string,
+    written: Pick<RuntimeBench, 'lines' | 'records'>,
+    uidFraction: number,
+  ) {
     this.runtime = runtime
     this.uidFraction = uidFraction
     this.dataDir = dataDir
-    this.lines = lines
+    this.lines = written.lines
+    this.records = written.records
   }
 
   static async open(
@@ -70,6 +79,7 @@ export class RuntimeBench implements AsyncDisposable {
   ): Promise<RuntimeBench> {
     mkdirSync(join(dataDir, 'test-blobs'), { recursive: true })
     const lines: string[] = []
+    const records: (RecordFacts & { readonly text: string })[] = []
     const uidFraction = Math.random()
     const runtime = await openRuntime({
       dataDir,
@@ -84,12 +94,16 @@ export class RuntimeBench implements AsyncDisposable {
       logs: {
         writerFor: () => {
           const cutter = new LineCutter((line) => lines.push(line))
-          return (bytes) => cutter.push(bytes)
+          return (bytes, _requestId, record) => {
+            if (record === undefined) return cutter.push(bytes)
+            records.push({ text: Buffer.from(bytes).toString('utf8'), ...record })
+            lines.push(Buffer.from(bytes).toString('utf8'))
+          }
         },
       },
       ...options,
     })
-    const bench = new RuntimeBench(runtime, dataDir, lines, uidFraction)
+    const bench = new RuntimeBench(runtime, dataDir, { lines, records }, uidFraction)
     if ((options.prewarmed ?? 0) > 0) await bench.#prewarm()
     return bench
   }

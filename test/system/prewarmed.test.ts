@@ -239,6 +239,7 @@ describe.skipIf(!canBubblewrap)('the envelope', () => {
         output: (socket) =>
           socket.on('data', (chunk: Buffer) => (output += chunk.toString())).resume(),
         extensionOutput: () => undefined,
+        records: () => undefined,
         memberEnded: () => undefined,
         api: () => undefined,
       },

@@ -39,6 +39,19 @@ exports.handler = async (event, context) => {
 `,
 }
 
+/** Far more than a socket holds: what does not go at once has to wait. */
+const SPEAKING = `const fs = require('fs')
+exports.handler = async () => {
+  const damaged = Buffer.from('a55a000fffffffff0000000000000000', 'hex')
+  fs.writeSync(3, Buffer.concat([damaged, Buffer.from(' no frame\\n')]))
+  console.log('first\\nsecond')
+  process.stdout.write('plain\\n')
+  console.error('oh')
+  for (let n = 0; n < 5; n += 1) console.info('x'.repeat(700_000))
+  return 'said'
+}
+`
+
 for (const isolation of ['bubblewrap', 'process'] as const) {
   describe.skipIf(!installed || (isolation === 'bubblewrap' && !canBubblewrap))(
     `aws-lambda-ric under ${isolation}`,
@@ -78,6 +91,43 @@ for (const isolation of ['bubblewrap', 'process'] as const) {
         expect(fourth.tail).toContain('call 4')
         expect(bench.runtime.stats()).toMatchObject({ started: 1, reset: 0 })
       })
+
+      test.each(['Text', 'JSON'] as const)(
+        'a record of several lines is one, with its level and time, in format %s, beside what goes to standard output',
+        async (format) => {
+          await using bench = await RuntimeBench.open({ isolation })
+          const speaking = { ...FUNCTION, 'index.js': SPEAKING }
+          const code =
+            isolation === 'bubblewrap' ? speaking : { ...speaking, bootstrap: processBootstrap() }
+          const spec = await bench.spec(code, {
+            runtime: 'provided.al2023',
+            layers: [ricLayer()],
+            memoryMb: 512,
+            logging: { format, group: '/aws/lambda/probe' },
+          })
+          const id = randomUUID()
+          const before = Date.now()
+
+          const outcome = await bench.invoke(spec, {}, id)
+
+          expect(outcome.json, outcome.tail).toBe('said')
+          const heard = () => bench.records.filter(({ text }) => !text.includes('xxx'))
+          const [damaged, ...said] = heard()
+          expect(damaged?.text).toMatch(/ no frame$/)
+          expect(said.map(({ level }) => level)).toEqual(['INFO', 'ERROR'])
+          if (format === 'Text') expect(said[0]?.text).toMatch(new RegExp(`Z\t${id}\tINFO\tfirst\nsecond$`))
+          else expect(JSON.parse(said[0]?.text ?? '')).toMatchObject({ requestId: id, level: 'INFO', message: 'first\nsecond' })
+          for (const { timeMs = 0 } of said) {
+            expect(timeMs).toBeGreaterThanOrEqual(before)
+            expect(timeMs).toBeLessThanOrEqual(Date.now())
+          }
+          expect(bench.lines).toContain('plain')
+          expect(bench.lines.some((line) => /^\[lacre\] \d+ bytes of output dropped/.test(line))).toBe(true)
+          expect((await bench.invoke(spec)).json).toBe('said')
+          expect(heard().map(({ level }) => level)).toEqual([undefined, 'INFO', 'ERROR', undefined, 'INFO', 'ERROR'])
+          expect(bench.runtime.stats()).toMatchObject({ started: 1, reset: 0 })
+        },
+      ) // prettier-ignore
 
       test('an answer over 6,291,556 bytes fails the invocation, and the client goes on', async () => {
         await using bench = await RuntimeBench.open({ isolation })

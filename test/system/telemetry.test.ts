@@ -82,6 +82,8 @@ const CODE: Files = {
 console.log('while it starts')
 exports.handler = async (event) => {
   console.log('in the handler')
+  for (let n = 0; n < (event.lines ?? 0); n += 1) console.log('x'.repeat(10_000))
+  if (event.read) fs.writeFileSync('/tmp/read', '')
   if (event.sleepMs) await new Promise((resolve) => setTimeout(resolve, event.sleepMs))
   if (event.exit) process.exit(event.exit)
   const read = (name) => fs.existsSync('/tmp/' + name) ? fs.readFileSync('/tmp/' + name, 'utf8') : ''
@@ -198,6 +200,57 @@ describe.skipIf(!canBubblewrap)('telemetry in the sandbox', () => {
     const events = await until(spec, (all) => all.length > 0)
 
     expect(events[0]?.type).toBe('platform.initStart')
+  })
+
+  test('an extension that never reads hurts nobody, and hears what it lost once it reads', async () => {
+    const deaf: Files = {
+      'extensions/deaf': program(`#!/var/lang/bin/node
+const http = require('http'), net = require('net'), fs = require('fs')
+const api = process.env.AWS_LAMBDA_RUNTIME_API
+const call = (method, path, headers, body) => new Promise((resolve, reject) => {
+  const sent = http.request('http://' + api + path, { method, headers }, (response) => {
+    let text = ''
+    response.on('data', (chunk) => (text += chunk)).on('end', () => resolve({ head: response.headers, text }))
+  })
+  sent.on('error', reject).end(body)
+})
+const sockets = []
+net.createServer((socket) => {
+  let rest = ''
+  sockets.push(socket.pause())
+  socket.on('error', () => {}).on('data', (chunk) => {
+    const lines = (rest + chunk).split('\\n')
+    rest = lines.pop()
+    for (const line of lines) if (line.includes('logsDropped')) fs.appendFileSync('/tmp/events', line + '\\n')
+  })
+  socket.pause()
+}).listen(8081, 'sandbox.localdomain')
+setInterval(() => { if (fs.existsSync('/tmp/read')) for (const socket of sockets) socket.resume() }, 20)
+;(async () => {
+  const { head } = await call('POST', '/2020-01-01/extension/register', { 'Lambda-Extension-Name': 'deaf' }, '{"events":["INVOKE"]}')
+  const id = { 'Lambda-Extension-Identifier': head['lambda-extension-identifier'] }
+  await call('PUT', '/2022-07-01/telemetry', id, JSON.stringify({ schemaVersion: '2022-12-13', types: ['platform', 'function'],
+    buffering: { timeoutMs: 25 }, destination: { protocol: 'TCP', port: 8081 } }))
+  for (;;) await call('GET', '/2020-01-01/extension/event/next', id)
+})()
+`),
+    }
+    const spec = await specOf(deaf)
+    for (let n = 0; n < 15; n += 1) {
+      const { functionError, tail } = await bench.invoke(spec, { lines: 90 })
+      expect(functionError, tail).toBe(false)
+    }
+    const before = bench.runtime.stats()
+
+    await bench.invoke(spec, { read: true })
+    const [dropped] = await until(spec, (all) => all.length > 0)
+
+    expect(dropped?.type).toBe('platform.logsDropped')
+    const { reason, droppedRecords, droppedBytes } = dropped?.record ?? {}
+    expect(reason).toMatch(/^the receiver /)
+    expect(droppedRecords).toBeGreaterThan(0)
+    expect(droppedBytes).toBeGreaterThan(1_000)
+    expect(bench.runtime.stats()).toMatchObject({ started: before.started, reset: before.reset })
   })
 
   test('the Logs API of before is served in its own words', async () => {

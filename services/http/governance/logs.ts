@@ -55,6 +55,7 @@ function logsRoute(deps: Deps): Route {
         Type.Object({
           time: InstantText,
           message: Type.String(),
+          level: Type.Optional(Type.String()),
           requestId: Type.Optional(Type.String()),
           version: Type.Optional(Type.String()),
           stream: Type.String(),
@@ -81,11 +82,12 @@ function logsRoute(deps: Deps): Route {
   })
 }
 
-function eventBody({ timestampMs, message, requestId, stream }: LogEvent) {
+function eventBody({ timestampMs, message, level, requestId, stream }: LogEvent) {
   const version = versionOfStream(stream)
   return {
     time: toIsoTime(timestampMs),
     message,
+    ...(level !== undefined && { level }),
     ...(requestId !== undefined && { requestId }),
     ...(version !== undefined && { version }),
     stream,

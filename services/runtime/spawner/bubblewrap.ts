@@ -51,7 +51,7 @@ const PROBE: EnvironmentSpec = {
   layerDirs: [],
   memoryMb: PROBE_MEMORY_MB,
   ephemeralMb: 1,
-  tokens: { channel: '', output: '', extensions: '', api: '' },
+  tokens: { channel: '', output: '', extensions: '', records: '', api: '' },
 }
 
 export interface BubblewrapParts {
@@ -216,7 +216,7 @@ export class BubblewrapDriver implements IsolationDriver {
       command: sandboxCommand(spec),
       filterPath: this.#filterPath,
       output: wires.output,
-      channel: wires.channel,
+      third: wires.third,
       extensions: wires.extensions,
       block: spec.api,
     })
@@ -241,7 +241,7 @@ export class BubblewrapDriver implements IsolationDriver {
         command: spec.command,
         filterPath: this.#filterPath,
         output: 'pipe',
-        channel: undefined,
+        third: undefined,
         extensions: undefined,
         block: false,
       })

@@ -13,7 +13,8 @@ export interface BwrapStart {
   readonly command: readonly string[]
   readonly filterPath: string | undefined
   readonly output: Socket | 'pipe'
-  readonly channel: Socket | undefined
+  /** What the runtime finds as descriptor 3. */
+  readonly third: Socket | undefined
   /** Where extensions write; there is a control descriptor beside it (supervisor.sh). */
   readonly extensions: Socket | undefined
   /** Wait, all mounted, until `release`. */
@@ -31,7 +32,7 @@ export interface BwrapProcess {
 
 /**
  * Starts bwrap with its options, filter and status on descriptors of their own, which it closes again: the function
- * inherits its output and its private channel, nothing else.
+ * inherits its output and its private channel or, in that place, where framed records go; nothing else.
  */
 export function startBwrap(start: BwrapStart): BwrapProcess {
   const stdio: (IOType | Socket | number)[] = [
@@ -40,10 +41,10 @@ export function startBwrap(start: BwrapStart): BwrapProcess {
     start.output === 'pipe' ? 'ignore' : start.output,
   ]
   const add = (end: IOType | Socket | number): number => stdio.push(end) - 1
-  if (start.channel !== undefined) add(start.channel)
+  if (start.third !== undefined) add(start.third)
   if (start.extensions !== undefined) {
-    // Always descriptors 4 and 5, whether there is a channel or not.
-    if (start.channel === undefined) add('ignore')
+    // Always descriptors 4 and 5, whether there is a third or not.
+    if (start.third === undefined) add('ignore')
     add('pipe')
     add(start.extensions)
   }

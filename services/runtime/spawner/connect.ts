@@ -19,3 +19,11 @@ export function connectTo(path: string, kind: HelloKind, token: string): Promise
     })
   })
 }
+
+/** Makes writes wait where there is no room, for whoever inherits the descriptor: Node does so by itself up to descriptor 2. */
+export function setBlocking(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as {
+    readonly _handle?: { setBlocking(blocking: boolean): number } | null
+  }
+  if (handle?.setBlocking(true) !== 0) throw new Error('the descriptor cannot be made to wait')
+}

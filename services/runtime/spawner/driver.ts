@@ -7,7 +7,8 @@ import type { Supervision } from './supervisor.ts'
 
 /** Ends of the connections that were made to the service for one environment, to be inherited by its process. */
 export interface Wires {
-  readonly channel: Socket | undefined
+  /** Descriptor 3: the private channel or, of a runtime without one, where framed records go. */
+  readonly third: Socket | undefined
   readonly output: Socket
   readonly extensions: Socket | undefined
 }

@@ -64,7 +64,7 @@ export class ProcessDriver implements IsolationDriver {
     const identity = slot.uid === undefined ? {} : { uid: slot.uid, gid: slot.uid }
     const child = spawn(file, args, {
       stdio: [
-        ...(['ignore', wires.output, wires.output, wires.channel ?? 'ignore'] as const),
+        ...(['ignore', wires.output, wires.output, wires.third ?? 'ignore'] as const),
         ...(wires.extensions === undefined ? [] : (['pipe', wires.extensions] as const)),
       ],
       env: supervised ? {} : variables,

@@ -53,6 +53,8 @@ export interface EnvironmentSpec {
     readonly output: string
     /** What extensions write. */
     readonly extensions: string
+    /** Framed records of a runtime that has no channel. */
+    readonly records: string
     readonly api: string
   }
 }
@@ -104,7 +106,9 @@ export type Notice =
   | { readonly kind: 'released'; readonly slot: string }
 
 /** First byte of a connection to the service, before the token. */
-export const HELLO = { channel: 'C', output: 'O', extensions: 'X', api: 'A', inside: 'I' } as const
+export const HELLO = {
+  channel: 'C', output: 'O', extensions: 'X', records: 'L', api: 'A', inside: 'I',
+} as const // prettier-ignore
 export type HelloKind = keyof typeof HELLO
 export const TOKEN_CHARS = 32
 /** The service's answer to a hello it knows; nothing is forwarded before. */

@@ -9,7 +9,7 @@ import type { Capability } from '../options.ts'
 import { ApiProxy } from './api-proxy.ts'
 import { BubblewrapDriver } from './bubblewrap.ts'
 import { Cgroups, startTime } from './cgroups.ts'
-import { connectTo } from './connect.ts'
+import { connectTo, setBlocking } from './connect.ts'
 import type { IsolationDriver, Sandbox } from './driver.ts'
 import { openMounts } from './mounts.ts'
 import { ProcessDriver } from './process-driver.ts'
@@ -176,11 +176,13 @@ class Spawner {
     }
     try {
       const output = await wire('output')
-      const channel = spec.wire === 'frames' ? await wire('channel') : undefined
+      const third = spec.wire === 'frames' ? await wire('channel') : await wire('records')
+      // Runtime clients write there as to a file, and lose what does not go at once.
+      if (spec.wire === 'http') setBlocking(third)
       const extensions = isSupervised(spec) ? await wire('extensions') : undefined
       return await driver.start(
         spec,
-        { output, channel, extensions },
+        { output, third, extensions },
         {
           ended: (member, exit) =>
             this.#notify({ kind: 'member-ended', id: spec.id, member, exit }),

@@ -1,3 +1,4 @@
+import type { TelemetryBudget } from './budget.ts'
 import type { TelemetryEvent } from './events.ts'
 import { inWordsOf } from './events.ts'
 import type { Subscription } from './subscription.ts'
@@ -13,37 +14,54 @@ const ATTEMPTS = 3
 const BACKOFF_MS = 100
 /** An attempt, counted while the environment runs. */
 const ATTEMPT_MS = 5_000
-/** Batches that wait for a slow receiver; what comes above is dropped and counted. */
+/** What waits for a slow receiver, in batches' bytes and items; what comes above is dropped and counted. */
 const BACKLOG_BATCHES = 4
+
+/** Why events were lost, as `platform.logsDropped` says it. */
+const REASONS = {
+  slow: 'the receiver was slower than the events',
+  unreachable: 'the receiver could not be reached',
+  full: 'the service held as much telemetry as it may',
+} as const
+type Reason = keyof typeof REASONS
+
+interface Waiting {
+  readonly json: string
+  readonly bytes: number
+}
+
+export interface SubscriberParts {
+  readonly subscription: Subscription
+  readonly delivery: Delivery
+  /** What it may hold, among all. */
+  readonly budget: TelemetryBudget
+  /** The event that tells what was lost. */
+  readonly dropped: (reason: string, records: number, bytes: number) => TelemetryEvent
+}
 
 /** What one extension subscribed to: gathered into batches, sent in order, dropped rather than held without end. */
 export class Subscriber {
-  readonly #subscription: Subscription
-  readonly #delivery: Delivery
-  readonly #dropped: (reason: string, records: number, bytes: number) => TelemetryEvent
-  readonly #backlog: string[][] = []
-  #batch: string[] = []
-  #batchBytes = 0
-  #lost = { records: 0, bytes: 0 }
+  readonly #parts: SubscriberParts
+  readonly #waiting: Waiting[] = []
+  #waitingBytes = 0
+  /** What it holds of the budget: what waits, and what is on its way. */
+  #heldBytes = 0
+  readonly #lost = new Map<Reason, { records: number; bytes: number }>()
+  /** Whether what waits is to go although it fills no batch. */
+  #due = false
   #timer: NodeJS.Timeout | undefined
   #attempt: { readonly abort: AbortController; timer: NodeJS.Timeout | undefined } | undefined
   #sending: Promise<void> | undefined
   #paused = false
   #closed = false
 
-  constructor(
-    subscription: Subscription,
-    delivery: Delivery,
-    dropped: (reason: string, records: number, bytes: number) => TelemetryEvent,
-  ) {
-    this.#subscription = subscription
-    this.#delivery = delivery
-    this.#dropped = dropped
+  constructor(parts: SubscriberParts) {
+    this.#parts = parts
   }
 
   push(event: TelemetryEvent): void {
     if (this.#closed) return
-    for (const each of inWordsOf(this.#subscription, event)) this.#add(JSON.stringify(each))
+    for (const each of inWordsOf(this.#parts.subscription, event)) this.#add(each)
   }
 
   /** Nothing new is begun: the environment is about to be frozen. */
@@ -57,68 +75,109 @@ export class Subscriber {
   resume(): void {
     this.#paused = false
     if (this.#attempt !== undefined) this.#watch(this.#attempt)
-    if (this.#batch.length > 0) this.#cutSoon()
-    this.#pump()
+    this.#sendSoon()
   }
 
   /** Resolves once all that was pushed has been sent, or given up. */
   async flush(): Promise<void> {
-    this.#cut()
-    while (this.#sending !== undefined) await this.#sending
+    while (!this.#closed && (this.#sending !== undefined || this.#waiting.length > 0)) {
+      this.#due = true
+      this.#pump()
+      // Frozen: it goes once it is not.
+      if (this.#sending === undefined) return
+      await this.#sending
+    }
   }
 
   close(): void {
     this.#closed = true
     this.pause()
     this.#attempt?.abort.abort()
-    this.#delivery.close()
+    this.#parts.delivery.close()
+    this.#giveBack(this.#waitingBytes)
+    this.#waiting.length = 0
+    this.#waitingBytes = 0
   }
 
-  #add(json: string): void {
-    const { maxBytes, maxItems } = this.#subscription.buffering
+  #add(event: TelemetryEvent): void {
+    const json = JSON.stringify(event)
     const bytes = Buffer.byteLength(json)
-    if (this.#batchBytes + bytes > maxBytes && this.#batch.length > 0) this.#cut()
-    if (this.#backlog.length >= BACKLOG_BATCHES) return this.#lose(1, bytes)
-    this.#batch.push(json)
-    this.#batchBytes += bytes
-    if (this.#batchBytes >= maxBytes || this.#batch.length >= maxItems) this.#cut()
-    else this.#cutSoon()
+    const { maxBytes, maxItems } = this.#parts.subscription.buffering
+    // One always waits, whatever its size.
+    const isSlow =
+      this.#waiting.length >= BACKLOG_BATCHES * maxItems ||
+      (this.#waiting.length > 0 && this.#waitingBytes + bytes > BACKLOG_BATCHES * maxBytes)
+    if (isSlow) return this.#lose('slow', 1, bytes)
+    if (!this.#parts.budget.take(this.#heldBytes, bytes)) return this.#lose('full', 1, bytes)
+    this.#heldBytes += bytes
+    this.#hold(json, bytes)
   }
 
-  #cutSoon(): void {
-    if (this.#paused) return
-    this.#timer ??= setTimeout(() => this.#cut(), this.#subscription.buffering.timeoutMs)
-    this.#timer.unref()
+  #hold(json: string, bytes: number): void {
+    this.#waiting.push({ json, bytes })
+    this.#waitingBytes += bytes
+    this.#sendSoon()
   }
 
-  #cut(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (this.#batch.length > 0) this.#backlog.push(this.#batch)
-    this.#batch = []
-    this.#batchBytes = 0
-    this.#pump()
+  /** At once where there is a batch of it, else when its time has come. */
+  #sendSoon(): void {
+    if (this.#paused || this.#waiting.length === 0) return
+    const { maxBytes, maxItems, timeoutMs } = this.#parts.subscription.buffering
+    if (this.#due || this.#waitingBytes >= maxBytes || this.#waiting.length >= maxItems)
+      return this.#pump()
+    this.#timer ??= setTimeout(() => {
+      this.#due = true
+      this.#pump()
+    }, timeoutMs).unref()
   }
 
   #pump(): void {
     if (this.#paused || this.#closed || this.#sending !== undefined) return
-    const batch = this.#backlog.shift()
-    if (batch === undefined) return
+    if (this.#waiting.length === 0) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#due = false
+    const batch = this.#cut()
     this.#sending = this.#send(batch).finally(() => {
       this.#sending = undefined
-      this.#pump()
+      this.#sendSoon()
     })
   }
 
+  /** As much as one delivery may hold; a single event goes whatever its size. */
+  #cut(): Waiting[] {
+    const { maxBytes, maxItems } = this.#parts.subscription.buffering
+    let bytes = 0
+    let count = 0
+    for (const next of this.#waiting) {
+      if (count === maxItems || (count > 0 && bytes + next.bytes > maxBytes)) break
+      bytes += next.bytes
+      count += 1
+    }
+    this.#waitingBytes -= bytes
+    return this.#waiting.splice(0, count)
+  }
+
   /** Tried a few times; one that does not arrive is lost, and the next one that does says so. */
-  async #send(batch: readonly string[]): Promise<void> {
+  async #send(batch: readonly Waiting[]): Promise<void> {
+    const bytes = batch.reduce((sum, each) => sum + each.bytes, 0)
+    const events = batch.map(({ json }) => json)
+    try {
+      if (await this.#arrives(events)) this.#tellLost()
+      else this.#lose('unreachable', batch.length, bytes)
+    } finally {
+      this.#giveBack(bytes)
+    }
+  }
+
+  async #arrives(events: readonly string[]): Promise<boolean> {
     for (let attempt = 1; attempt <= ATTEMPTS && !this.#closed; attempt += 1) {
       const current = { abort: new AbortController(), timer: undefined }
       this.#attempt = current
       if (!this.#paused) this.#watch(current)
       try {
-        await this.#delivery.send(batch, current.abort.signal)
-        return this.#tellLost()
+        await this.#parts.delivery.send(events, current.abort.signal)
+        return true
       } catch {
         if (attempt < ATTEMPTS) await pause(BACKOFF_MS * 2 ** (attempt - 1))
       } finally {
@@ -126,24 +185,37 @@ export class Subscriber {
         this.#attempt = undefined
       }
     }
-    const bytes = batch.reduce((sum, json) => sum + Buffer.byteLength(json), 0)
-    this.#lose(batch.length, bytes)
+    return false
   }
 
   #watch(attempt: { abort: AbortController; timer: NodeJS.Timeout | undefined }): void {
     attempt.timer = setTimeout(() => attempt.abort.abort(), ATTEMPT_MS).unref()
   }
 
-  #lose(records: number, bytes: number): void {
-    this.#lost = { records: this.#lost.records + records, bytes: this.#lost.bytes + bytes }
+  #giveBack(bytes: number): void {
+    this.#parts.budget.give(bytes)
+    this.#heldBytes -= bytes
   }
 
+  #lose(reason: Reason, records: number, bytes: number): void {
+    const before = this.#lost.get(reason) ?? { records: 0, bytes: 0 }
+    this.#lost.set(reason, { records: before.records + records, bytes: before.bytes + bytes })
+  }
+
+  /** Past every limit, or it would be lost itself: three of some 200 bytes at most, for each batch that arrived. */
   #tellLost(): void {
-    const { records, bytes } = this.#lost
-    if (records === 0 || this.#closed || this.#backlog.length >= BACKLOG_BATCHES) return
-    this.#lost = { records: 0, bytes: 0 }
-    const reason = 'the receiver was slower than the events, or could not be reached'
-    this.push(this.#dropped(reason, records, bytes))
+    if (this.#closed) return
+    for (const [reason, { records, bytes }] of this.#lost) {
+      const { subscription, dropped } = this.#parts
+      for (const event of inWordsOf(subscription, dropped(REASONS[reason], records, bytes))) {
+        const json = JSON.stringify(event)
+        const size = Buffer.byteLength(json)
+        this.#parts.budget.force(size)
+        this.#heldBytes += size
+        this.#hold(json, size)
+      }
+    }
+    this.#lost.clear()
   }
 }
 

@@ -1,5 +1,6 @@
 import { toIsoTime, type Clock } from '../../model/index.ts'
 
+import type { TelemetryBudget } from './budget.ts'
 import { openDelivery, type ConnectInside } from './delivery.ts'
 import type { TelemetryEvent } from './events.ts'
 import { Subscriber } from './subscriber.ts'
@@ -19,13 +20,15 @@ const CONNECT_INTERVAL_MS = 100
 export class Telemetry {
   readonly #clock: Clock
   readonly #connect: ConnectInside
+  readonly #budget: TelemetryBudget
   readonly #subscribers = new Map<string, Subscriber>()
   #early: TelemetryEvent[] = []
   #earlyBytes = 0
   #open = true
 
-  constructor(clock: Clock, connect: ConnectInside) {
+  constructor(clock: Clock, connect: ConnectInside, budget: TelemetryBudget) {
     this.#clock = clock
+    this.#budget = budget
     this.#connect = paced(clock, connect)
   }
 
@@ -48,13 +51,9 @@ export class Telemetry {
   subscribe(name: string, subscription: Subscription): void {
     this.#subscribers.get(name)?.close()
     const delivery = openDelivery(subscription.destination, this.#connect)
-    const subscriber = new Subscriber(subscription, delivery, (reason, records, bytes) =>
-      this.#event('platform.logsDropped', {
-        reason,
-        droppedRecords: records,
-        droppedBytes: bytes,
-      }),
-    )
+    const dropped = (reason: string, droppedRecords: number, droppedBytes: number) =>
+      this.#event('platform.logsDropped', { reason, droppedRecords, droppedBytes })
+    const subscriber = new Subscriber({ subscription, delivery, dropped, budget: this.#budget })
     this.#subscribers.set(name, subscriber)
     for (const event of this.#early) subscriber.push(event)
     const kind = subscription.version === 'telemetry' ? 'telemetry' : 'logs'
@@ -62,17 +61,17 @@ export class Telemetry {
     this.emit(`platform.${kind}Subscription`, { name, state: 'Subscribed', types })
   }
 
-  emit(type: string, record: unknown): void {
+  /** `timeMs` says when, by whoever tells it: never later than now. */
+  emit(type: string, record: unknown, timeMs?: number): void {
     if (!this.heard) return
-    const event = this.#event(type, record)
+    const event = this.#event(type, record, timeMs)
     if (this.#open) this.#keep(event)
     for (const subscriber of this.#subscribers.values()) subscriber.push(event)
   }
 
   /** INIT is over. */
   close(): void {
-    this.#open = false
-    this.#early = []
+    this.#forgetEarly()
   }
 
   pause(): void {
@@ -88,7 +87,7 @@ export class Telemetry {
   }
 
   stop(): void {
-    this.#open = false
+    this.#forgetEarly()
     for (const subscriber of this.#subscribers.values()) subscriber.close()
     this.#subscribers.clear()
   }
@@ -97,12 +96,21 @@ export class Telemetry {
     const bytes = typeof event.record === 'string' ? event.record.length : 0
     if (this.#early.length >= EARLY_LIMIT_EVENTS) return
     if (this.#earlyBytes + bytes > EARLY_LIMIT_BYTES) return
+    if (!this.#budget.take(this.#earlyBytes, bytes)) return
     this.#early.push(event)
     this.#earlyBytes += bytes
   }
 
-  #event(type: string, record: unknown): TelemetryEvent {
-    return { time: toIsoTime(this.#clock.nowMs()), type, record }
+  /** Nobody subscribes any more. */
+  #forgetEarly(): void {
+    this.#open = false
+    this.#early = []
+    this.#budget.give(this.#earlyBytes)
+    this.#earlyBytes = 0
+  }
+
+  #event(type: string, record: unknown, timeMs = Infinity): TelemetryEvent {
+    return { time: toIsoTime(Math.min(timeMs, this.#clock.nowMs())), type, record }
   }
 }
 

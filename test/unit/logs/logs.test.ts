@@ -80,6 +80,27 @@ describe('what was written is read', () => {
     expect(messages(await all(logs, group, { stream: (name) => name === stream('2', 'b') }))).toEqual(['other'])
   }) // prettier-ignore
 
+  test('a framed record is one event, whatever line was begun, with its level and its own time: of the past, in order', async () => {
+    await using logs = await open({ segmentLimitBytes: 2_000 })
+    const write = logs.writerFor(target)
+    write(Buffer.from('be'), 'r')
+    write(Buffer.from('two\nlines'), 'r', { timeMs: 999_990, level: 'WARN' })
+    write(Buffer.from('gun\n'), 'r')
+    write(Buffer.from('earlier'), 'r', { timeMs: 5, level: 'INFO' })
+    write(Buffer.from('later'), 'r', { timeMs: 9e15, level: undefined })
+    write(Buffer.from('timeless'), 'r', { timeMs: undefined, level: undefined })
+
+    const events = await all(logs)
+
+    expect(events.map(({ timestampMs, message, level }) => [timestampMs, message, level])).toEqual([
+      [999_990, 'two\nlines', 'WARN'],
+      [1_000_000, 'begun', undefined],
+      [1_000_000, 'earlier', 'INFO'],
+      [1_000_000, 'later', undefined],
+      [1_000_000, 'timeless', undefined],
+    ])
+  })
+
   test('across rotations, restarts and pages, nothing lost and nothing twice', async () => {
     const written = numbered(500)
     for (let run = 0; run < 5; run += 1) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { parseSha256, type ReleaseSpec } from '../../../services/model/index.ts'
-import { buildEnvironment } from '../../../services/runtime/environment-variables.ts'
+import { buildEnvironment, isRuntimeOnly } from '../../../services/runtime/environment-variables.ts'
 import { checkRuntime } from '../../../services/http/lambda/runtimes.ts'
 import {
   resolveRuntime,
@@ -37,6 +37,7 @@ const context = {
   family: 'node',
   logStream: 'stream',
   languageVersion: '20.20.2',
+  wire: 'frames',
 } as const
 
 describe('the environment', () => {
@@ -64,6 +65,14 @@ describe('the environment', () => {
     expect(python['PYTHONPATH']).toBe('/var/runtime')
     expect(python['NODE_PATH']).toBeUndefined()
   })
+})
+
+test('a runtime without our channel is told of a descriptor for framed records, and extensions are not', () => {
+  const { variables } = buildEnvironment(spec, { ...context, family: 'custom', wire: 'http' })
+
+  expect(variables['_LAMBDA_TELEMETRY_LOG_FD']).toBe('3')
+  expect(isRuntimeOnly('_LAMBDA_TELEMETRY_LOG_FD')).toBe(true)
+  expect(buildEnvironment(spec, context).variables).not.toHaveProperty('_LAMBDA_TELEMETRY_LOG_FD')
 })
 
 describe('runtimes', () => {

@@ -4,9 +4,14 @@ import { createConnection, createServer, type AddressInfo, type Socket } from 'n
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 
-import { systemClock } from '../../../services/model/index.ts'
+import { systemClock, type Clock } from '../../../services/model/index.ts'
+import { TelemetryBudget } from '../../../services/runtime/telemetry/budget.ts'
+import type { ConnectInside } from '../../../services/runtime/telemetry/delivery.ts'
 import { Subscriber, type Delivery } from '../../../services/runtime/telemetry/subscriber.ts'
-import { parseSubscription } from '../../../services/runtime/telemetry/subscription.ts'
+import {
+  parseSubscription,
+  type Subscription,
+} from '../../../services/runtime/telemetry/subscription.ts'
 import { Telemetry } from '../../../services/runtime/telemetry/telemetry.ts'
 
 interface Event {
@@ -50,10 +55,27 @@ class Receiver implements Delivery {
   }
 }
 
-const subscriberOf = (receiver: Receiver, more: object = {}): Subscriber =>
-  new Subscriber(subscription(more), receiver, (reason, droppedRecords, droppedBytes) =>
-    event('platform.logsDropped', { reason, droppedRecords, droppedBytes }),
-  )
+const subscriberOf = (
+  receiver: Receiver,
+  more: object = {},
+  budget = new TelemetryBudget(),
+): Subscriber => subscriberTo(receiver, subscription(more), budget)
+
+const subscriberTo = (
+  delivery: Receiver,
+  asked: Subscription,
+  budget = new TelemetryBudget(),
+): Subscriber =>
+  new Subscriber({
+    subscription: asked,
+    delivery,
+    budget,
+    dropped: (reason, droppedRecords, droppedBytes) =>
+      event('platform.logsDropped', { reason, droppedRecords, droppedBytes }),
+  })
+
+const telemetryBy = (connect: ConnectInside, clock: Clock = systemClock): Telemetry =>
+  new Telemetry(clock, connect, new TelemetryBudget())
 
 const event = (type: string, record: unknown): Event => ({
   time: '2026-01-01T00:00:00.000Z',
@@ -144,6 +166,81 @@ describe('a subscriber', () => {
     expect(dropped).toMatchObject({ droppedRecords: 100 - kept })
   })
 
+  test('many small batches wait for a slow receiver as one', async () => {
+    vi.useFakeTimers()
+    const receiver = new Receiver()
+    let free = (): void => undefined
+    receiver.hold = new Promise((resolve) => (free = resolve))
+    const subscriber = subscriberOf(receiver)
+
+    for (let n = 0; n < 100; n += 1) {
+      subscriber.push(event('function', String(n)))
+      await vi.advanceTimersByTimeAsync(30)
+    }
+    free()
+    await subscriber.flush()
+
+    expect(receiver.batches.map(({ length }) => length)).toEqual([1, 99])
+  })
+
+  test('receivers that never read hold a bounded number of bytes together, leave room for another, and are told what they lost', async () => {
+    const budget = new TelemetryBudget(4_000_000)
+    let free = (): void => undefined
+    const hold = new Promise<void>((resolve) => (free = resolve))
+    const deaf = Array.from({ length: 20 }, () => {
+      const receiver = new Receiver()
+      receiver.hold = hold
+      return { receiver, subscriber: subscriberOf(receiver, {}, budget) }
+    })
+    const text = 'x'.repeat(10_000)
+    let most = 0
+    for (let n = 0; n < 200; n += 1)
+      for (const { subscriber } of deaf) {
+        subscriber.push(event('function', text))
+        most = Math.max(most, budget.usedBytes)
+      }
+    expect(most).toBeGreaterThan(3_000_000)
+    expect(most).toBeLessThanOrEqual(4_000_000)
+
+    const hearing = new Receiver()
+    const other = subscriberOf(hearing, {}, budget)
+    for (let n = 0; n < 200; n += 1) {
+      other.push(event('function', text))
+      if (n % 5 === 4) await other.flush()
+    }
+    expect(hearing.batches.flat().map(({ type }) => type)).toEqual(Array(200).fill('function'))
+
+    free()
+    for (const { receiver, subscriber } of deaf) {
+      await subscriber.flush()
+      const records = receiver.batches.flat()
+      const kept = records.filter(({ type }) => type === 'function').length
+      const told = records.filter(({ type }) => type === 'platform.logsDropped')
+      expect(told.map(({ record }) => record)).toEqual([
+        {
+          reason: 'the service held as much telemetry as it may',
+          droppedRecords: 200 - kept,
+          droppedBytes: (200 - kept) * JSON.stringify(event('function', text)).length,
+        },
+      ])
+      subscriber.close()
+    }
+    expect(budget.usedBytes).toBe(0)
+  })
+
+  test('what it held is free again once it is closed, on its way or not', async () => {
+    const budget = new TelemetryBudget(1_000_000)
+    const receiver = new Receiver()
+    receiver.hold = new Promise(() => undefined)
+    const subscriber = subscriberOf(receiver, {}, budget)
+    for (let n = 0; n < 100; n += 1) subscriber.push(event('function', 'x'.repeat(10_000)))
+    expect(budget.usedBytes).toBeGreaterThan(400_000)
+
+    subscriber.close()
+
+    await expect.poll(() => budget.usedBytes).toBe(0)
+  })
+
   test('begins nothing while its environment is frozen, and goes on after', async () => {
     const receiver = new Receiver()
     const subscriber = subscriberOf(receiver)
@@ -191,9 +288,7 @@ describe('a subscriber', () => {
 describe('the Logs API’s words', () => {
   const told = async (schemaVersion: string): Promise<readonly Event[]> => {
     const receiver = new Receiver()
-    const subscriber = new Subscriber(subscription({ schemaVersion }, 'logs'), receiver, () =>
-      event('', ''),
-    )
+    const subscriber = subscriberTo(receiver, subscription({ schemaVersion }, 'logs'))
     const record = { requestId: 'r', status: 'success', metrics: { durationMs: 1 }, spans: [] }
     for (const type of [
       'platform.initStart',
@@ -230,7 +325,7 @@ describe('delivery', () => {
 
   /** Whatever port is asked for, the test's own listener answers. */
   const telemetryTo = (port: number, connections: Socket[] = []): Telemetry =>
-    new Telemetry(systemClock, async () => {
+    telemetryBy(async () => {
       const socket = createConnection(port, '127.0.0.1')
       await once(socket, 'connect')
       connections.push(socket)
@@ -324,10 +419,10 @@ describe('delivery', () => {
       ...systemClock,
       sleep: async (ms: number) => void happened.push(`slept ${ms}`),
     }
-    const telemetry = new Telemetry(clock, async () => {
+    const telemetry = telemetryBy(async () => {
       happened.push('connected')
       return await Promise.reject(new Error('nobody'))
-    })
+    }, clock)
     for (const name of ['a', 'b']) telemetry.subscribe(name, subscription())
 
     await telemetry.flush()
@@ -337,8 +432,50 @@ describe('delivery', () => {
     expect(happened.filter((each) => each === 'connected')).toHaveLength(6)
   })
 
+  test('over TCP: a receiver that never reads delays nobody, and hears what it lost once it reads', async () => {
+    let text = ''
+    const sockets: Socket[] = []
+    const server = createServer((socket) => {
+      sockets.push(socket.pause())
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString())).on('error', () => undefined)
+      socket.pause()
+    }).listen(0, '127.0.0.1')
+    open.push(server)
+    await once(server, 'listening')
+    const budget = new TelemetryBudget()
+    const port = portOf(server)
+    const telemetry = new Telemetry(
+      systemClock,
+      async () => {
+        const socket = createConnection(port, '127.0.0.1')
+        await once(socket, 'connect')
+        return socket
+      },
+      budget,
+    )
+    telemetry.subscribe('sh', subscription({ destination: { protocol: 'TCP', port: 8080 } }))
+    telemetry.close()
+    let most = 0
+
+    // Far more than the kernel takes for one who does not read; at SHUTDOWN no other than within an invocation.
+    for (let n = 0; n < 400; n += 1) {
+      for (let m = 0; m < 10; m += 1) telemetry.emit('function', `${n} ${'x'.repeat(10_000)}`)
+      most = Math.max(most, budget.usedBytes)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    void telemetry.flush()
+    expect(most).toBeLessThanOrEqual(6 * 262_144)
+
+    const reading = setInterval(() => sockets.forEach((socket) => socket.resume()), 10)
+    await expect.poll(() => text, { timeout: 20_000 }).toContain('platform.logsDropped')
+    clearInterval(reading)
+    telemetry.stop()
+    await expect.poll(() => budget.usedBytes).toBe(0)
+    for (const socket of sockets) socket.destroy()
+  })
+
   test('nobody there costs the events and nothing else', async () => {
-    const telemetry = new Telemetry(systemClock, () => Promise.reject(new Error('nobody')))
+    const telemetry = telemetryBy(() => Promise.reject(new Error('nobody')))
     telemetry.subscribe('sh', subscription())
     telemetry.emit('function', 'x')
 
@@ -349,7 +486,7 @@ describe('delivery', () => {
 })
 
 test('what happens before INIT is over is kept for those who subscribe in it, and no longer', async () => {
-  const telemetry = new Telemetry(systemClock, () => Promise.reject(new Error('nobody')))
+  const telemetry = telemetryBy(() => Promise.reject(new Error('nobody')))
   expect([telemetry.open, telemetry.heard]).toEqual([true, true])
 
   telemetry.close()
