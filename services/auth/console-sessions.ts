@@ -9,6 +9,8 @@ import {
 import type { ConsoleSessionTable, Reader, Store } from '../store/index.ts'
 import { findPrincipal, listPrincipals } from './principals.ts'
 import { SESSIONS_LIMIT, SESSION_IDLE_MS, SESSION_LIFETIME_MS, isOver } from './session-times.ts'
+import type { Logout } from './sign-in/logout-token.ts'
+import { SeenLogouts } from './sign-in/seen-logouts.ts'
 import { TokenSessions, personOf } from './token-sessions.ts'
 import type { VerifiedToken } from './tokens/token.ts'
 
@@ -51,11 +53,13 @@ export class ConsoleSessions {
   readonly #clock: Clock
   readonly #random: Random
   readonly #byToken = new TokenSessions()
+  readonly #logouts: SeenLogouts
 
   constructor(parts: { readonly store: Store; readonly clock: Clock; readonly random: Random }) {
     this.#store = parts.store
     this.#clock = parts.clock
     this.#random = parts.random
+    this.#logouts = new SeenLogouts(parts.clock)
   }
 
   /** @throws PlatformError TOO_MANY_REQUESTS */
@@ -165,10 +169,23 @@ export class ConsoleSessions {
    */
   async signInBy(token: VerifiedToken): Promise<string> {
     const { id: principalId } = await this.whoseToken(token)
+    // Signed out while this sign-in was on its way: there was no session yet that could have ended.
+    if (this.#logouts.covers(token))
+      throw new PlatformError('ACCESS_DENIED', 'the identity provider has ended this sign-in')
     const session = this.#newSecret()
     const beganAtMs = this.#clock.nowMs()
     this.#byToken.begin(hashOf(session), { token, principalId, beganAtMs })
     return session
+  }
+
+  /**
+   * Ends what the identity provider signed out, once by each message of its.
+   * @returns how many sessions that were
+   * @throws PlatformError LOGOUT_REFUSED, TOO_MANY_REQUESTS
+   */
+  signOutBy(logout: Logout): number {
+    this.#logouts.take(logout)
+    return this.#byToken.endBy(logout)
   }
 
   /** The session of a secret, as it stands now; `undefined` where it is over or never was. */

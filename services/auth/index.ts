@@ -53,6 +53,8 @@ export { SESSION_IDLE_MS, SESSION_LIFETIME_MS } from './session-times.ts'
 /** Signing in by an identity provider; throws ACCESS_DENIED, INVALID_PARAMETER, TOO_MANY_REQUESTS, ISSUER_FAILED. */
 export { ConsoleSignIn } from './sign-in/console-sign-in.ts'
 export { SIGN_IN_MS } from './sign-in/flows.ts'
+/** Why a provider's message signed nobody out. */
+export { logoutRefused } from './sign-in/sign-in-error.ts'
 export type { ProviderHttp } from './sign-in/provider.ts'
 /** By which provider, and as whom; throws CONFIGURATION. */
 export { parseSignInSettings, type SignInSettings } from './sign-in/settings.ts'

@@ -1,8 +1,9 @@
 import { PlatformError, type Principal } from '../model/index.ts'
 import type { PrincipalRecord } from './principals.ts'
 import { SESSIONS_LIMIT, isOver } from './session-times.ts'
+import { isFromBefore, isSignedOut, type Logout } from './sign-in/logout-token.ts'
 import { toPrincipal } from './tokens/bearer.ts'
-import type { VerifiedToken } from './tokens/token.ts'
+import { SKEW_SECONDS, type VerifiedToken } from './tokens/token.ts'
 
 interface Held {
   /** What an ID token said, not the token: roles and claims are matched with it again at each request. */
@@ -45,6 +46,15 @@ export class TokenSessions {
 
   end(hash: string): void {
     this.#held.delete(hash)
+  }
+
+  /** Ends those that the provider signed out, and no other. @returns how many that were */
+  endBy(logout: Logout): number {
+    const ended = [...this.#held].filter(
+      ([, { token }]) => isSignedOut(token, logout) && isFromBefore(token, logout, SKEW_SECONDS),
+    )
+    for (const [hash] of ended) this.#held.delete(hash)
+    return ended.length
   }
 }
 

@@ -50,7 +50,7 @@ function claimOf(authorization: string | undefined): string | undefined {
 const IPV6_SITE_GROUPS = 4
 
 /** One address, or the 64 bits of IPv6 that one customer has: he has the others for nothing. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address
   const mapped = /^::ffff:(\d[\d.]+)$/i.exec(address)?.[1]
   if (mapped !== undefined) return mapped

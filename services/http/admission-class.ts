@@ -11,9 +11,9 @@ const OPEN = new Set(['/healthz', '/readyz', '/metrics'])
 /** A log, whose next lines a reader may wait for. */
 const LOG = /^\/api\/v1\/functions\/[^/]+\/logs$/
 const INVOCATION = /^\/(?:2015-03-31|2021-11-15)\/functions\/[^/]+\/[a-z-]*invocations\/?$/
-/** What takes something out of use, or goes back: concurrency to zero, an alias, what was refused, revoked, disabled. */
+/** What takes something out of use, or goes back: concurrency to zero, an alias, what was refused, revoked, disabled; a session. */
 const LEAVING =
-  /^\/2017-10-31\/functions\/[^/]+\/concurrency\/?$|^\/2015-03-31\/functions\/[^/]+\/aliases\/[^/]+\/?$|^\/api\/v1\/(?:revocations$|freezes\/[^/]+$|.*\/(?:cancel|disable|delete|end|remove|revoke|rollback|withdraw)$)|^\/signing-(?:profiles|jobs)\/[^/]+\/revoke$/
+  /^\/2017-10-31\/functions\/[^/]+\/concurrency\/?$|^\/2015-03-31\/functions\/[^/]+\/aliases\/[^/]+\/?$|^\/api\/v1\/(?:revocations$|freezes\/[^/]+$|.*\/(?:cancel|disable|delete|end|remove|revoke|rollback|withdraw)$)|^\/console\/(?:sign-out|back-channel-logout)$|^\/signing-(?:profiles|jobs)\/[^/]+\/revoke$/
 
 /**
  * What a request is to admission, by its first line and two headers; nothing of it is believed yet. `undefined`: let in

@@ -32,6 +32,7 @@ export const errorTable = {
   TOKEN_EXPIRED: message(403, 'ExpiredTokenException'),
   ACCESS_DENIED: capital(403, 'AccessDeniedException'),
   ISSUER_FAILED: capital(502, 'ServiceException'),
+  LOGOUT_REFUSED: message(400, 'InvalidParameterValueException'),
   FUNCTION_NOT_FOUND: capital(404, 'ResourceNotFoundException'),
   RESOURCE_NOT_FOUND: capital(404, 'ResourceNotFoundException'),
   CODE_SIGNING_CONFIG_NOT_FOUND: capital(404, 'CodeSigningConfigNotFoundException'),

@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'ACCESS_DENIED'
   // an identity provider that people sign in by, unreachable or not to be believed
   | 'ISSUER_FAILED'
+  // a message of its that was to sign somebody out
+  | 'LOGOUT_REFUSED'
   // what is asked for
   | 'FUNCTION_NOT_FOUND'
   | 'RESOURCE_NOT_FOUND'

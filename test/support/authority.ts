@@ -29,7 +29,7 @@ export class TestIssuer implements AsyncDisposable {
   }
 
   /** A token for `sigstore` of ten minutes, unless the claims say otherwise; `undefined` takes a claim out. */
-  async token(claims: Claims = {}, kid?: string): Promise<string> {
+  async token(claims: Claims = {}, kid?: string, header: Claims = {}): Promise<string> {
     const now = Math.floor(Date.now() / 1_000)
     const all: Claims = {
       aud: 'sigstore',
@@ -43,7 +43,8 @@ export class TestIssuer implements AsyncDisposable {
     }
     return await this.server.issuer.buildToken({
       ...(kid === undefined ? {} : { kid }),
-      scopesOrTransform: (_header, payload) => {
+      scopesOrTransform: (own, payload) => {
+        Object.assign(own, header)
         Object.assign(payload, all)
         for (const [name, value] of Object.entries(all))
           if (value === undefined) delete payload[name]

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 import { TestIssuer, type Claims } from './authority.ts'
@@ -35,6 +36,12 @@ export interface Hostile {
   readonly take?: (path: string, response: ServerResponse) => boolean
 }
 
+/** PEM: with it the provider is reached by TLS alone. */
+export interface Tls {
+  readonly cert: string
+  readonly key: string
+}
+
 export const CLIENT_ID = 'lacre-console'
 
 /**
@@ -54,18 +61,20 @@ export class SignInIssuer implements AsyncDisposable {
   readonly secrets: string[] = []
   readonly #tokens: TestIssuer
   readonly #granted = new Map<string, Granted>()
-  readonly #server = createServer((request, response) => {
-    this.#serve(request, response).catch((error: unknown) => response.destroy(error as Error))
-  })
+  readonly #server
 
-  private constructor(tokens: TestIssuer) {
+  private constructor(tokens: TestIssuer, tls: Tls | undefined) {
     this.#tokens = tokens
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#serve(request, response).catch((error: unknown) => response.destroy(error as Error))
+    }
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer({ ...tls }, answer)
   }
 
-  static async start(): Promise<SignInIssuer> {
-    const issuer = new SignInIssuer(await TestIssuer.start())
+  static async start(tls?: Tls): Promise<SignInIssuer> {
+    const issuer = new SignInIssuer(await TestIssuer.start(), tls)
     await new Promise<void>((resolve) => issuer.#server.listen(0, '127.0.0.1', resolve))
-    issuer.url = `http://127.0.0.1:${(issuer.#server.address() as AddressInfo).port}`
+    issuer.url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(issuer.#server.address() as AddressInfo).port}`
     return issuer
   }
 
@@ -88,6 +97,28 @@ export class SignInIssuer implements AsyncDisposable {
   async sign(claims: Claims, kid = String(this.publicKeys[0]?.['kid'])): Promise<string> {
     const all = { email: undefined, email_verified: undefined, ...claims }
     return await this.#tokens.token(all, kid)
+  }
+
+  /**
+   * Says whom it signed out, by `sub`, `sid` or both; `undefined` takes a claim out. A second ago: who signs in again at
+   * once is not meant.
+   */
+  async logoutToken(claims: Claims, header: Claims = { typ: 'logout+jwt' }): Promise<string> {
+    const now = Math.floor(Date.now() / 1_000)
+    const all = {
+      iss: this.url,
+      aud: CLIENT_ID,
+      sub: undefined,
+      jti: randomBytes(16).toString('base64url'),
+      iat: now - 1,
+      nbf: undefined,
+      exp: now + 120,
+      email: undefined,
+      email_verified: undefined,
+      events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+      ...claims,
+    }
+    return await this.#tokens.token(all, String(this.publicKeys[0]?.['kid']), header)
   }
 
   /** One key more; its name. */
@@ -113,6 +144,8 @@ export class SignInIssuer implements AsyncDisposable {
         return this.#ask(searchParams, response)
       case 'POST /authorize':
         return this.#sendBack(new URLSearchParams(await read(request)), response)
+      case 'GET /sign-out':
+        return page(response, `<p>${searchParams.get('client_id')} asks you to sign out`)
       case 'POST /token':
         return await this.#exchange(request, response)
       default:
@@ -143,11 +176,10 @@ export class SignInIssuer implements AsyncDisposable {
       ([name, value]) =>
         `<input type="hidden" name="${name}" value="${value.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}">`,
     )
-    response
-      .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
-      .end(
-        `<!doctype html><html lang="en"><title>Identity provider</title><form method="post" action="/authorize">${hidden.join('')}<button>I am ${this.person.sub}</button></form></html>`,
-      )
+    page(
+      response,
+      `<form method="post" action="/authorize">${hidden.join('')}<button>I am ${this.person.sub}</button></form>`,
+    )
   }
 
   #sendBack(asked: URLSearchParams, response: ServerResponse): void {
@@ -255,6 +287,12 @@ export class SignInIssuer implements AsyncDisposable {
 function json(response: ServerResponse, status: number, body: Claims): void {
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
   response.writeHead(status, headers).end(JSON.stringify(body))
+}
+
+function page(response: ServerResponse, markup: string): void {
+  response
+    .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+    .end(`<!doctype html><html lang="en"><title>Identity provider</title>${markup}</html>`)
 }
 
 async function read(request: IncomingMessage): Promise<string> {

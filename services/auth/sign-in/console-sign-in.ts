@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../model/index.ts'
 import type { VerifiedToken } from '../tokens/token.ts'
 import { SignInFlows } from './flows.ts'
+import type { Logout } from './logout-token.ts'
 import { SignInProvider, type BroughtBack, type ProviderParts } from './provider.ts'
 
 export interface ConsoleSignInParts extends ProviderParts {
@@ -8,7 +9,7 @@ export interface ConsoleSignInParts extends ProviderParts {
   readonly random: Random
 }
 
-/** Signing in to the console by an identity provider: there, and back again. */
+/** Signing in to the console by an identity provider, there and back again; and being signed out by it. */
 export class ConsoleSignIn {
   /** The provider, as people know it: the host of its URL. */
   readonly name: string
@@ -46,5 +47,15 @@ export class ConsoleSignIn {
     const { state, ...rest } = brought
     const flow = this.#flows.take(cookie, state)
     return { token: await this.#provider.identify(rest, flow, redirectUri), to: flow.to }
+  }
+
+  /** Whom the provider signed out, by a token that it sent. @throws PlatformError LOGOUT_REFUSED */
+  async whoLeft(logoutToken: string): Promise<Logout> {
+    return await this.#provider.whoLeft(logoutToken)
+  }
+
+  /** Where people sign out at the provider itself; `undefined` where it does not say. */
+  async signOutUrl(): Promise<string | undefined> {
+    return await this.#provider.signOutUrl()
   }
 }

@@ -4,10 +4,17 @@ import { PlatformError, type Clock } from '../../model/index.ts'
 import { Asked } from '../tokens/asked.ts'
 import { discover, ownUrlOf, type FetchDocument, type Members } from '../tokens/discovery.ts'
 import type { IssuerKeys } from '../tokens/jwks.ts'
-import { SKEW_SECONDS, TOKEN_ALGORITHMS, verifyToken, type VerifiedToken } from '../tokens/token.ts'
+import {
+  SKEW_SECONDS,
+  TOKEN_ALGORITHMS,
+  verifyToken,
+  type TokenRules,
+  type VerifiedToken,
+} from '../tokens/token.ts'
 import type { Flow } from './flows.ts'
+import { verifyLogoutToken, type Logout } from './logout-token.ts'
 import type { SignInSettings } from './settings.ts'
-import { issuerFailed, toSignInError } from './sign-in-error.ts'
+import { issuerFailed, toLogoutError, toSignInError } from './sign-in-error.ts'
 
 /** How an identity provider is asked: handed in, size and time capped, no redirects, checked addresses (RULES §11). */
 export interface ProviderHttp {
@@ -79,9 +86,8 @@ export class SignInProvider {
    * @throws PlatformError ACCESS_DENIED, INVALID_PARAMETER, TOO_MANY_REQUESTS, ISSUER_FAILED
    */
   async identify(brought: BroughtBack, flow: Flow, redirectUri: string): Promise<VerifiedToken> {
-    const { settings, keys, clock } = this.#parts
+    const { issuer } = this.#parts.settings
     const { code, error, iss } = brought
-    const { issuer, clientId } = settings
     // RFC 9207 §2.4: who is asked and who answers are the same.
     if (iss !== undefined && iss !== issuer.url)
       throw new PlatformError('ACCESS_DENIED', 'another identity provider answered than was asked')
@@ -92,13 +98,42 @@ export class SignInProvider {
     this.#exchanges += 1
     try {
       const token = await this.#exchange(brought, flow, redirectUri)
-      const rules = { settings: { issuers: [issuer], audience: clientId }, keys }
-      return await verifyToken(token, { ...rules, nowMs: clock.nowMs(), nonce: flow.nonce })
+      return await verifyToken(token, { ...this.#rules(), nonce: flow.nonce })
     } catch (failure) {
       throw toSignInError(failure, issuer.url)
     } finally {
       this.#exchanges -= 1
     }
+  }
+
+  /** Whom it signed out, by a token that it sent. @throws PlatformError LOGOUT_REFUSED */
+  async whoLeft(logoutToken: string): Promise<Logout> {
+    try {
+      return await verifyLogoutToken(logoutToken, this.#rules())
+    } catch (error) {
+      throw toLogoutError(error)
+    }
+  }
+
+  /**
+   * Where people sign out at the provider itself (OpenID Connect RP-Initiated Logout 1.0 §2); `undefined` where it names no
+   * such page, or nothing at all. Without an ID token, which is not kept, it asks them there.
+   */
+  async signOutUrl(): Promise<string | undefined> {
+    const { clientId, insecure } = this.#parts.settings
+    const document = await this.#document().catch(() => undefined)
+    const page = document?.['end_session_endpoint']
+    if (typeof page !== 'string' || !URL.canParse(page)) return undefined
+    const url = new URL(page)
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && insecure)) return undefined
+    url.searchParams.set('client_id', clientId)
+    return url.href
+  }
+
+  #rules(): Omit<TokenRules, 'nonce'> {
+    const { settings, keys, clock } = this.#parts
+    const { issuer, clientId } = settings
+    return { settings: { issuers: [issuer], audience: clientId }, keys, nowMs: clock.nowMs() }
   }
 
   /** @returns the ID token, not believed yet; whatever else came is dropped here */
@@ -133,6 +168,10 @@ export class SignInProvider {
     return configuration
   }
 
+  async #document(): Promise<Members> {
+    return await this.#metadata.get((_, ageMs) => ageMs < FRESH_MS)
+  }
+
   /** @throws PlatformError ISSUER_FAILED */
   async #server(): Promise<{
     readonly methods: unknown
@@ -140,7 +179,7 @@ export class SignInProvider {
   }> {
     const { issuer, tokenUrl } = this.#parts.settings
     try {
-      const document = await this.#metadata.get((_, ageMs) => ageMs < FRESH_MS)
+      const document = await this.#document()
       const option = '--console-oidc-token-url'
       const server = {
         issuer: issuer.url,

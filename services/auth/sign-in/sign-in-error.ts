@@ -36,6 +36,20 @@ export function toSignInError(error: unknown, issuer: string): PlatformError {
   }
 }
 
+/** Why nobody was signed out by a logout token. Whatever it is, the message failed (Back-Channel Logout §2.8). */
+export function toLogoutError(error: unknown): unknown {
+  if (!(error instanceof PlatformError)) return error
+  const why = error.detail['why']
+  if (error.code === 'INVALID_TOKEN' && typeof why === 'string') return logoutRefused(why)
+  if (error.code === 'TOKEN_EXPIRED') return logoutRefused('it has expired')
+  return error.code === 'UNAVAILABLE' ? logoutRefused(error.message) : error
+}
+
+/** @param why holds nothing of the token */
+export function logoutRefused(why: string): PlatformError {
+  return new PlatformError('LOGOUT_REFUSED', `the logout token signs nobody out: ${why}`)
+}
+
 /** An identity provider that is not there, or says what cannot be so. @param what follows its name */
 export function issuerFailed(issuer: string, what: string): PlatformError {
   return new PlatformError('ISSUER_FAILED', `the identity provider \`${issuer}\` ${what}`)

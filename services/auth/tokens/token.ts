@@ -12,12 +12,12 @@ const TYPES = new Set(['jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']
 const TOKEN_LIMIT_CHARS = 16_384
 /** RULES §7, of a token that may come again and again. */
 const LIFETIME_LIMIT_SECONDS = 3_600
-/** An ID token is looked at once, right after it was made, however long it lives. */
-const ID_TOKEN_AGE_SECONDS = 600
+/** A token that comes once is looked at right after it was made, however long it lives. */
+export const ONCE_AGE_SECONDS = 600
 /** Clocks of the issuer and of this machine may differ by so much. */
 export const SKEW_SECONDS = 10
 const JSON_DEPTH = 8
-const SUBJECT_LIMIT_CHARS = 512
+export const SUBJECT_LIMIT_CHARS = 512
 /** Claims handed on to policies. */
 const CLAIMS_LIMIT = 64
 const CLAIM_LIMIT_CHARS = 512
@@ -33,7 +33,7 @@ const NOT_HANDED_ON = new Set([
   'auth_time',
 ])
 
-type Members = { readonly [name: string]: Json | undefined }
+export type Claims = { readonly [name: string]: Json | undefined }
 
 /** A token that an issuer signed for us. */
 export interface VerifiedToken {
@@ -41,6 +41,7 @@ export interface VerifiedToken {
   readonly subject: string
   /** Texts, numbers and truth values, as texts; `iss` and `sub` among them. */
   readonly claims: Readonly<Record<string, string>>
+  readonly issuedAtMs: number
   readonly expiresAtMs: number
 }
 
@@ -58,30 +59,44 @@ export interface TokenRules {
  * @throws PlatformError INVALID_TOKEN, TOKEN_EXPIRED, UNAVAILABLE where the issuer's keys cannot be had
  */
 export async function verifyToken(token: string, rules: TokenRules): Promise<VerifiedToken> {
-  const header = readTokenHeader(token)
-  const issuer = findIssuer(token, rules.settings.issuers)
-  const keys = await rules.keys.of(issuer, header['kid'])
-  const claims = toClaims(await verifySignedToken(token, keys))
-  // What was read before the signature was checked chose the keys and nothing else.
-  if (claims['iss'] !== issuer.url) throw refuse('it is of no configured issuer')
-  checkAudience(claims, rules.settings.audience)
+  const { issuer, claims } = await verifyClaims(token, rules)
   if (rules.nonce !== undefined) checkSignIn(claims, rules.settings.audience, rules.nonce)
-  const expiresAtMs = checkTimes(claims, rules.nowMs / 1_000, rules.nonce !== undefined)
+  const times = checkTimes(claims, rules.nowMs / 1_000, rules.nonce !== undefined)
   const subject = claims['sub']
   if (typeof subject !== 'string' || subject === '' || subject.length > SUBJECT_LIMIT_CHARS)
     throw refuse('it names no subject')
-  return { issuer: issuer.url, subject, claims: textClaims(claims), expiresAtMs }
+  return { issuer: issuer.url, subject, claims: textClaims(claims), ...times }
+}
+
+/**
+ * What a configured issuer signed for our audience and no other; of when, and of whom, nothing is looked at here.
+ * @param types that the header may name, in small letters
+ * @throws PlatformError INVALID_TOKEN, UNAVAILABLE where the issuer's keys cannot be had
+ */
+export async function verifyClaims(
+  token: string,
+  rules: Pick<TokenRules, 'settings' | 'keys'>,
+  types: ReadonlySet<string> = TYPES,
+): Promise<{ readonly issuer: TokenIssuer; readonly claims: Claims }> {
+  const header = readTokenHeader(token, types)
+  const issuer = findIssuer(token, rules.settings.issuers)
+  const keys = await rules.keys.of(issuer, header['kid'])
+  const claims = parseMembers(await verifySignedToken(token, keys, types))
+  // What was read before the signature was checked chose the keys and nothing else.
+  if (claims['iss'] !== issuer.url) throw refuse('it is of no configured issuer')
+  checkAudience(claims, rules.settings.audience)
+  return { issuer, claims }
 }
 
 /** The header alone: form, algorithm, type; nothing critical is understood. @throws PlatformError INVALID_TOKEN */
-export function readTokenHeader(token: string): Members {
+function readTokenHeader(token: string, types: ReadonlySet<string>): Claims {
   if (token.length > TOKEN_LIMIT_CHARS || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token))
     throw refuse('it is no signed JWT')
   const header = parseMembers(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url'))
   const { alg, typ, kid } = header
   if (typeof alg !== 'string' || !TOKEN_ALGORITHMS.includes(alg))
     throw refuse('its algorithm is not accepted')
-  if (typ !== undefined && !(typeof typ === 'string' && TYPES.has(typ.toLowerCase())))
+  if (typ !== undefined && !(typeof typ === 'string' && types.has(typ.toLowerCase())))
     throw refuse('it is of another type')
   if (kid !== undefined && typeof kid !== 'string') throw refuse('its key has no name')
   // RFC 7515 §4.1.11, RFC 7797: what must be understood and is not is refused.
@@ -91,8 +106,12 @@ export function readTokenHeader(token: string): Members {
 }
 
 /** The payload of a token that one of these keys signed. @throws PlatformError INVALID_TOKEN */
-export async function verifySignedToken(token: string, keys: KeySet): Promise<Uint8Array> {
-  readTokenHeader(token)
+export async function verifySignedToken(
+  token: string,
+  keys: KeySet,
+  types: ReadonlySet<string> = TYPES,
+): Promise<Uint8Array> {
+  readTokenHeader(token, types)
   try {
     return (await compactVerify(token, keys, { algorithms: TOKEN_ALGORITHMS })).payload
   } catch (error) {
@@ -105,21 +124,17 @@ export async function verifySignedToken(token: string, keys: KeySet): Promise<Ui
 }
 
 function findIssuer(token: string, issuers: readonly TokenIssuer[]): TokenIssuer {
-  const claimed = toClaims(Buffer.from(token.split('.')[1] ?? '', 'base64url'))['iss']
+  const claimed = parseMembers(Buffer.from(token.split('.')[1] ?? '', 'base64url'))['iss']
   const issuer = issuers.find(({ url }) => url === claimed)
   if (issuer === undefined) throw refuse('it is of no configured issuer')
   return issuer
 }
 
-function toClaims(payload: Uint8Array): Members {
-  return parseMembers(payload)
-}
-
-function parseMembers(bytes: Uint8Array): Members {
+function parseMembers(bytes: Uint8Array): Claims {
   try {
     const members = parseStrictJson(bytes, JSON_DEPTH)
     if (members !== null && typeof members === 'object' && !Array.isArray(members))
-      return members as Members
+      return members as Claims
   } catch (error) {
     // The message of a parser may quote what it could not read.
     if (!(error instanceof PlatformError)) throw error
@@ -128,41 +143,50 @@ function parseMembers(bytes: Uint8Array): Members {
 }
 
 /** For us and for nobody else: whoever else it is for could bring it here. */
-function checkAudience(claims: Members, audience: string): void {
+function checkAudience(claims: Claims, audience: string): void {
   const { aud } = claims
   const list: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
   if (list.length !== 1 || list[0] !== audience)
     throw refuse(`it is not for the audience \`${audience}\` alone`)
 }
 
-function checkSignIn({ nonce, azp }: Members, clientId: string, wanted: string): void {
+function checkSignIn({ nonce, azp }: Claims, clientId: string, wanted: string): void {
   if (nonce !== wanted) throw refuse('it was made for another sign-in')
   if (azp !== undefined && azp !== clientId) throw refuse('it was handed to another client')
 }
 
-/** @returns when it ends, milliseconds */
-function checkTimes(claims: Members, now: number, once: boolean): number {
+/**
+ * @param now seconds
+ * @param once whether it comes once, right after it was made
+ * @returns when it was made and when it ends
+ * @throws PlatformError INVALID_TOKEN, TOKEN_EXPIRED
+ */
+export function checkTimes(
+  claims: Claims,
+  now: number,
+  once: boolean,
+): Pick<VerifiedToken, 'issuedAtMs' | 'expiresAtMs'> {
   const { exp, iat, nbf } = claims
   if (!isTime(exp) || !isTime(iat) || (nbf !== undefined && !isTime(nbf)))
     throw refuse('it does not say when it was made and when it ends')
   if (!once && exp - iat > LIFETIME_LIMIT_SECONDS)
     throw refuse(`it lives longer than ${LIFETIME_LIMIT_SECONDS} s`)
-  if (once && now - iat > ID_TOKEN_AGE_SECONDS)
-    throw refuse(`it was made more than ${ID_TOKEN_AGE_SECONDS} s ago`)
+  if (once && now - iat > ONCE_AGE_SECONDS)
+    throw refuse(`it was made more than ${ONCE_AGE_SECONDS} s ago`)
   if (Math.max(iat, nbf ?? iat) > now + SKEW_SECONDS) throw refuse('it is not valid yet')
   if (now >= exp + SKEW_SECONDS)
     throw new PlatformError(
       'TOKEN_EXPIRED',
       'The security token included in the request is expired',
     )
-  return Math.floor(exp * 1_000)
+  return { issuedAtMs: Math.floor(iat * 1_000), expiresAtMs: Math.floor(exp * 1_000) }
 }
 
 function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
-function textClaims(claims: Members): Readonly<Record<string, string>> {
+function textClaims(claims: Claims): Readonly<Record<string, string>> {
   const found: [string, string][] = []
   for (const [name, value] of Object.entries(claims)) {
     if (NOT_HANDED_ON.has(name) || name === '__proto__') continue

@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { ConsoleSessions, ConsoleSignIn } from '../../auth/index.ts'
+import { networkOf } from '../admission-caller.ts'
 import { governanceFace } from '../governance-face.ts'
 import type { Edge, Face } from '../pipeline.ts'
 import type { WireAnswer } from '../wire.ts'
@@ -17,11 +18,14 @@ import type { ConsolePlace } from './guard.ts'
 import { SIGN_IN_PATH } from './link-route.ts'
 import { FOLLOW_PATH, followFace } from './follow.ts'
 import { Followers } from './followers.ts'
+import { LOGOUT_PATH, logoutFace, openLogoutBudget, type LogoutDoorParts } from './logout-door.ts'
 import {
   OIDC_CALLBACK_PATH,
   OIDC_PATH,
+  OIDC_SIGN_OUT_PATH,
   backFromProviderFace,
   leavingForProviderFace,
+  leavingProviderFace,
   type OidcDoorParts,
 } from './oidc-door.tsx'
 import { leavingFace, pageFace } from './page-face.tsx'
@@ -60,10 +64,14 @@ export function consoleRoutes(
   const { edge, hijack, place, sessions, access, signIn } = parts
   const assets = new Assets()
   const budget = openVisitBudget(edge.clock)
-  const provider = signIn && { name: signIn.name, path: OIDC_PATH }
+  const provider = signIn && {
+    name: signIn.name,
+    path: OIDC_PATH,
+    signOutPath: OIDC_SIGN_OUT_PATH,
+  }
   const doorway = { assets, provider }
   const pageParts = { ...parts, doorway, clock: edge.clock }
-  const door = { sessions, doorway, secure: place.secure }
+  const door = { sessions, signIn, doorway, secure: place.secure }
   const onRequest =
     (answer: Answering) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
@@ -83,8 +91,9 @@ export function consoleRoutes(
   add('GET', SIGN_IN_PATH, atDoor(askingFace(door)))
   add('POST', SIGN_IN_PATH, atDoor(enteringFace(door)))
   if (signIn !== undefined) {
-    const { log } = edge
+    const { log, clock } = edge
     addProviderDoor(add, { signIn, sessions, access, place, budget, doorway, log })
+    addLogoutDoor(add, { signIn, sessions, log, budget: openLogoutBudget(clock) })
   }
   add('POST', '/console/sign-out', (_request, entered) => ({
     face: leavingFace(door, entered),
@@ -112,6 +121,14 @@ export function consoleRoutes(
   add('POST', '/console/*', atDoor(missingFace(door)))
 }
 
+/** Where the identity provider says whom it signed out; no browser comes here. */
+function addLogoutDoor(add: AddRoute, parts: LogoutDoorParts): void {
+  add('POST', LOGOUT_PATH, ({ raw }) => ({
+    face: logoutFace(parts, networkOf(raw.socket.remoteAddress ?? '')),
+    open: true,
+  }))
+}
+
 /** To the identity provider, and back from it. */
 function addProviderDoor(add: AddRoute, parts: OidcDoorParts): void {
   const portOf = ({ raw }: FastifyRequest): number => raw.socket.localPort ?? 0
@@ -123,6 +140,7 @@ function addProviderDoor(add: AddRoute, parts: OidcDoorParts): void {
     face: backFromProviderFace(parts, portOf(request)),
     open: true,
   }))
+  add('GET', OIDC_SIGN_OUT_PATH, () => ({ face: leavingProviderFace(parts), open: true }))
 }
 
 /** What the pages' JSON is read by: a session, and no signature. */

@@ -10,6 +10,7 @@ import { readQueryMembers } from './form.ts'
 import { ownOrigin } from './guard.ts'
 import { Document } from './layout.tsx'
 import { Notice, Text } from './parts.tsx'
+import { SIGN_IN_PATH } from './link-route.ts'
 import { returnPath } from './return-path.ts'
 import type { GateParts } from './session-gate.ts'
 import { OtherWays, ProviderLink, type Doorway } from './sign-in-help.tsx'
@@ -19,6 +20,9 @@ import { h } from './markup.ts'
 export const OIDC_PATH = '/console/sign-in/oidc'
 /** … and here they come back: the one address that is registered with it. */
 export const OIDC_CALLBACK_PATH = '/console/sign-in/oidc/callback'
+
+/** From here they are sent to it to sign out there, too. */
+export const OIDC_SIGN_OUT_PATH = '/console/sign-out/oidc'
 
 export interface OidcDoorParts extends Omit<GateParts, 'sessions'> {
   readonly signIn: ConsoleSignIn
@@ -83,6 +87,14 @@ export function backFromProviderFace(parts: OidcDoorParts, port: number): Face {
         headers: { refresh: `0;url=${onward}`, 'set-cookie': sessionCookie(session, place.secure) },
       },
     )
+  })
+}
+
+/** Sends a browser to where the provider signs people out. Here nothing ends by it: anybody's link may lead to it. */
+export function leavingProviderFace(parts: OidcDoorParts): Face {
+  return doorFace(parts, () => async () => {
+    parts.budget.take(VISITORS)
+    return seeOther((await parts.signIn.signOutUrl()) ?? SIGN_IN_PATH)
   })
 }
 

@@ -1,4 +1,4 @@
-import type { ConsoleSessions } from '../../auth/index.ts'
+import type { ConsoleSessions, ConsoleSignIn } from '../../auth/index.ts'
 import { EVERYTHING, type Clock } from '../../model/index.ts'
 import type { Face, TakenRequest } from '../pipeline.ts'
 import type { WireAnswer } from '../wire.ts'
@@ -13,7 +13,7 @@ import { Document } from './layout.tsx'
 import { SIGN_IN_PATH } from './link-route.ts'
 import type { Page, PageAnswer } from './page.ts'
 import type { Entered } from './session-gate.ts'
-import type { Doorway } from './sign-in-help.tsx'
+import { SignedOut, type Doorway } from './sign-in-help.tsx'
 import { h } from './markup.ts'
 
 export interface PageParts extends ApiParts {
@@ -60,16 +60,17 @@ export function pageFace(
   }
 }
 
-/** Ends the session that asks for it. */
+/** Ends the session that asks for it; whom a provider signed in is told that it would do so again. */
 export function leavingFace(
   parts: {
     readonly doorway: Doorway
     readonly sessions: ConsoleSessions
+    readonly signIn?: Pick<ConsoleSignIn, 'signOutUrl'> | undefined
     readonly secure: boolean
   },
   entered: Entered,
 ): Face {
-  const { doorway, sessions, secure } = parts
+  const { doorway, sessions, signIn, secure } = parts
   return {
     name: 'console',
     refuse: (error) => errorPage(doorway, error, { who: whoOf(entered) }),
@@ -80,7 +81,11 @@ export function leavingFace(
       run: async (taken) => {
         readForm(taken, entered)
         await sessions.end(entered.secret ?? '')
-        return seeOther(SIGN_IN_PATH, { 'set-cookie': sessionCookie(undefined, secure) })
+        const headers = { 'set-cookie': sessionCookie(undefined, secure) }
+        const byProvider = taken.caller.accessKeyId === undefined
+        return byProvider && (await signIn?.signOutUrl()) !== undefined
+          ? htmlAnswer(<SignedOut doorway={doorway} />, { headers })
+          : seeOther(SIGN_IN_PATH, headers)
       },
     }),
   }

@@ -8,7 +8,8 @@ import { type Html, h } from './markup.ts'
 export interface Doorway {
   readonly assets: Assets
   /** The identity provider by which they sign in, and where that begins; absent where none is configured. */
-  readonly provider: { readonly name: string; readonly path: string } | undefined
+  readonly provider:
+    { readonly name: string; readonly path: string; readonly signOutPath: string } | undefined
 }
 
 interface HelpProps {
@@ -26,6 +27,33 @@ export function SignInHelp({ doorway, to }: HelpProps): Html {
       </Notice>
       <ProviderLink doorway={doorway} to={to} />
       <OtherWays />
+    </Document>
+  )
+}
+
+/** Where somebody has signed out here, and not at the provider that signed him in. */
+export function SignedOut({ doorway }: { readonly doorway: Doorway }): Html {
+  const { provider } = doorway
+  return (
+    <Document assets={doorway.assets} title="Signed out">
+      <Notice tone="good">
+        <p>You are signed out of this console.</p>
+      </Notice>
+      {provider && (
+        <div>
+          <p>
+            <Text>{provider.name}</Text> may still know you, and then signs you in again without
+            asking.
+          </p>
+          <p>
+            <a class="button" href={provider.signOutPath}>
+              {'Sign out of '}
+              <Text>{provider.name}</Text>
+            </a>
+          </p>
+        </div>
+      )}
+      <ProviderLink doorway={doorway} />
     </Document>
   )
 }

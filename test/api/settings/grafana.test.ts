@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { startTestApp, type TestApp } from '../../support/app.ts'
 
@@ -74,6 +77,44 @@ test('every metric that the service exposes has a panel', () => {
   const shown = new Set(queries.flatMap(named).map(metricOf))
 
   expect([...exposed.keys()].filter((name) => !shown.has(name))).toEqual([])
+})
+
+/** What Prometheus's own tool says; it comes with Prometheus, and what needs it skips itself where it is not there. */
+function promtool(args: readonly string[], input = ''): string {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { input, encoding: 'utf8' })
+  return status === 0 ? stdout : `exit ${status}: ${stdout}${stderr}`
+}
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0
+
+describe.skipIf(!hasPromtool)('Prometheus itself', () => {
+  /** As recording rules: of a query, its tool takes only these. */
+  function check(exprs: readonly string[]): string {
+    const dir = mkdtempSync(join(tmpdir(), 'lacre-promql-'))
+    const rules = exprs.map((expr, at) => ({ record: `query${at}`, expr }))
+    // JSON is YAML.
+    const groups = [{ name: 'dashboard', rules }]
+    writeFileSync(join(dir, 'rules.yml'), JSON.stringify({ groups }))
+    const said = promtool(['check', 'rules', join(dir, 'rules.yml')])
+    rmSync(dir, { recursive: true })
+    return said
+  }
+  const exprs = panels
+    .flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+    .map((expr) => expr.replaceAll('$__rate_interval', '5m'))
+
+  test('parses every query, and none of them cut short', () => {
+    expect(check(exprs)).toContain(`SUCCESS: ${exprs.length} rules found`)
+    const cut = check(exprs.map((expr) => expr.slice(0, -1)))
+    expect(cut).toMatch(/^exit 1/)
+    expect(cut.match(/could not parse expression/g)).toHaveLength(exprs.length)
+  })
+
+  test('reads what the service exposes', async () => {
+    const text = await (await fetch(`${app.url}/metrics`)).text()
+
+    expect(promtool(['check', 'metrics'], text)).toBe('')
+    expect(promtool(['check', 'metrics'], `${text}broken{`)).toMatch(/^exit 1/)
+  })
 })
 
 test('parentheses close, variables are declared, and no panel lies on another', () => {

@@ -74,7 +74,13 @@ describe('a sign-in that is under way', () => {
 })
 
 describe('sessions by tokens', () => {
-  const token = { issuer: 'https://id.example', subject: 'ada', claims: {}, expiresAtMs: 0 }
+  const token = {
+    issuer: 'https://id.example',
+    subject: 'ada',
+    claims: {},
+    issuedAtMs: 0,
+    expiresAtMs: 0,
+  }
   const begun = (beganAtMs: number, principalId = 'usr-ada') => ({ token, principalId, beganAtMs })
 
   test('end after half an hour without a request, and after twelve whatever was', () => {
