@@ -1,6 +1,6 @@
 import { defaultLogging, type Place, type ReleaseSpec } from '../model/index.ts'
 
-import { RUNTIME_API_PORT } from './constants.ts'
+import { EGRESS_PROXY_PORT, RUNTIME_API_PORT } from './constants.ts'
 import type { RuntimeFamily } from './interpreters.ts'
 
 /** Where an environment sees its parts. The `process` driver, which has no file system of its own, maps these prefixes. */
@@ -15,6 +15,8 @@ export interface EnvironmentContext {
   readonly logStream: string
   /** Of the interpreter that runs: layer directories carry it. */
   readonly languageVersion: string
+  /** Whether it has an egress proxy. */
+  readonly egress: boolean
 }
 
 /** A child's environment, built from nothing (SPEC A5; an inherited NODE_EXTRA_CA_CERTS alone costs 47 ms a start). */
@@ -43,6 +45,7 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     AWS_XRAY_DAEMON_ADDRESS: '127.0.0.1:2000',
     ...searchPath(context),
+    ...(context.egress ? proxyVariables(spec.environment) : {}),
   }
   const reserved: Record<string, string> = {
     _HANDLER: spec.handler,
@@ -72,6 +75,23 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
     (name) => name in reserved || !(name in spec.environment),
   )
   return { variables, platformPaths, defaults: overridable }
+}
+
+/** How programs are told of a proxy; each in neither case where the function sets it in one. */
+function proxyVariables(own: Readonly<Record<string, string>>): Record<string, string> {
+  const proxy = `http://127.0.0.1:${EGRESS_PROXY_PORT}`
+  const ours = {
+    HTTPS_PROXY: proxy,
+    https_proxy: proxy,
+    HTTP_PROXY: proxy,
+    http_proxy: proxy,
+    NO_PROXY: '127.0.0.1,localhost',
+    no_proxy: '127.0.0.1,localhost',
+    // Node 24, and 22 from 22.21: its own fetch and agents heed the others
+    NODE_USE_ENV_PROXY: '1',
+  }
+  const taken = new Set(Object.keys(own).map((name) => name.toUpperCase()))
+  return Object.fromEntries(Object.entries(ours).filter(([name]) => !taken.has(name.toUpperCase())))
 }
 
 /** As a sandbox shows them: where the Runtime API listens is recorded from AWS, whether anybody does or not. */

@@ -93,7 +93,7 @@ class SpawnerIsolation implements Isolation {
     const { random } = this.#options
     const token = (): string => Buffer.from(random.bytes(16)).toString('hex')
     const id = random.uuid()
-    const tokens = { channel: token(), output: token(), extensions: token(), api: token() }
+    const tokens = { channel: token(), output: token(), extensions: token(), api: token(), egress: token() } // prettier-ignore
     const insides = new Set<string>()
     const expectInside = (take: (socket: Socket) => void): string => {
       const inside = token()
@@ -106,7 +106,7 @@ class SpawnerIsolation implements Isolation {
     }
     const started = new StartedEnvironment(id, client, expectInside)
     const forget = (): void => {
-      for (const kind of ['channel', 'output', 'extensions', 'api'] as const)
+      for (const kind of ['channel', 'output', 'extensions', 'api', 'egress'] as const)
         this.#listener.forget(kind, tokens[kind])
       for (const inside of insides) this.#listener.forget('inside', inside)
     }
@@ -122,6 +122,10 @@ class SpawnerIsolation implements Isolation {
     this.#listener.expect('api', tokens.api, (socket) => {
       started.track(socket)
       listener.api(socket)
+    })
+    this.#listener.expect('egress', tokens.egress, (socket) => {
+      started.track(socket)
+      listener.egress(socket)
     })
     void started.exited.then(forget)
     return new Promise((resolve, reject) => {

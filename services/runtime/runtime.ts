@@ -111,6 +111,7 @@ class PooledRuntime implements Runtime {
       clock: options.clock,
       random: options.random,
       apiServed: opened.isolation.capability.customRuntimes,
+      dialer: this.opensEgress ? options.egress : undefined,
       interpreters: opened.interpreters,
       prepared: opened.prepared,
       isolation: opened.isolation,
@@ -129,6 +130,11 @@ class PooledRuntime implements Runtime {
 
   get capability(): Capability {
     return this.#opened.isolation.capability
+  }
+
+  get opensEgress(): boolean {
+    const { driver, customRuntimes } = this.capability
+    return this.#options.egress !== undefined && driver === 'bubblewrap' && customRuntimes
   }
 
   async prepare(spec: ReleaseSpec): Promise<void> {

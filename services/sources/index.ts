@@ -5,6 +5,8 @@
 
 /** Which addresses may be connected to; throws CONFIGURATION for a list that cannot be read. */
 export { addressRules, type AddressRules } from './addresses.ts'
+/** Where functions may be connected to, and the connections. */
+export { Dialer, egressRules, type Dialed } from './egress.ts'
 /** One document; throws UNAVAILABLE. */
 export { fetchDocument, type FetchRequest } from './fetch.ts'
 /** Hands a document over, or asks by one; throws UNAVAILABLE. */

@@ -228,6 +228,7 @@ describe.skipIf(!canBubblewrap)('the envelope', () => {
         platformPaths: [],
         wire: 'frames',
         api: false,
+        egress: false,
         extensions: [],
         runtimeOnly: [],
         layerDirs: [],
@@ -241,6 +242,7 @@ describe.skipIf(!canBubblewrap)('the envelope', () => {
         extensionOutput: () => undefined,
         memberEnded: () => undefined,
         api: () => undefined,
+        egress: () => undefined,
       },
     )
     const channel = handle.connect()

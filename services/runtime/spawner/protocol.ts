@@ -38,6 +38,8 @@ export interface EnvironmentSpec {
   readonly wire: Wire
   /** Whether the Runtime API listens inside, for the runtime or for extensions. */
   readonly api: boolean
+  /** Whether the egress proxy listens inside; in a namespace of its own alone. */
+  readonly egress: boolean
   /** Programs to start before the runtime: paths of the sandbox. */
   readonly extensions: readonly string[]
   /** Names of variables that extensions do not see. */
@@ -54,6 +56,7 @@ export interface EnvironmentSpec {
     /** What extensions write. */
     readonly extensions: string
     readonly api: string
+    readonly egress: string
   }
 }
 
@@ -104,7 +107,9 @@ export type Notice =
   | { readonly kind: 'released'; readonly slot: string }
 
 /** First byte of a connection to the service, before the token. */
-export const HELLO = { channel: 'C', output: 'O', extensions: 'X', api: 'A', inside: 'I' } as const
+export const HELLO = {
+  channel: 'C', output: 'O', extensions: 'X', api: 'A', egress: 'E', inside: 'I',
+} as const // prettier-ignore
 export type HelloKind = keyof typeof HELLO
 export const TOKEN_CHARS = 32
 /** The service's answer to a hello it knows; nothing is forwarded before. */

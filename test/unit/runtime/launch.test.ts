@@ -37,6 +37,7 @@ const context = {
   family: 'node',
   logStream: 'stream',
   languageVersion: '20.20.2',
+  egress: false,
 } as const
 
 describe('the environment', () => {
