@@ -46,9 +46,11 @@ interface Refusal {
 export class EgressProxy {
   readonly #parts: EgressParts
   readonly #server: Server
-  /** Until there is a whole head, with the timer that ends its time. */
+  /** Every connection, with the timer that ends its time to send a whole head. */
   readonly #open = new Map<Socket, NodeJS.Timeout>()
-  readonly #closing = new AbortController()
+  /** Those that are joined with a host, and what ends the waiting for one. */
+  readonly #joined = new Set<Socket>()
+  readonly #dialing = new Set<AbortController>()
   #refusals = 0
 
   constructor(parts: EgressParts) {
@@ -75,13 +77,14 @@ export class EgressProxy {
     inside.once('close', () => {
       clearTimeout(this.#open.get(inside))
       this.#open.delete(inside)
+      this.#joined.delete(inside)
     })
     this.#server.emit('connection', inside)
   }
 
   /** Ends every connection, those on their way too, and tells how many refusals were not told. */
   close(): void {
-    this.#closing.abort()
+    for (const limit of this.#dialing) limit.abort()
     for (const socket of this.#open.keys()) socket.destroy()
     const untold = this.#refusals - EGRESS_LOG_LIMIT_LINES
     if (untold > 0) this.#parts.say(`[lacre] egress: ${untold} more refusals`)
@@ -91,15 +94,20 @@ export class EgressProxy {
     const target = this.#permitted(url)
     if ('sentence' in target) return this.#refuse(inside, url, target)
     const outside = await this.#dial(target)
-    if ('sentence' in outside) return this.#refuse(inside, url, outside)
+    if ('sentence' in outside) {
+      // Whoever went meanwhile is told nothing.
+      if (!inside.destroyed) this.#refuse(inside, url, outside)
+      return
+    }
     if (inside.destroyed) return void outside.destroy()
+    this.#joined.add(inside)
     inside.write('HTTP/1.1 200 Connection established\r\n\r\n')
     outside.write(head)
     outside.setTimeout(EGRESS_IDLE_MS, () => outside.destroy())
     joinSockets(inside, outside)
   }
 
-  /** Facts of the request and the list alone. */
+  /** By the list, and by what is open. */
   #permitted(url: string): Target | Refusal {
     const [, host = '', digits = ''] = /^([^:/@[\]]+):([1-9]\d{0,4})$/.exec(url) ?? []
     const port = Number(digits)
@@ -108,14 +116,19 @@ export class EgressProxy {
       return refused('hosts are connected to by the names on the list, never by an address')
     if (!egressAllows(this.#parts.list, host, port))
       return refused('this host and port are not on the list that the function was released with')
-    if (this.#open.size > EGRESS_CONNECTION_LIMIT)
+    if (this.#joined.size + this.#dialing.size >= EGRESS_CONNECTION_LIMIT)
       return refused(`${EGRESS_CONNECTION_LIMIT} connections are open, and that is the limit`)
     return { host, port }
   }
 
   async #dial({ host, port }: Target): Promise<Socket | Refusal> {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(EGRESS_CONNECT_MS)])
-    const dialed = await this.#parts.dialer.dial(host, port, signal)
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(), EGRESS_CONNECT_MS)
+    this.#dialing.add(limit)
+    const dialed = await this.#parts.dialer.dial(host, port, limit.signal).finally(() => {
+      clearTimeout(timer)
+      this.#dialing.delete(limit)
+    })
     if (dialed.kind === 'connected') return dialed.socket
     if (dialed.kind === 'failed')
       return { status: 502, sentence: `the host cannot be reached: ${dialed.why}` }

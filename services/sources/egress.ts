@@ -4,7 +4,10 @@ import { networkInterfaces } from 'node:os'
 
 import { addressRules, plainAddress, type AddressRules } from './addresses.ts'
 
-/** Addresses that no function is ever connected to, whatever is listed (RULES §11): this machine's own loopback, its links, and where clouds answer with a machine's credentials. */
+/**
+ * Addresses that no function is ever connected to, whatever is listed (RULES §11): this machine's loopback, its links, and
+ * where clouds answer with a machine's credentials.
+ */
 const NEVER = [
   '127.0.0.0/8',
   '::1',
