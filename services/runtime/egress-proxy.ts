@@ -118,7 +118,7 @@ export class EgressProxy {
       return refused('this host and port are not on the list that the function was released with')
     if (this.#joined.size + this.#dialing.size >= EGRESS_CONNECTION_LIMIT)
       return refused(`${EGRESS_CONNECTION_LIMIT} connections are open, and that is the limit`)
-    return { host, port }
+    return { host: host.toLowerCase(), port }
   }
 
   async #dial({ host, port }: Target): Promise<Socket | Refusal> {
