@@ -48,7 +48,12 @@ beforeAll(async () => {
 afterAll(() => network?.[Symbol.asyncDispose]())
 
 const invoke = (event: unknown, qualifier = '$LATEST'): Asked =>
-  network.lacre<Asked>(['invoke', `caller:${qualifier}`, '--payload', JSON.stringify(event)])
+  network.lacre<{ readonly payload: Asked }>([
+    'invoke',
+    `caller:${qualifier}`,
+    '--payload',
+    JSON.stringify(event),
+  ]).payload
 const allow = (...args: string[]): unknown => network.lacre(['stage', 'egress', 'caller', ...args])
 const toApi = { target: 'api.test.example:443', tls: true }
 /** A new list is served once it is prepared. */
