@@ -86,10 +86,10 @@ export class Dialer {
     return await new Promise((resolve) => {
       const late = (): void => resolve('its name was not looked up in time')
       signal.addEventListener('abort', late, { once: true })
-      this.#lookup(host, { all: true }, (error, addresses = []) => {
+      this.#lookup(host, { all: true }, (error, addresses) => {
         signal.removeEventListener('abort', late)
         this.#endTurn()
-        if (addresses.length > 0) resolve(addresses)
+        if (error === null && addresses.length > 0) resolve(addresses)
         else resolve(`its name has no address (${error?.code ?? 'ENOTFOUND'})`)
       })
     })

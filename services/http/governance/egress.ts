@@ -18,7 +18,8 @@ export function egressRoutes(deps: Deps): Route[] {
     route({
       method: 'GET',
       path: '/functions/:functionName/egress',
-      summary: 'The hosts that $LATEST, a version or an alias may connect to; whether they are opened here',
+      summary:
+        'The hosts that $LATEST, a version or an alias may connect to; whether they are opened here',
       params: FunctionParams,
       query: Type.Object({ qualifier: Type.Optional(Qualifier) }, strict),
       body: Nothing,
@@ -32,7 +33,8 @@ export function egressRoutes(deps: Deps): Route[] {
     route({
       method: 'PUT',
       path: '/functions/:functionName/egress',
-      summary: 'Sets the hosts that $LATEST may connect to: `host:port` or `*.host:port`, none where empty',
+      summary:
+        'Sets the hosts that $LATEST may connect to: `host:port` or `*.host:port`, none where empty',
       params: FunctionParams,
       query: Nothing,
       body: Type.Object({ allow: Allow }, strict),
