@@ -123,6 +123,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'stage except': [
     "lacre stage except orders:prod --version-number 5 --reason 'version 6 loses orders' --hours 12",
   ],
+  'stage egress': [
+    'lacre stage egress orders --allow api.example.com:443',
+    'lacre stage egress orders',
+  ],
   'stage reach': ['lacre stage reach orders --aliases', 'lacre stage reach orders --all'],
   'reaction show': ['lacre reaction show'],
   'reaction plan': ['lacre reaction plan orders:prod refuse'],

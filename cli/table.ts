@@ -114,7 +114,8 @@ export const commandTable: readonly CommandRow[] = [
   },
   {
     name: 'stage',
-    summary: 'freezes, freeze windows, promotion, floors and reach of functions and aliases',
+    summary:
+      'freezes, freeze windows, promotion, floors, reach and egress of functions and aliases',
     load: () => import('./commands/stage.ts'),
   },
   {

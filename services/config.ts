@@ -6,18 +6,24 @@ import { parseTokenSettings, type SignInSettings, type TokenSettings } from './a
 import { parseUrlBase } from './http/index.ts'
 import type { WitnessConfig } from './audit/index.ts'
 import type { MasterKeyOptions } from './keys/index.ts'
+import { readEgress, type EgressConfig, type EgressOptions } from './egress-config.ts'
 import { parseConsoleHost, parseOtlpEndpoint, parsePublicUrl } from './host-names.ts'
 import { parseWitness, readCheckpointDir } from './ledger-config.ts'
 import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './model/index.ts'
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
 import { parseScale, parseWebhooks } from './events-config.ts'
 import { readReactionLimits } from './reaction-limits.ts'
-import { readRuntimes, type RuntimesConfig } from './runtimes-config.ts'
+import {
+  parsePrewarmed,
+  readRuntimes,
+  type RuntimeOptions,
+  type RuntimesConfig,
+} from './runtimes-config.ts'
 import { readSignIn } from './sign-in-config.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
 /** As `lacre serve` takes them: `--name value` without the dashes. */
-export interface ServeOptions {
+export interface ServeOptions extends EgressOptions, RuntimeOptions {
   readonly data: string
   readonly listen?: string
   readonly urlListen?: string
@@ -34,8 +40,6 @@ export interface ServeOptions {
   readonly masterKey?: string
   readonly maxEnvironments?: string
   readonly prewarmed?: string
-  readonly runtimesDir?: string
-  readonly runtimeSubstitute?: string
   readonly openMetrics?: boolean
   readonly openTlog?: boolean
   readonly consoleHost?: readonly string[]
@@ -83,6 +87,8 @@ export interface Config {
   /** Environments without code that wait for each kind of start. */
   readonly prewarmed: number
   readonly runtimes: RuntimesConfig
+  /** Functions are let out to nothing where undefined. */
+  readonly egress: EgressConfig | undefined
   readonly openMetrics: boolean
   /** The tiles of the ledger are for anybody. */
   readonly openTlog: boolean
@@ -129,8 +135,6 @@ export interface UrlConfig {
 const DEFAULT_PORT = 9_771
 const DEFAULT_URL_PORT = 9_773
 const DEFAULT_MAX_ENVIRONMENTS = 64
-const DEFAULT_PREWARMED = 1
-const PREWARMED_LIMIT = 100
 
 /**
  * Options first, then `LACRE_*` variables, then defaults. `LACRE_MASTER_KEY` is taken out of the environment,
@@ -156,9 +160,10 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     maxEnvironments: parseCount(options.maxEnvironments),
     prewarmed: parsePrewarmed(options.prewarmed),
     runtimes: readRuntimes({
-      dir: options.runtimesDir ?? env['LACRE_RUNTIMES_DIR'],
-      substitute: options.runtimeSubstitute ?? env['LACRE_RUNTIME_SUBSTITUTE'],
+      runtimesDir: options.runtimesDir ?? env['LACRE_RUNTIMES_DIR'],
+      runtimeSubstitute: options.runtimeSubstitute ?? env['LACRE_RUNTIME_SUBSTITUTE'],
     }),
+    egress: readEgress(options),
     openMetrics: options.openMetrics ?? false,
     openTlog: options.openTlog ?? false,
     consoleHosts: (options.consoleHost ?? []).map(parseConsoleHost),
@@ -373,12 +378,6 @@ function parseCount(text: string | undefined): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count
   throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
-}
-
-function parsePrewarmed(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_PREWARMED
-  if (/^\d{1,3}$/.test(text) && Number(text) <= PREWARMED_LIMIT) return Number(text)
-  throw new PlatformError('CONFIGURATION', `--prewarmed \`${text}\` is not 0 to ${PREWARMED_LIMIT}`)
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

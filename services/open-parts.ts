@@ -6,7 +6,7 @@ import { Logs, Metering } from './logs/index.ts'
 import type { Clock, Random } from './model/index.ts'
 import { askWitness, type Deps, type Log } from './operations/index.ts'
 import { openRuntime, type Runtime } from './runtime/index.ts'
-import { addressRules } from './sources/index.ts'
+import { addressRules, Dialer, egressRules } from './sources/index.ts'
 import { Webhooks, type Outbox, type WebhooksOptions } from './webhooks/index.ts'
 
 /** What differs between a service and a test of it. */
@@ -63,6 +63,7 @@ export async function openFunctionRuntime(
   const { dataDir, place, isolation, requireIsolation, maxEnvironments, prewarmed, runtimes } =
     config
   const { blobs, logs, metering, metrics, tracer } = parts
+  const egress = config.egress && new Dialer(egressRules(config.egress.networks))
   return await openRuntime({
     dataDir,
     blobs,
@@ -75,6 +76,7 @@ export async function openFunctionRuntime(
     prewarmed,
     substitute: runtimes.substitute,
     runtimesDir: runtimes.dir,
+    egress,
     log,
     logs,
     tracer,

@@ -5,6 +5,14 @@ import { PlatformError } from './model/index.ts'
 
 /** Group and others. */
 const WRITABLE_BY_OTHERS = 0o022
+const DEFAULT_PREWARMED = 1
+const PREWARMED_LIMIT = 100
+
+/** As `lacre serve` takes them. */
+export interface RuntimeOptions {
+  readonly runtimesDir?: string | undefined
+  readonly runtimeSubstitute?: string | undefined
+}
 
 /** Where more interpreters lie, and whether the nearest stands in for one that is missing. */
 export interface RuntimesConfig {
@@ -13,11 +21,8 @@ export interface RuntimesConfig {
 }
 
 /** @throws PlatformError CONFIGURATION where the folder is none, or others may put an interpreter into it */
-export function readRuntimes(given: {
-  readonly dir: string | undefined
-  readonly substitute: string | undefined
-}): RuntimesConfig {
-  const { dir, substitute = 'on' } = given
+export function readRuntimes(given: RuntimeOptions): RuntimesConfig {
+  const { runtimesDir: dir, runtimeSubstitute: substitute = 'on' } = given
   if (substitute !== 'on' && substitute !== 'off')
     throw new PlatformError(
       'CONFIGURATION',
@@ -38,4 +43,11 @@ function ownFolder(dir: string): string {
     'CONFIGURATION',
     `runtimes-dir: others may put an interpreter into \`${dir}\`: \`chmod go-w\` it`,
   )
+}
+
+/** How many environments without code wait for each kind of start. @throws PlatformError CONFIGURATION */
+export function parsePrewarmed(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_PREWARMED
+  if (/^\d{1,3}$/.test(text) && Number(text) <= PREWARMED_LIMIT) return Number(text)
+  throw new PlatformError('CONFIGURATION', `--prewarmed \`${text}\` is not 0 to ${PREWARMED_LIMIT}`)
 }

@@ -115,6 +115,11 @@ function withRuntimes(command: Command): Command {
       '--runtime-substitute <on|off>',
       "whether the nearest version of a runtime's language stands in for one that is missing: on",
     )
+    .option('--egress', 'let functions out to the hosts of their own lists, and to no other')
+    .option(
+      '--egress-network <network...>',
+      'a network inside that such a host may be in: 10.1.0.0/16',
+    )
     .option(
       '--prewarmed <n>',
       'sandboxes that wait without code for each kind of start, 0 for none: 1',

@@ -33,7 +33,7 @@ interface Change {
 
 export const command: CommandModule = {
   name: 'stage',
-  summary: 'freezes, freeze windows, promotion, floors and reach of functions and aliases',
+  summary: 'freezes, freeze windows, promotion, floors, reach and egress of functions and aliases',
   configure(command: Command, terminal: Terminal, environment: Environment): void {
     const change = async (options: ConnectionOptions, { what, ...call }: Change): Promise<void> => {
       const service = connect(options, environment)
@@ -54,6 +54,7 @@ export const command: CommandModule = {
     addPromotion(command, change)
     addFloors(command, change)
     addReach(command, change)
+    addEgress(command, { terminal, environment, change })
   },
 }
 
@@ -203,6 +204,49 @@ function addReach(command: Command, change: Changing): void {
       const body = { mode, direct: [...(options.direct ?? [])] }
       const path = `/api/v1/functions/${encodeURIComponent(name)}/reach`
       await change(options, { method: 'PUT', path, body, what: `${inline(name)}: ${mode}` })
+    })
+}
+
+interface EgressOptions extends ConnectionOptions {
+  readonly allow?: readonly string[]
+  readonly none?: true
+  readonly of?: string
+}
+
+/** Shows the list where nothing is to be set. */
+function addEgress(
+  command: Command,
+  with_: {
+    readonly terminal: Terminal
+    readonly environment: Environment
+    readonly change: Changing
+  },
+): void {
+  const { terminal, environment, change } = with_
+  withConnection(command.command('egress'))
+    .description('the hosts that a function may connect to: shows them, or sets those of $LATEST')
+    .argument('<function>', 'its name')
+    .option('--allow <host:port...>', 'these alone: api.example.com:443, *.example.com:443')
+    .option('--none', 'none')
+    .option('--of <qualifier>', 'show those of a version or alias')
+    .action(async (name: string, options: EgressOptions) => {
+      const { allow, none, of } = options
+      const path = `/api/v1/functions/${encodeURIComponent(name)}/egress`
+      if ([allow, none, of].filter((one) => one !== undefined).length > 1)
+        throw usage('egress wants one of --allow, --none and --of')
+      if (allow !== undefined || none === true) {
+        const body = { allow: [...(allow ?? [])] }
+        const what = `${inline(name)} may connect to ${inline(body.allow.join(', ') || 'nothing')}`
+        return await change(options, { method: 'PUT', path, body, what })
+      }
+      const asked = of === undefined ? {} : { qualifier: of }
+      const answer = await connect(options, environment).get(path, asked)
+      const hosts = Array.isArray(answer['allow']) ? answer['allow'].map(String) : []
+      const unopened = answer['opened'] === false ? '\nnone of it is opened by this service' : ''
+      terminal.result(
+        { ...answer },
+        `${hosts.map((host) => inline(host)).join('\n') || 'nothing'}${unopened}`,
+      )
     })
 }
 

@@ -39,6 +39,8 @@ export type FunctionConfigurationDocument = {
   readonly KMSKeyArn?: string
   readonly VpcConfig?: VpcConfig
   readonly DurableConfig?: DurableConfig
+  /** Ours, and set by our own API alone: the hosts that it may connect to, as `parseEgressList` gives them; never empty. */
+  readonly Egress?: readonly string[]
   /**
    * Of a published version: the digest of what it was published from. A description given to PublishVersion
    * changes the copy alone, so equality with `$LATEST` cannot be read off the copy (SPEC A3).
@@ -112,7 +114,17 @@ export function withConfiguration(
     ...optional('KMSKeyArn', (given.KMSKeyArn ?? before.KMSKeyArn) || undefined),
     ...optional('VpcConfig', mergeVpc(before, given)),
     ...optional('DurableConfig', mergeDurable(before, given)),
+    ...optional('Egress', before.Egress),
   }
+}
+
+/** The configuration with another list of hosts. */
+export function withEgress(
+  before: FunctionConfigurationDocument,
+  egress: readonly string[],
+): FunctionConfigurationDocument {
+  const { Egress: _before, ...others } = before
+  return { ...others, ...optional('Egress', egress.length === 0 ? undefined : egress) }
 }
 
 function optional<K extends string, V>(name: K, value: V | undefined): { readonly [k in K]?: V } {
@@ -179,7 +191,7 @@ function mergeDurable(
 export function answeredConfiguration(
   document: FunctionConfigurationDocument,
 ): Record<string, Json | undefined> {
-  const { PublishedFrom: _ours, SnapStart, VpcConfig: vpc, ...members } = document
+  const { PublishedFrom: _from, Egress: _egress, SnapStart, VpcConfig: vpc, ...members } = document
   return {
     ...members,
     SnapStart: { ApplyOn: SnapStart.ApplyOn, OptimizationStatus: 'Off' },

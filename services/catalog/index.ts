@@ -132,7 +132,7 @@ export { isSettled, publishDigest } from './versions.ts'
 export { activeStatus, pendingStatus, updatingStatus } from './versions.ts'
 export type { NewVersion, VersionLayer, VersionRecord, VersionStatus } from './versions.ts'
 /** What a version is configured with: AWS's defaults, and what was given laid over it. */
-export { defaultConfiguration, withConfiguration } from './configuration.ts'
+export { defaultConfiguration, withConfiguration, withEgress } from './configuration.ts'
 export type {
   ConfigurationInput,
   FunctionConfigurationDocument,

@@ -25,6 +25,6 @@ export function releaseOf(
     environment: Object.fromEntries(
       Object.entries(variables).map(([name, value]) => [name, hmac(`${name}\0${value}`)]),
     ),
-    egress: [],
+    egress: configuration.Egress ?? [],
   })
 }

@@ -36,6 +36,7 @@ interface ConfigurationMembers {
     readonly ApplicationLogLevel?: string
     readonly SystemLogLevel?: string
   }
+  readonly Egress?: readonly string[]
   readonly Environment?: { readonly Variables?: Readonly<Record<string, string>> }
 }
 
@@ -60,6 +61,7 @@ export function toReleaseSpec(place: Place, row: ReleaseRow): ReleaseSpec {
     ephemeralMb: configuration.EphemeralStorage?.Size ?? 512,
     environment: Object.freeze({ ...configuration.Environment?.Variables }),
     ...(deadLetterArn === '' ? {} : { deadLetterArn }),
+    ...(configuration.Egress === undefined ? {} : { egress: Object.freeze(configuration.Egress) }),
     logging: Object.freeze(toLogging(row.functionName, configuration.LoggingConfig)),
   })
 }

@@ -50,7 +50,7 @@ const ROWS: readonly Row[] = [
       lambda:GetProvisionedConcurrencyConfig lambda:GetRuntimeManagementConfig lambda:ListAliases
       lambda:ListDurableExecutionsByFunction lambda:ListFunctionEventInvokeConfigs lambda:ListFunctionUrlConfigs
       lambda:ListProvisionedConcurrencyConfigs lambda:ListVersionsByFunction lacre:ReadLiveHistory
-      lacre:GetReach lacre:ExportEvidence`,
+      lacre:GetReach lacre:GetEgress lacre:ExportEvidence`,
   },
   {
     group: 'read',
@@ -118,7 +118,7 @@ const ROWS: readonly Row[] = [
       lambda:DeleteFunctionEventInvokeConfig lambda:PublishVersion lambda:PutFunctionConcurrency
       lambda:PutFunctionEventInvokeConfig lambda:PutFunctionRecursionConfig lambda:PutFunctionScalingConfig
       lambda:PutRuntimeManagementConfig lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration
-      lambda:UpdateFunctionEventInvokeConfig`,
+      lambda:UpdateFunctionEventInvokeConfig lacre:PutEgress`,
   },
   {
     group: 'deploy',

@@ -167,6 +167,8 @@ export {
   type Place,
   type PublisherVersionReference,
 } from './arn.ts'
+/** The hosts that a function may connect to; parsing throws INVALID_PARAMETER. */
+export { egressAllows, parseEgressList } from './egress.ts'
 export { LineCutter, LOG_LINE_LIMIT_CHARS } from './line-cutter.ts'
 /** What work is made of, for whoever watches. */
 export { traced, type Span, type SpanAttributes, type SpanStart, type Tracer } from './tracer.ts'

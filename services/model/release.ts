@@ -49,6 +49,8 @@ export interface ReleaseSpec {
   readonly environment: Readonly<Record<string, string>>
   /** Where events go that it fails for good; published with a version, and no part of the release. */
   readonly deadLetterArn?: string
+  /** What it may connect to beyond its sandbox, as `parseEgressList` gives it; nothing where absent. */
+  readonly egress?: readonly string[]
   /** AWS's default where absent; no part of the release. */
   readonly logging?: LoggingSpec
 }

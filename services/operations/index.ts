@@ -234,6 +234,8 @@ export {
   updateFunctionConfiguration,
   type UpdateFunctionConfigurationInput,
 } from './update-function-configuration.ts'
+/** Where a function may connect to: a configuration change, and what is read of it. */
+export { readEgress, setEgress, type EgressShown } from './egress.ts'
 export { deleteFunction, type Removal } from './delete-function.ts'
 export { getFunction, listFunctions, listVersions, type FunctionFound } from './get-function.ts'
 export type { CodeSource } from './code-source.ts'

@@ -56,12 +56,15 @@ export interface LatestParts {
 }
 
 export interface LatestUpdate {
-  readonly action: 'lambda:UpdateFunctionCode' | 'lambda:UpdateFunctionConfiguration'
+  readonly action:
+    'lambda:UpdateFunctionCode' | 'lambda:UpdateFunctionConfiguration' | 'lacre:PutEgress'
   /** Bare. */
   readonly name: string
   readonly revisionId?: string | undefined
   readonly publish: boolean
   readonly dryRun: boolean
+  /** For the ledger entry. */
+  readonly note?: Json
   /** What it is to become, from what it is. */
   change(reader: Reader, latest: VersionRecord): Promise<LatestParts>
 }
@@ -86,6 +89,7 @@ export async function updateLatest(
   update: LatestUpdate,
 ): Promise<VersionChange> {
   const digest = environmentDigest(deps)
+  const { note } = update
   let plan: Plan | undefined
   const change: Change<VersionRecord> = {
     action: update.action,
@@ -111,6 +115,7 @@ export async function updateLatest(
       }
     },
     planned: () => planOf(plan, { publish: update.publish, digest }),
+    ...(note === undefined ? {} : { note: () => note }),
     commit: async (tx, admitted, atMs) => {
       if (plan === undefined) throw new PlatformError('INTERNAL', 'a change was committed unread')
       await refuseMoved(tx, plan)

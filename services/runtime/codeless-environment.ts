@@ -152,4 +152,8 @@ class LateListener implements StartListener {
   api(socket: Socket): void {
     socket.destroy()
   }
+
+  egress(socket: Socket): void {
+    socket.destroy()
+  }
 }

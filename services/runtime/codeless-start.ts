@@ -29,14 +29,15 @@ export function codelessStart(
     readonly own: Readonly<Record<string, string>>
   },
 ): CodelessStart | undefined {
-  const { command, interpreter, wire, api, extensions, layerDirs, memoryMb, ephemeralMb } = start
+  const { command, interpreter, wire, api, egress, extensions, layerDirs } = start
+  const { memoryMb, ephemeralMb } = start
   const names = Object.keys(whose.own)
-  if (!FAMILIES.has(whose.family) || wire !== 'frames' || api) return undefined
+  if (!FAMILIES.has(whose.family) || wire !== 'frames' || api || egress) return undefined
   if (extensions.length > 0 || layerDirs.length > 0) return undefined
   // RULES §8: they are set only where the function runs from the start.
   if (loaderVariables(names).length > 0 || names.some((name) => READ_EARLY.test(name)))
     return undefined
-  const bare = { wire, api, extensions, layerDirs, runtimeOnly: [], platformPaths: [] }
+  const bare = { wire, api, egress, extensions, layerDirs, runtimeOnly: [], platformPaths: [] }
   const limits = { memoryMb, ephemeralMb }
   return { ...bare, ...limits, command, interpreter, codeDir: undefined, variables: whose.defaults }
 }

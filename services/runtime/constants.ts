@@ -79,3 +79,17 @@ export const SHUTDOWN_RUNTIME_SHARE = 0.3
 
 /** Where unmodified runtime clients find the Runtime API (SPEC A5). */
 export const RUNTIME_API_PORT = 9_001
+
+/** Where a function finds the egress proxy, where it has one: beside the Runtime API. */
+export const EGRESS_PROXY_PORT = 9_002
+/** Connections through it at a time, of one environment. */
+export const EGRESS_CONNECTION_LIMIT = 64
+/** The head of a request to it: a name, a port and a few headers. */
+export const EGRESS_HEAD_LIMIT_BYTES = 8_192
+/** How long that head may take, and then the connection to the host, its name included. */
+export const EGRESS_HEAD_MS = 10_000
+export const EGRESS_CONNECT_MS = 10_000
+/** How long nothing may pass through a connection: what is kept alive over a freeze ends so. */
+export const EGRESS_IDLE_MS = 120_000
+/** Refusals told one by one in the log of an environment; the rest is counted. */
+export const EGRESS_LOG_LIMIT_LINES = 100

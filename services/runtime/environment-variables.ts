@@ -1,6 +1,6 @@
 import { defaultLogging, type Place, type ReleaseSpec } from '../model/index.ts'
 
-import { RUNTIME_API_PORT, TELEMETRY_LOG_FD } from './constants.ts'
+import { EGRESS_PROXY_PORT, RUNTIME_API_PORT, TELEMETRY_LOG_FD } from './constants.ts'
 import type { RuntimeFamily } from './interpreters.ts'
 import type { Wire } from './spawner/protocol.ts'
 
@@ -18,6 +18,8 @@ export interface EnvironmentContext {
   readonly languageVersion: string
   /** A runtime without our channel is given a descriptor for framed records. */
   readonly wire: Wire
+  /** Whether it has an egress proxy. */
+  readonly egress: boolean
 }
 
 /** A child's environment, built from nothing (SPEC A5; an inherited NODE_EXTRA_CA_CERTS alone costs 47 ms a start). */
@@ -46,6 +48,7 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     AWS_XRAY_DAEMON_ADDRESS: '127.0.0.1:2000',
     ...searchPath(context),
+    ...(context.egress ? proxyVariables(spec.environment) : {}),
   }
   const reserved: Record<string, string> = {
     _HANDLER: spec.handler,
@@ -76,6 +79,23 @@ export function buildEnvironment(spec: ReleaseSpec, context: EnvironmentContext)
     (name) => name in reserved || !(name in spec.environment),
   )
   return { variables, platformPaths, defaults: overridable }
+}
+
+/** How programs are told of a proxy; each in neither case where the function sets it in one. */
+function proxyVariables(own: Readonly<Record<string, string>>): Record<string, string> {
+  const proxy = `http://127.0.0.1:${EGRESS_PROXY_PORT}`
+  const ours = {
+    HTTPS_PROXY: proxy,
+    https_proxy: proxy,
+    HTTP_PROXY: proxy,
+    http_proxy: proxy,
+    NO_PROXY: '127.0.0.1,localhost',
+    no_proxy: '127.0.0.1,localhost',
+    // Node 24, and 22 from 22.21: its own fetch and agents heed the others
+    NODE_USE_ENV_PROXY: '1',
+  }
+  const taken = new Set(Object.keys(own).map((name) => name.toUpperCase()))
+  return Object.fromEntries(Object.entries(ours).filter(([name]) => !taken.has(name.toUpperCase())))
 }
 
 /** As a sandbox shows them: where the Runtime API listens is recorded from AWS, whether anybody does or not. */

@@ -292,11 +292,12 @@ export class Environment {
     this.#trees = launch.trees
     this.#startedAtMs = this.#parts.clock.monotonicMs()
     this.#advance('start')
-    const { clock, random, place } = this.#parts
-    const { functionName, version, handler } = this.spec
+    const { clock, random, place, dialer } = this.#parts
+    const { functionName, version, handler, egress: list = [] } = this.spec
     const { account: accountId } = place
     const identity = { functionName, functionVersion: version, handler, accountId }
-    const parts = { ...this.#parts, uuid: () => random.uuid(), capture: this.#capture, identity }
+    const [capture, egress] = [this.#capture, { list, dialer }]
+    const parts = { ...this.#parts, uuid: () => random.uuid(), capture, identity, egress }
     const process = await RuntimeProcess.start(parts, launch.request, {
       starting: (telemetry) => this.#telemetry.starting(telemetry, phase),
       runtimeReady: () => this.#telemetry.runtimeReady(clock.monotonicMs()),

@@ -39,6 +39,8 @@ export interface StartListener {
   memberEnded(member: Member, exit: Exit): void
   /** A connection to this environment's Runtime API. */
   api(socket: Socket): void
+  /** A connection to its egress proxy. */
+  egress(socket: Socket): void
 }
 
 export interface StartRequest extends Omit<EnvironmentSpec, 'id' | 'tokens'> {

@@ -13,6 +13,7 @@ export type {
   BlobReader,
   Capability,
   DriverName,
+  EgressDialer,
   InvokeCall,
   InvokeOutcome,
   Log,

@@ -95,6 +95,7 @@ class SpawnerIsolation implements Isolation {
     const id = random.uuid()
     const tokens = {
       channel: token(), output: token(), extensions: token(), records: token(), api: token(),
+      egress: token(),
     } // prettier-ignore
     const insides = new Set<string>()
     const expectInside = (take: (socket: Socket) => void): string => {
@@ -108,7 +109,7 @@ class SpawnerIsolation implements Isolation {
     }
     const started = new StartedEnvironment(id, client, expectInside)
     const forget = (): void => {
-      for (const kind of ['channel', 'output', 'extensions', 'records', 'api'] as const)
+      for (const kind of Object.keys(tokens) as (keyof typeof tokens)[])
         this.#listener.forget(kind, tokens[kind])
       for (const inside of insides) this.#listener.forget('inside', inside)
     }
@@ -128,6 +129,10 @@ class SpawnerIsolation implements Isolation {
     this.#listener.expect('api', tokens.api, (socket) => {
       started.track(socket)
       listener.api(socket)
+    })
+    this.#listener.expect('egress', tokens.egress, (socket) => {
+      started.track(socket)
+      listener.egress(socket)
     })
     void started.exited.then(forget)
     return new Promise((resolve, reject) => {

@@ -23,6 +23,7 @@ import {
   type Language,
   type RuntimeFamily,
 } from './interpreters.ts'
+import type { EgressDialer } from './options.ts'
 import type { PreparedTree, PreparedTrees } from './prepare/prepared-trees.ts'
 
 /** V8 is told of the limit, so that it collects before the kernel kills: the rest is for buffers, code and stacks. */
@@ -59,6 +60,8 @@ export interface LaunchParts {
   readonly prepared: PreparedTrees
   /** Whether the Runtime API can be opened inside a sandbox here. */
   readonly apiServed: boolean
+  /** What the egress proxy of those that have a list connects by; absent where none is opened. */
+  readonly dialer: EgressDialer | undefined
 }
 
 /** What to start for a release, or why there is nothing to start. */
@@ -101,15 +104,16 @@ export async function planLaunch(
   const { place } = parts
   const languageVersion = resolved.version ?? ''
   const { logStream } = slot
+  const egress = parts.dialer !== undefined && (spec.egress ?? []).length > 0
   // Java cannot open an inherited descriptor as a socket: its bootstrap speaks AWS's Runtime API.
   const wire = family === 'custom' || family === 'java' ? 'http' : 'frames'
-  const { defaults, ...environment } = buildEnvironment(spec, { place, family, languageVersion, logStream, wire }) // prettier-ignore
+  const { defaults, ...environment } = buildEnvironment(spec, { place, family, languageVersion, logStream, wire, egress }) // prettier-ignore
   const { memoryMb, ephemeralMb } = spec
   const { interpreter } = resolved
   const api = wire === 'http' || extensions.length > 0 || (parts.apiServed && asksForApi(spec))
   const runtimeOnly = Object.keys(environment.variables).filter(isRuntimeOnly)
   const paths = { slot: slot.name, command, codeDir, layerDirs }
-  const started = { ...paths, interpreter, extensions, wire, api } as const
+  const started = { ...paths, interpreter, extensions, wire, api, egress } as const
   const request = { ...started, ...environment, runtimeOnly, memoryMb, ephemeralMb }
   const codeless = codelessStart(request, { family, defaults, own: spec.environment })
   const assignment = codeless && { codeless, envelope: envelopeOf(spec) }

@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+
 import type {
   AttemptRecord,
   ByteSource,
@@ -38,6 +40,8 @@ export interface RuntimeOptions {
   readonly prewarmed?: number
   /** Whether the nearest version of a language stands in where the exact one is missing; it does unless told. */
   readonly substitute?: boolean
+  /** Connects functions to the hosts of their lists; absent where the operator did not turn that on. */
+  readonly egress?: EgressDialer | undefined
   /** A folder with more interpreters. */
   readonly runtimesDir?: string | undefined
   readonly log: Log
@@ -51,6 +55,17 @@ export interface RuntimeOptions {
   /** Of each invocation that is let in. Must not throw. */
   readonly onConcurrencyUsed?: (functionName: string, used: ConcurrencyUsed) => void
 }
+
+/** Connects to a host by its name once all of its addresses were found to be allowed, and to one of those. */
+export interface EgressDialer {
+  dial(host: string, port: number, signal: AbortSignal): Promise<EgressDialed>
+}
+
+export type EgressDialed =
+  | { readonly kind: 'connected'; readonly socket: Socket }
+  /** An address of it is not allowed. */
+  | { readonly kind: 'forbidden'; readonly address: string }
+  | { readonly kind: 'failed'; readonly why: string }
 
 /** Where environments write; taking bytes costs memory alone. */
 export interface LogSink {
@@ -175,6 +190,8 @@ export interface Retirement {
 
 export interface Runtime extends AsyncDisposable {
   readonly capability: Capability
+  /** Whether what the lists of functions name is opened: it was turned on, and this machine holds them to it. */
+  readonly opensEgress: boolean
   /**
    * Re-hashes the blobs, unpacks each once, and compares the trees with the spec's.
    * @throws PlatformError ACTIVATION_FAILED

@@ -4,11 +4,13 @@ import { LineCutter, type Clock } from '../model/index.ts'
 
 import { serveChannel } from './channel.ts'
 import { LOG_SIP_PAUSE_MS } from './constants.ts'
+import { EgressProxy } from './egress-proxy.ts'
 import { ExtensionsApi, type FunctionIdentity } from './extensions-api.ts'
 import { Extensions, type ExtensionFailure, type ShutdownReason } from './extensions.ts'
 import type { Exit } from './failures.ts'
 import type { EnvironmentHandle, Isolation, StartRequest } from './handle.ts'
 import type { LogCapture } from './log-capture.ts'
+import type { EgressDialer } from './options.ts'
 import { RuntimeApi } from './runtime-api.ts'
 import { RuntimeSession, type Answer, type Invocation } from './session.ts'
 import { shutDown } from './shutdown.ts'
@@ -17,6 +19,9 @@ import type { TelemetryBudget } from './telemetry/budget.ts'
 import type { ConnectInside } from './telemetry/delivery.ts'
 import { TelemetryApi } from './telemetry/telemetry-api.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
+
+const EGRESS_CLOSED =
+  '[lacre] egress: the list of the function is not opened: the service runs without --egress, or without a sandbox that holds it'
 
 /** What a runtime process does next, in order. */
 export type ProcessEvent =
@@ -37,6 +42,8 @@ export interface ProcessParts {
   readonly capture: LogCapture
   readonly identity: FunctionIdentity
   readonly budget: TelemetryBudget
+  /** What the release may connect to, and by what; by nothing where that is not turned on. */
+  readonly egress: { readonly list: readonly string[]; readonly dialer: EgressDialer | undefined }
 }
 
 /** What is not an event for whoever waits, but is told when it happens. */
@@ -111,6 +118,7 @@ export class RuntimeProcess {
     const { capture, isolation } = this.#parts
     const { telemetry } = this
     const api = this.#api()
+    const egress = this.#egress(request)
     if (telemetry !== undefined) this.#observer.starting(telemetry)
     const handle = await isolation.start(request, {
       output: (socket) => readOutput(socket, capture, lineTap(telemetry, 'function')),
@@ -118,6 +126,7 @@ export class RuntimeProcess {
         readOutput(socket, wholeLines(capture), lineTap(telemetry, 'extension')),
       records: (socket) => readRecords(socket, capture, telemetry),
       api: (socket) => api.serve(socket),
+      egress: (socket) => (egress === undefined ? socket.destroy() : egress.serve(socket)),
       memberEnded: (member, exit) => {
         if (member === 'runtime') this.#runtimeExited(exit)
         else this.extensions.ended(member, exit)
@@ -125,8 +134,20 @@ export class RuntimeProcess {
     })
     this.#handle = handle
     if (request.wire === 'frames') this.#serveChannel(handle)
-    void handle.exited.then((exit) => this.#runtimeExited(exit))
+    void handle.exited.then((exit) => {
+      egress?.close()
+      this.#runtimeExited(exit)
+    })
     this.#progressed()
+  }
+
+  #egress(request: StartRequest): EgressProxy | undefined {
+    const { capture, egress } = this.#parts
+    const { list, dialer } = egress
+    const say = (line: string): void => capture.line(line)
+    if (request.egress && dialer !== undefined) return new EgressProxy({ dialer, list, say })
+    if (list.length > 0) say(EGRESS_CLOSED)
+    return undefined
   }
 
   #api(): RuntimeApi {

@@ -112,6 +112,7 @@ class PooledRuntime implements Runtime {
       clock: options.clock,
       random: options.random,
       apiServed: opened.isolation.capability.customRuntimes,
+      dialer: this.opensEgress ? options.egress : undefined,
       interpreters: opened.interpreters,
       prepared: opened.prepared,
       isolation: opened.isolation,
@@ -131,6 +132,11 @@ class PooledRuntime implements Runtime {
 
   get capability(): Capability {
     return this.#opened.isolation.capability
+  }
+
+  get opensEgress(): boolean {
+    const { driver, customRuntimes } = this.capability
+    return this.#options.egress !== undefined && driver === 'bubblewrap' && customRuntimes
   }
 
   async prepare(spec: ReleaseSpec): Promise<void> {

@@ -53,14 +53,14 @@ export function addressRules(listed: readonly string[]): AddressRules {
   for (const text of listed) addListed(allowed, text)
   return {
     allows: (text) => {
-      const address = unmapped(text)
+      const address = plainAddress(text)
       if (isIP(address) === 0) return false
       const kind = family(address)
       if (nowhere.check(address, kind)) return false
       return !inside.check(address, kind) || allowed.check(address, kind)
     },
     lists: (text) => {
-      const address = unmapped(text)
+      const address = plainAddress(text)
       return isIP(address) !== 0 && allowed.check(address, family(address))
     },
   }
@@ -81,7 +81,7 @@ function family(address: string): 'ipv4' | 'ipv6' {
 }
 
 /** `::ffff:127.0.0.1`, however it is written, is 127.0.0.1. */
-function unmapped(address: string): string {
+export function plainAddress(address: string): string {
   if (isIP(address) !== 6) return address
   // the one form that URL writes
   const host = new URL(`http://[${address.replace(/%.*$/, '')}]/`).hostname.slice(1, -1)

@@ -188,6 +188,7 @@ const routes: Readonly<Record<string, ReturnType<typeof body> | string>> = {
   'POST /reaction-holds/{id}/release': body({ path: `/reaction-holds/${HOLD}/release`, body: { through: 0 } }),
   'POST /reaction-holds/{id}/dismiss': body({ path: `/reaction-holds/${HOLD}/dismiss`, body: { through: 0 } }),
   'POST /refusals/{functionName}/{version}/lift': body({ path: `/refusals/${FunctionName}/2/lift` }),
+  'PUT /functions/{functionName}/egress': body({ path: `/functions/${FunctionName}/egress`, body: { allow: ['api.example.com:443'] } }),
   'PUT /functions/{functionName}/reach': body({ path: '/functions/held/reach', body: { mode: 'all', direct: [] } }),
 } // prettier-ignore
 

@@ -51,6 +51,7 @@ export class FakeRuntime implements Runtime {
     customRuntimes: true,
     prewarming: false,
   } as const
+  readonly opensEgress = false
   readonly prepared: ReleaseSpec[] = []
   readonly retired: string[] = []
   wishes: readonly WarmWish[] = []

@@ -228,6 +228,7 @@ describe.skipIf(!canBubblewrap)('the envelope', () => {
         platformPaths: [],
         wire: 'frames',
         api: false,
+        egress: false,
         extensions: [],
         runtimeOnly: [],
         layerDirs: [],
@@ -242,6 +243,7 @@ describe.skipIf(!canBubblewrap)('the envelope', () => {
         records: () => undefined,
         memberEnded: () => undefined,
         api: () => undefined,
+        egress: () => undefined,
       },
     )
     const channel = handle.connect()

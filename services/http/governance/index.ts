@@ -5,6 +5,7 @@
 import type { Deps } from '../../operations/index.ts'
 import { approvalRoutes } from './approvals.ts'
 import { breakGlassRoutes } from './break-glass.ts'
+import { egressRoutes } from './egress.ts'
 import { eventRoutes } from './events.ts'
 import { attestationRoutes } from './attestations.ts'
 import { evidenceArchiveRoutes } from './evidence-archive.ts'
@@ -42,6 +43,7 @@ export function governanceRoutes(deps: Deps, others: readonly Route[] = []): rea
     ...breakGlassRoutes(deps),
     ...planRoutes(deps),
     ...stageRoutes(deps),
+    ...egressRoutes(deps),
     ...reactionRoutes(deps),
     ...eventRoutes(deps),
     ...logRoutes(deps),

@@ -146,6 +146,14 @@ export const ROUTE_ACTIONS: Readonly<Record<string, RouteAction>> = {
     action: 'lacre:PutReach',
     on: ['Function', 'path', 'functionName'],
   },
+  'GET /functions/:functionName/egress': {
+    action: 'lacre:GetEgress',
+    on: ['Function', 'path', 'functionName'],
+  },
+  'PUT /functions/:functionName/egress': {
+    action: 'lacre:PutEgress',
+    on: ['Function', 'path', 'functionName'],
+  },
   // what is done about what violates
   'GET /verification': { action: 'lacre:ReadLive' },
   'GET /reactions': { action: 'lacre:ReadReactions' },

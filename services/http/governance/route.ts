@@ -17,7 +17,7 @@ export interface GovernanceAnswer {
   readonly status: number
   readonly body: Json
   /** Of what passed the gate: sent as `x-lacre-decision-id`. */
-  readonly decision?: Decision
+  readonly decision?: Pick<Decision, 'id'>
   /** In place of the body: a file of the route's `answerType`. */
   readonly file?: { readonly sizeBytes: number; readonly name: string; readonly stream: WireStream }
 }

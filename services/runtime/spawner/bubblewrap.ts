@@ -43,6 +43,7 @@ const PROBE: EnvironmentSpec = {
   command: ['/bin/cat', '/proc/self/status'],
   variables: {},
   api: false,
+  egress: false,
   extensions: [],
   runtimeOnly: [],
   platformPaths: [],
@@ -51,7 +52,7 @@ const PROBE: EnvironmentSpec = {
   layerDirs: [],
   memoryMb: PROBE_MEMORY_MB,
   ephemeralMb: 1,
-  tokens: { channel: '', output: '', extensions: '', records: '', api: '' },
+  tokens: { channel: '', output: '', extensions: '', records: '', api: '', egress: '' },
 }
 
 export interface BubblewrapParts {
@@ -165,7 +166,7 @@ export class BubblewrapDriver implements IsolationDriver {
       if (start.opt !== undefined) await this.#parts.stage.release(start.opt)
       return exitOfWrapper(code, signal, oom)
     })
-    if (spec.api && pid !== undefined) {
+    if (isJoined(spec) && pid !== undefined) {
       // Whichever is first: the listener, or the end of a sandbox that could not be built.
       await Promise.race([this.#parts.apiProxy.open(spec, pid), exited]).catch((cause: unknown) => {
         stop()
@@ -218,7 +219,7 @@ export class BubblewrapDriver implements IsolationDriver {
       output: wires.output,
       third: wires.third,
       extensions: wires.extensions,
-      block: spec.api,
+      block: isJoined(spec),
     })
   }
 
@@ -265,6 +266,11 @@ export class BubblewrapDriver implements IsolationDriver {
       if (late !== undefined) await late.remove(task)
     }
   }
+}
+
+/** Whether something of ours has to listen inside before it runs. */
+function isJoined({ api, egress }: EnvironmentSpec): boolean {
+  return api || egress
 }
 
 function supervise(

@@ -38,6 +38,8 @@ export interface EnvironmentSpec {
   readonly wire: Wire
   /** Whether the Runtime API listens inside, for the runtime or for extensions. */
   readonly api: boolean
+  /** Whether the egress proxy listens inside; in a namespace of its own alone. */
+  readonly egress: boolean
   /** Programs to start before the runtime: paths of the sandbox. */
   readonly extensions: readonly string[]
   /** Names of variables that extensions do not see. */
@@ -56,6 +58,7 @@ export interface EnvironmentSpec {
     /** Framed records of a runtime that has no channel. */
     readonly records: string
     readonly api: string
+    readonly egress: string
   }
 }
 
@@ -107,7 +110,7 @@ export type Notice =
 
 /** First byte of a connection to the service, before the token. */
 export const HELLO = {
-  channel: 'C', output: 'O', extensions: 'X', records: 'L', api: 'A', inside: 'I',
+  channel: 'C', output: 'O', extensions: 'X', records: 'L', api: 'A', egress: 'E', inside: 'I',
 } as const // prettier-ignore
 export type HelloKind = keyof typeof HELLO
 export const TOKEN_CHARS = 32

@@ -10,6 +10,7 @@ const start = {
   interpreter: '/usr/bin/node',
   wire: 'frames',
   api: false,
+  egress: false,
   extensions: [],
   runtimeOnly: ['_HANDLER'],
   codeDir: '/prepared/0/tree',
@@ -30,6 +31,7 @@ test('nothing of the function is in it: no code, no variable, no name', () => {
     interpreter: '/usr/bin/node',
     wire: 'frames',
     api: false,
+    egress: false,
     extensions: [],
     runtimeOnly: [],
     codeDir: undefined,
@@ -71,6 +73,7 @@ test.each([
   ['layers', { layerDirs: ['/prepared/1/tree'] }],
   ['extensions', { extensions: ['/opt/extensions/a'] }],
   ['a Runtime API', { api: true }],
+  ['an egress proxy', { egress: true }],
   ['another wire', { wire: 'http' }],
 ])('%s are started from nothing', (_what, change) => {
   expect(settled(change)).toBeUndefined()

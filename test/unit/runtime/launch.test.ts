@@ -38,6 +38,7 @@ const context = {
   logStream: 'stream',
   languageVersion: '20.20.2',
   wire: 'frames',
+  egress: false,
 } as const
 
 describe('the environment', () => {
