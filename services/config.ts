@@ -72,7 +72,7 @@ export interface Config {
   /** The proxy in front that ends TLS, by name: a listener beyond loopback then needs no certificate of ours. */
   readonly trustProxy: string | undefined
   readonly place: Place
-  readonly isolation: 'auto' | 'bubblewrap' | 'process'
+  readonly isolation: 'auto' | 'bubblewrap' | 'crun' | 'process'
   readonly requireIsolation: boolean
   /** Where the key that encrypts secrets at rest comes from (RULES §9). */
   readonly masterKey:
@@ -150,7 +150,12 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       options.account ?? env['LACRE_ACCOUNT'] ?? '000000000000',
       options.region ?? env['LACRE_REGION'] ?? 'us-east-1',
     ),
-    isolation: oneOf('isolation', options.isolation ?? 'auto', ['auto', 'bubblewrap', 'process']),
+    isolation: oneOf('isolation', options.isolation ?? 'auto', [
+      'auto',
+      'bubblewrap',
+      'crun',
+      'process',
+    ]),
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),

@@ -63,7 +63,7 @@ export interface LogSink {
 /** Bytes as they came, and the invocation that they came in. */
 export type LogWriter = (bytes: Uint8Array, requestId: string | undefined) => void
 
-export type DriverName = 'bubblewrap' | 'process'
+export type DriverName = 'bubblewrap' | 'crun' | 'process'
 
 /**
  * What the machine lets us promise. `full`: namespaces AND seccomp AND enforced memory and pids limits (RULES §8);
