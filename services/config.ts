@@ -12,7 +12,7 @@ import { BREAK_GLASS_LIMIT_MS, PlatformError, parsePlace, type Place } from './m
 import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
 import { parseScale, parseWebhooks } from './events-config.ts'
 import { readReactionLimits } from './reaction-limits.ts'
-import { readRuntimes, type RuntimesConfig } from './runtimes-config.ts'
+import { ISOLATIONS, readRuntimes, type Isolation, type RuntimesConfig } from './runtimes-config.ts'
 import { readSignIn } from './sign-in-config.ts'
 import { POLICY_SETS, type PolicySetName } from './shipped-policies.ts'
 
@@ -72,7 +72,7 @@ export interface Config {
   /** The proxy in front that ends TLS, by name: a listener beyond loopback then needs no certificate of ours. */
   readonly trustProxy: string | undefined
   readonly place: Place
-  readonly isolation: 'auto' | 'bubblewrap' | 'crun' | 'process'
+  readonly isolation: Isolation
   readonly requireIsolation: boolean
   /** Where the key that encrypts secrets at rest comes from (RULES §9). */
   readonly masterKey:
@@ -150,12 +150,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       options.account ?? env['LACRE_ACCOUNT'] ?? '000000000000',
       options.region ?? env['LACRE_REGION'] ?? 'us-east-1',
     ),
-    isolation: oneOf('isolation', options.isolation ?? 'auto', [
-      'auto',
-      'bubblewrap',
-      'crun',
-      'process',
-    ]),
+    isolation: oneOf('isolation', options.isolation ?? 'auto', ISOLATIONS),
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),

@@ -57,8 +57,7 @@ export class Crun implements SandboxMaker {
     writeBundle(bundle, start, { uid: start.uid, filter: this.#filter })
     const options = ['--root', state, '--cgroup-manager=disabled']
     const crun = ['crun', ...options, 'run', `--preserve-fds=${PRESERVED}`, '--bundle', bundle]
-    const [file = '', ...args] = [...this.#apart(start.cgroups), ...crun, start.id]
-    const child = spawn(file, args, {
+    const child = spawn('setpriv', [...this.#apart(start.cgroups), ...crun, start.id], {
       // crun gives the first three to the uid of the sandbox: none of them may be a file of the host, as /dev/null is.
       stdio: ['pipe', ...innerDescriptors(start), 'pipe'],
       env: PROGRAM_ENVIRONMENT,
@@ -82,9 +81,9 @@ export class Crun implements SandboxMaker {
     return { process: child, exited, control: controlOf(start, child), sandboxPid, release }
   }
 
-  /** A mount and a pid namespace around crun: they end, and all in them, with their first process, and that with us. */
+  /** For setpriv. The mount and pid namespaces around crun end, and all in them, with their first process, and that with us. */
   #apart(cgroups: readonly string[]): string[] {
-    const ends = ['setpriv', '--pdeathsig=KILL', '--', ...limited(cgroups)]
+    const ends = ['--pdeathsig=KILL', '--', ...limited(cgroups)]
     const spaces = ['--mount', '--propagation=slave', '--pid', '--fork', '--kill-child=KILL']
     const hidden = this.#hybrid ? ['/bin/sh', '-c', WITHOUT, 'lacre-without', UNIFIED] : []
     return [...ends, 'unshare', ...spaces, '--mount-proc', '--', ...hidden]
