@@ -14,8 +14,10 @@ import type { BreakGlassSettings, ReactionLimits } from './operations/index.ts'
 import { parseScale, parseWebhooks } from './events-config.ts'
 import { readReactionLimits } from './reaction-limits.ts'
 import {
+  ISOLATIONS,
   parsePrewarmed,
   readRuntimes,
+  type Isolation,
   type RuntimeOptions,
   type RuntimesConfig,
 } from './runtimes-config.ts'
@@ -76,7 +78,7 @@ export interface Config {
   /** The proxy in front that ends TLS, by name: a listener beyond loopback then needs no certificate of ours. */
   readonly trustProxy: string | undefined
   readonly place: Place
-  readonly isolation: 'auto' | 'bubblewrap' | 'process'
+  readonly isolation: Isolation
   readonly requireIsolation: boolean
   /** Where the key that encrypts secrets at rest comes from (RULES §9). */
   readonly masterKey:
@@ -154,7 +156,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
       options.account ?? env['LACRE_ACCOUNT'] ?? '000000000000',
       options.region ?? env['LACRE_REGION'] ?? 'us-east-1',
     ),
-    isolation: oneOf('isolation', options.isolation ?? 'auto', ['auto', 'bubblewrap', 'process']),
+    isolation: oneOf('isolation', options.isolation ?? 'auto', ISOLATIONS),
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
     maxEnvironments: parseCount(options.maxEnvironments),

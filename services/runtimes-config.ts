@@ -3,6 +3,10 @@ import { resolve } from 'node:path'
 
 import { PlatformError } from './model/index.ts'
 
+/** What functions may be run in: the first driver of these that can run here, or one by name. */
+export const ISOLATIONS = ['auto', 'bubblewrap', 'crun', 'process'] as const
+export type Isolation = (typeof ISOLATIONS)[number]
+
 /** Group and others. */
 const WRITABLE_BY_OTHERS = 0o022
 const DEFAULT_PREWARMED = 1

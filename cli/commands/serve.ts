@@ -22,7 +22,7 @@ export const command: CommandModule = {
       .option('--trust-proxy <name>', 'the proxy in front that ends TLS')
       .option('--account <id>', '12 digits in every ARN')
       .option('--region <name>', 'the region in every ARN')
-      .option('--isolation <driver>', 'auto, bubblewrap or process')
+      .option('--isolation <driver>', 'auto, bubblewrap, crun or process')
       .option('--require-isolation', 'refuse to run functions without full isolation')
       .option(
         '--master-key-file <file>',

@@ -83,7 +83,7 @@ export type LogWriter = (
   record?: RecordFacts,
 ) => void
 
-export type DriverName = 'bubblewrap' | 'process'
+export type DriverName = 'bubblewrap' | 'crun' | 'process'
 
 /**
  * What the machine lets us promise. `full`: namespaces AND seccomp AND enforced memory and pids limits (RULES §8);

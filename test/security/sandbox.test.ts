@@ -15,7 +15,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { eventually } from '../support/eventually.ts'
-import { canBubblewrap, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
+import {
+  canBubblewrap,
+  canRun,
+  nodeFunction,
+  RuntimeBench,
+  type Files,
+} from '../support/runtime.ts'
 import {
   HOSTILE_CALLS,
   leftovers,
@@ -25,14 +31,19 @@ import {
   SYSCALLS,
 } from '../support/sandbox-probes.ts'
 
-describe.skipIf(!canBubblewrap).each([
-  ['sandbox', 0],
-  ['sandbox that was started before its code was known', 1],
-] as const)('%s', (_title, prewarmed) => {
+for (const isolation of ['bubblewrap', 'crun'] as const) {
+  const where = describe.skipIf(!canRun(isolation))
+  where(`sandbox, ${isolation}`, () => holds(isolation, 0))
+  where(`sandbox that was started before its code was known, ${isolation}`, () =>
+    holds(isolation, 1),
+  )
+}
+
+function holds(isolation: 'bubblewrap' | 'crun', prewarmed: number): void {
   let bench: RuntimeBench
   beforeAll(async () => {
     bench = await RuntimeBench.open({
-      isolation: 'bubblewrap',
+      isolation,
       requireIsolation: true,
       maxEnvironments: 8,
       prewarmed,
@@ -55,7 +66,7 @@ describe.skipIf(!canBubblewrap).each([
 
   test('isolation is reported full, and nothing is missing', () => {
     expect(bench.runtime.capability).toEqual({
-      driver: 'bubblewrap',
+      driver: isolation,
       isolation: 'full',
       missing: [],
       freezer: true,
@@ -113,10 +124,10 @@ describe.skipIf(!canBubblewrap).each([
       kcore: expect.stringMatching(/^ERR/),
       disk: expect.stringMatching(/^ERR/),
     })
-    // Sandbox's own: bwrap's first process and the function, with what it started.
+    // Sandbox's own: its first process and the function, with what it started.
     expect(found['pids']).toBeLessThanOrEqual(4)
-    // The first process of the sandbox is bwrap's, and knows a PATH and no more.
-    expect(found['parent']).toMatch(/^(?:(?:PATH|PWD|OLDPWD)=[^\0]*\0)*$/)
+    // The first process of the sandbox knows a PATH and no more; crun says where home is.
+    expect(found['parent']).toMatch(/^(?:(?:PATH|PWD|OLDPWD)=[^\0]*\0|HOME=\/tmp\0)*$/)
   })
 
   test('/var/task, /opt, /var/runtime, /usr, /etc and / cannot be written, /tmp can', async () => {
@@ -301,7 +312,7 @@ def handler(event, context):
   })
 
   test('a process that outlives its handler dies with the environment', async () => {
-    await using own = await RuntimeBench.open({ isolation: 'bubblewrap' })
+    await using own = await RuntimeBench.open({ isolation })
     const spec = await own.spec(
       nodeFunction(
         `require('child_process').spawn('/bin/sh', ['-c', 'setsid sleep 1000 & setsid sleep 1000'], { detached: true, stdio: 'ignore' }).unref(); return 1`,
@@ -470,35 +481,71 @@ def handler(event, context):
     expect(first.json).toEqual({ before: [], after: ['a'] })
     expect(second.json).toEqual({ before: [], after: ['b'] })
   })
-})
+
+  test('variables come as they are, and nothing else does', async () => {
+    const environment = { QUOTED: 'olá "x" $y\n\\z\\n', IFS: '0123', EMPTY: '', HOME: '/tmp/x' }
+    const body = nodeFunction('return process.env')
+
+    const found = (await bench.invoke(await bench.spec(body, { environment }))).json
+    const plain = (await bench.invoke(await bench.spec(body))).json
+
+    expect(found).toMatchObject(environment)
+    expect(Object.keys(plain as object)).not.toContain('HOME')
+    expect({ ...(plain as object), ...environment }).toEqual({
+      ...(found as object),
+      AWS_LAMBDA_LOG_STREAM_NAME: expect.any(String),
+    })
+  })
+
+  test('devices of the host keep their owner, and what a function orphans is reaped', async () => {
+    const owners = ['null', 'zero', 'tty', 'urandom'].map((name) => statSync(`/dev/${name}`).uid)
+    const found = await probe({
+      zombies: `cp.execFileSync('/bin/sh', ['-c', '(true & true & true &) ; (sleep 0.05 &) ; true'])
+        await new Promise((r) => setTimeout(r, 300))
+        return fs.readdirSync('/proc').filter((n) => /^\\d+$/.test(n)).filter((n) => / Z /.test(fs.readFileSync('/proc/' + n + '/stat', 'utf8'))).length`,
+    })
+
+    expect(found).toEqual({ zombies: 0 })
+    expect(owners).toEqual([0, 0, 0, 0])
+  })
+}
+
+/** Whoever is not here is told of above. */
+const here = (['bubblewrap', 'crun'] as const).filter(canRun)
 
 describe.skipIf(!canBubblewrap)('what is left behind', () => {
-  test('nothing, after the runtime is closed: no process, no cgroup, no mount, no run directory', async () => {
-    const bench = await RuntimeBench.open({ isolation: 'bubblewrap' })
-    const spec = await bench.spec(nodeFunction('return 1'), { layers: [{ a: '1' }, { b: '2' }] })
-    await bench.invoke(spec)
-    const running = bench.invoke(
-      await bench.spec(nodeFunction('await new Promise((r) => setTimeout(r, 9000))')),
-    )
-    const ended = expect(running).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    await eventually(() => bench.runtime.stats().busy).toBe(1)
+  test.each(here)(
+    'nothing of %s, after the runtime is closed: no process, no cgroup, no mount, no run directory',
+    async (isolation) => {
+      const bench = await RuntimeBench.open({ isolation })
+      const spec = await bench.spec(nodeFunction('return 1'), { layers: [{ a: '1' }, { b: '2' }] })
+      await bench.invoke(spec)
+      const running = bench.invoke(
+        await bench.spec(nodeFunction('await new Promise((r) => setTimeout(r, 9000))')),
+      )
+      const ended = expect(running).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      await eventually(() => bench.runtime.stats().busy).toBe(1)
 
-    await bench.runtime[Symbol.asyncDispose]()
+      await bench.runtime[Symbol.asyncDispose]()
 
-    await ended
-    expect(readdirSync(join(bench.dataDir, 'run'))).toEqual([])
-    await bench[Symbol.asyncDispose]()
-    await eventually(() => leftovers(bench.uidFraction)).toEqual(NOTHING)
-  })
+      await ended
+      expect(readdirSync(join(bench.dataDir, 'run'))).toEqual([])
+      await bench[Symbol.asyncDispose]()
+      await eventually(() => leftovers(bench.uidFraction)).toEqual(NOTHING)
+    },
+  )
 
   test.each([
     ['bubblewrap', 0, 'running'],
     ['process', 0, 'running'],
     // With one that runs and two that wait for their code.
     ['bubblewrap', 2, 'prewarmed'],
+    ['crun', 0, 'running'],
+    ['crun', 2, 'prewarmed'],
   ] as const)(
     'nothing of %s with %d pre-warmed, after the service is killed with SIGKILL',
     async (isolation, prewarmed, said) => {
+      if (!canRun(isolation)) return
       await using bench = await RuntimeBench.open({ isolation: 'process' })
       const spec = await bench.spec(nodeFunction(`console.log('running'); for (;;);`), {
         timeoutSeconds: 60,
@@ -540,30 +587,59 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
     await eventually(() => sandboxProcesses(bench.uidFraction)).toEqual([])
   })
 
-  test('nothing of bubblewrap, after the spawner is killed with SIGKILL, and the runtime goes on', async () => {
-    await using bench = await RuntimeBench.open({ isolation: 'bubblewrap' })
-    const spec = await bench.spec(
-      nodeFunction(`console.log('running'); await new Promise((r) => setTimeout(r, event.ms))`),
-      { timeoutSeconds: 30 },
-    )
-    const running = bench.invoke(spec, { ms: 20_000 })
-    await eventually(() => bench.lines.some((line) => line.includes('running'))).toBe(true)
-    const spawner = readdirSync('/proc').find((pid) => {
-      try {
-        const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-        return (
-          new RegExp(`^PPid:\\s+${process.pid}$`, 'm').test(status) &&
-          readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('lacre-spawner')
-        )
-      } catch {
-        return false
-      }
-    })
+  test.each(here)(
+    'nothing of %s, after the spawner is killed with SIGKILL, and the runtime goes on',
+    async (isolation) => {
+      await using bench = await RuntimeBench.open({ isolation })
+      const spec = await bench.spec(
+        nodeFunction(`console.log('running'); await new Promise((r) => setTimeout(r, event.ms))`),
+        { timeoutSeconds: 30 },
+      )
+      const running = bench.invoke(spec, { ms: 20_000 })
+      await eventually(() => bench.lines.some((line) => line.includes('running'))).toBe(true)
 
-    process.kill(Number(spawner), 'SIGKILL')
+      process.kill(spawnerPid(), 'SIGKILL')
 
-    expect((await running).json).toMatchObject({ errorType: 'Runtime.ExitError' })
-    await eventually(() => sandboxProcesses(bench.uidFraction)).toEqual([])
-    expect((await bench.invoke(spec, { ms: 1 })).text).toBe('null')
-  })
+      expect((await running).json).toMatchObject({ errorType: 'Runtime.ExitError' })
+      await eventually(() => sandboxProcesses(bench.uidFraction)).toEqual([])
+      expect((await bench.invoke(spec, { ms: 1 })).text).toBe('null')
+    },
+  )
+
+  test.skipIf(!canRun('crun'))(
+    'nothing of a container that ended by itself or was killed: no state, no bundle',
+    async () => {
+      await using bench = await RuntimeBench.open({ isolation: 'crun' })
+      const lives = await bench.spec(nodeFunction('return 1'), { functionId: 'fn-lives' })
+      await bench.invoke(lives)
+      await bench.invoke(await bench.spec(nodeFunction('process.exit(3)')))
+      const seen = `/proc/${spawnerPid()}/root`
+      const stage = / (\S+) \S+ - tmpfs lacre-stage /.exec(
+        readFileSync(`/proc/${spawnerPid()}/mountinfo`, 'utf8'),
+      )?.[1]
+      const left = (): string[] =>
+        ['bundles', 'state'].flatMap((name) => readdirSync(`${seen}${stage}/own/crun/${name}`))
+      expect(left().length).toBeGreaterThan(0)
+
+      await bench.runtime.retire('fn-lives', '1')
+
+      await eventually(left).toEqual([])
+    },
+  )
 })
+
+/** The spawner of the runtime that this process opened last. */
+function spawnerPid(): number {
+  const pids = readdirSync('/proc').filter((pid) => {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      return (
+        new RegExp(`^PPid:\\s+${process.pid}$`, 'm').test(status) &&
+        readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('lacre-spawner')
+      )
+    } catch {
+      return false
+    }
+  })
+  return Math.max(...pids.map(Number))
+}

@@ -22,6 +22,7 @@ import {
   type RuntimeOptions,
 } from '../../services/runtime/index.ts'
 import type { RecordFacts } from '../../services/runtime/framed-logs.ts'
+import type { DriverName } from '../../services/runtime/options.ts'
 import { buildZip } from './zip-builder.ts'
 
 /** A file by its content, or with a mode of its own (`0o120777` is a link to the content). */
@@ -43,6 +44,12 @@ export const quietLog = {
 /** Whether this machine can hold the full sandbox; tests of it skip visibly where it cannot. */
 export const canBubblewrap =
   process.getuid?.() === 0 && spawnSync('bwrap', ['--version']).status === 0
+const canCrun = process.getuid?.() === 0 && spawnSync('crun', ['--version']).status === 0
+
+/** Whether a driver can be tested here. */
+export function canRun(driver: DriverName): boolean {
+  return driver === 'process' || (driver === 'crun' ? canCrun : canBubblewrap)
+}
 
 export interface Outcome extends InvokeOutcome {
   readonly text: string

@@ -11,15 +11,18 @@ export interface Leftovers {
   readonly processes: readonly string[]
   readonly cgroups: readonly string[]
   readonly mounts: readonly string[]
+  /** What crun knows of containers of ours, where it looks unless told. */
+  readonly containers: readonly string[]
 }
 
-export const NOTHING: Leftovers = { processes: [], cgroups: [], mounts: [] }
+export const NOTHING: Leftovers = { processes: [], cgroups: [], mounts: [], containers: [] }
 
 export function leftovers(uidFraction: number): Leftovers {
   return {
     processes: sandboxProcesses(uidFraction),
     cgroups: staleCgroups('/sys/fs/cgroup', 0),
     mounts: mountsOf(),
+    containers: containersOf(),
   }
 }
 
@@ -46,6 +49,15 @@ function staleCgroups(dir: string, depth: number): string[] {
     const pid = /^lacre-(\d+)-\d+$/.exec(entry.name)?.[1]
     if (pid === undefined) return staleCgroups(path, depth + 1)
     return existsSync(`/proc/${pid}`) ? [] : [path]
+  })
+}
+
+function containersOf(): string[] {
+  const dir = '/run/crun'
+  if (!existsSync(dir)) return []
+  return readdirSync(dir).filter((id) => {
+    const status = join(dir, id, 'status')
+    return existsSync(status) && readFileSync(status, 'utf8').includes('/crun/bundles/')
   })
 }
 

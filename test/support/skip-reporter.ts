@@ -12,13 +12,13 @@ const WHY: readonly (readonly [RegExp, string])[] = [
   ],
   [/pkcs11/, 'a software token is not there: install softhsm2 and opensc, and let pkcs11js build'],
   [/openssl|kms/, 'openssl is not installed'],
-  [/runtime-ric/, 'needs `npm ci` in test/clients/ric, and bubblewrap for its driver'],
+  [/runtime-ric/, 'needs `npm ci` in test/clients/ric, and bubblewrap or crun for their drivers'],
   [
     /foreign-runtimes/,
     'needs bubblewrap and root, and its language: curl, go, ruby, javac with jlink',
   ],
   [/extensions|telemetry/, 'needs bubblewrap and root, and curl'],
-  [/runtime|layers|sandbox/, 'bubblewrap cannot run here: install it and run as root'],
+  [/runtime|layers|sandbox/, 'bubblewrap or crun cannot run here: install them and run as root'],
   [/bodies/, 'needs `npm run build`'],
 ]
 

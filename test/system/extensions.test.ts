@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { eventually } from '../support/eventually.ts'
 import { program, readsNotes, shellExtension } from '../support/extensions.ts'
-import { canBubblewrap, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
+import {
+  canBubblewrap,
+  canRun,
+  nodeFunction,
+  RuntimeBench,
+  type Files,
+} from '../support/runtime.ts'
 
 interface Notes {
   readonly notes: readonly string[]
@@ -14,10 +20,10 @@ interface Notes {
 }
 
 const canCurl = spawnSync('curl', ['--version']).status === 0
-const drivers = ['bubblewrap', 'process'] as const
+const drivers = ['bubblewrap', 'crun', 'process'] as const
 
 for (const isolation of drivers) {
-  describe.skipIf(!canCurl || (isolation === 'bubblewrap' && !canBubblewrap))(
+  describe.skipIf(!canCurl || !canRun(isolation))(
     `an extension in shell under ${isolation}`,
     () => {
       let bench: RuntimeBench

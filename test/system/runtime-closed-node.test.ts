@@ -5,13 +5,13 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
-import { canBubblewrap, nodeFunction, RuntimeBench } from '../support/runtime.ts'
+import { canRun, nodeFunction, RuntimeBench } from '../support/runtime.ts'
 import { kill } from '../support/child.ts'
 
 const asRoot = process.getuid?.() === 0
 
 /** What a function says under a Node that only root can reach, as a version manager under /root installs it. */
-async function saysUnderClosedNode(isolation: 'process' | 'bubblewrap'): Promise<string> {
+async function saysUnderClosedNode(isolation: 'process' | 'bubblewrap' | 'crun'): Promise<string> {
   await using bench = await RuntimeBench.open()
   const closed = mkdtempSync(join(tmpdir(), 'lacre-closed-'))
   const node = join(closed, 'node/bin/node')
@@ -48,9 +48,11 @@ test.skipIf(!asRoot)(
   },
 )
 
-test.skipIf(!canBubblewrap)(
-  'bubblewrap: runs functions though Node lies where only root may go',
-  async () => {
-    expect(await saysUnderClosedNode('bubblewrap')).toMatch(/ran as [1-9]\d+/)
-  },
-)
+for (const isolation of ['bubblewrap', 'crun'] as const) {
+  test.skipIf(!canRun(isolation))(
+    `${isolation}: runs functions though Node lies where only root may go`,
+    async () => {
+      expect(await saysUnderClosedNode(isolation)).toMatch(/ran as [1-9]\d+/)
+    },
+  )
+}

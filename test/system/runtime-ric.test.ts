@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
-import { canBubblewrap, RuntimeBench, type Files, type TreeFile } from '../support/runtime.ts'
+import { canRun, RuntimeBench, type Files, type TreeFile } from '../support/runtime.ts'
 
 /** AWS's own runtime client, unmodified, as `npm ci` in test/clients/ric leaves it. */
 const ric = join(import.meta.dirname, '../clients/ric/node_modules/aws-lambda-ric')
@@ -52,53 +52,51 @@ exports.handler = async () => {
 }
 `
 
-for (const isolation of ['bubblewrap', 'process'] as const) {
-  describe.skipIf(!installed || (isolation === 'bubblewrap' && !canBubblewrap))(
-    `aws-lambda-ric under ${isolation}`,
-    () => {
-      test('the unmodified client of AWS serves invocation after invocation, an error among them, in one process', async () => {
-        await using bench = await RuntimeBench.open({ isolation })
-        // The path of the layer is the sandbox's; without a sandbox the environment says where it is.
-        const code =
-          isolation === 'bubblewrap' ? FUNCTION : { ...FUNCTION, bootstrap: processBootstrap() }
-        const spec = await bench.spec(code, {
-          runtime: 'provided.al2023',
-          layers: [ricLayer()],
-          memoryMb: 512,
-        })
-        const ids = [randomUUID(), randomUUID(), randomUUID(), randomUUID()] as const
-
-        const first = await bench.invoke(spec, { n: 1 }, ids[0])
-        const second = await bench.invoke(spec, { n: 2 }, ids[1])
-        const failed = await bench.invoke(spec, { fail: true }, ids[2])
-        const fourth = await bench.invoke(spec, { n: 4 }, ids[3])
-
-        expect(first.json, first.tail).toMatchObject({
-          calls: 1,
-          event: { n: 1 },
-          id: ids[0],
-          left: true,
-        })
-        expect(first.json).toMatchObject({ arn: `${spec.functionArn}:live` })
-        if (isolation === 'bubblewrap') expect(first.json).toMatchObject({ api: '127.0.0.1:9001' })
-        expect(second.json).toMatchObject({ calls: 2, id: ids[1] })
-        expect(failed.functionError).toBe(true)
-        expect(failed.json).toMatchObject({
-          errorType: 'RangeError',
-          errorMessage: 'the wax is cold',
-        })
-        expect(fourth.json).toMatchObject({ calls: 4, id: ids[3] })
-        expect(fourth.tail).toContain('call 4')
-        expect(bench.runtime.stats()).toMatchObject({ started: 1, reset: 0 })
+for (const isolation of ['bubblewrap', 'crun', 'process'] as const) {
+  describe.skipIf(!installed || !canRun(isolation))(`aws-lambda-ric under ${isolation}`, () => {
+    test('the unmodified client of AWS serves invocation after invocation, an error among them, in one process', async () => {
+      await using bench = await RuntimeBench.open({ isolation })
+      // The path of the layer is the sandbox's; without a sandbox the environment says where it is.
+      const code =
+        isolation === 'process' ? { ...FUNCTION, bootstrap: processBootstrap() } : FUNCTION
+      const spec = await bench.spec(code, {
+        runtime: 'provided.al2023',
+        layers: [ricLayer()],
+        memoryMb: 512,
       })
+      const ids = [randomUUID(), randomUUID(), randomUUID(), randomUUID()] as const
 
-      test.each(['Text', 'JSON'] as const)(
+      const first = await bench.invoke(spec, { n: 1 }, ids[0])
+      const second = await bench.invoke(spec, { n: 2 }, ids[1])
+      const failed = await bench.invoke(spec, { fail: true }, ids[2])
+      const fourth = await bench.invoke(spec, { n: 4 }, ids[3])
+
+      expect(first.json, first.tail).toMatchObject({
+        calls: 1,
+        event: { n: 1 },
+        id: ids[0],
+        left: true,
+      })
+      expect(first.json).toMatchObject({ arn: `${spec.functionArn}:live` })
+      if (isolation !== 'process') expect(first.json).toMatchObject({ api: '127.0.0.1:9001' })
+      expect(second.json).toMatchObject({ calls: 2, id: ids[1] })
+      expect(failed.functionError).toBe(true)
+      expect(failed.json).toMatchObject({
+        errorType: 'RangeError',
+        errorMessage: 'the wax is cold',
+      })
+      expect(fourth.json).toMatchObject({ calls: 4, id: ids[3] })
+      expect(fourth.tail).toContain('call 4')
+      expect(bench.runtime.stats()).toMatchObject({ started: 1, reset: 0 })
+    })
+
+    test.each(['Text', 'JSON'] as const)(
         'a record of several lines is one, with its level and time, in format %s, beside what goes to standard output',
         async (format) => {
           await using bench = await RuntimeBench.open({ isolation })
           const speaking = { ...FUNCTION, 'index.js': SPEAKING }
           const code =
-            isolation === 'bubblewrap' ? speaking : { ...speaking, bootstrap: processBootstrap() }
+            isolation === 'process' ? { ...speaking, bootstrap: processBootstrap() } : speaking
           const spec = await bench.spec(code, {
             runtime: 'provided.al2023',
             layers: [ricLayer()],
@@ -129,23 +127,22 @@ for (const isolation of ['bubblewrap', 'process'] as const) {
         },
       ) // prettier-ignore
 
-      test('an answer over 6,291,556 bytes fails the invocation, and the client goes on', async () => {
-        await using bench = await RuntimeBench.open({ isolation })
-        const big = {
-          ...FUNCTION,
-          'index.js': 'exports.handler = async (event) => "x".repeat(event.n)\n',
-        }
-        const code = isolation === 'bubblewrap' ? big : { ...big, bootstrap: processBootstrap() }
-        const options = { runtime: 'provided.al2023', layers: [ricLayer()], memoryMb: 512 }
-        const spec = await bench.spec(code, options)
+    test('an answer over 6,291,556 bytes fails the invocation, and the client goes on', async () => {
+      await using bench = await RuntimeBench.open({ isolation })
+      const big = {
+        ...FUNCTION,
+        'index.js': 'exports.handler = async (event) => "x".repeat(event.n)\n',
+      }
+      const code = isolation === 'process' ? { ...big, bootstrap: processBootstrap() } : big
+      const options = { runtime: 'provided.al2023', layers: [ricLayer()], memoryMb: 512 }
+      const spec = await bench.spec(code, options)
 
-        const over = await bench.invoke(spec, { n: 6_291_555 })
+      const over = await bench.invoke(spec, { n: 6_291_555 })
 
-        expect(over.json).toMatchObject({ errorType: 'Function.ResponseSizeTooLarge' })
-        expect((await bench.invoke(spec, { n: 6_291_554 })).payload.byteLength).toBe(6_291_556)
-      })
-    },
-  )
+      expect(over.json).toMatchObject({ errorType: 'Function.ResponseSizeTooLarge' })
+      expect((await bench.invoke(spec, { n: 6_291_554 })).payload.byteLength).toBe(6_291_556)
+    })
+  })
 }
 
 function processBootstrap(): TreeFile {

@@ -3,17 +3,19 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { eventually } from '../support/eventually.ts'
-import { canBubblewrap, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
+import { canRun, nodeFunction, RuntimeBench, type Files } from '../support/runtime.ts'
 
 const drivers = [
   ['process', 0],
   ['bubblewrap', 0],
   ['bubblewrap', 1],
+  ['crun', 0],
+  ['crun', 1],
 ] as const
 
 for (const [isolation, prewarmed] of drivers) {
   const title = `driver ${isolation}${prewarmed > 0 ? ', pre-warmed' : ''}`
-  describe.skipIf(isolation === 'bubblewrap' && !canBubblewrap)(title, () => {
+  describe.skipIf(!canRun(isolation))(title, () => {
     let bench: RuntimeBench
     beforeAll(async () => {
       bench = await RuntimeBench.open({ isolation, prewarmed, maxEnvironments: 6 })

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { ReleaseSpec } from '../../services/model/index.ts'
 import type { AnswerSink, InvokeOutcome } from '../../services/runtime/index.ts'
-import { canBubblewrap, RuntimeBench, type Files } from '../support/runtime.ts'
+import { canRun, RuntimeBench, type Files } from '../support/runtime.ts'
 
 const LIMIT_BYTES = 1_000_000
 
@@ -81,8 +81,8 @@ class Kept implements AnswerSink {
   }
 }
 
-for (const isolation of ['process', 'bubblewrap'] as const) {
-  describe.skipIf(isolation === 'bubblewrap' && !canBubblewrap)(`streaming, ${isolation}`, () => {
+for (const isolation of ['process', 'bubblewrap', 'crun'] as const) {
+  describe.skipIf(!canRun(isolation))(`streaming, ${isolation}`, () => {
     let bench: RuntimeBench
     beforeAll(async () => {
       bench = await RuntimeBench.open({

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
 
-import { canBubblewrap, RuntimeBench } from '../support/runtime.ts'
+import { canRun, RuntimeBench } from '../support/runtime.ts'
 import { leftovers, NOTHING } from '../support/sandbox-probes.ts'
 import { tempDir } from '../support/state.ts'
 import { contract } from './probes/contract.ts'
@@ -15,20 +15,36 @@ import { plantSecrets, reach } from './probes/reach.ts'
 import { resources } from './probes/resources.ts'
 import { Seeded } from './seeded.ts'
 
+const DRIVERS = ['bubblewrap', 'crun'] as const
 const AT_ONCE = 8
 const ALONE_CALLS = 100
 const NEIGHBOUR_PAUSE_MS = 20
 const SETTLE_MS = 10_000
 
-export async function torture({ n, seed }: { n: number; seed: number }): Promise<number> {
-  if (!canBubblewrap) {
-    console.log('sandbox: 0 done, 1 failed: bubblewrap and root are needed')
+interface Options {
+  readonly n: number
+  readonly seed: number
+  /** A driver; every one that can run here, and at least one, unless told. */
+  readonly target: string | undefined
+}
+
+export async function torture({ n, seed, target }: Options): Promise<number> {
+  const asked = DRIVERS.filter((driver) => target === undefined || driver === target)
+  const drivers = asked.filter((driver) => canRun(driver))
+  if (drivers.length === 0) {
+    console.log(`sandbox: 0 done, 1 failed: root is needed, and ${target ?? DRIVERS.join(' or ')}`)
     return 1
   }
+  let failed = 0
+  for (const driver of drivers) failed += await attack(driver, n, seed)
+  return failed
+}
+
+async function attack(driver: (typeof DRIVERS)[number], n: number, seed: number): Promise<number> {
   const probes = [...resources, ...reach, ...kernel, ...contract]
   const random = new Seeded(seed)
   const bench = await RuntimeBench.open({
-    isolation: 'bubblewrap',
+    isolation: driver,
     requireIsolation: true,
     maxEnvironments: 4 * AT_ONCE,
   })
@@ -43,7 +59,7 @@ export async function torture({ n, seed }: { n: number; seed: number }): Promise
     await bench[Symbol.asyncDispose]()
   }
   failed += await nothingLeft(bench.uidFraction)
-  console.log(`sandbox: ${n * probes.length} done, ${failed} failed (seed ${seed})`)
+  console.log(`sandbox, ${driver}: ${n * probes.length} done, ${failed} failed (seed ${seed})`)
   return failed
 }
 

@@ -3,22 +3,12 @@
 # the output of extensions. The variables of the function are set for what is started, not for this shell, which becomes none
 # of it and starts nothing else.
 #
-#   v NAME=VALUE    for all that is started from now on; \\ and \n stand for a backslash and a line end
+#   v NAME=VALUE    for all that is started from now on (variables.sh)
 #   x INDEX PATH    start an extension              p INDEX|r PID      started
 #   r               start this script's arguments   e INDEX|r STATUS   ended, as a shell tells it
 #   k SIGNAL PID    a signal to one of them
 
-lacre_set() {
-  lacre_value=$1
-  case $1 in
-  *\\*)
-    lacre_value=$(printf '%bx' "$1")
-    lacre_value=${lacre_value%x}
-    ;;
-  esac
-  # `command`: a name that a shell keeps for itself is left out rather than the end of us.
-  command export "$lacre_value" 2>/dev/null
-}
+. "${0%/*}/variables.sh"
 
 lacre_extension() {
   exec 1>&5 2>&5 3<&- 4<&- 5>&-

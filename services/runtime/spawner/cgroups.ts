@@ -57,8 +57,6 @@ export function parseOwnCgroups(text: string): Map<string, string> {
 export interface Cgroup {
   /** Directories a process writes itself into, before anything foreign runs. */
   readonly attach: readonly string[]
-  /** For how many times it is frozen now; `undefined` while it is not. */
-  readonly frozen: number | undefined
   freeze(): void
   thaw(): void
   /** Anonymous memory: what a function allocated; neither page cache nor /tmp. */
@@ -123,8 +121,6 @@ export class Cgroups {
 class SlotCgroup implements Cgroup {
   readonly #dirs: ReadonlyMap<Controller, { version: 1 | 2; dir: string }>
   readonly attach: readonly string[]
-  frozen: number | undefined
-  #times = 0
 
   constructor(dirs: ReadonlyMap<Controller, { version: 1 | 2; dir: string }>) {
     this.#dirs = dirs
@@ -171,7 +167,6 @@ class SlotCgroup implements Cgroup {
   #setFrozen(frozen: boolean): void {
     const at = this.#dirs.get('freezer')
     if (at === undefined) return
-    this.frozen = frozen ? (this.#times += 1) : undefined
     if (at.version === 1) tryWrite(join(at.dir, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED')
     else tryWrite(join(at.dir, 'cgroup.freeze'), frozen ? '1' : '0')
   }

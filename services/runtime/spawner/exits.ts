@@ -15,7 +15,7 @@ const DEADLY = [
 ] as const
 
 /**
- * bwrap reports a death by signal N as exit status 128 + N, as shells do. A function may exit with such a number itself
+ * bwrap and shells report a death by signal N as exit status 128 + N. A function may exit with such a number itself
  * (AWS's Node client uses 128 and 129), so only the numbers of deadly signals are read as signals.
  */
 export function exitOfWrapper(

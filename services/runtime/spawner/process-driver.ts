@@ -10,14 +10,14 @@ import { shownInterpreters } from '../interpreters.ts'
 import { joinSockets } from '../join-sockets.ts'
 import type { Capability } from '../options.ts'
 import type { ApiProxy } from './api-proxy.ts'
-import { installationOf, sandboxCommand } from './bwrap-arguments.ts'
-import { CONTROL } from './bwrap-process.ts'
 import type { IsolationDriver, Sandbox, Wires } from './driver.ts'
+import { CONTROL } from './maker.ts'
 import { HELLO_ACK, type EnvironmentSpec, type SpawnerConfig } from './protocol.ts'
 import { killAllOf, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
 import { isSupervised, Supervisor, type Supervision } from './supervisor.ts'
 import type { Uids } from './uids.ts'
+import { installationOf, sandboxCommand } from './view.ts'
 
 export interface ProcessParts {
   readonly config: SpawnerConfig

@@ -7,11 +7,14 @@ import { CONTROL_FRAME_LIMIT_BYTES } from '../constants.ts'
 import { encodeFrame, FrameReader } from '../frames.ts'
 import type { Capability } from '../options.ts'
 import { ApiProxy } from './api-proxy.ts'
-import { BubblewrapDriver } from './bubblewrap.ts'
+import { Bubblewrap } from './bubblewrap.ts'
 import { Cgroups, startTime } from './cgroups.ts'
 import { connectTo, setBlocking } from './connect.ts'
+import { Crun } from './crun.ts'
 import type { IsolationDriver, Sandbox } from './driver.ts'
+import type { SandboxMaker } from './maker.ts'
 import { openMounts } from './mounts.ts'
+import { writeOwnFiles } from './own-files.ts'
 import { ProcessDriver } from './process-driver.ts'
 import type {
   CodeArrival,
@@ -21,6 +24,7 @@ import type {
   Request,
   SpawnerConfig,
 } from './protocol.ts'
+import { SandboxDriver } from './sandbox-driver.ts'
 import { isSupervised } from './supervisor.ts'
 import { openCopyingStage, openMountedStage, stagePoint, type Stage } from './stage.ts'
 import { Uids } from './uids.ts'
@@ -127,17 +131,27 @@ class Spawner {
       const cgroups = Cgroups.open(`lacre-${process.pid}-${startTime(process.pid) ?? '0'}`)
       const onMemory = (id: string, memoryMb: number): void =>
         this.#notify({ kind: 'memory', id, memoryMb })
-      const bubblewrap = new BubblewrapDriver({ config, stage, uids, cgroups, apiProxy, onMemory })
-      try {
-        const capability = await bubblewrap.probe()
-        this.#driver = bubblewrap
-        this.#cgroups = cgroups
-        return capability
-      } catch (cause) {
-        if (config.driver === 'bubblewrap') throw cause
-        reasons.push((cause as Error).message)
-        cgroups.close()
+      for (const maker of makersFor(config, stage)) {
+        const driver = new SandboxDriver({
+          maker,
+          config,
+          stage,
+          uids,
+          cgroups,
+          apiProxy,
+          onMemory,
+        })
+        try {
+          const capability = await driver.probe()
+          this.#driver = driver
+          this.#cgroups = cgroups
+          return capability
+        } catch (cause) {
+          if (config.driver !== 'auto') throw cause
+          reasons.push((cause as Error).message)
+        }
       }
+      cgroups.close()
     }
     cpSync(config.bootstrapsDir, join(stage.ownDir, 'runtime'), { recursive: true })
     this.#driver = new ProcessDriver({ config, stage, uids, apiProxy })
@@ -224,6 +238,13 @@ class Spawner {
     await this.#driver?.release(slot).catch(() => undefined)
     this.#notify({ kind: 'released', slot })
   }
+}
+
+/** Best first: bubblewrap's sandboxes are the cheaper ones. */
+function makersFor(config: SpawnerConfig, stage: Stage): SandboxMaker[] {
+  const filterPath = writeOwnFiles(stage.ownDir, config.bootstrapsDir)
+  const makers = [new Bubblewrap(filterPath), new Crun(join(stage.ownDir, 'crun'), filterPath)]
+  return makers.filter(({ name }) => config.driver === 'auto' || config.driver === name)
 }
 
 /** Mounted where this process may mount and is alone in its mount namespace, copied elsewhere. */

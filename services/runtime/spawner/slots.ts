@@ -91,14 +91,13 @@ interface Watched {
   readonly slot: Slot
   readonly report: (mb: number) => void
   readonly kill: () => void
-  /** As it was read last, and for how many times it was frozen then. */
+  /** As it was read last. */
   usedMb: number | undefined
-  frozen: number | undefined
 }
 
 /**
- * Holds anonymous memory to MemorySize: the cgroup's own limit also covers what lies in /tmp (see `cgroups`). To read it
- * costs the kernel some work for each of very many environments: what stays frozen is read once.
+ * Holds anonymous memory to MemorySize: the cgroup's own limit also covers what lies in /tmp (see `cgroups`). What did not
+ * change since the last look is not told again.
  */
 export class MemoryWatch {
   readonly #watched = new Map<string, Watched>()
@@ -106,7 +105,7 @@ export class MemoryWatch {
 
   watch(id: string, slot: Slot, on: { report: (mb: number) => void; kill: () => void }): void {
     if (slot.cgroup === undefined) return
-    this.#watched.set(id, { slot, ...on, usedMb: undefined, frozen: undefined })
+    this.#watched.set(id, { slot, ...on, usedMb: undefined })
     this.#timer ??= setInterval(() => this.#look(), MEMORY_WATCH_MS).unref()
   }
 
@@ -120,12 +119,9 @@ export class MemoryWatch {
   #look(): void {
     for (const watched of this.#watched.values()) {
       const { slot, report, kill } = watched
-      const frozen = slot.cgroup?.frozen
-      if (frozen !== undefined && frozen === watched.frozen) continue
       const usedMb = slot.cgroup?.memoryMb()
       const isNews = usedMb !== watched.usedMb
       watched.usedMb = usedMb
-      watched.frozen = frozen
       if (usedMb === undefined) continue
       if (isNews) report(usedMb)
       if (usedMb > slot.memoryMb) kill()

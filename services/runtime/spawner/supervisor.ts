@@ -20,6 +20,11 @@ export function isSupervised(spec: EnvironmentSpec): boolean {
   return spec.extensions.length > 0
 }
 
+/** A line that has a shell set a variable for what it starts (bootstraps/variables.sh). */
+export function variableOrder(name: string, value: string): string {
+  return `v ${`${name}=${value}`.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`
+}
+
 /**
  * Our end of the shell that starts extensions and runtime (bootstraps/supervisor.sh). What it tells comes from within the
  * sandbox: it is read as a few fixed words, and process ids go back to it and nowhere else.
@@ -67,10 +72,8 @@ export class Supervisor {
   }
 
   #set(which: (entry: [string, string]) => boolean): void {
-    for (const [name, value] of Object.entries(this.#variables).filter(which)) {
-      const text = `${name}=${value}`.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
-      this.#control.write(`v ${text}\n`)
-    }
+    for (const [name, value] of Object.entries(this.#variables).filter(which))
+      this.#control.write(variableOrder(name, value))
   }
 
   #take(text: string): void {

@@ -191,10 +191,12 @@ def handler(event, context):
         "evil": os.path.exists("/tmp/evil")}
 `,
   files: Object.fromEntries(
-    ['prlimit', 'setpriv', 'bwrap', 'sh', 'python3', 'node'].map((name) => [
-      `evil/${name}`,
-      { content: '#!/usr/bin/python3\nopen("/tmp/evil", "w")\n', mode: 0o100755 },
-    ]),
+    ['prlimit', 'setpriv', 'bwrap', 'unshare', 'umount', 'crun', 'sh', 'python3', 'node'].map(
+      (name) => [
+        `evil/${name}`,
+        { content: '#!/usr/bin/python3\nopen("/tmp/evil", "w")\n', mode: 0o100755 },
+      ],
+    ),
   ),
   options: { environment: VARIABLES },
   escaped: (outcome) => {

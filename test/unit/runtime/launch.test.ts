@@ -10,10 +10,11 @@ import {
   type Interpreters,
   type Language,
 } from '../../../services/runtime/interpreters.ts'
-import { installationOf, launcher } from '../../../services/runtime/spawner/bwrap-arguments.ts'
+import { launcher } from '../../../services/runtime/spawner/bubblewrap.ts'
 import { parseCgroupMounts, parseOwnCgroups } from '../../../services/runtime/spawner/cgroups.ts'
 import { stagePoint } from '../../../services/runtime/spawner/stage.ts'
 import { Uids } from '../../../services/runtime/spawner/uids.ts'
+import { installationOf } from '../../../services/runtime/spawner/view.ts'
 
 const zero = parseSha256('0'.repeat(64))
 const spec: ReleaseSpec = {

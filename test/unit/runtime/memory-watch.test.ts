@@ -11,7 +11,6 @@ function watched(limitMb: number) {
   const seen = { reads: 0, reported: [] as number[], killed: 0 }
   const cgroup = {
     usedMb: 10,
-    frozen: undefined as number | undefined,
     memoryMb: () => {
       seen.reads += 1
       return cgroup.usedMb
@@ -37,18 +36,4 @@ test('tells what changed, and kills what takes more than it may', () => {
   vi.advanceTimersByTime(1_000)
 
   expect(seen).toEqual({ reads: 4, reported: [10, 21], killed: 1 })
-})
-
-test('reads what stays frozen once, and again whenever it ran in between', () => {
-  const { seen, cgroup } = watched(20)
-
-  cgroup.frozen = 1
-  vi.advanceTimersByTime(1_000)
-  expect(seen.reads).toBe(1)
-  // Thawed, grown and frozen again between two looks.
-  cgroup.frozen = 2
-  cgroup.usedMb = 21
-  vi.advanceTimersByTime(1_000)
-
-  expect(seen).toEqual({ reads: 2, reported: [10, 21], killed: 1 })
 })
