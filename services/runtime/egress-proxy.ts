@@ -11,7 +11,7 @@ import {
   EGRESS_IDLE_MS,
   EGRESS_LOG_LIMIT_LINES,
 } from './constants.ts'
-import { joinSockets } from './join-sockets.ts'
+import { joinWhole } from './join-sockets.ts'
 import type { EgressDialer } from './options.ts'
 
 const TARGET_SHOWN_CHARS = 300
@@ -104,7 +104,7 @@ export class EgressProxy {
     inside.write('HTTP/1.1 200 Connection established\r\n\r\n')
     outside.write(head)
     outside.setTimeout(EGRESS_IDLE_MS, () => outside.destroy())
-    joinSockets(inside, outside)
+    joinWhole(inside, outside)
   }
 
   /** By the list, and by what is open. */

@@ -9,7 +9,7 @@ import {
   EGRESS_PROXY_PORT,
   RUNTIME_API_PORT,
 } from '../constants.ts'
-import { joinSockets } from '../join-sockets.ts'
+import { joinSockets, joinWhole } from '../join-sockets.ts'
 import { connectTo } from './connect.ts'
 import type { EnvironmentSpec, SpawnerConfig } from './protocol.ts'
 
@@ -85,6 +85,7 @@ export class ApiProxy {
       connectTo(this.#config.listenerPath, service, spec.tokens[service]).then(
         (outside) => {
           if (inside.destroyed) outside.destroy()
+          else if (service === 'egress') joinWhole(inside, outside)
           else joinSockets(inside, outside)
         },
         () => inside.destroy(),
