@@ -15,6 +15,7 @@ import { parseScale, parseWebhooks } from './events-config.ts'
 import { readReactionLimits } from './reaction-limits.ts'
 import {
   ISOLATIONS,
+  parseMaxEnvironments,
   parsePrewarmed,
   readRuntimes,
   type Isolation,
@@ -136,7 +137,6 @@ export interface UrlConfig {
 
 const DEFAULT_PORT = 9_771
 const DEFAULT_URL_PORT = 9_773
-const DEFAULT_MAX_ENVIRONMENTS = 64
 
 /**
  * Options first, then `LACRE_*` variables, then defaults. `LACRE_MASTER_KEY` is taken out of the environment,
@@ -159,7 +159,7 @@ export function readConfig(options: ServeOptions, env: NodeJS.ProcessEnv = proce
     isolation: oneOf('isolation', options.isolation ?? 'auto', ISOLATIONS),
     requireIsolation: options.requireIsolation ?? false,
     masterKey: readMasterKey(options, env),
-    maxEnvironments: parseCount(options.maxEnvironments),
+    maxEnvironments: parseMaxEnvironments(options.maxEnvironments),
     prewarmed: parsePrewarmed(options.prewarmed),
     runtimes: readRuntimes({
       runtimesDir: options.runtimesDir ?? env['LACRE_RUNTIMES_DIR'],
@@ -373,13 +373,6 @@ export function masterKeyOptions({
   return masterKey.from === 'file'
     ? { file: masterKey.path }
     : { value: masterKey.base64, valueFrom: masterKey.from }
-}
-
-function parseCount(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_MAX_ENVIRONMENTS
-  const count = Number(text)
-  if (Number.isInteger(count) && count >= 1 && count <= 10_000) return count
-  throw new PlatformError('CONFIGURATION', `--max-environments \`${text}\` is not 1 to 10000`)
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

@@ -9,6 +9,8 @@ export type Isolation = (typeof ISOLATIONS)[number]
 
 /** Group and others. */
 const WRITABLE_BY_OTHERS = 0o022
+const DEFAULT_MAX_ENVIRONMENTS = 64
+const MAX_ENVIRONMENTS_LIMIT = 10_000
 const DEFAULT_PREWARMED = 1
 const PREWARMED_LIMIT = 100
 
@@ -46,6 +48,17 @@ function ownFolder(dir: string): string {
   throw new PlatformError(
     'CONFIGURATION',
     `runtimes-dir: others may put an interpreter into \`${dir}\`: \`chmod go-w\` it`,
+  )
+}
+
+/** How many environments run at once. @throws PlatformError CONFIGURATION */
+export function parseMaxEnvironments(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_MAX_ENVIRONMENTS
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_ENVIRONMENTS_LIMIT) return count
+  throw new PlatformError(
+    'CONFIGURATION',
+    `--max-environments \`${text}\` is not 1 to ${MAX_ENVIRONMENTS_LIMIT}`,
   )
 }
 

@@ -15,7 +15,13 @@ import type { Capability, Log, PrewarmedStats, RuntimeOptions } from './options.
 import { Prewarming } from './prewarming.ts'
 import type { Programs } from './programs.ts'
 import { SpawnerClient } from './spawner-client.ts'
-import type { CodeArrival, Member, ShutdownSignal, SpawnerConfig } from './spawner/protocol.ts'
+import type {
+  CodeArrival,
+  EnvironmentSpec,
+  Member,
+  ShutdownSignal,
+  SpawnerConfig,
+} from './spawner/protocol.ts'
 import { WireListener } from './wire-listener.ts'
 
 const run = promisify(execFile)
@@ -113,27 +119,7 @@ class SpawnerIsolation implements Isolation {
         this.#listener.forget(kind, tokens[kind])
       for (const inside of insides) this.#listener.forget('inside', inside)
     }
-    this.#listener.expectOne('channel', tokens.channel, (socket) => started.channel(socket))
-    this.#listener.expectOne('output', tokens.output, (socket) => {
-      started.track(socket)
-      listener.output(socket)
-    })
-    this.#listener.expectOne('extensions', tokens.extensions, (socket) => {
-      started.track(socket)
-      listener.extensionOutput(socket)
-    })
-    this.#listener.expectOne('records', tokens.records, (socket) => {
-      started.track(socket)
-      listener.records(socket)
-    })
-    this.#listener.expect('api', tokens.api, (socket) => {
-      started.track(socket)
-      listener.api(socket)
-    })
-    this.#listener.expect('egress', tokens.egress, (socket) => {
-      started.track(socket)
-      listener.egress(socket)
-    })
+    this.#expect(started, tokens, listener)
     void started.exited.then(forget)
     return new Promise((resolve, reject) => {
       client.start(
@@ -158,6 +144,40 @@ class SpawnerIsolation implements Isolation {
         },
       )
     })
+  }
+
+  /** The connections that come of it, each told by its token. */
+  #expect(started: StartedEnvironment, tokens: EnvironmentSpec['tokens'], listener: StartListener) {
+    const tracked = (take: (socket: Socket) => void) => (socket: Socket) => {
+      started.track(socket)
+      take(socket)
+    }
+    this.#listener.expectOne('channel', tokens.channel, (socket) => started.channel(socket))
+    this.#listener.expectOne(
+      'output',
+      tokens.output,
+      tracked((socket) => listener.output(socket)),
+    )
+    this.#listener.expectOne(
+      'extensions',
+      tokens.extensions,
+      tracked((socket) => listener.extensionOutput(socket)),
+    )
+    this.#listener.expectOne(
+      'records',
+      tokens.records,
+      tracked((socket) => listener.records(socket)),
+    )
+    this.#listener.expect(
+      'api',
+      tokens.api,
+      tracked((socket) => listener.api(socket)),
+    )
+    this.#listener.expect(
+      'egress',
+      tokens.egress,
+      tracked((socket) => listener.egress(socket)),
+    )
   }
 
   async release(slot: string): Promise<void> {
