@@ -284,7 +284,7 @@ describe('a listener with settings of its own', () => {
       stream.end() })`
     await createNode(app.client, 'much', code, { Timeout: 20 })
     const { host } = await openUrl(app.client, 'much', { InvokeMode: 'RESPONSE_STREAM' })
-    await using listener = await open({ bodyIdleMs: 400 })
+    await using listener = await open({ bodyIdleMs: 2_000 })
     const still = new RawConnection(portOf(listener))
     still.socket.pause()
     const slow = new RawConnection(portOf(listener))
