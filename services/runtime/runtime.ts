@@ -136,7 +136,7 @@ class PooledRuntime implements Runtime {
 
   get opensEgress(): boolean {
     const { driver, customRuntimes } = this.capability
-    return this.#options.egress !== undefined && driver === 'bubblewrap' && customRuntimes
+    return this.#options.egress !== undefined && driver !== 'process' && customRuntimes
   }
 
   async prepare(spec: ReleaseSpec): Promise<void> {

@@ -7,7 +7,7 @@ import { addressRules, Dialer } from '../../services/sources/index.ts'
 import type { ReleaseSpec } from '../../services/model/index.ts'
 import { EGRESS_FUNCTION } from '../support/egress.ts'
 import { eventually } from '../support/eventually.ts'
-import { canBubblewrap, RuntimeBench } from '../support/runtime.ts'
+import { canBubblewrap, canRun, RuntimeBench } from '../support/runtime.ts'
 
 /**
  * The egress proxy inside a real sandbox. The host that is let in is this very process: names come from a table, and its
@@ -42,12 +42,8 @@ beforeAll(async () => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   port = (server.address() as AddressInfo).port
-  if (canBubblewrap) bench = await RuntimeBench.open({ isolation: 'bubblewrap', egress: dialer, prewarmed: 1 })
-}) // prettier-ignore
-afterAll(async () => {
-  await bench?.[Symbol.asyncDispose]()
-  server.close()
 })
+afterAll(() => void server.close())
 
 const spec = async (options: Partial<Omit<ReleaseSpec, 'layers'>> = {}): Promise<ReleaseSpec> =>
   await bench.spec(EGRESS_FUNCTION, {
@@ -56,7 +52,14 @@ const spec = async (options: Partial<Omit<ReleaseSpec, 'layers'>> = {}): Promise
   }) // prettier-ignore
 const target = () => `api.example.com:${port}`
 
-describe.skipIf(!canBubblewrap)('the egress proxy', () => {
+const drivers = (['bubblewrap', 'crun'] as const).filter(canRun)
+
+describe.skipIf(drivers.length === 0).each(drivers)('the egress proxy under %s', (isolation) => {
+  beforeAll(async () => {
+    bench = await RuntimeBench.open({ isolation, egress: dialer, prewarmed: 1 })
+  })
+  afterAll(async () => await bench[Symbol.asyncDispose]())
+
   test('a function without a list has none, and no variables for one', async () => {
     const bare = await spec({ egress: [] })
 
