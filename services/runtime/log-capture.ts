@@ -33,8 +33,8 @@ export class LogCapture {
 
   /** Forgets the tail and the count: a new invocation begins; none where an environment is warmed up. */
   begin(requestId: string | undefined): void {
-    // What flooded is read late: the rest of a record that has well begun is to come.
-    if (!this.flooded) this.#framed?.end()
+    // What flooded is read late, after the report of it too: the rest of a record that has well begun is to come.
+    if (this.#written < LOG_INVOCATION_LIMIT_BYTES) this.#framed?.end()
     this.flushMarker()
     this.#requestId = requestId
     this.#tail = []

@@ -189,11 +189,15 @@ describe('framed records in the capture', () => {
     expect(Buffer.from(log.tail()).toString()).toMatch(/the end\n\[lacre\] .*\nEND\n$/)
   })
 
-  test('one that floods goes on in the next invocation, where the rest of it is read', () => {
+  test.each([
+    ['is not told yet', false],
+    ['is told', true],
+  ])('one that floods, which %s, goes on in the next invocation, where the rest of it is read', (_what, told) => {
     const { log, out, framed } = capture()
     log.begin('one')
     const long = frame(0x0f, 'x'.repeat(2_000_000), at)
     framed.push(long.subarray(0, 1_900_000))
+    if (told) log.line('REPORT')
     log.begin('two')
     framed.push(long.subarray(1_900_000))
     framed.push(frame(0x13, 'next', at))
@@ -204,7 +208,7 @@ describe('framed records in the capture', () => {
       [262_144, 'INFO'],
       [4, 'WARN'],
     ])
-  })
+  }) // prettier-ignore
 
   test('one that was begun ends with its invocation, and with the log', () => {
     const { log, out, framed } = capture()
