@@ -10,7 +10,7 @@ import { startService, type Service } from '../support/service.ts'
 import type { TortureClient } from './client.ts'
 import { FaultLayer, KINDS, type Fault } from './disk/faults.ts'
 import { judgeRestart } from './judge.ts'
-import { makeClients, startOver } from './kill.ts'
+import { makeClients } from './kill.ts'
 import { latestCheckpoint, OutsideEvidence } from './outside.ts'
 import { Seeded } from './seeded.ts'
 import { wholeDeployment } from './steps.ts'
@@ -21,63 +21,120 @@ const UNAVAILABLE = 503
 const BACKGROUND_MS = 500
 const ERRORS = ['EIO', 'ENOSPC'] as const
 
+/** Points for one data directory: what is judged after each of them grows with what the ones before it left. */
+const POINTS_EACH = 40
+
 /** Answers how many points were answered by anything but success or a typed error, or left something wrong. */
 export async function torture({ n, seed }: { n: number; seed: number }): Promise<number> {
   const chance = new Seeded(seed)
-  const data = mkdtempSync(join(tmpdir(), 'lacre-io-'))
-  using layer = new FaultLayer(data)
-  const start = async (): Promise<Service> => await startService({ data, env: layer.env() })
-  let service = await start()
-  let failed = 0
-  try {
-    const [client] = await makeClients(service, seed)
-    if (client === undefined) throw new Error('there are no clients')
-    client.tolerates = (status) => status === UNAVAILABLE
-    using outside = new OutsideEvidence(await latestCheckpoint(service))
-    const all = await pointsOf(service, client, layer)
-    const points = ordered(all, chance).slice(0, n)
-    console.log(`io: ${points.length} of ${all.length} points, seed ${seed}`)
-    for (const [index, point] of points.entries()) {
-      outside.keep(await latestCheckpoint(service))
-      const how = await failAt(service, client, { layer, fault: point })
-      const wrong: string[] = []
-      if (service.ended !== undefined) {
-        wrong.push(
-          `the service ended: ${JSON.stringify(service.ended)}\n${service.log.slice(-2_000)}`,
-        )
-        service = await start()
-      }
-      wrong.push(...(await judgeRestart(service, [client], { chance, outside })))
+  let points: readonly Fault[] | undefined
+  let [done, failed] = [0, 0]
+  do {
+    await using ground = await Ground.open(seed)
+    if (points === undefined) {
+      const all = await pointsOf(ground)
+      points = ordered(all, chance).slice(0, n)
+      console.log(`io: ${points.length} of ${all.length} points, seed ${seed}`)
+    } else await deploy(ground)
+    for (const point of points.slice(done, done + POINTS_EACH)) {
+      const { how, wrong } = await failAt(ground, point, chance)
+      done += 1
       const say = wrong.length === 0 ? 'ok' : 'FAILED'
       const { kind, when, error } = point
-      console.log(`  ${index + 1}/${points.length} ${error} at ${kind} no. ${when}: ${how}, ${say}`)
+      console.log(`  ${done}/${points.length} ${error} at ${kind} no. ${when}: ${how}, ${say}`)
       for (const line of wrong) console.log(`    ${line}`)
       if (wrong.length === 0) continue
       failed += 1
-      await startOver(service, [client])
+      // What it left would be told again by all that come after it.
+      break
     }
-    const wrong = await afterRestart(service, client, { chance, outside })
-    service = wrong.service
-    failed += wrong.found
-    console.log(`io: ${points.length} done, ${failed} failed (seed ${seed})`)
-  } finally {
-    if (service.ended === undefined) await service.stop()
-    if (failed === 0) rmSync(data, { recursive: true, force: true, maxRetries: 5 })
-    else console.log(`io: the data directory is kept at ${data}`)
-  }
+    if (!ground.failed) failed += await ground.afterRestart(chance)
+  } while (done < points.length)
+  console.log(`io: ${points.length} done, ${failed} failed (seed ${seed})`)
   return failed
 }
 
+/** A service whose disk fails on order, and its one client. */
+class Ground implements AsyncDisposable {
+  readonly client: TortureClient
+  readonly layer: FaultLayer
+  readonly #data: string
+  readonly #outside: OutsideEvidence
+  #service: Service
+  failed = false
+
+  private constructor(of: {
+    data: string
+    layer: FaultLayer
+    service: Service
+    client: TortureClient
+    outside: OutsideEvidence
+  }) {
+    this.#data = of.data
+    this.layer = of.layer
+    this.#service = of.service
+    this.client = of.client
+    this.#outside = of.outside
+  }
+
+  static async open(seed: number): Promise<Ground> {
+    const data = mkdtempSync(join(tmpdir(), 'lacre-io-'))
+    const layer = new FaultLayer(data)
+    const service = await startService({ data, env: layer.env() })
+    const [client] = await makeClients(service, seed)
+    if (client === undefined) throw new Error('there are no clients')
+    client.tolerates = (status) => status === UNAVAILABLE
+    const outside = new OutsideEvidence(await latestCheckpoint(service))
+    return new Ground({ data, layer, service, client, outside })
+  }
+
+  get service(): Service {
+    return this.#service
+  }
+
+  async keepCheckpoint(): Promise<void> {
+    this.#outside.keep(await latestCheckpoint(this.#service))
+  }
+
+  /** What is wrong now, in words; nothing more is to be tried here then. */
+  async judge(chance: Seeded): Promise<string[]> {
+    const wrong: string[] = []
+    const { ended, log } = this.#service
+    if (ended !== undefined) {
+      wrong.push(`the service ended: ${JSON.stringify(ended)}\n${log.slice(-2_000)}`)
+      this.#service = await startService({ data: this.#data, env: this.layer.env() })
+    }
+    const outside = this.#outside
+    wrong.push(...(await judgeRestart(this.#service, [this.client], { chance, outside })))
+    this.failed = wrong.length > 0
+    return wrong
+  }
+
+  /** What was acknowledged under faults is there after a restart too. */
+  async afterRestart(chance: Seeded): Promise<number> {
+    await this.#service.stop()
+    this.#service = await startService({ data: this.#data })
+    const wrong = await this.judge(chance)
+    for (const line of wrong) console.log(`    after a restart: ${line}`)
+    return wrong.length === 0 ? 0 : 1
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#service.ended === undefined) await this.#service.stop()
+    this.#outside[Symbol.dispose]()
+    this.layer[Symbol.dispose]()
+    if (this.failed) console.log(`io: the data directory is kept at ${this.#data}`)
+    else rmSync(this.#data, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
 /** Every call that one whole deployment makes of the disk, with both errors. */
-async function pointsOf(
-  service: Service,
-  client: TortureClient,
-  layer: FaultLayer,
-): Promise<Fault[]> {
+async function pointsOf(ground: Ground): Promise<Fault[]> {
+  const { layer } = ground
   // The first one makes what the others find.
-  await deploy(service, client)
+  await deploy(ground)
   layer.clear()
-  await deploy(service, client)
+  await deploy(ground)
   await sleep(BACKGROUND_MS)
   const { counts } = layer.counts()
   return KINDS.flatMap((kind) =>
@@ -89,19 +146,22 @@ async function pointsOf(
 
 /** One deployment under the fault; it ends at the first call that was not acknowledged. */
 async function failAt(
-  service: Service,
-  client: TortureClient,
-  by: { layer: FaultLayer; fault: Fault },
-): Promise<string> {
-  by.layer.arm(by.fault)
-  const how = await deploy(service, client)
-  if (by.layer.counts().reached === 0) await sleep(BACKGROUND_MS)
-  const { reached } = by.layer.counts()
-  by.layer.clear()
-  return reached > 0 ? how : `${how}, not reached`
+  ground: Ground,
+  fault: Fault,
+  chance: Seeded,
+): Promise<{ how: string; wrong: string[] }> {
+  const { layer } = ground
+  await ground.keepCheckpoint()
+  layer.arm(fault)
+  const how = await deploy(ground)
+  if (layer.counts().reached === 0) await sleep(BACKGROUND_MS)
+  const { reached } = layer.counts()
+  layer.clear()
+  const wrong = await ground.judge(chance)
+  return { how: reached > 0 ? how : `${how}, not reached`, wrong }
 }
 
-async function deploy(service: Service, client: TortureClient): Promise<string> {
+async function deploy({ service, client }: Ground): Promise<string> {
   const sdk: LambdaClient = service.client()
   try {
     let acknowledged = 0
@@ -117,19 +177,6 @@ async function deploy(service: Service, client: TortureClient): Promise<string> 
   } finally {
     sdk.destroy()
   }
-}
-
-/** What was acknowledged under faults is there after a restart too. */
-async function afterRestart(
-  before: Service,
-  client: TortureClient,
-  by: { chance: Seeded; outside: OutsideEvidence },
-): Promise<{ service: Service; found: number }> {
-  await before.stop()
-  const service = await startService({ data: before.data })
-  const wrong = await judgeRestart(service, [client], by)
-  for (const line of wrong) console.log(`    after a restart: ${line}`)
-  return { service, found: wrong.length === 0 ? 0 : 1 }
 }
 
 function ordered(points: readonly Fault[], chance: Seeded): Fault[] {
