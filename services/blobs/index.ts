@@ -11,6 +11,6 @@ export { type BlobSource } from './blob-source.ts'
 /** A file that is gone when disposed of, unless staged first. */
 export { type TempFile } from './temp-file.ts'
 /** What the disk answers, typed; and names in a directory made to last. */
-export { onDisk, syncDirectory } from './disk-errors.ts'
+export { onDisk, syncDirectory, toDiskError } from './disk-errors.ts'
 /** Opens a file by its path, for a worker; never through a link. */
 export { openSource } from './blob-source.ts'

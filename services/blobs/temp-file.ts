@@ -3,7 +3,10 @@ import { open, rm, type FileHandle } from 'node:fs/promises'
 import { openSource, type BlobSource } from './blob-source.ts'
 import { onDisk } from './disk-errors.ts'
 
-/** A file of one request. Removed when disposed of, unless it was staged before. */
+/**
+ * A file of one request. Removed when disposed of, unless it was staged before; one that the disk does not let go is left
+ * for `expireTemporary`: what was done with it is done, and its request does not fail for it.
+ */
 export interface TempFile extends AsyncDisposable {
   readonly path: string
   readonly sizeBytes: number
@@ -60,11 +63,8 @@ class OpenTempFile implements TempFile {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    try {
-      await this.#handle.close()
-      await rm(this.path, { force: true })
-    } finally {
-      this.#onEnd()
-    }
+    await this.#handle.close().catch(() => undefined)
+    await rm(this.path, { force: true }).catch(() => undefined)
+    this.#onEnd()
   }
 }

@@ -11,11 +11,15 @@ import {
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { toDiskError } from '../../blobs/index.ts'
 import { parseSha256, PlatformError, type Random, type Sha256 } from '../../model/index.ts'
 
 import type { BlobReader, Log } from '../options.ts'
-import { rehashTree, syncDirectory } from './trees.ts'
+import { rehashTree, stampTree, syncDirectory, type TreeStamp } from './trees.ts'
 import type { TreeWork } from './work-thread.ts'
+
+/** A tree of so many entries is looked at where it is asked for: the way to another thread and back takes longer. */
+const STAMPED_HERE_LIMIT_ENTRIES = 32
 
 /** What is asked for: an admitted package and the tree its decision named. */
 export interface Package {
@@ -25,13 +29,13 @@ export interface Package {
 
 interface Known {
   readonly tree: Sha256
-  readonly stamp: Sha256
+  readonly stamp: TreeStamp
 }
 
 /** A directory, and the stamp that it had when its bytes were hashed. */
 export interface PreparedTree {
   readonly dir: string
-  readonly stamp: Sha256
+  readonly stamp: TreeStamp
 }
 
 export interface PreparedTreesParts {
@@ -91,9 +95,12 @@ export class PreparedTrees {
 
   /** Whether nobody wrote there since: asked once more when code was loaded from it, before anything is handed to it. */
   async isUnchanged({ dir, stamp }: PreparedTree): Promise<boolean> {
+    const small = stamp.entries <= STAMPED_HERE_LIMIT_ENTRIES
     // A tree that somebody is taking apart cannot be stamped either.
-    const now = await this.#parts.checking.run({ kind: 'stamp', dir }).catch(() => undefined)
-    return now?.stamp === stamp
+    const now = small
+      ? tryStamp(dir)
+      : (await this.#parts.checking.run({ kind: 'stamp', dir }).catch(() => undefined))?.stamp
+    return now?.sha256 === stamp.sha256
   }
 
   /** Refuses layers that cannot be stacked without one hiding a directory of another behind a link or file. */
@@ -173,7 +180,7 @@ export class PreparedTrees {
       syncDirectory(this.#parts.dir)
     } catch (cause) {
       rmSync(fresh, { recursive: true, force: true })
-      throw cause
+      throw toDiskError(cause)
     }
     // Hashed where it lies, after the last byte was written: what was written meanwhile by somebody else is found here.
     await this.#isSound(codeSha256)
@@ -208,6 +215,14 @@ export class PreparedTrees {
 
   #word(): string {
     return Buffer.from(this.#parts.random.bytes(4)).toString('hex')
+  }
+}
+
+function tryStamp(dir: string): TreeStamp | undefined {
+  try {
+    return stampTree(dir)
+  } catch {
+    return undefined
   }
 }
 

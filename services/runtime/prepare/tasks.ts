@@ -1,7 +1,7 @@
-import { openSource } from '../../blobs/index.ts'
+import { openSource, toDiskError } from '../../blobs/index.ts'
 import { PlatformError, type ErrorCode, type Sha256 } from '../../model/index.ts'
 
-import { findConflict, rehashTree, stampTree, unpack } from './trees.ts'
+import { findConflict, rehashTree, stampTree, unpack, type TreeStamp } from './trees.ts'
 
 /** What is done off the event loop: a 250 MB package must not be felt by callers (DESIGN §8). */
 export type Task =
@@ -18,7 +18,7 @@ export type Task =
 
 export interface TaskResult {
   readonly tree?: Sha256
-  readonly stamp?: Sha256
+  readonly stamp?: TreeStamp
   readonly conflict?: string
 }
 
@@ -47,12 +47,15 @@ export async function perform(task: Task): Promise<TaskResult> {
   }
 }
 
-/** Errors lose their class on the way between threads; code and detail are what counts. */
+/**
+ * Errors lose their class on the way between threads; code and detail are what counts. What the disk does not do now it may do
+ * later, and says nothing of the package.
+ */
 export function toFailure(cause: unknown): TaskFailure {
-  if (cause instanceof PlatformError) {
-    return { code: cause.code, message: cause.message, detail: cause.detail }
+  const error = toDiskError(cause)
+  if (error instanceof PlatformError) {
+    return { code: error.code, message: error.message, detail: error.detail }
   }
-  const { message, code } = cause as NodeJS.ErrnoException
-  const full = code === 'ENOSPC' || code === 'EDQUOT'
-  return { code: full ? 'OUT_OF_SPACE' : 'ACTIVATION_FAILED', message, detail: { errno: code } }
+  const { message, code } = error as NodeJS.ErrnoException
+  return { code: 'ACTIVATION_FAILED', message, detail: { errno: code } }
 }

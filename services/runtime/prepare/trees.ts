@@ -183,18 +183,24 @@ function hashFile(path: string): { sizeBytes: number; sha256: Sha256 } {
   }
 }
 
+/** A tree's inodes, sizes and times of change in short, and how many entries they are of. */
+export interface TreeStamp {
+  readonly sha256: Sha256
+  readonly entries: number
+}
+
 /**
- * A short word for a tree's inodes, sizes and times of change: as long as it is the same, nobody wrote there since the bytes
- * were hashed (ctime cannot be set back). Costs one lstat an entry.
+ * As long as it is the same, nobody wrote there since the bytes were hashed (ctime cannot be set back). Costs one lstat an
+ * entry.
  */
-export function stampTree(dir: string): Sha256 {
+export function stampTree(dir: string): TreeStamp {
   const rows: string[] = []
   for (const { path, stat } of walk(dir)) {
     rows.push(
       `${path}\0${stat.ino} ${stat.dev} ${stat.mode} ${stat.uid} ${stat.size} ${stat.ctimeNs}`,
     )
   }
-  return sha256(rows.sort().join('\n'))
+  return { sha256: sha256(rows.sort().join('\n')), entries: rows.length }
 }
 
 /** The first path that is a directory in one tree and something else in another (RULES §8), if any. */

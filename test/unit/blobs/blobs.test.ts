@@ -7,6 +7,8 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  rmdirSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -199,6 +201,25 @@ describe('temporary files', () => {
     openBlobs(dir.path)
     expect(readdirSync(join(dir.path, 'blobs', 'temporary'))).toEqual([])
   })
+})
+
+it('a temporary file that cannot be taken away fails nobody, and is left for later', async () => {
+  using dir = tempDir()
+  const blobs = openBlobs(dir.path)
+  let path = ''
+  {
+    await using temp = await blobs.createTemp()
+    path = temp.path
+    unlinkSync(path)
+    mkdirSync(path)
+    utimesSync(path, 1, 1)
+    expect(await blobs.expireTemporary(Number.MAX_SAFE_INTEGER)).toBe(0)
+  }
+
+  expect(existsSync(path)).toBe(true)
+  rmdirSync(path)
+  writeFileSync(path, 'x')
+  expect(await blobs.expireTemporary(Number.MAX_SAFE_INTEGER)).toBe(1)
 })
 
 describe('raw uploads', () => {
