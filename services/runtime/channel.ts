@@ -21,12 +21,12 @@ import type { Invocation, RuntimeSession } from './session.ts'
  * |  7   | bytes                                                    | a piece       |
  * |  8   | 36 bytes of request id, an error object or nothing       | its end       |
  *
- * Of one that was started without code, before there is any: 9, it waits; 10, it is what it was told; 11, it was told two
- * things, and ends.
+ * Of one that was started without code, before there is any: 12, it takes an invocation for practice, which it answers with 9;
+ * 9, it waits; 10, it is what it was told; 11, it was told two things, and ends.
  */
 export const FROM_RUNTIME = {
   next: 1, response: 2, error: 3, initError: 4, oversize: 5, stream: 6, piece: 7, end: 8,
-  waiting: 9, assigned: 10, refused: 11,
+  waiting: 9, assigned: 10, refused: 11, rehearsing: 12,
 } as const // prettier-ignore
 const REQUEST_ID_BYTES = 36
 const CONTENT_TYPE_LIMIT_CHARS = 256
@@ -114,7 +114,7 @@ function takeFrame(
   return undefined
 }
 
-function encodeInvocation(invocation: Invocation): Buffer {
+export function encodeInvocation(invocation: Invocation): Buffer {
   const { requestId, deadlineMs, invokedArn, traceId, clientContext } = invocation
   const head = Buffer.from(
     JSON.stringify({ requestId, deadlineMs, invokedArn, traceId, clientContext }),

@@ -3,16 +3,27 @@ import type { Duplex } from 'node:stream'
 
 import { limits } from '../model/index.ts'
 
-import { FROM_RUNTIME } from './channel.ts'
+import { encodeInvocation, FROM_RUNTIME } from './channel.ts'
 import type { CodelessStart } from './codeless-start.ts'
 import { ASSIGNMENT_MS } from './constants.ts'
 import { envelopeText } from './envelope.ts'
 import { sandboxVariables } from './environment-variables.ts'
 import { encodeFrame } from './frames.ts'
 import type { EnvironmentHandle, Isolation, StartListener, StartRequest } from './handle.ts'
+import type { Invocation } from './session.ts'
 
 /** Kinds alone, and a length before each. */
 const WORD_BYTES = 5
+
+/** What a runtime practises on before it has code: nobody's invocation. */
+export const REHEARSAL: Invocation = {
+  requestId: '00000000-0000-0000-0000-000000000000',
+  deadlineMs: 0,
+  invokedArn: '',
+  traceId: undefined,
+  clientContext: undefined,
+  payload: Buffer.from('{}'),
+}
 
 /** An environment that waits, booted, for its code and for what it is to be. It becomes one release's, once and for life. */
 export class CodelessEnvironment {
@@ -41,7 +52,12 @@ export class CodelessEnvironment {
     let handle: EnvironmentHandle | undefined
     try {
       handle = await isolation.start({ ...start, slot }, listener)
-      const word = await nextWord(handle.connect(), limits.INIT_TIMEOUT_MS)
+      const channel = handle.connect()
+      let word = await nextWord(channel, limits.INIT_TIMEOUT_MS)
+      if (word === FROM_RUNTIME.rehearsing) {
+        channel.write(encodeInvocation(REHEARSAL))
+        word = await nextWord(channel, limits.INIT_TIMEOUT_MS)
+      }
       if (word !== FROM_RUNTIME.waiting) throw new Error('it does not wait for its code')
       return new CodelessEnvironment(slot, { isolation, handle, listener })
     } catch (cause) {

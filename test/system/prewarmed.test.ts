@@ -6,7 +6,8 @@ import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { sha256, systemRandom, type ReleaseSpec } from '../../services/model/index.ts'
-import { encodeAssignment } from '../../services/runtime/codeless-environment.ts'
+import { encodeInvocation } from '../../services/runtime/channel.ts'
+import { encodeAssignment, REHEARSAL } from '../../services/runtime/codeless-environment.ts'
 import { envelopeOf, envelopeText } from '../../services/runtime/envelope.ts'
 import type { EnvironmentHandle, Isolation } from '../../services/runtime/handle.ts'
 import { findInterpreters } from '../../services/runtime/interpreters.ts'
@@ -249,9 +250,18 @@ describe.skipIf(!canBubblewrap)('the envelope', () => {
     const channel = handle.connect()
     channel.on('data', (chunk: Buffer) => (words += chunk.toString('hex')))
     channel.resume()
-    await eventually(() => words).toBe('0100000009')
-    return { handle, channel, read: () => words.slice(10), written: () => output }
+    const rehearsing = command.at(-1) === '/var/runtime/node.mjs' ? REHEARSING : ''
+    if (rehearsing !== '') {
+      await eventually(() => words).toBe(rehearsing)
+      channel.write(encodeInvocation(REHEARSAL))
+    }
+    // Nothing of what it practised is told.
+    const before = `${rehearsing}${WAITING}`
+    await eventually(() => words).toBe(before)
+    return { handle, channel, read: () => words.slice(before.length), written: () => output }
   }
+  const REHEARSING = '010000000c'
+  const WAITING = '0100000009'
   const commands = [
     ['Node', ['/var/lang/bin/node', '/var/runtime/node.mjs']],
     ['Python', ['/var/lang/bin/python3', '-u', '/var/runtime/python.py']],

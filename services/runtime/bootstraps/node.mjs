@@ -1,7 +1,7 @@
 // Runs a Node function: loads the handler as AWS's runtime does (SPEC A18) and talks frames over descriptor 3 (channel.ts).
 // Written from AWS's documented behaviour. Plain JavaScript: it is copied into every sandbox as it is.
 import { createRequire } from 'node:module'
-import { existsSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Writable } from 'node:stream'
@@ -20,6 +20,7 @@ const END = 8
 const WAITING = 9
 const ASSIGNED = 10
 const REFUSED = 11
+const REHEARSING = 12
 const ANSWER_LIMIT_BYTES = 6_291_556
 /** One frame of a streamed answer. */
 const PIECE_LIMIT_BYTES = 65_536
@@ -37,14 +38,23 @@ const parked = new Int32Array(new SharedArrayBuffer(4))
 const ENVELOPE = 'envelope'
 const taskRoot = process.env.LAMBDA_TASK_ROOT ?? '/var/task'
 
-/** Every environment that is started for a function has a handler to load: one that has none is told later what it is. */
-const early = process.env._HANDLER === undefined ? await becomeAssigned() : undefined
+class RuntimeError extends Error {
+  constructor(name, message) {
+    super(message)
+    this.name = name
+  }
+}
 
+/** Where frames go: to the service, or nowhere while they are rehearsed. */
+let wire = CHANNEL
 let requestId
 let handler
 let onEmptyLoop
 /** The streamed answer in hand. */
 let streaming
+
+/** Every environment that is started for a function has a handler to load: one that has none is told later what it is. */
+const early = process.env._HANDLER === undefined ? await becomeAssigned() : undefined
 
 /** All of it, now: a process that exits next must have said what it had to. */
 function writeAll(fd, bytes) {
@@ -76,40 +86,67 @@ async function becomeAssigned() {
   channel.on('error', () => process.exit(0))
   const gone = () => process.exit(0)
   channel.on('close', gone)
-  await rehearse()
-  writeAll(CHANNEL, frame(WAITING))
-  const { envelope, variables } = await new Promise((resolve) => {
-    let buffered = Buffer.alloc(0)
-    const take = (chunk) => {
-      buffered = Buffer.concat([buffered, chunk])
-      if (buffered.length < 8 || buffered.length < 4 + buffered.readUInt32LE(0)) return
-      channel.off('data', take)
-      channel.pause()
-      resolve(JSON.parse(buffered.toString('utf8', 8, 8 + buffered.readUInt32LE(4))))
-    }
-    channel.on('data', take)
-  })
+  await rehearse(channel)
+  writeAll(wire, frame(WAITING))
+  const { envelope, variables } = (await nextFrameOf(channel)).head
   channel.off('close', gone)
   // Code that waits for nothing but us is at its end, as it is where the channel is opened after it was loaded.
   channel.unref()
   if (!isOurs(envelope)) {
-    writeAll(CHANNEL, frame(REFUSED))
+    writeAll(wire, frame(REFUSED))
     process.exit(1)
   }
   for (const [name, value] of Object.entries(variables))
     if (process.env[name] !== value) process.env[name] = value
-  writeAll(CHANNEL, frame(ASSIGNED))
+  writeAll(wire, frame(ASSIGNED))
   return channel
 }
 
-/** What is first used is compiled then: all that leads to a handler is used here, on a file of ours, while nobody waits for it. */
-async function rehearse() {
+/** The next frame, whole; nothing follows it until it is answered. */
+function nextFrameOf(channel) {
+  return new Promise((resolve) => {
+    let buffered = Buffer.alloc(0)
+    const take = (chunk) => {
+      buffered = Buffer.concat([buffered, chunk])
+      const found = cutFrame(buffered)
+      if (found === undefined) return
+      channel.off('data', take)
+      channel.pause()
+      resolve(found)
+    }
+    channel.on('data', take)
+    channel.resume()
+  })
+}
+
+/** u32le length, u32le length of the head, head, event; nothing where that is not all there. */
+function cutFrame(bytes) {
+  if (bytes.length < 8 || bytes.length < 4 + bytes.readUInt32LE(0)) return undefined
+  const end = 4 + bytes.readUInt32LE(0)
+  const headEnd = 8 + bytes.readUInt32LE(4)
+  const head = JSON.parse(bytes.toString('utf8', 8, headEnd))
+  return { head, payload: bytes.subarray(headEnd, end), rest: bytes.subarray(end) }
+}
+
+/**
+ * What is first used is compiled then: all that leads from an assignment to an answer is used here, on a handler of ours and
+ * an invocation that the service sends for it, while nobody waits for it. Nothing of it is told, or left.
+ */
+async function rehearse(channel) {
   const file = fileURLToPath(new URL('./rehearsal.cjs', import.meta.url))
-  await loadModule(dirname(file), '', 'rehearsal')
+  handler = await loadHandler(join(dirname(file), 'rehearsal.handler'))
   delete createRequire(file).cache[file]
+  writeAll(wire, frame(REHEARSING))
+  const { head, payload } = await nextFrameOf(channel)
+  readFileSync(file, 'utf8')
   statSync('.')
   process.chdir('.')
-  nextFrame()
+  wire = openSync('/dev/null', 'w')
+  dispatch(channel, head, payload)
+  await new Promise((resolve) => setImmediate(resolve))
+  closeSync(wire)
+  wire = CHANNEL
+  handler = requestId = undefined
 }
 
 /** Stands in the task root from here on. */
@@ -186,13 +223,6 @@ function patchConsole() {
   }
 }
 
-class RuntimeError extends Error {
-  constructor(name, message) {
-    super(message)
-    this.name = name
-  }
-}
-
 function isError(thing) {
   return types.isNativeError(thing) || (thing instanceof Error && typeof thing.stack === 'string')
 }
@@ -234,7 +264,7 @@ function logError(title, error) {
 /** Ends the invocation with an error; what comes next is a new one, unless the process ends. */
 function postError(id, error, more = []) {
   const body = Buffer.from(JSON.stringify(errorObject(error)))
-  writeAll(CHANNEL, Buffer.concat([frame(ERROR, Buffer.from(id, 'latin1'), body), ...more]))
+  writeAll(wire, Buffer.concat([frame(ERROR, Buffer.from(id, 'latin1'), body), ...more]))
 }
 
 function postResult(id, data) {
@@ -250,7 +280,7 @@ function postResult(id, data) {
   const head = Buffer.from(id, 'latin1')
   const answer =
     body.length > ANSWER_LIMIT_BYTES ? frame(OVERSIZE, head) : frame(RESPONSE, head, body)
-  writeAll(CHANNEL, Buffer.concat([answer, nextFrame()]))
+  writeAll(wire, Buffer.concat([answer, nextFrame()]))
 }
 
 function contextOf(head, finish) {
@@ -452,18 +482,13 @@ function dispatch(channel, head, payload) {
   }
 }
 
-/** Cuts the channel's bytes into frames: u32le length, u32le length of the head, head, event. */
 function serve(channel) {
   let buffered = Buffer.alloc(0)
   channel.on('data', (chunk) => {
     buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
-    while (buffered.length >= 4 && buffered.length >= 4 + buffered.readUInt32LE(0)) {
-      const end = 4 + buffered.readUInt32LE(0)
-      const headEnd = 8 + buffered.readUInt32LE(4)
-      const head = JSON.parse(buffered.toString('utf8', 8, headEnd))
-      const payload = buffered.subarray(headEnd, end)
-      buffered = buffered.subarray(end)
-      dispatch(channel, head, payload)
+    for (let found = cutFrame(buffered); found !== undefined; found = cutFrame(buffered)) {
+      buffered = found.rest
+      dispatch(channel, found.head, found.payload)
     }
   })
   channel.ref()
@@ -476,7 +501,7 @@ function serve(channel) {
     onEmptyLoop = undefined
     act?.()
   })
-  writeAll(CHANNEL, nextFrame())
+  writeAll(wire, nextFrame())
 }
 
 async function loadHandler(fullName) {
@@ -552,13 +577,13 @@ let channelInUse
 function endStreaming(error) {
   if (channelInUse.writableLength > 0) return
   const told = Buffer.from(JSON.stringify(errorObject(error)))
-  writeAll(CHANNEL, frame(END, Buffer.from(requestId, 'latin1'), told))
+  writeAll(wire, frame(END, Buffer.from(requestId, 'latin1'), told))
 }
 
 function die(title, error, status) {
   logError(title, error)
   if (handler === undefined)
-    writeAll(CHANNEL, frame(INIT_ERROR, Buffer.from(JSON.stringify(errorObject(error)))))
+    writeAll(wire, frame(INIT_ERROR, Buffer.from(JSON.stringify(errorObject(error)))))
   else if (streaming?.begun) endStreaming(error)
   else if (requestId !== undefined) postError(requestId, error)
   process.exit(status)
