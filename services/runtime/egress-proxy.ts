@@ -1,4 +1,10 @@
-import { createServer, STATUS_CODES, type Server } from 'node:http'
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { isIP, type Socket } from 'node:net'
 
 import { egressAllows } from '../model/index.ts'
@@ -11,6 +17,7 @@ import {
   EGRESS_IDLE_MS,
   EGRESS_LOG_LIMIT_LINES,
 } from './constants.ts'
+import { forward, plainTargetOf } from './egress-forward.ts'
 import { joinWhole } from './join-sockets.ts'
 import type { EgressDialer } from './options.ts'
 
@@ -39,8 +46,8 @@ interface Refusal {
 }
 
 /**
- * The only way out of an environment: an HTTP proxy that opens tunnels (CONNECT) to the hosts of the release's list and to no
- * other (RULES §11). Sockets are handed in: they come from this environment's own loopback. Whatever they say comes from the
+ * The only way out of an environment: an HTTP proxy that opens tunnels (CONNECT) to the hosts of the release's list, sends
+ * requests for `http:` URLs on to them, and to no other (RULES §11). Sockets are handed in: they come from this environment's own loopback. Whatever they say comes from the
  * function.
  */
 export class EgressProxy {
@@ -55,15 +62,22 @@ export class EgressProxy {
 
   constructor(parts: EgressParts) {
     this.#parts = parts
-    this.#server = createServer({ maxHeaderSize: EGRESS_HEAD_LIMIT_BYTES, keepAliveTimeout: 0 })
+    this.#server = createServer({
+      maxHeaderSize: EGRESS_HEAD_LIMIT_BYTES,
+      keepAliveTimeout: 0,
+      // A body may take its time; one that stands still ends with the idle connection to its host.
+      requestTimeout: 0,
+    })
     this.#server.on('connect', ({ url = '' }, inside: Socket, head) => {
       clearTimeout(this.#open.get(inside))
       this.#connect(url, inside, head).catch(() => inside.destroy())
     })
-    this.#server.on('request', ({ url = '', socket }) => {
+    // One connection inside is one outside, so that the limit holds for both.
+    this.#server.maxRequestsPerSocket = 1
+    this.#server.on('request', (request, response) => {
+      const { socket } = request
       clearTimeout(this.#open.get(socket))
-      const sentence = 'only tunnels are opened here: CONNECT host:port, as for https URLs'
-      this.#refuse(socket, url, { status: 403, sentence })
+      this.#forward(request, response).catch(() => socket.destroy())
     })
     this.#server.on('clientError', (_error, socket) => socket.destroy())
   }
@@ -91,20 +105,47 @@ export class EgressProxy {
   }
 
   async #connect(url: string, inside: Socket, head: Buffer): Promise<void> {
-    const target = this.#permitted(url)
-    if ('sentence' in target) return this.#refuse(inside, url, target)
+    const outside = await this.#reach(url, inside)
+    if (outside === undefined) return
+    inside.write('HTTP/1.1 200 Connection established\r\n\r\n')
+    outside.write(head)
+    joinWhole(inside, outside)
+  }
+
+  async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { url = '', socket } = request
+    const asked = plainTargetOf(url)
+    if (asked === undefined) {
+      const sentence = 'CONNECT host:port opens a tunnel, as for https URLs; else http URLs alone'
+      return this.#refuse(socket, url, { status: 403, sentence })
+    }
+    const outside = await this.#reach(asked.target, socket)
+    if (outside === undefined) return
+    socket.once('close', () => outside.destroy())
+    try {
+      await forward(request, response, { outside, asked })
+    } catch {
+      outside.destroy()
+      if (response.headersSent || socket.destroyed) return void socket.destroy()
+      const sentence = 'the host cannot be reached: it closed without an answer'
+      this.#refuse(socket, asked.target, { status: 502, sentence })
+    }
+  }
+
+  /** A connection to what is asked for; nothing where that was refused, or nobody waits for it any more. */
+  async #reach(asked: string, inside: Socket): Promise<Socket | undefined> {
+    const target = this.#permitted(asked)
+    if ('sentence' in target) return void this.#refuse(inside, asked, target)
     const outside = await this.#dial(target)
     if ('sentence' in outside) {
       // Whoever went meanwhile is told nothing.
-      if (!inside.destroyed) this.#refuse(inside, url, outside)
-      return
+      if (!inside.destroyed) this.#refuse(inside, asked, outside)
+      return undefined
     }
     if (inside.destroyed) return void outside.destroy()
     this.#joined.add(inside)
-    inside.write('HTTP/1.1 200 Connection established\r\n\r\n')
-    outside.write(head)
     outside.setTimeout(EGRESS_IDLE_MS, () => outside.destroy())
-    joinWhole(inside, outside)
+    return outside
   }
 
   /** By the list, and by what is open. */

@@ -2,7 +2,8 @@ import type { Files } from './runtime.ts'
 
 /**
  * A function that asks its egress proxy, and tells what came of it: `{ target, tls?, path?, hold?, send? }`, or
- * `{ direct: [host, port] }` past the proxy, or `{ raw }` for bytes to the proxy, or nothing for its variables.
+ * `{ direct: [host, port] }` past the proxy, or `{ raw }` for bytes to the proxy, or `{ plain: url, bytes }` for a request that is
+ * no tunnel, or nothing for its variables.
  */
 export const EGRESS_FUNCTION: Files = {
   'index.js': `
@@ -36,7 +37,18 @@ const raw = (text) => new Promise((resolve) => {
   const socket = net.connect(PORT, '127.0.0.1', () => socket.write(text))
   socket.on('data', (chunk) => (answer += chunk)).on('error', () => {}).on('close', () => resolve(answer))
 })
+const plain = (path, bytes) => new Promise((resolve, reject) => {
+  const request = http.request({ host: '127.0.0.1', port: PORT, method: 'PUT', path, agent: false })
+  request.on('error', reject).on('response', (response) => {
+    let length = 0, text = ''
+    response.on('data', (chunk) => { length += chunk.length; if (text.length < 1000) text += chunk.toString('latin1') })
+    response.on('end', () => resolve({ status: response.statusCode, length, text })).on('error', reject)
+  })
+  for (let sent = 0; sent < bytes; sent += 50_000) request.write(Buffer.alloc(50_000, 'y'))
+  request.end()
+})
 exports.handler = async (event) => {
+  if (event.plain) return await plain(event.plain, event.bytes)
   if (event.direct) return await direct(event.direct)
   if (event.name) return await dns.promises.lookup(event.name).then(({ address }) => address, ({ code }) => code)
   if (event.raw) return await raw(event.raw)

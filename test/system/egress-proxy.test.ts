@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -24,8 +25,28 @@ const server = createServer((socket) => {
     socket.end(Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\n\r\n'), body]))
   })
 })
+/** A host of plain HTTP, which tells what it was asked. */
+const heard: string[] = []
+const web = createHttpServer((request, response) => {
+  const { method, url = '', headers, rawHeaders, socket } = request
+  heard.push(url)
+  if (url === '/mute') return void socket.destroy()
+  if (url === '/big') return void response.end(Buffer.alloc(BIG_BYTES, 'x'))
+  if (url === '/broken') {
+    response.writeHead(200, { 'Content-Length': 1_000 }).write('half')
+    return void setTimeout(() => socket.destroy(), 50)
+  }
+  let bytes = 0
+  request.on('data', (chunk: Buffer) => (bytes += chunk.length))
+  request.on('end', () => {
+    const names = rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
+    response.writeHead(201, { 'X-Told': ['a', 'b'], 'Proxy-Authenticate': 'Basic' })
+    response.end(JSON.stringify({ method, url, host: headers.host, names, bytes }))
+  })
+})
 let bench: RuntimeBench
 let port = 0
+let webPort = 0
 
 const look = (
   host: string,
@@ -42,12 +63,18 @@ beforeAll(async () => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   port = (server.address() as AddressInfo).port
+  web.listen(0, '127.0.0.1')
+  await once(web, 'listening')
+  webPort = (web.address() as AddressInfo).port
 })
-afterAll(() => void server.close())
+afterAll(() => {
+  server.close()
+  web.close()
+})
 
 const spec = async (options: Partial<Omit<ReleaseSpec, 'layers'>> = {}): Promise<ReleaseSpec> =>
   await bench.spec(EGRESS_FUNCTION, {
-    egress: ['api.example.com:1', 'meta.example.com:443', `api.example.com:${port}`, 'gone.example.com:443'],
+    egress: ['api.example.com:1', 'meta.example.com:443', `api.example.com:${port}`, `api.example.com:${webPort}`, 'gone.example.com:443'],
     ...options,
   }) // prettier-ignore
 const target = () => `api.example.com:${port}`
@@ -119,14 +146,80 @@ describe.skipIf(drivers.length === 0).each(drivers)('the egress proxy under %s',
     expect(answer.text).not.toContain('169.254')
   }) // prettier-ignore
 
+  test('a request for an http URL comes to its host as its own, and the answer back', async () => {
+    const url = `http://api.example.com:${webPort}/echo?a=b`
+    const own = 'X-End: 1\r\nX-End: 2\r\nContent-Length: 4\r\n'
+    const hop = 'Proxy-Authorization: Basic x\r\nProxy-Connection: keep-alive\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nTE: trailers\r\n'
+    const raw = `POST ${url} HTTP/1.1\r\nHost: other.example.com\r\n${hop}${own}\r\nbody`
+
+    const answer = String((await bench.invoke(await spec(), { raw })).json)
+
+    const [head = '', body = ''] = answer.split('\r\n\r\n')
+    expect(head).toMatch(/^HTTP\/1\.1 201 Created\r\n/)
+    expect(head.toLowerCase().split('\r\n').filter((line) => /^(x-told|connection|proxy)/.test(line)))
+      .toEqual(['x-told: a', 'x-told: b', 'connection: close'])
+    expect(body).toContain(JSON.stringify({
+      method: 'POST', url: '/echo?a=b', host: `api.example.com:${webPort}`,
+      names: ['host', 'x-end', 'x-end', 'content-length', 'connection'], bytes: 4,
+    }))
+  }) // prettier-ignore
+
+  test('bodies of any size go through it both ways', async () => {
+    const at = `http://api.example.com:${webPort}`
+
+    const up = await bench.invoke(await spec(), { plain: `${at}/echo`, bytes: BIG_BYTES })
+    const down = await bench.invoke(await spec(), { plain: `${at}/big`, bytes: 0 })
+
+    expect(up.json).toMatchObject({ status: 201, text: expect.stringContaining(`"bytes":${BIG_BYTES}`) as string })
+    expect(down.json).toMatchObject({ status: 200, length: BIG_BYTES })
+  }) // prettier-ignore
+
+  test('Python’s own client finds it by the variables', async () => {
+    const url = `http://api.example.com:${webPort}/from-python`
+    const app = `import urllib.request
+def handler(event, context):
+    with urllib.request.urlopen(${JSON.stringify(url)}) as answer:
+        return [answer.status, answer.read().decode()]
+`
+    const egress = [`api.example.com:${webPort}`]
+    const one = await bench.spec({ 'app.py': app }, { egress, runtime: 'python3.11', handler: 'app.handler' })
+
+    expect((await bench.invoke(one)).json).toEqual([201, expect.stringContaining('/from-python')])
+  }) // prettier-ignore
+
+  test('a second request on one connection goes nowhere', async () => {
+    const ask = (path: string) => `GET http://api.example.com:${webPort}${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+
+    const answer = await bench.invoke(await spec(), { raw: `${ask('/first')}${ask('/second')}` })
+
+    expect(answer.text).toContain('/first')
+    expect(answer.text).not.toContain('/second')
+    expect(heard).not.toContain('/second')
+  }) // prettier-ignore
+
+  test('a host that says nothing is 502; one that breaks off ends the connection', async () => {
+    const ask = (path: string) => ({ raw: `GET http://api.example.com:${webPort}${path} HTTP/1.1\r\nHost: x\r\n\r\n` })
+
+    const mute = await bench.invoke(await spec(), ask('/mute'))
+    expect(mute.json).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n/)
+    expect(mute.text).toContain('it closed without an answer')
+    expect((await bench.invoke(await spec(), ask('/broken'))).json).toMatch(/\r\n\r\nhalf$/)
+  }) // prettier-ignore
+
   test.each([
-    ['a request that is no tunnel', `GET http://api.example.com/ HTTP/1.1\r\nHost: api.example.com\r\n\r\n`],
-    ['one for the proxy itself', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
-  ])('%s is refused with 403', async (_what, raw) => {
-    const answer = await bench.invoke(await spec(), { raw })
+    ['one for the proxy itself', '/', 'CONNECT host:port opens a tunnel'],
+    ['one of another kind', 'https://api.example.com:1/', 'CONNECT host:port opens a tunnel'],
+    ['one that names a user', 'http://me@api.example.com:1/', 'CONNECT host:port opens a tunnel'],
+    ['port 80 where it is not listed', 'http://api.example.com/', 'not on the list'],
+    ['a host that is not listed', 'http://other.example.com:1/', 'not on the list'],
+    ['an address', 'http://127.0.0.1:1/', 'never by an address'],
+    ['an address of version 6', 'http://[::1]:1/', 'never by an address'],
+    ['a name with an address that is not allowed', 'http://meta.example.com:443/', 'not connected to here'],
+  ])('a request that is no tunnel, %s, is refused with 403', async (_what, url, sentence) => {
+    const answer = await bench.invoke(await spec(), { raw: `GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n` })
 
     expect(answer.json).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/)
-    expect(answer.text).toContain('only tunnels are opened here')
+    expect(answer.text).toContain(sentence)
   }) // prettier-ignore
 
   test.each([
