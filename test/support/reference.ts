@@ -14,6 +14,7 @@ import { StandardTerminal } from '../../cli/terminal.ts'
 import { errorTable } from '../../services/http/error-table.ts'
 import { createMetrics } from '../../services/http/metrics.ts'
 import type { ErrorCode } from '../../services/model/index.ts'
+import { apiPage, cell, code, policiesPage, table } from './reference-tables.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const DIRECTORY = join(root, 'docs/reference')
@@ -45,18 +46,6 @@ export const ENTRY_TYPES: Readonly<Record<string, string>> = {
   'webhook.disabled': 'a webhook was switched off by the service',
   'webhook.redelivery': 'somebody asked for entries to be told again',
 }
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll('<', '&lt;')
-}
-
-function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headers, headers.map(() => '---'), ...rows]
-    .map((row) => `| ${row.join(' | ')} |`)
-    .join('\n')
-}
-
-const code = (text: string): string => (text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``)
 
 /** Nothing of a command is run: it is declared alone. */
 async function declared(name: string): Promise<Command> {
@@ -195,6 +184,8 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     'errors.md': errors(),
     'ledger-entries.md': entries(),
     'metrics.md': await metrics(),
+    'api.md': apiPage(),
+    'policies.md': policiesPage(),
   }
   const style = await resolveConfig(join(root, 'package.json'))
   const made = Object.entries(pages).map(async ([file, text]) => {
