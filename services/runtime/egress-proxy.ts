@@ -135,8 +135,7 @@ export class EgressProxy {
   /** A connection to what is asked for; nothing where that was refused, or nobody waits for it any more. */
   async #reach(asked: string, inside: Socket): Promise<Socket | undefined> {
     const target = this.#permitted(asked)
-    if ('sentence' in target) return void this.#refuse(inside, asked, target)
-    const outside = await this.#dial(target)
+    const outside = 'sentence' in target ? target : await this.#dial(target)
     if ('sentence' in outside) {
       // Whoever went meanwhile is told nothing.
       if (!inside.destroyed) this.#refuse(inside, asked, outside)
