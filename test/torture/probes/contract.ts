@@ -65,19 +65,29 @@ const custom = (code: string) => ({ bootstrap: { content: code, mode: 0o100755 }
 /** Its time-out is not what is probed, on however busy a machine. */
 const CUSTOM = { runtime: 'provided.al2023', handler: 'x', timeoutSeconds: 30 }
 
+/** Far more than it takes on a machine that keeps up: four. */
+const CALLS_LIMIT = 16
+
 const api: Probe = {
   name: "the Runtime API: another's id, double, late, injected, split, oversize, flooded, false extension",
   async inside(ground) {
     const spec = await specOf(ground, custom(AFTER), CUSTOM)
-    const first = toldBy(await ground.bench.invoke(spec, {}))
-    const second = toldBy(await ground.bench.invoke(spec, {}))
-    const large = await ground.bench.invoke(spec, {})
-    const sound = await ground.bench.invoke(spec, { sound: true })
+    // Where the client takes long to ask again another environment is started, which begins anew: all is to be seen, in
+    // whichever.
+    const told: Record<string, unknown> = {}
+    const isWhole = (): boolean =>
+      ['flood', 'the one before', 'large', 'sound'].every((name) => name in told)
+    for (let calls = 0; calls < CALLS_LIMIT && !isWhole(); calls += 1) {
+      const answer = await ground.bench.invoke(spec, { sound: true })
+      if (answer.text.includes('Function.ResponseSizeTooLarge')) told['large'] = 'refused'
+      else if (answer.functionError) return answer.text.slice(0, 200)
+      else Object.assign(told, toldBy(answer))
+    }
     await ground.bench.runtime.retire(spec.functionId, spec.version)
-    if (!large.text.includes('Function.ResponseSizeTooLarge')) return large.text.slice(0, 200)
-    if (JSON.stringify(sound.json) !== '{"sound":true}') return sound.text.slice(0, 200)
-    return unlike({ ...first, ...second }, (name, value) => {
-      if (name === 'next in between') return true
+    if (!isWhole()) return `told of nothing but ${Object.keys(told).join(', ')}`
+    if (told['sound'] !== true) return 'what was sound afterwards is not what was sent'
+    return unlike(told, (name, value) => {
+      if (name === 'next in between' || name === 'large' || name === 'sound') return true
       if (name === 'flood') return JSON.stringify(value) === '[400]'
       // A closed connection is an answer too.
       return !(Number(value) < 400)
