@@ -26,6 +26,11 @@ export function plainTargetOf(url: string): PlainTarget | undefined {
   return { target, authority, path: rest.startsWith('/') ? rest : `/${rest}` }
 }
 
+/** What may be told of a URL that is refused: whatever names a user, and what is asked for, may be a secret. */
+export function shownUrl(url: string): string {
+  return url.replace(/\/\/[^/?#]*@/, '//').replace(/[?#][^]*$/, '')
+}
+
 /**
  * Sends a request on over a connection to its host, and the answer back; both then close. The body goes as it comes.
  * @throws Error where the host does not answer, or not to the end: `response.headersSent` tells the two apart

@@ -17,7 +17,7 @@ import {
   EGRESS_IDLE_MS,
   EGRESS_LOG_LIMIT_LINES,
 } from './constants.ts'
-import { forward, plainTargetOf } from './egress-forward.ts'
+import { forward, plainTargetOf, shownUrl } from './egress-forward.ts'
 import { joinWhole } from './join-sockets.ts'
 import type { EgressDialer } from './options.ts'
 
@@ -117,7 +117,7 @@ export class EgressProxy {
     const asked = plainTargetOf(url)
     if (asked === undefined) {
       const sentence = 'CONNECT host:port opens a tunnel, as for https URLs; else http URLs alone'
-      return this.#refuse(socket, url, { status: 403, sentence })
+      return this.#refuse(socket, shownUrl(url), { status: 403, sentence })
     }
     const outside = await this.#reach(asked.target, socket)
     if (outside === undefined) return

@@ -209,7 +209,7 @@ def handler(event, context):
   test.each([
     ['one for the proxy itself', '/', 'CONNECT host:port opens a tunnel'],
     ['one of another kind', 'https://api.example.com:1/', 'CONNECT host:port opens a tunnel'],
-    ['one that names a user', 'http://me@api.example.com:1/', 'CONNECT host:port opens a tunnel'],
+    ['one that names a user', 'http://me:secret@api.example.com:1/a?token=secret#secret', 'CONNECT host:port opens a tunnel'],
     ['port 80 where it is not listed', 'http://api.example.com/', 'not on the list'],
     ['a host that is not listed', 'http://other.example.com:1/', 'not on the list'],
     ['an address', 'http://127.0.0.1:1/', 'never by an address'],
@@ -220,6 +220,8 @@ def handler(event, context):
 
     expect(answer.json).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/)
     expect(answer.text).toContain(sentence)
+    expect(answer.tail).toContain('[lacre] egress to ')
+    expect(answer.tail).not.toContain('secret')
   }) // prettier-ignore
 
   test.each([

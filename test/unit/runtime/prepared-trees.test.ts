@@ -11,10 +11,16 @@ import { perform, type Task } from '../../../services/runtime/prepare/tasks.ts'
 import { MemoryLog, tempDir } from '../../support/state.ts'
 import { buildZip } from '../../support/zip-builder.ts'
 
-const zip = buildZip({ entries: [{ name: 'index.js', content: 'verified' }] })
+const zipOf = (more: number): Buffer =>
+  buildZip({
+    entries: ['index.js', ...Array.from({ length: more }, (_, at) => `lib/${at}.js`)].map(
+      (name) => ({ name, content: 'verified' }),
+    ),
+  })
 
 /** Trees under `dir`, and what somebody does there after each task of the worker that unpacks. */
-async function openTrees(dir: string, meanwhile: (task: Task) => void = () => undefined) {
+async function openTrees(dir: string, meanwhile: (task: Task) => void = () => undefined, more = 0) {
+  const zip = zipOf(more)
   const { codeSha256, tree } = await openArtifact(bufferSource(zip))
   writeFileSync(join(dir, codeSha256), zip)
   const log = new MemoryLog()
@@ -47,17 +53,23 @@ test('a file that is written to right after it was unpacked is found before it i
   expect(names).toEqual([expect.stringMatching(/^changed-/)])
 })
 
-test('a tree is unchanged until somebody writes there, and as long as it is there', async () => {
-  using dir = tempDir()
-  const { trees, wanted } = await openTrees(dir.path)
-  const prepared = await trees.ensure(wanted)
-  expect(await trees.isUnchanged(prepared)).toBe(true)
+test.each([
+  ['small', 0],
+  ['large', 40],
+])(
+  'a %s tree is unchanged until somebody writes there, and as long as it is there',
+  async (_size, more) => {
+    using dir = tempDir()
+    const { trees, wanted } = await openTrees(dir.path, undefined, more)
+    const prepared = await trees.ensure(wanted)
+    expect(await trees.isUnchanged(prepared)).toBe(true)
 
-  writeFileSync(join(prepared.dir, 'index.js'), 'changed!')
+    writeFileSync(join(prepared.dir, 'index.js'), 'changed!')
 
-  expect(await trees.isUnchanged(prepared)).toBe(false)
-  expect(await trees.isUnchanged({ ...prepared, dir: join(dir.path, 'gone') })).toBe(false)
-})
+    expect(await trees.isUnchanged(prepared)).toBe(false)
+    expect(await trees.isUnchanged({ ...prepared, dir: join(dir.path, 'gone') })).toBe(false)
+  },
+)
 
 test('a tree that was changed is set aside and made anew from the blob', async () => {
   using dir = tempDir()
