@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { findHierarchies } from '../../services/runtime/spawner/cgroups.ts'
+
 // services/runtime/constants.ts
 const UID_BASE = 1_900_000_000
 const UID_BLOCKS = 3_000
@@ -20,7 +22,7 @@ export const NOTHING: Leftovers = { processes: [], cgroups: [], mounts: [], cont
 export function leftovers(uidFraction: number): Leftovers {
   return {
     processes: sandboxProcesses(uidFraction),
-    cgroups: staleCgroups('/sys/fs/cgroup', 0),
+    cgroups: ownCgroups().flatMap((dir) => staleCgroups(dir, 0)),
     mounts: mountsOf(),
     containers: containersOf(),
   }
@@ -39,6 +41,11 @@ export function sandboxProcesses(uidFraction: number): string[] {
       return false
     }
   })
+}
+
+/** Where a spawner that we start makes its own; what stands elsewhere is nobody's here to judge. */
+function ownCgroups(): string[] {
+  return [...new Set([...findHierarchies().values()].flat().map(({ base }) => base))]
 }
 
 function staleCgroups(dir: string, depth: number): string[] {

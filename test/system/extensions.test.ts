@@ -335,6 +335,8 @@ exports.handler = async () => fs.readdirSync('/proc').filter((name) => /^\\d+$/.
   })
 
   test('a function can neither order the shell about nor speak for an extension it is none of', async () => {
+    // A shell that takes what a command prints has a pipe of its own for a moment, which may be its descriptor 4.
+    const waitsWithoutPipes = `while curl -s -H "Lambda-Extension-Identifier: $id" "$api/event/next" > "$dir/event"; do :; done`
     const spec = await bench.spec(
       {
         'index.js': `const fs = require('fs')
@@ -349,7 +351,7 @@ exports.handler = async () => {
   return { found, again: await register('sh'), late: await register('inner'), fds: fs.readdirSync('/proc/self/fd').length }
 }\n`,
       },
-      { layers: [shellExtension('sh')] },
+      { layers: [shellExtension('sh', { init: waitsWithoutPipes })] },
     )
 
     const { json, tail } = await bench.invoke(spec)

@@ -173,7 +173,7 @@ class SlotCgroup implements Cgroup {
 }
 
 /** Places each controller might be driven from, version 1 first: where it is mounted there, version 2 has it not. */
-function findHierarchies(): Map<Controller, Hierarchy[]> {
+export function findHierarchies(): Map<Controller, Hierarchy[]> {
   const mounts = parseCgroupMounts(readOr('/proc/self/mountinfo', ''))
   const own = parseOwnCgroups(readOr('/proc/self/cgroup', ''))
   const found = new Map<Controller, Hierarchy[]>(CONTROLLERS.map((each) => [each, []]))
