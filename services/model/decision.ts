@@ -94,6 +94,8 @@ export interface Facts {
   readonly isolation: 'full' | 'partial' | 'none'
   /** Names of environment variables that load code, RULES §8. */
   readonly loaderVariables: readonly string[]
+  /** Hosts that the release may connect to (`parseEgressList`); absent where it may connect to none. */
+  readonly egress?: readonly string[]
   /** What layers override or add that runs by itself: `/opt/extensions/*` and the like. */
   readonly noteworthyPaths: readonly string[]
   /** Freezes, floors, soak and reach of what is changed; absent where the change touches no function. */

@@ -19,7 +19,7 @@ import type { Reader } from '../store/index.ts'
 import { functionNotFound, updateInProgress } from './function-reference.ts'
 import type { AliasMove, ChangeFactsInput, Subject } from './change.ts'
 import type { PlannedContent } from './plan-use.ts'
-import { environmentNames, subjectsOf } from './release-plan.ts'
+import { configured, subjectsOf } from './release-plan.ts'
 
 /** Where an alias points. */
 export interface AliasTarget {
@@ -104,9 +104,7 @@ export function aliasFacts(
     shares: sharesOf(target, reached),
     subjects: [...subjects.values()],
     codeSigningConfigId: owner.codeSigningConfigId,
-    environmentNames: [
-      ...new Set(reached.flatMap((version) => environmentNames(version.configuration))),
-    ],
+    ...configured(...reached.map(({ configuration }) => configuration)),
     ...(alias === undefined
       ? {}
       : { moves: [aliasMove(place, owner, { alias, target, reached })] }),

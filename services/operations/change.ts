@@ -61,6 +61,8 @@ export interface ChangeFactsInput {
   /** The config whose checks apply: the function's, or the one being attached. `null`: no signing checks. */
   readonly codeSigningConfigId: string | null
   readonly environmentNames: readonly string[]
+  /** Hosts that what would run may connect to. */
+  readonly egress?: readonly string[]
   /** What the alias that is moved would give each release. */
   readonly shares?: readonly Share[]
   /** The change only takes away: no policy is asked, nothing is frozen (promise P5). */

@@ -38,7 +38,7 @@ import { RowsMoved, govern, type Admitted, type ChangeFactsInput, type Committed
 import type { PlannedContent } from './plan-use.ts'
 import { publishing } from './latest-aliases.ts'
 import { publish } from './publication.ts'
-import { checkUnzippedSize, environmentNames, resolveLayers, subjectsOf } from './release-plan.ts'
+import { checkUnzippedSize, configured, resolveLayers, subjectsOf } from './release-plan.ts'
 import { checkSnapStart } from './snap-start.ts'
 import { tagging, type Tags } from './tag-rules.ts'
 
@@ -96,7 +96,7 @@ export async function createFunction(
         release: latest.release,
         subjects: subjectsOf(deps.place, latest, code.artifact),
         codeSigningConfigId: plan.codeSigningConfigId,
-        environmentNames: environmentNames(latest.configuration),
+        ...configured(latest.configuration),
         alsoAsked: [
           ...(input.publish ? [publishing(deps.place, name)] : []),
           ...tagging(functionArn(deps.place, name), input.tags),

@@ -253,7 +253,7 @@ export function toFacts(
     ...moveValidUntil(situation.move, situation.atMs),
     situation.stage?.validUntilMs,
   ])
-  const { takesAway, alsoAsked } = situation.input
+  const { takesAway, alsoAsked, egress } = situation.input
   return {
     v: 1,
     at: toIsoTime(situation.atMs),
@@ -272,6 +272,7 @@ export function toFacts(
     signingConfig: situation.signingConfig,
     isolation: deps.runtime.capability.isolation,
     loaderVariables: loaderVariables(situation.input.environmentNames),
+    ...(egress === undefined || egress.length === 0 ? {} : { egress }),
     ...(situation.stage === undefined ? {} : { stage: situation.stage.facts }),
     ...(takesAway === undefined ? {} : { takesAway }),
     ...(alsoAsked === undefined || alsoAsked.length === 0 ? {} : { alsoAsked }),

@@ -9,7 +9,7 @@ import {
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
 import type { Subject } from './change.ts'
-import { environmentNames, subjectsOf } from './release-plan.ts'
+import { configured, subjectsOf } from './release-plan.ts'
 
 /** Of one live interval, what never changes while it is open. */
 export interface LiveRowKnown {
@@ -22,6 +22,7 @@ export interface LiveRowKnown {
   readonly release: Sha256
   readonly subjects: readonly Subject[]
   readonly environmentNames: readonly string[]
+  readonly egress: readonly string[]
   readonly decisionId: string
   /** Who brought it there. */
   readonly principal: Principal
@@ -78,7 +79,7 @@ export async function learnRows(
           codeSha256: row.code_sha256 as Sha256,
           layers: JSON.parse(row.layers) as ReleaseLayer[],
         }),
-        environmentNames: environmentNames(configuration),
+        ...configured(configuration),
         decisionId: row.decision_id,
         principal: (JSON.parse(row.facts) as Facts).principal,
         fromMs: row.from_ms,

@@ -51,13 +51,14 @@ export function standing(
 
 /** What the version would be moved with: itself alone. */
 export function inputOf(row: LiveRowKnown): Situation['input'] {
-  const { version, release, subjects, environmentNames } = row
+  const { version, release, subjects, environmentNames, egress } = row
   return {
     change: { from: version, to: version },
     release,
     subjects,
     codeSigningConfigId: null,
     environmentNames,
+    egress,
   }
 }
 

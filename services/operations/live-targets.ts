@@ -11,7 +11,7 @@ import type { Reader } from '../store/index.ts'
 import { aliasFacts } from './alias-plan.ts'
 import type { Change, ChangeFactsInput } from './change.ts'
 import { decisionsById, type DecisionDocument, type DecisionsById } from './decisions.ts'
-import { environmentNames, subjectsOf } from './release-plan.ts'
+import { configured, subjectsOf } from './release-plan.ts'
 
 /** What a name reaches: an alias's first and second version, what it served before, or what `$LATEST` serves. */
 export type LiveRole = 'alias' | 'canary' | 'rollback' | 'latest'
@@ -190,7 +190,7 @@ function moveFacts(place: Place, target: LiveTarget): ChangeFactsInput {
       release: record.release,
       subjects: subjectsOf(place, record),
       codeSigningConfigId: owner.codeSigningConfigId,
-      environmentNames: environmentNames(record.configuration),
+      ...configured(record.configuration),
     }
   }
   const input = aliasFacts(place, owner, {

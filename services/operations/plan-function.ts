@@ -143,6 +143,7 @@ async function aliasDecision(
     subjects: judged.map(({ subject }) => subject),
     codeSigningConfigId: current?.target.owner.codeSigningConfigId ?? null,
     environmentNames: made.facts.loaderVariables,
+    egress: made.facts.egress ?? [],
   }
   const change: Pick<Change<unknown>, 'action' | 'resource' | 'read'> = {
     action: current === undefined ? 'lambda:CreateAlias' : 'lambda:UpdateAlias',

@@ -19,7 +19,7 @@ import {
 } from './function-reference.ts'
 import { RowsMoved, govern, type Committed } from './gate.ts'
 import { findPublished, publish } from './publication.ts'
-import { environmentNames, subjectsOf } from './release-plan.ts'
+import { configured, subjectsOf } from './release-plan.ts'
 
 export interface PublishVersionInput {
   readonly functionName: string
@@ -63,7 +63,7 @@ export async function publishVersion(
         release: latest.release,
         subjects: subjectsOf(deps.place, latest),
         codeSigningConfigId: owner.codeSigningConfigId,
-        environmentNames: environmentNames(latest.configuration),
+        ...configured(latest.configuration),
       }
     },
     planned: () => ({

@@ -14,7 +14,7 @@ import {
   type Place,
 } from '../model/index.ts'
 import type { Reader } from '../store/index.ts'
-import type { ExaminedArtifact, Subject } from './change.ts'
+import type { ChangeFactsInput, ExaminedArtifact, Subject } from './change.ts'
 
 /** A layer as it would be attached, with what counts against the unzipped limit. */
 export interface AttachedLayer extends VersionLayer {
@@ -108,6 +108,11 @@ export function subjectsOf(
   ]
 }
 
-export function environmentNames(configuration: FunctionConfigurationDocument): string[] {
-  return Object.keys(configuration.Environment?.Variables ?? {})
+/** What of configurations is judged beside the code: all of these would be reached at once. */
+export function configured(
+  ...configurations: readonly FunctionConfigurationDocument[]
+): Required<Pick<ChangeFactsInput, 'environmentNames' | 'egress'>> {
+  const variables = configurations.flatMap((each) => Object.keys(each.Environment?.Variables ?? {}))
+  const egress = configurations.flatMap((each) => each.Egress ?? [])
+  return { environmentNames: [...new Set(variables)], egress: [...new Set(egress)].toSorted() }
 }

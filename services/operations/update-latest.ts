@@ -44,7 +44,7 @@ import {
 } from './gate.ts'
 import type { PlannedContent } from './plan-use.ts'
 import { findPublished, publish } from './publication.ts'
-import { environmentNames, subjectsOf } from './release-plan.ts'
+import { configured, subjectsOf } from './release-plan.ts'
 
 /** What an update makes of `$LATEST`. */
 export interface LatestParts {
@@ -111,7 +111,7 @@ export async function updateLatest(
         release: plan.next.release,
         subjects: subjectsOf(deps.place, plan.next, parts.artifact),
         codeSigningConfigId: before.owner.codeSigningConfigId,
-        environmentNames: environmentNames(parts.configuration),
+        ...configured(parts.configuration),
       }
     },
     planned: () => planOf(plan, { publish: update.publish, digest }),

@@ -104,6 +104,7 @@ function toContext(facts: Facts): Record<string, CedarValueJson> {
     attested: attestedContext(subjects),
     isolation: facts.isolation,
     loaderVariables: [...facts.loaderVariables],
+    ...(facts.egress !== undefined && { egress: [...facts.egress] }),
     noteworthyPaths: [...facts.noteworthyPaths],
     ...stageContext(facts),
   }

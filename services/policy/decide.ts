@@ -108,6 +108,15 @@ function* configurationChecks(facts: Facts): Generator<DecisionCheck> {
       got: facts.loaderVariables.join(', '),
     }
   }
+  if (facts.egress !== undefined) {
+    yield {
+      rule: 'configuration.egress',
+      subject: facts.resource,
+      status: 'passed',
+      expected: 'recorded (the default set allows any list; the operator opens it with --egress)',
+      got: facts.egress.join(', '),
+    }
+  }
   if (facts.subjects.length > 0 && facts.isolation !== 'full') {
     yield {
       rule: 'runtime.isolation',

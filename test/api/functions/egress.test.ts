@@ -6,6 +6,7 @@ import { compilePolicySet } from '../../../services/policy/index.ts'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import { createActive, refusalOf } from '../../support/functions.ts'
 import { governance } from '../../support/governance.ts'
+import { plan } from '../../support/planning.ts'
 import { askInstead } from '../../support/policies.ts'
 
 const FunctionName = 'caller'
@@ -45,6 +46,8 @@ const set = async (allow: readonly unknown[]) => {
   if (answer.status === 200) await settled()
   return answer
 }
+const published = async (): Promise<string> =>
+  String((await app.client.send(new sdk.PublishVersionCommand(api))).Version)
 const releaseOf = async (version: string): Promise<string> =>
   (
     await app.deps.store.reader
@@ -158,6 +161,43 @@ test('a policy may refuse a list by its action, and other changes of configurati
     expect((await read()).body.allow).toEqual(['a.example.com:443'])
     await app.client.send(new sdk.UpdateFunctionConfigurationCommand({ ...api, Timeout: 8 }))
     await settled()
+  } finally {
+    giveBack()
+  }
+})
+
+test('a policy sees the list of what would run: when it is set, published, moved to, and in a plan of the policy', async () => {
+  const files = [
+    {
+      name: 'hosts.cedar',
+      text: `@id("all") permit (principal, action, resource);
+        @id("known-hosts") @reason("functions may speak to these hosts alone")
+        forbid (principal, action, resource) when { context has egress }
+        unless { ["a.example.com:443"].containsAll(context.egress) };`,
+    },
+  ]
+  const { schema } = app.deps.policies.shipped('admission')
+  await set(['a.example.com:443', 'b.example.com:443'])
+  const open = await published()
+  await set([])
+  const closed = await published()
+  await app.client.send(new sdk.CreateAliasCommand({ ...api, Name: 'out', FunctionVersion: open }))
+
+  const { plan: made } = await plan(app, { kind: 'policy', name: 'hosts', files })
+  const giveBack = askInstead(app, { name: 'hosts', set: compilePolicySet(files, schema) })
+  try {
+    const allowed = await set(['a.example.com:443'])
+    const refused = await set(['b.example.com:443'])
+    const to = (version: string) =>
+      app.client.send(new sdk.UpdateAliasCommand({ ...api, Name: 'out', FunctionVersion: version }))
+    const moved = [await refusalOf(to(open)), (await to(closed)).FunctionVersion]
+
+    expect([allowed.status, refused.status]).toEqual([200, 403])
+    expect(JSON.stringify(refused.body)).toContain('functions may speak to these hosts alone')
+    expect(moved).toMatchObject([{ status: 403 }, closed])
+    expect(made.effects.affected.filter(({ alias }) => alias === 'out')).toMatchObject([
+      { role: 'alias', version: open, kind: 'refused' },
+    ])
   } finally {
     giveBack()
   }
