@@ -53,8 +53,8 @@ export const PIDS_LIMIT = 1_024
 export const DESCRIPTOR_LIMIT = 1_024
 /** AWS: 1,769 MB is one vCPU (SPEC A4). */
 export const MEMORY_MB_PER_CPU = 1_769
-/** How often the memory of a running environment is compared with its limit. */
-export const MEMORY_WATCH_MS = 100
+/** How often it is looked at what memory and processor time a running environment takes. */
+export const USAGE_WATCH_MS = 100
 
 /**
  * Host uids of environments: above every range that login, systemd or subuid give out, one block of 65,536 per spawner.

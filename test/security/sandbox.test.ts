@@ -28,6 +28,7 @@ import {
   NOTHING,
   probing,
   sandboxProcesses,
+  spawnerPid,
   SYSCALLS,
 } from '../support/sandbox-probes.ts'
 
@@ -627,19 +628,3 @@ describe.skipIf(!canBubblewrap)('what is left behind', () => {
     },
   )
 })
-
-/** The spawner of the runtime that this process opened last. */
-function spawnerPid(): number {
-  const pids = readdirSync('/proc').filter((pid) => {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-      return (
-        new RegExp(`^PPid:\\s+${process.pid}$`, 'm').test(status) &&
-        readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('lacre-spawner')
-      )
-    } catch {
-      return false
-    }
-  })
-  return Math.max(...pids.map(Number))
-}

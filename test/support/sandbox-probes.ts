@@ -48,6 +48,35 @@ function ownCgroups(): string[] {
   return [...new Set([...findHierarchies().values()].flat().map(({ base }) => base))]
 }
 
+/** The spawner of the runtime that this process opened last. */
+export function spawnerPid(): number {
+  const pids = readdirSync('/proc').filter((pid) => {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      return (
+        new RegExp(`^PPid:\\s+${process.pid}$`, 'm').test(status) &&
+        readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('lacre-spawner')
+      )
+    } catch {
+      return false
+    }
+  })
+  return Math.max(...pids.map(Number))
+}
+
+/** What each environment of a spawner weighs where processors are short. */
+export function processorWeights(spawnerPid: number): number[] {
+  const own = ownCgroups()
+    .filter(existsSync)
+    .flatMap((base) => readdirSync(base).map((name) => join(base, name)))
+    .filter((dir) => dir.includes(`/lacre-${spawnerPid}-`))
+  return own
+    .flatMap((dir) => readdirSync(dir).map((name) => join(dir, name)))
+    .flatMap((slot) => ['cpu.shares', 'cpu.weight'].map((file) => join(slot, file)))
+    .filter(existsSync)
+    .map((file) => Number(readFileSync(file, 'utf8')))
+}
+
 function staleCgroups(dir: string, depth: number): string[] {
   if (depth > 4 || !existsSync(dir)) return []
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {

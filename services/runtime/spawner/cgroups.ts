@@ -7,9 +7,15 @@ import { MEMORY_MB_PER_CPU, PIDS_LIMIT } from '../constants.ts'
 const MB = 1_048_576
 const CPU_PERIOD_US = 100_000
 const CPU_SHARES_PER_CPU = 1_024
+/** How many times less what takes much weighs than what takes little. More would not shorten waits, and starve. */
+const HEAVY_WEIGHS_LESS = 4
+const NS_PER_MS = 1_000_000
+const US_PER_MS = 1_000
 
-type Controller = 'memory' | 'pids' | 'cpu' | 'freezer'
-const CONTROLLERS: readonly Controller[] = ['memory', 'pids', 'cpu', 'freezer']
+type Controller = 'memory' | 'pids' | 'cpu' | 'cpuacct' | 'freezer'
+const CONTROLLERS: readonly Controller[] = ['memory', 'pids', 'cpu', 'cpuacct', 'freezer']
+/** What every cgroup of version 2 has without being handed it. */
+const EVERYWHERE: readonly Controller[] = ['cpuacct', 'freezer']
 
 export interface Limits {
   readonly memoryMb: number
@@ -62,6 +68,10 @@ export interface Cgroup {
   /** Anonymous memory: what a function allocated; neither page cache nor /tmp. */
   memoryMb(): number | undefined
   oomKills(): number
+  /** Processor time that all of it took. */
+  cpuTimeMs(): number | undefined
+  /** Its part of the processors while they are short: that of its memory, or a fraction of it. */
+  weigh(heavy: boolean): void
   /** Kills whatever is still in it. */
   kill(): void
   /** Removes it; false while something is dying in it. */
@@ -108,7 +118,7 @@ export class Cgroups {
       limit(controller, version, dir, limits)
       dirs.set(controller, { version, dir })
     }
-    return new SlotCgroup(dirs)
+    return new SlotCgroup(dirs, limits)
   }
 
   close(): void {
@@ -121,9 +131,11 @@ export class Cgroups {
 class SlotCgroup implements Cgroup {
   readonly #dirs: ReadonlyMap<Controller, { version: 1 | 2; dir: string }>
   readonly attach: readonly string[]
+  readonly #limits: Limits
 
-  constructor(dirs: ReadonlyMap<Controller, { version: 1 | 2; dir: string }>) {
+  constructor(dirs: ReadonlyMap<Controller, { version: 1 | 2; dir: string }>, limits: Limits) {
     this.#dirs = dirs
+    this.#limits = limits
     this.attach = [...new Set([...dirs.values()].map((each) => each.dir))]
   }
 
@@ -148,6 +160,18 @@ class SlotCgroup implements Cgroup {
     if (at === undefined) return 0
     const file = at.version === 1 ? 'memory.oom_control' : 'memory.events'
     return Number(/^oom_kill (\d+)$/m.exec(readOr(join(at.dir, file), ''))?.[1] ?? 0)
+  }
+
+  cpuTimeMs(): number | undefined {
+    const at = this.#dirs.get('cpuacct')
+    return at === undefined ? undefined : cpuTimeMs(at.version, at.dir)
+  }
+
+  weigh(heavy: boolean): void {
+    const at = this.#dirs.get('cpu')
+    if (at === undefined) return
+    const cpus = this.#limits.memoryMb / MEMORY_MB_PER_CPU
+    tryWrite(...weightOf(at.version, at.dir, heavy ? cpus / HEAVY_WEIGHS_LESS : cpus))
   }
 
   kill(): void {
@@ -225,6 +249,8 @@ function setAndRead(controller: Controller, version: 1 | 2, dir: string): boolea
       return echo('pids.max', '64')
     case 'cpu':
       return version === 1 ? echo('cpu.shares', '512') : echo('cpu.weight', '50')
+    case 'cpuacct':
+      return cpuTimeMs(version, dir) !== undefined
     case 'freezer':
       return version === 1 ? echo('freezer.state', 'THAWED') : echo('cgroup.freeze', '0')
   }
@@ -237,9 +263,28 @@ function shareOfAll(version: 1 | 2, parent: string): void {
   else tryWrite(join(parent, 'cpu.weight'), String(Math.min(10_000, 100 * cpus)))
 }
 
-/** Version 2 hands a controller down only when its parent says so. The freezer is part of every cgroup. */
+function cpuTimeMs(version: 1 | 2, dir: string): number | undefined {
+  const [file, pattern, perMs] =
+    version === 1
+      ? (['cpuacct.usage', /^(\d+)$/m, NS_PER_MS] as const)
+      : (['cpu.stat', /^usage_usec (\d+)$/m, US_PER_MS] as const)
+  const found = pattern.exec(readOr(join(dir, file), ''))?.[1]
+  return found === undefined ? undefined : Number(found) / perMs
+}
+
+/** What is to be written where for a part of the processors that grows with memory. */
+function weightOf(version: 1 | 2, dir: string, cpus: number): [file: string, value: string] {
+  if (version === 1) {
+    const shares = Math.max(2, Math.round(CPU_SHARES_PER_CPU * cpus))
+    return [join(dir, 'cpu.shares'), String(shares)]
+  }
+  const weight = Math.max(1, Math.min(10_000, Math.round(100 * cpus)))
+  return [join(dir, 'cpu.weight'), String(weight)]
+}
+
+/** Version 2 hands a controller down only when its parent says so. */
 function enableBeneath(dir: string, controller: Controller): void {
-  if (controller === 'freezer') return
+  if (EVERYWHERE.includes(controller)) return
   const file = join(dir, 'cgroup.subtree_control')
   if (!readFileSync(file, 'utf8').split(/\s/).includes(controller)) {
     writeFileSync(file, `+${controller}`)
@@ -270,14 +315,11 @@ function limit(controller: Controller, version: 1 | 2, dir: string, limits: Limi
     case 'pids':
       return write('pids.max', String(PIDS_LIMIT))
     case 'cpu':
-      if (version === 2) {
-        write('cpu.weight', String(Math.max(1, Math.min(10_000, Math.round(100 * cpus)))))
-        tryWrite(join(dir, 'cpu.max'), `${quotaUs} ${CPU_PERIOD_US}`)
-      } else {
-        write('cpu.shares', String(Math.max(2, Math.round(CPU_SHARES_PER_CPU * cpus))))
-        tryWrite(join(dir, 'cpu.cfs_quota_us'), String(quotaUs))
-      }
+      writeFileSync(...weightOf(version, dir, cpus / HEAVY_WEIGHS_LESS))
+      if (version === 2) tryWrite(join(dir, 'cpu.max'), `${quotaUs} ${CPU_PERIOD_US}`)
+      else tryWrite(join(dir, 'cpu.cfs_quota_us'), String(quotaUs))
       return
+    case 'cpuacct':
     case 'freezer':
       return
   }

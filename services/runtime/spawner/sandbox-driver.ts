@@ -14,7 +14,7 @@ import { Relays } from './inside.ts'
 import { PROGRAM_TIMEOUT_MS, type SandboxMaker, type SandboxProcess } from './maker.ts'
 import type { EnvironmentSpec, ShutdownSignal, SpawnerConfig } from './protocol.ts'
 import { SandboxCode } from './sandbox-code.ts'
-import { MemoryWatch, Slots, type Slot } from './slots.ts'
+import { UsageWatch, Slots, type Slot } from './slots.ts'
 import type { Stage } from './stage.ts'
 import { isSupervised, Supervisor, type Supervision } from './supervisor.ts'
 import type { Uids } from './uids.ts'
@@ -72,7 +72,7 @@ export class SandboxDriver implements IsolationDriver {
   readonly name: SandboxMaker['name']
   readonly #parts: SandboxParts
   readonly #slots: Slots
-  readonly #watch = new MemoryWatch()
+  readonly #watch = new UsageWatch()
   readonly #languages = new Map<string, string>()
 
   constructor(parts: SandboxParts) {

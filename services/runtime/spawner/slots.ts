@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 
-import { MEMORY_WATCH_MS } from '../constants.ts'
+import { USAGE_WATCH_MS } from '../constants.ts'
 import type { Cgroup, Cgroups } from './cgroups.ts'
+import { ProcessorShare } from './processor-share.ts'
 import type { EnvironmentSpec } from './protocol.ts'
 import type { Stage } from './stage.ts'
 import type { Uids } from './uids.ts'
@@ -13,6 +14,7 @@ export interface Slot {
   readonly temporaryDir: string
   readonly cgroup: Cgroup | undefined
   readonly memoryMb: number
+  readonly share: ProcessorShare
 }
 
 export interface SlotParts {
@@ -60,7 +62,8 @@ export class Slots {
     const owner = uid ?? process.getuid?.() ?? 0
     const temporaryDir = await stage.temporary(spec.slot, ephemeralMb, owner)
     const cgroup = cgroups?.create(spec.slot, { memoryMb, ephemeralMb })
-    return { uid, temporaryDir, cgroup, memoryMb }
+    const share = new ProcessorShare(performance.now())
+    return { uid, temporaryDir, cgroup, memoryMb, share }
   }
 }
 
@@ -97,16 +100,16 @@ interface Watched {
 
 /**
  * Holds anonymous memory to MemorySize: the cgroup's own limit also covers what lies in /tmp (see `cgroups`). What did not
- * change since the last look is not told again.
+ * change since the last look is not told again. And lets what takes much of the processors weigh less than what does not.
  */
-export class MemoryWatch {
+export class UsageWatch {
   readonly #watched = new Map<string, Watched>()
   #timer: NodeJS.Timeout | undefined
 
   watch(id: string, slot: Slot, on: { report: (mb: number) => void; kill: () => void }): void {
     if (slot.cgroup === undefined) return
     this.#watched.set(id, { slot, ...on, usedMb: undefined })
-    this.#timer ??= setInterval(() => this.#look(), MEMORY_WATCH_MS).unref()
+    this.#timer ??= setInterval(() => this.#look(), USAGE_WATCH_MS).unref()
   }
 
   unwatch(id: string): void {
@@ -117,6 +120,7 @@ export class MemoryWatch {
   }
 
   #look(): void {
+    weigh([...this.#watched.values()].map(({ slot }) => slot))
     for (const watched of this.#watched.values()) {
       const { slot, report, kill } = watched
       const usedMb = slot.cgroup?.memoryMb()
@@ -127,4 +131,14 @@ export class MemoryWatch {
       if (usedMb > slot.memoryMb) kill()
     }
   }
+}
+
+function weigh(slots: readonly Slot[]): void {
+  const nowMs = performance.now()
+  let most = 0
+  for (const { cgroup, share } of slots) {
+    const usedMs = cgroup?.cpuTimeMs()
+    if (usedMs !== undefined) most = Math.max(most, share.measure(usedMs, nowMs))
+  }
+  for (const { cgroup, share } of slots) if (share.compare(most)) cgroup?.weigh(share.isHeavy)
 }
