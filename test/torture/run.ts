@@ -1,4 +1,4 @@
-// npm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME]: faults on purpose, and whether what was promised holds.
+// npm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME] [--at-once K]: faults on purpose, and whether what was promised holds.
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
@@ -30,6 +30,8 @@ interface TortureOptions {
   /** Where a program runs for a time: `fuzz`, for each target; `overload`, in each round; `soak`. */
   readonly seconds: number | undefined
   readonly target: string | undefined
+  /** Attacks that run beside each other: `sandbox`. */
+  readonly atOnce: number | undefined
 }
 
 const built: Readonly<Record<string, (options: TortureOptions) => Promise<number>>> = {
@@ -81,7 +83,7 @@ const SECONDS_OF: Readonly<Record<string, number>> = { fuzz: 30, overload: 60, s
 
 function usage(message: string): never {
   console.error(
-    `${message}\nnpm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME]; NAME: ${Object.keys(built).join(', ')}`,
+    `${message}\nnpm run torture -- NAME [--n N] [--seed S] [--seconds T] [--target NAME] [--at-once K]; NAME: ${Object.keys(built).join(', ')}`,
   )
   process.exit(2)
 }
@@ -100,6 +102,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     seconds: { type: 'string' },
     target: { type: 'string' },
+    'at-once': { type: 'string' },
   },
   allowPositionals: true,
 })
@@ -113,4 +116,6 @@ const seed = parseCount('seed', values.seed, randomInt(1, 1_000_000))
 const otherwise = values.n === undefined ? SECONDS_OF[name] : undefined
 const seconds = values.seconds === undefined ? otherwise : parseCount('seconds', values.seconds, 1)
 const { target } = values
-process.exitCode = (await run({ n, seed, seconds, target })) === 0 ? 0 : 1
+const atOnce =
+  values['at-once'] === undefined ? undefined : parseCount('at-once', values['at-once'], 1)
+process.exitCode = (await run({ n, seed, seconds, target, atOnce })) === 0 ? 0 : 1

@@ -1,4 +1,5 @@
-// Every probe of the sandbox, eight at once beside a neighbour: each contained, each shown to work outside, nothing left.
+// Every probe of the sandbox, eight at once unless told, beside a neighbour: each contained, each shown to work outside,
+// nothing left.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -26,9 +27,11 @@ interface Options {
   readonly seed: number
   /** A driver; every one that can run here, and at least one, unless told. */
   readonly target: string | undefined
+  /** Probes that run beside each other, at most. */
+  readonly atOnce: number | undefined
 }
 
-export async function torture({ n, seed, target }: Options): Promise<number> {
+export async function torture({ n, seed, target, atOnce = AT_ONCE }: Options): Promise<number> {
   const asked = DRIVERS.filter((driver) => target === undefined || driver === target)
   const drivers = asked.filter((driver) => canRun(driver))
   if (drivers.length === 0) {
@@ -36,17 +39,20 @@ export async function torture({ n, seed, target }: Options): Promise<number> {
     return 1
   }
   let failed = 0
-  for (const driver of drivers) failed += await attack(driver, n, seed)
+  for (const driver of drivers) failed += await attack(driver, { n, seed, atOnce })
   return failed
 }
 
-async function attack(driver: (typeof DRIVERS)[number], n: number, seed: number): Promise<number> {
+async function attack(
+  driver: (typeof DRIVERS)[number],
+  { n, seed, atOnce }: { readonly n: number; readonly seed: number; readonly atOnce: number },
+): Promise<number> {
   const probes = [...resources, ...reach, ...kernel, ...contract]
   const random = new Seeded(seed)
   const bench = await RuntimeBench.open({
     isolation: driver,
     requireIsolation: true,
-    maxEnvironments: 4 * AT_ONCE,
+    maxEnvironments: 4 * Math.max(AT_ONCE, atOnce),
   })
   let failed = 0
   try {
@@ -54,7 +60,10 @@ async function attack(driver: (typeof DRIVERS)[number], n: number, seed: number)
     await using around = await surround(bench, dir.path)
     failed += await showOutside(probes, around.ground)
     for (let round = 1; round <= n; round += 1)
-      failed += await letLoose(shuffled(probes, random), around, `round ${round}`)
+      failed += await letLoose(shuffled(probes, random), around, {
+        round: `round ${round}`,
+        atOnce,
+      })
   } finally {
     await bench[Symbol.asyncDispose]()
   }
@@ -80,7 +89,7 @@ async function showOutside(probes: readonly Probe[], ground: Ground): Promise<nu
 async function letLoose(
   probes: readonly Probe[],
   { ground, neighbour }: Surroundings,
-  round: string,
+  { round, atOnce }: { readonly round: string; readonly atOnce: number },
 ): Promise<number> {
   const alone = await neighbour.during(async (calls) => {
     while (calls() < ALONE_CALLS) await pause()
@@ -100,9 +109,9 @@ async function letLoose(
         failed += escaped === undefined ? 0 : 1
       }
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+    await Promise.all(Array.from({ length: atOnce }, lane))
   })
-  console.log(`${round}: neighbour alone ${alone.told}; beside ${AT_ONCE} probes ${beside.told}`)
+  console.log(`${round}: neighbour alone ${alone.told}; beside ${atOnce} at a time ${beside.told}`)
   for (const { refused } of [alone, beside]) {
     if (refused.length > 0) console.log(`FAILED   the neighbour was refused: ${refused[0]}`)
     failed += refused.length
