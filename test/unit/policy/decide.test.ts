@@ -10,7 +10,7 @@ import type {
   Verdict,
 } from '../../../services/model/index.ts'
 import { compilePolicySet, decide, factsDigest } from '../../../services/policy/index.ts'
-import { loadShippedPolicies } from '../../../services/shipped-policies.ts'
+import { loadShippedPolicies, shippedPolicies } from '../../../services/shipped-policies.ts'
 
 const parity = loadShippedPolicies('default')
 const strict = loadShippedPolicies('strict-production')
@@ -186,6 +186,26 @@ test('what loads code by itself is told, and allowed by the default set', () => 
       'layers.noteworthy-path',
     ]),
   )
+})
+
+test('where it may connect to is told, and seen by policies; what may connect nowhere has nothing to be seen', () => {
+  const text = `permit (principal, action, resource);
+    @id("known-hosts") forbid (principal, action, resource) when { context has egress }
+    unless { ["a.example:443"].containsAll(context.egress) };`
+  const set = compilePolicySet([{ name: 'hosts.cedar', text }], shippedPolicies().admission.schema)
+  const outcomes = [undefined, ['a.example:443'], ['a.example:443', 'b.example:443']].map(
+    (egress) => {
+      const all = { ...facts([subject(FUNCTION)], null), ...(egress && { egress }) }
+      const { outcome, checks } = decide(all, 'dec-1', { name: 'hosts', set })
+      return [outcome, checks.find(({ rule }) => rule === 'configuration.egress')?.got]
+    },
+  )
+
+  expect(outcomes).toEqual([
+    ['allow', undefined],
+    ['allow', 'a.example:443'],
+    ['deny', 'a.example:443, b.example:443'],
+  ])
 })
 
 test('one failed finding refuses, also behind a passed one of the same rule', () => {
