@@ -82,7 +82,7 @@ export function toOcsf(entry: LedgerEntry): string {
       decision: entry.decision === null ? null : { ...entry.decision },
       world: entry.world,
       tables: [...new Set(entry.changes.map(({ table }) => table))],
-      ...(entry.note !== undefined && { note: entry.note }),
+      note: entry.note,
     },
   })
 }

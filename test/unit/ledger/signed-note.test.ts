@@ -177,6 +177,7 @@ then you don't know what your problem is.
       text: 'a\n\nb\n',
       signatures: [signature, { name: 'y.z/é', id: '00010203', bytes: Buffer.of(4) }],
     })
+    expect(parseNote(`\n\n${line}`)).toEqual({ text: '\n', signatures: [signature] })
     expect(formatSignatureLine(signature)).toBe(line)
     expect(formatNote('a\n', [signature])).toBe(`a\n\n${line}`)
   })
@@ -195,6 +196,7 @@ then you don't know what your problem is.
     ['no last line feed', 'a\n\n— x AAAAAAAA'],
     ['nothing after the blank line', 'a\n\n'],
     ['no empty line', 'a\n— x AAAAAAAA\n'],
+    ['no line feed before who signed', 'a— x AAAAAAAA\n'],
     ['nothing at all', ''],
     ['something before the dash', 'a\n\nx — x AAAAAAAA\n'],
     ['something behind the signature', 'a\n\n— x AAAAAAAA x\n'],
@@ -238,6 +240,10 @@ describe('checkpoints', () => {
       root: '0ac5186a91863e8e1d90c808014aa89bf5da8e3ee1d9f07630f0378f68f1ab62',
     })
     expect(formatCheckpoint(checkpoint)).toBe(body)
+  })
+
+  it.each(['', 'o', 'o\n1'])('is none of too few lines: %j', (lines) => {
+    expect(() => parseCheckpointText(lines)).toThrow(NO_CHECKPOINT)
   })
 
   it.each([0, 1, Number.MAX_SAFE_INTEGER])('is read of size %d, extensions or not', (size) => {
