@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 
 import { noteKey, type NoteKey, type TreeNode } from '../ledger/index.ts'
+import { PlatformError } from '../model/index.ts'
 import type { PastLedgerTable, Reader, Writer } from '../store/index.ts'
 import { EMPTY_HEAD } from './head.ts'
 
@@ -23,7 +24,7 @@ export function ledgerKey(epoch: number): string {
   return epoch === 1 ? 'ledger' : `ledger.${epoch}`
 }
 
-/** The public key of a ledger as the database has it. */
+/** The public key of a ledger as the database has it. @throws PlatformError LEDGER_BROKEN where that is none */
 export async function findLogKey(
   reader: Reader,
   ledger: { readonly origin: string; readonly epoch: number },
@@ -33,7 +34,13 @@ export async function findLogKey(
     .select('public_key_pem')
     .where('purpose', '=', ledgerKey(ledger.epoch))
     .executeTakeFirst()
-  return row === undefined ? undefined : noteKey(ledger.origin, row.public_key_pem)
+  if (row === undefined) return undefined
+  try {
+    return noteKey(ledger.origin, row.public_key_pem)
+  } catch (cause) {
+    const message = `the key of ledger ${ledger.epoch} cannot be read`
+    throw new PlatformError('LEDGER_BROKEN', message, { cause })
+  }
 }
 
 /**

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { LedgerFinding, LedgerReport, NoteKey } from '../ledger/index.ts'
@@ -24,7 +23,7 @@ export async function verifyDirectory(options: VerifyDirectoryOptions): Promise<
   const path = join(options.dataDir, options.database)
   await using db = openReader(path)
   // Read before the snapshot: a checkpoint signed in between would be larger than what is read.
-  const outside = existsSync(options.dataDir) ? readOutside(options.dataDir) : undefined
+  const outside = readOutside(options.dataDir)
   const checkpoints = [...(options.checkpoints ?? []), ...(outside === undefined ? [] : [outside])]
   const damage = [...checkFile(path), ...(await schemaDamage(db))]
   const report = await db

@@ -1,5 +1,4 @@
 import {
-  EMPTY_FRONTIER,
   LedgerWalk,
   TILE_WIDTH,
   parseCheckpoint,
@@ -161,8 +160,9 @@ class TreeVerification {
       else level.push(node)
     }
     for (const [level, computed] of levels) {
-      const [first, last] = [computed[0]?.index ?? 0, computed.at(-1)?.index ?? 0]
-      const found = await this.#rows.keptNodes({ level, first, last })
+      const places = computed.map(({ index }) => index)
+      const range = { level, first: Math.min(...places), last: Math.max(...places) }
+      const found = await this.#rows.keptNodes(range)
       const kept = new Map(found.map((row) => [row.index, row.hash]))
       for (const { index, hash } of computed) {
         if (kept.has(index)) this.#keptNodes += 1
@@ -176,7 +176,6 @@ class TreeVerification {
   #checkHead(walk: LedgerWalk): void {
     const { head } = this.#tree
     const { frontier } = walk
-    const wanted = frontier === EMPTY_FRONTIER ? [] : frontier.hashes
     if (head === undefined) {
       if (frontier.size > 0) this.#find('edited', 'the head of the ledger is not there')
       return
@@ -189,7 +188,7 @@ class TreeVerification {
       )
     else if (head.size < frontier.size)
       this.#find('edited', `the head says ${head.size} entries, ${frontier.size} are there`)
-    else if (head.frontier !== JSON.stringify(wanted) || head.root !== rootOf(frontier))
+    else if (head.frontier !== JSON.stringify(frontier.hashes) || head.root !== rootOf(frontier))
       this.#find('edited', 'the head of the ledger is not what its entries hash to')
     if (walk.lastAt !== head.last_at)
       this.#find('edited', 'the head of the ledger has another time than the newest entry')

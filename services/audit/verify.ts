@@ -62,25 +62,26 @@ class Verification {
     const head = await findHead(this.#reader)
     const outside = this.#outside()
     const trees: VerifiedTree[] = []
-    for (const ended of [...past, undefined]) {
-      trees.push(
-        await verifyTree(this.#reader, {
-          epoch: ended?.epoch ?? (await currentEpoch(this.#reader)),
-          ended,
-          head,
-          before: trees.at(-1),
-          checkpoints: outside.filter((one) => isOf(one, ended, past)),
-          logKey: this.#keyFor(ended, past),
-          onEntry: (entry) => this.#remember(entry),
-        }),
-      )
+    const verify = async (epoch: number, ended?: PastLedgerTable): Promise<LedgerReport> => {
+      const tree = await verifyTree(this.#reader, {
+        epoch,
+        ended,
+        head,
+        before: trees.at(-1),
+        checkpoints: outside.filter((one) => isOf(one, ended, past)),
+        logKey: this.#keyFor(ended, past),
+        onEntry: (entry) => this.#remember(entry),
+      })
+      trees.push(tree)
+      return tree.report
     }
+    for (const ended of past) await verify(ended.epoch, ended)
+    const inForce = await verify(await currentEpoch(this.#reader))
     this.#findings.push(...(await cosignatureFindings(this.#reader)))
     if (this.#options.data === true) await this.#checkData()
-    const report = trees.at(-1)?.report
     const findings = [...this.#findings, ...trees.flatMap((tree) => tree.report.findings)]
     return {
-      ...(report ?? { size: 0, root: '', origin: undefined, checkpointedSize: 0 }),
+      ...inForce,
       findings,
       authenticated: findings.length === 0 && isAuthenticated(trees),
       past: past.map(({ epoch, origin, size, how }) => ({ epoch, origin, size, how })),
@@ -121,8 +122,9 @@ class Verification {
     for await (const finding of compareRows(this.#reader, this.#lastChanges))
       this.#findings.push(finding)
     const world = await this.#reader.selectFrom('world').select('counter').executeTakeFirst()
-    if ((world?.counter ?? 0) < this.world)
-      this.#find('row', `the world stands at ${world?.counter}, an entry was of ${this.world}`)
+    const stand = world?.counter ?? 0
+    if (stand < this.world)
+      this.#find('row', `the world stands at ${stand}, an entry was of ${this.world}`)
     const documents = this.#reader.selectFrom('document').selectAll().stream()
     for await (const row of documents) {
       if (sha256(row.body) === row.sha256) continue

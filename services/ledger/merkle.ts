@@ -42,6 +42,7 @@ export interface Appended {
   readonly nodes: readonly TreeNode[]
 }
 
+/** Throws RangeError where the frontier lacks a hash that its size needs. */
 export function appendLeaf(frontier: Frontier, leaf: Hash): Appended {
   const hashes = [...frontier.hashes]
   const nodes: TreeNode[] = [{ level: 0, index: frontier.size, hash: leaf }]
@@ -49,7 +50,9 @@ export function appendLeaf(frontier: Frontier, leaf: Hash): Appended {
   let index = frontier.size
   // As in binary addition: every trailing one of the size carries.
   for (let level = 1; index % 2 === 1; level += 1) {
-    hash = nodeHash(hashes.pop() ?? '', hash)
+    const left = hashes.pop()
+    if (left === undefined) throw new RangeError('the frontier does not fit its size')
+    hash = nodeHash(left, hash)
     index = (index - 1) / 2
     nodes.push({ level, index, hash })
   }
@@ -64,12 +67,24 @@ export function nodesOver(first: number, leaves: readonly Hash[]): TreeNode[] {
   for (let level = 0; hashes.length > 0; level += 1) {
     const start = first / 2 ** level
     nodes.push(...hashes.map((hash, at) => ({ level, index: start + at, hash })))
-    const above: Hash[] = []
-    for (let at = 1; at < hashes.length; at += 2)
-      above.push(nodeHash(hashes[at - 1] ?? '', hashes[at] ?? ''))
-    hashes = above
+    hashes = pairsOf(hashes)
   }
   return nodes
+}
+
+/** The nodes over each two hashes; one that is left over has none yet. */
+function pairsOf(hashes: readonly Hash[]): Hash[] {
+  const above: Hash[] = []
+  let left: Hash | undefined
+  for (const hash of hashes) {
+    if (left === undefined) {
+      left = hash
+    } else {
+      above.push(nodeHash(left, hash))
+      left = undefined
+    }
+  }
+  return above
 }
 
 export function rootOf(frontier: Frontier): Hash {

@@ -20,7 +20,7 @@ export async function consistencyProof(
   second: number,
 ): Promise<Hash[]> {
   if (!isCount(first) || !isCount(second) || first > second) throw new RangeError('no such tree')
-  if (first === 0 || first === second) return []
+  if (first === 0) return []
   return await subproof(read, first, { start: 0, end: second, whole: true })
 }
 
@@ -177,7 +177,7 @@ function isEmptySubtree(claim: SubtreeConsistencyClaim): boolean {
 /** A leaf in a subtree: its start is a multiple of the power of two that holds it. */
 export function verifySubtreeInclusion(claim: Omit<InclusionClaim, 'size'> & Range): boolean {
   const { start, end } = claim
-  if (!isSubtree(start, end) || !isCount(claim.index) || claim.index < start) return false
+  if (!isSubtree(start, end)) return false
   return verifyInclusion({ ...claim, index: claim.index - start, size: end - start })
 }
 

@@ -5,6 +5,8 @@ import { PlatformError } from '../model/index.ts'
 /** C2SP: what a key signs, by the algorithm byte that its id and its text form hold. */
 export const KEY_TYPES = { note: 0x01, cosignature: 0x04 } as const
 export type KeyType = keyof typeof KEY_TYPES
+/** RFC 8032: an Ed25519 public key, which stands last in its SubjectPublicKeyInfo (RFC 8410). */
+const KEY_BYTES = 32
 const SIGNATURES_LIMIT = 100
 const NOTE_LIMIT_CHARS = 65_536
 
@@ -39,7 +41,7 @@ export function parseVerifierKey(text: string, type: KeyType = 'note'): NoteKey 
   const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim())
   const [, name = '', id = '', encoded = ''] = match ?? []
   const bytes = Buffer.from(encoded, 'base64')
-  if (match === null || bytes.length !== 33 || bytes.toString('base64') !== encoded)
+  if (match === null || bytes.length !== 1 + KEY_BYTES || bytes.toString('base64') !== encoded)
     throw refuseKey()
   if (bytes[0] !== KEY_TYPES[type]) throw refuseKey()
   const key = keyOf(name, bytes.subarray(1), type)
@@ -119,7 +121,7 @@ function rawPublicKey(pem: string): Buffer {
 }
 
 function rawOf(key: KeyObject): Buffer {
-  return Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url')
+  return key.export({ format: 'der', type: 'spki' }).subarray(-KEY_BYTES)
 }
 
 function refuseKey(cause?: unknown): PlatformError {

@@ -58,8 +58,7 @@ export function parseTilePath(path: string): TilePlace | undefined {
 function formatIndex(index: number): string {
   const digits = String(index)
   const padded = digits.padStart(Math.ceil(digits.length / 3) * 3, '0')
-  const groups = padded.match(/.{3}/g) ?? []
-  return groups.map((group, at) => (at === groups.length - 1 ? group : `x${group}`)).join('/')
+  return padded.replaceAll(/.{3}(?!$)/g, 'x$&/')
 }
 
 /** The bytes of a tile that lies within the signed tree of `size` leaves; undefined where it does not. */

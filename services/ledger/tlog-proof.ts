@@ -32,18 +32,19 @@ export function isTlogProof(text: string): boolean {
 /** @throws PlatformError INVALID_PARAMETER; the note is not looked into */
 export function parseTlogProof(text: string): TlogProof {
   const end = text.indexOf('\n\n')
-  const [version, ...rest] = end < 0 ? [] : text.slice(0, end).split('\n')
-  const extra = rest[0]?.startsWith('extra ') ? decode(rest.shift()?.slice(6) ?? '') : undefined
-  const index = /^index (0|[1-9][0-9]{0,15})$/.exec(rest.shift() ?? '')?.[1]
+  const [version, second = '', ...others] = end < 0 ? [] : text.slice(0, end).split('\n')
+  const extra = second.startsWith('extra ') ? decode(second.slice(6)) : undefined
+  const [place = '', ...proof] = extra === undefined ? [second, ...others] : others
+  const index = /^index (0|[1-9][0-9]{0,15})$/.exec(place)?.[1]
   const sound =
     version === VERSION &&
     index !== undefined &&
     Number.isSafeInteger(Number(index)) &&
-    rest.length <= PROOF_LIMIT
+    proof.length <= PROOF_LIMIT
   if (!sound) throw refuse()
   return {
     index: Number(index),
-    proof: rest.map(parseHash),
+    proof: proof.map(parseHash),
     note: text.slice(end + 2),
     ...(extra !== undefined && { extra }),
   }

@@ -25,8 +25,8 @@ export function toNotification(entry: LedgerEntry, { leafHash, outcome }: EntryC
     principal: { ...principal },
     action,
     resource,
-    decision: decision && { ...decision, ...(outcome === undefined ? {} : { outcome }) },
-    ...(note === undefined ? {} : { note }),
+    decision: decision && { ...decision, outcome },
+    note,
   })
 }
 

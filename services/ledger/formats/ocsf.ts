@@ -82,7 +82,7 @@ export function toOcsf(entry: LedgerEntry): string {
       decision: entry.decision === null ? null : { ...entry.decision },
       world: entry.world,
       tables: [...new Set(entry.changes.map(({ table }) => table))],
-      ...(entry.note !== undefined && { note: entry.note }),
+      note: entry.note,
     },
   })
 }
@@ -126,7 +126,7 @@ function detailsOf(event: EventClass, entry: LedgerEntry): Record<string, Json> 
     default:
       return {
         actor,
-        api: { operation: action, service: { name: action.split(':')[0] ?? '' } },
+        api: { operation: action, service: { name: action.replace(/:.*/s, '') } },
         // The ledger records who asked, not from which address.
         src_endpoint: { name: 'not recorded' },
         resources,

@@ -1,33 +1,16 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 
 import {
   CSV_HEADER,
-  OCSF_VERSION,
+  entryEventId,
   toCloudEvent,
   toCsv,
-  toOcsf,
-  type LedgerEntry,
+  toNotification,
 } from '../../../services/ledger/index.ts'
-import { API_ACTIONS } from '../../../services/model/index.ts'
-
-const entry = (more: Partial<LedgerEntry> = {}): LedgerEntry => ({
-  v: 1,
-  type: 'change',
-  origin: 'lacre/000000000000/us-east-1/x',
-  index: 7,
-  at: 1_800_000_000_123,
-  principal: { id: 'usr-1', kind: 'user', name: 'alice' },
-  action: 'lambda:UpdateAlias',
-  resource: 'arn:aws:lambda:us-east-1:000000000000:function:f:prod',
-  decision: { id: 'dec-1', digest: 'ab'.repeat(32) },
-  world: 3,
-  changes: [{ table: 'alias', key: { function_id: 'fn-1', name: 'prod' }, sha256: null }],
-  ...more,
-})
+import { changeEntry as entry } from '../../support/ledger-entries.ts'
 
 type Event = Readonly<Record<string, unknown>>
-const ocsf = (more: Partial<LedgerEntry> = {}) => JSON.parse(toOcsf(entry(more))) as Event
-
 describe('CloudEvents', () => {
   it('has every required attribute of 1.0, and the entry as data', () => {
     const event = JSON.parse(toCloudEvent(entry())) as Event
@@ -49,73 +32,54 @@ describe('CloudEvents', () => {
   })
 })
 
-/** Attributes that OCSF 1.3.0 requires: of every event, and of each class beside them. */
-const BASE = 'activity_id category_uid class_uid metadata severity_id time type_uid'.split(' ')
-const REQUIRED: Readonly<Record<number, readonly string[]>> = {
-  2003: ['finding_info', 'compliance'],
-  3001: ['user'],
-  3004: ['entity'],
-  6003: ['actor', 'api', 'src_endpoint'],
-}
-/** Members that the objects in them require. */
-const REQUIRED_WITHIN: Readonly<Record<string, readonly string[]>> = {
-  metadata: ['version', 'product'],
-  finding_info: ['uid', 'title'],
-  compliance: ['standards'],
-  user: ['uid'],
-  entity: ['uid'],
-  actor: ['user'],
-  api: ['operation'],
-  src_endpoint: ['name'],
-}
-const CATEGORY: Readonly<Record<number, number>> = { 2003: 2, 3001: 3, 3004: 3, 6003: 6 }
+describe('the id of an event', () => {
+  it('begins with the digest of the log and ends in the place of the entry', () => {
+    const digest = createHash('sha256').update('lacre.test/log').digest('hex')
 
-describe('OCSF', () => {
-  it('has every attribute that its version requires, for every action that there is and some that are not', () => {
-    const actions = [...API_ACTIONS.keys(), 'lacre:Activate', 'lacre:CreateKey', 'odd']
-    for (const action of actions) {
-      for (const type of ['change', 'refusal', 'state']) {
-        const event = ocsf({ action, type })
-        const uid = Number(event['class_uid'])
-        const missing = [...BASE, ...(REQUIRED[uid] ?? ['no such class'])].filter(
-          (name) => event[name] === undefined,
-        )
-        const within = Object.entries(REQUIRED_WITHIN).flatMap(([name, members]) => {
-          const object = event[name] as Event | undefined
-          return object === undefined ? [] : members.filter((one) => object[one] === undefined)
-        })
-        expect([action, type, missing, within]).toEqual([action, type, [], []])
-        expect(event['type_uid']).toBe(uid * 100 + Number(event['activity_id']))
-        expect(event['category_uid']).toBe(CATEGORY[uid])
-      }
-    }
-    expect(actions.length).toBeGreaterThan(150)
+    expect(entryEventId('lacre.test/log', 7)).toBe(`${digest.slice(0, 16)}-7`)
+    expect(entryEventId('lacre.test/log2', 7)).not.toBe(entryEventId('lacre.test/log', 7))
   })
+})
 
-  it.each<[Partial<LedgerEntry>, number, number]>([
-    [{}, 6003, 3],
-    [{ action: 'lambda:CreateFunction' }, 6003, 1],
-    [{ action: 'lambda:DeleteAlias' }, 6003, 4],
-    [{ action: 'lacre:Activate', type: 'state' }, 6003, 3],
-    [{ action: 'lacre:SealArtifact' }, 6003, 99],
-    [{ action: 'lacre:GrantRole' }, 3001, 7],
-    [{ action: 'lacre:RevokeRole' }, 3001, 8],
-    [{ action: 'lacre:DisableAccessKey' }, 3001, 5],
-    [{ action: 'lacre:CreatePublisher' }, 3004, 1],
-    [{ action: 'lacre:ApplyPolicySet' }, 3004, 3],
-    [{ action: 'lacre:Revoke' }, 3004, 4],
-    [{ type: 'refusal' }, 2003, 1],
-  ])('%j is of class %i, activity %i', (more, uid, activity) => {
-    expect(ocsf(more)).toMatchObject({ class_uid: uid, activity_id: activity })
-  })
+describe('a notification', () => {
+  const leafHash = 'cd'.repeat(32)
+  const notify = (more: object = {}, outcome?: string) =>
+    JSON.parse(toNotification(entry(more), { leafHash, outcome })) as Event
 
-  it('names its version, and a refusal as failed', () => {
-    expect(ocsf({ type: 'refusal' })).toMatchObject({
-      metadata: { version: OCSF_VERSION },
-      compliance: { status_id: 3 },
-      severity_id: 3,
+  it('says who did what to what, in the envelope of the same event', () => {
+    const { data: _, ...envelope } = JSON.parse(toCloudEvent(entry())) as Event
+
+    expect(notify({}, 'allow')).toEqual({
+      ...envelope,
+      data: {
+        index: 7,
+        leafHash,
+        type: 'change',
+        principal: { id: 'usr-1', kind: 'user', name: 'alice' },
+        action: 'lambda:UpdateAlias',
+        resource: 'arn:aws:lambda:us-east-1:000000000000:function:f:prod',
+        decision: { id: 'dec-1', digest: 'ab'.repeat(32), outcome: 'allow' },
+      },
     })
-    expect(OCSF_VERSION).toBe('1.3.0')
+  })
+
+  it('says no outcome of a decision that has none, and no decision where there was none', () => {
+    expect(notify()['data']).toMatchObject({
+      decision: { id: 'dec-1', digest: 'ab'.repeat(32) },
+    })
+    expect(toNotification(entry(), { leafHash, outcome: undefined })).not.toContain('outcome')
+    expect(notify({ decision: null }, 'allow')['data']).toMatchObject({ decision: null })
+  })
+
+  it('carries the note of an entry that has one', () => {
+    expect(notify({ note: { reason: 'why' } })['data']).toMatchObject({ note: { reason: 'why' } })
+    expect(notify({ note: null })['data']).toMatchObject({ note: null })
+    expect(notify()['data']).not.toHaveProperty('note')
+  })
+
+  it('tells of no row', () => {
+    expect(notify()['data']).not.toHaveProperty('changes')
+    expect(toCloudEvent(entry())).toContain('"changes":[{')
   })
 })
 
@@ -125,6 +89,45 @@ describe('CSV', () => {
 
     expect(toCsv(entry()).trimEnd().split(',')).toHaveLength(header.length)
     expect(toCsv(entry())).toMatch(/\r\n$/)
+  })
+
+  it('has what an entry says, under the column that names it', () => {
+    const changes = ['alias', 'version', 'alias'].map((table) => ({ table, key: {}, sha256: null }))
+    const { resource, origin } = entry()
+
+    expect(CSV_HEADER).toBe(
+      'index,at,type,action,resource,principal_id,principal_kind,principal_name,' +
+        'decision_id,decision_digest,world,changes,note,origin\r\n',
+    )
+    expect(toCsv(entry({ changes, note: 5 }))).toBe(
+      `7,2027-01-15T08:00:00.123Z,change,lambda:UpdateAlias,${resource},usr-1,user,alice,` +
+        `dec-1,${'ab'.repeat(32)},3,alias version,5,${origin}\r\n`,
+    )
+  })
+
+  it('leaves cells empty where there is no decision, no change and no note', () => {
+    const record = toCsv(entry({ decision: null, changes: [] }))
+
+    expect(record).toMatch(/,user,alice,,,3,,,lacre\//)
+  })
+
+  it('has a note as canonical JSON in one quoted cell', () => {
+    expect(toCsv(entry({ note: { b: 'x', a: [1] } }))).toContain(',"{""a"":[1],""b"":""x""}",')
+  })
+
+  it.each([
+    ['a,b', '"a,b"'],
+    ['a"b', '"a""b"'],
+    ['a\nb', '"a\nb"'],
+    ['a\rb', '"a\rb"'],
+    ["it's", `"it's"`],
+    ['a=b', 'a=b'],
+    ['plain', 'plain'],
+    ['', ''],
+  ])('writes %j as %j', (name, cell) => {
+    const principal = { id: 'usr-1', kind: 'user', name }
+
+    expect(toCsv(entry({ principal }))).toContain(`,user,${cell},dec-1,`)
   })
 
   it('quotes commas, quotes and line breaks as RFC 4180 has them', () => {

@@ -1,41 +1,30 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import {
   EMPTY_FRONTIER,
+  EMPTY_ROOT,
+  LedgerWalk,
   appendLeaf,
   formatCheckpoint,
   formatNote,
   leafHash,
-  noteKey,
+  nodeHash,
   parseCheckpoint,
-  parseEntry,
   rootOf,
   verifyEntries,
+  type LedgerEntry,
+  type LedgerFinding,
 } from '../../../services/ledger/index.ts'
-import { canonicalJson } from '../../../services/model/index.ts'
+import { noteSigner } from '../../support/checkpoints.ts'
+import { entryText } from '../../support/ledger-entries.ts'
 
 const ORIGIN = 'lacre.test/log'
-const { publicKey, privateKey } = generateKeyPairSync('ed25519')
-const logKey = noteKey(ORIGIN, publicKey.export({ format: 'pem', type: 'spki' }).toString())
+const log = noteSigner(ORIGIN)
+const logKey = log.key
 
-function entry(index: number, more: object = {}): string {
-  return canonicalJson({
-    v: 1,
-    type: 'test',
-    origin: ORIGIN,
-    index,
-    at: 1000 + index,
-    action: 'a',
-    resource: 'r',
-    principal: { id: 'p', kind: 'user', name: 'n' },
-    decision: null,
-    world: 0,
-    changes: [],
-    ...more,
-  })
-}
+const entry = (index: number, more: object = {}): string =>
+  entryText({ origin: ORIGIN, index, at: 1000 + index, ...more })
 
 const entriesOf = (size: number): string[] =>
   Array.from({ length: size }, (_, index) => entry(index))
@@ -46,8 +35,7 @@ function checkpointOver(entries: readonly string[], origin = ORIGIN) {
     EMPTY_FRONTIER,
   )
   const text = formatCheckpoint({ origin, size: entries.length, root: rootOf(frontier) })
-  const bytes = sign(null, Buffer.from(text), privateKey)
-  return parseCheckpoint(formatNote(text, [{ name: logKey.name, id: logKey.id, bytes }]))
+  return parseCheckpoint(formatNote(text, [log.sign(text)]))
 }
 
 const kindsOf = async (entries: readonly string[], original: readonly string[]) => {
@@ -139,10 +127,7 @@ describe('verifying entries', () => {
 
   it('finds a checkpoint by another key, and of another log', async () => {
     const entries = entriesOf(3)
-    const stranger = noteKey(
-      ORIGIN,
-      generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }).toString(),
-    )
+    const stranger = noteSigner(ORIGIN).key
     const checkpoints = [checkpointOver(entries)]
 
     const byOther = await verifyEntries(entries, { checkpoints, logKey: stranger })
@@ -171,35 +156,150 @@ describe('verifying entries', () => {
     expect((await verifyEntries([], { checkpoints: [empty] })).findings).toEqual([])
     expect((await verifyEntries([], { checkpoints: [forged] })).findings[0]?.kind).toBe('edited')
   })
-})
 
-describe('parsing an entry', () => {
-  it('reads what is canonical', () => {
-    expect(parseEntry(entry(3, { note: { a: 1 } }))?.index).toBe(3)
+  it('says of nothing at all that it is the empty ledger', async () => {
+    expect(await verifyEntries([], { checkpoints: [] })).toEqual({
+      size: 0,
+      root: EMPTY_ROOT,
+      origin: undefined,
+      checkpointedSize: 0,
+      authenticated: false,
+      findings: [],
+    })
   })
 
-  it.each([
-    ['white space', ` ${entry(0)}`],
-    ['another order of members', '{"v":1,"type":"test"}'],
-    ['a member too many', entry(0, { extra: 1 })],
-    ['a member too few', entry(0).replace('"world":0', '"wor1d":0')],
-    ['no object', '[]'],
-    ['no JSON', '{'],
-    ['another version', entry(0, { v: 2 })],
-    ['a negative index', entry(-1)],
-    ['a fraction of an index', entry(0, { index: 0.5 })],
-    ['a time that is text', entry(0, { at: '1' })],
-    ['an origin that is none', entry(0, { origin: 1 })],
-    ['changes that are no list', entry(0, { changes: {} })],
-    ['a change without a digest', entry(0, { changes: [{ table: 't', key: {} }] })],
-    ['a change with a short digest', entry(0, { changes: [{ table: 't', key: {}, sha256: 'a' }] })],
+  it('takes the origin from the entries, and from a checkpoint where there are none', async () => {
+    const other = checkpointOver([], 'other')
+    const entries = entriesOf(1)
+
+    expect((await verifyEntries(entries, { checkpoints: [other] })).origin).toBe(ORIGIN)
+    expect((await verifyEntries([], { checkpoints: [other] })).origin).toBe('other')
+  })
+
+  it('allows entries of the same millisecond', async () => {
+    const entries = [entry(0, { at: 5 }), entry(1, { at: 5 })]
+
+    expect((await verifyEntries(entries, { checkpoints: [] })).findings).toEqual([])
+  })
+
+  it('finds that two checkpoints of one size say two things', async () => {
+    const entries = entriesOf(3)
+    const forged = checkpointOver(entries.with(2, entry(2, { resource: 'other' })))
+    const real = checkpointOver(entries)
+
+    for (const checkpoints of [
+      [real, forged],
+      [forged, real],
+    ])
+      expect((await verifyEntries(entries, { checkpoints })).findings).toEqual([
+        {
+          kind: 'edited',
+          message: 'entries 0 to 2 are not those of the checkpoint of size 3',
+          index: 0,
+        },
+      ])
+  })
+
+  it.each<[string, readonly string[], readonly LedgerFinding[]]>([
     [
-      'a change with a strange key',
-      entry(0, { changes: [{ table: 't', key: { a: [] }, sha256: null }] }),
+      'a dropped entry',
+      [entry(0), entry(2)],
+      [{ kind: 'dropped', message: 'entry 1 is not there', index: 1 }],
     ],
-    ['a change that is null', entry(0, { changes: [null] })],
-    ['more than a tile holds', entry(0, { note: 'x'.repeat(60_000) })],
-  ])('refuses %s', (_, body) => {
-    expect(parseEntry(body)).toBeUndefined()
+    [
+      'dropped entries',
+      [entry(0), entry(3), entry(4)],
+      [{ kind: 'dropped', message: 'entries 1 to 2 are not there', index: 1 }],
+    ],
+    [
+      'swapped entries',
+      [entry(0), entry(2, { at: 1000 }), entry(1), entry(3)],
+      [
+        { kind: 'dropped', message: 'entry 1 is not there', index: 1 },
+        { kind: 'swapped', message: 'entry 1 stands after entry 2', index: 1 },
+      ],
+    ],
+    [
+      'a doubled entry',
+      [entry(0), entry(1), entry(1), entry(2)],
+      [{ kind: 'swapped', message: 'entry 1 stands after entry 1', index: 1 }],
+    ],
+    [
+      'what is no entry, and goes on behind it',
+      [entry(0), '{}', entry(2)],
+      [{ kind: 'malformed', message: 'entry 1 is not a canonical ledger entry', index: 1 }],
+    ],
+    [
+      'an entry of another ledger',
+      [entry(0), entry(1, { origin: 'other' })],
+      [{ kind: 'forked', message: 'entry 1 belongs to another ledger', index: 1 }],
+    ],
+    [
+      'every time before the newest so far',
+      [entry(0, { at: 9 }), entry(1, { at: 5 }), entry(2, { at: 8 }), entry(3, { at: 9 })],
+      [
+        { kind: 'time', message: 'entry 1 is older than the one before', index: 1 },
+        { kind: 'time', message: 'entry 2 is older than the one before', index: 2 },
+      ],
+    ],
+  ])('tells %s', async (_, entries, findings) => {
+    expect((await verifyEntries(entries, { checkpoints: [] })).findings).toEqual(findings)
+  })
+
+  it('tells what is wrong with a checkpoint', async () => {
+    const entries = entriesOf(2)
+    const stranger = noteSigner(ORIGIN).key
+    const longer = checkpointOver(entriesOf(3), 'other')
+    const forged = { ...checkpointOver([]), root: leafHash('x') }
+
+    const report = await verifyEntries(entries, { checkpoints: [longer, forged], logKey: stranger })
+
+    expect(report).toMatchObject({ checkpointedSize: 3, authenticated: false })
+    expect(report.findings.map(({ kind, message, index }) => [kind, message, index])).toEqual([
+      ['truncated', '2 entries are there, a checkpoint was signed over 3', 2],
+      ['forked', 'the checkpoint of size 3 is of another ledger', undefined],
+      ['signature', "the checkpoint of size 3 is not by the log's key", undefined],
+      ['edited', 'the checkpoint of the empty ledger has another root', undefined],
+      ['signature', "the checkpoint of size 0 is not by the log's key", undefined],
+    ])
+  })
+})
+
+describe('walking a ledger', () => {
+  it('says where it stands, and what each entry completed', () => {
+    const seen: LedgerEntry[] = []
+    const walk = new LedgerWalk({ checkpoints: [], onEntry: (one) => seen.push(one) })
+    expect([walk.frontier, walk.origin, walk.lastAt]).toEqual([EMPTY_FRONTIER, undefined, 0])
+
+    const [first, second] = [walk.add(entry(0)), walk.add(entry(1))]
+
+    const [a, b] = [leafHash(entry(0)), leafHash(entry(1))]
+    expect(first).toEqual({ leaf: a, nodes: [{ level: 0, index: 0, hash: a }] })
+    expect(second).toEqual({
+      leaf: b,
+      nodes: [
+        { level: 0, index: 1, hash: b },
+        { level: 1, index: 0, hash: nodeHash(a, b) },
+      ],
+    })
+    expect(walk.frontier).toEqual({ size: 2, hashes: [nodeHash(a, b)] })
+    expect([walk.origin, walk.lastAt]).toEqual([ORIGIN, 1001])
+    expect(seen.map(({ index }) => index)).toEqual([0, 1])
+  })
+
+  it('hands on what is wrong in its place, and not what is no entry', () => {
+    const seen: number[] = []
+    const walk = new LedgerWalk({ checkpoints: [], onEntry: ({ index }) => seen.push(index) })
+
+    for (const body of [entry(4), 'x', entry(1)]) walk.add(body)
+
+    expect(seen).toEqual([4, 1])
+    expect(walk.findings.map(({ kind }) => kind)).toEqual([
+      'dropped',
+      'malformed',
+      'swapped',
+      'time',
+    ])
+    expect(walk.lastAt).toBe(1004)
   })
 })
