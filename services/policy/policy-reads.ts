@@ -23,14 +23,12 @@ export function readsOf(policy: {
     context: new Set<string>(),
   }
   const whole = new Set<string>()
-  const isVariable = (name: string): name is keyof PolicyReads => Object.hasOwn(found, name)
+  const isVariable = (name: unknown): name is keyof PolicyReads =>
+    typeof name === 'string' && Object.hasOwn(found, name)
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null) return
     const { Var: variable, '.': access, has, is } = node as Readonly<Record<string, unknown>>
-    if (typeof variable === 'string') {
-      if (isVariable(variable)) whole.add(variable)
-      return
-    }
+    if (isVariable(variable)) whole.add(variable)
     const taken = takenFrom(access) ?? takenFrom(has)
     if (taken !== undefined && isVariable(taken.variable)) {
       found[taken.variable].add(taken.attribute)
@@ -51,7 +49,7 @@ export function readsOf(policy: {
   }
 }
 
-function takenFrom(access: unknown): { variable: string; attribute: string } | undefined {
+function takenFrom(access: unknown): { variable: unknown; attribute: string } | undefined {
   if (typeof access !== 'object' || access === null || !('attr' in access)) return undefined
   const variable = variableOf(access)
   // `has a.b.c` names a path.
@@ -61,12 +59,12 @@ function takenFrom(access: unknown): { variable: string; attribute: string } | u
     : { variable, attribute }
 }
 
-function variableOf(operation: unknown): string | undefined {
+function variableOf(operation: unknown): unknown {
   if (typeof operation !== 'object' || operation === null || !('left' in operation))
     return undefined
   const { left } = operation
   if (typeof left !== 'object' || left === null || !('Var' in left)) return undefined
-  return typeof left.Var === 'string' ? left.Var : undefined
+  return left.Var
 }
 
 function inHierarchy(operation: unknown): boolean {
