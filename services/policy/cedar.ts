@@ -136,8 +136,14 @@ function checkAgainstSchema(
     'the schema',
     withCedar((cedar) => cedar.validate({ schema, policies: { staticPolicies } })),
   )
+  const written: readonly (string | undefined)[] = [...policies.keys()]
+  // Cedar tells them in whatever order; here it is that of the policies.
   const faultsOf = (found: readonly ValidationError[]): PolicyFault[] =>
-    mergeFaults(found.map(({ policyId, error }) => toFault(policies.get(policyId), error)))
+    mergeFaults(
+      found
+        .map(({ policyId, error }) => toFault(policies.get(policyId), error))
+        .toSorted((one, other) => (one.message < other.message ? -1 : 1)),
+    ).toSorted((one, other) => written.indexOf(one.policy) - written.indexOf(other.policy))
   if (answer.validationErrors.length > 0) throw refuse(faultsOf(answer.validationErrors))
   return faultsOf(answer.validationWarnings)
 }
