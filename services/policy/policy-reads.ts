@@ -34,7 +34,7 @@ export function readsOf(policy: {
       found[taken.variable].add(taken.attribute)
       return
     }
-    if (variableOf(is) !== undefined && !inHierarchy(is)) return
+    if (variableOf(is) !== undefined && memberOf(is, 'in') === undefined) return
     for (const child of Object.values(node)) visit(child)
   }
   for (const condition of policy.conditions) visit(condition)
@@ -50,25 +50,19 @@ export function readsOf(policy: {
 }
 
 function takenFrom(access: unknown): { variable: unknown; attribute: string } | undefined {
-  if (typeof access !== 'object' || access === null || !('attr' in access)) return undefined
-  const variable = variableOf(access)
   // `has a.b.c` names a path.
-  const attribute: unknown = Array.isArray(access.attr) ? access.attr[0] : access.attr
-  return variable === undefined || typeof attribute !== 'string'
-    ? undefined
-    : { variable, attribute }
+  const [attribute] = [memberOf(access, 'attr')].flat() as unknown[]
+  return typeof attribute === 'string' ? { variable: variableOf(access), attribute } : undefined
 }
 
 function variableOf(operation: unknown): unknown {
-  if (typeof operation !== 'object' || operation === null || !('left' in operation))
-    return undefined
-  const { left } = operation
-  if (typeof left !== 'object' || left === null || !('Var' in left)) return undefined
-  return left.Var
+  return memberOf(memberOf(operation, 'left'), 'Var')
 }
 
-function inHierarchy(operation: unknown): boolean {
-  return typeof operation === 'object' && operation !== null && 'in' in operation
+function memberOf(node: unknown, name: string): unknown {
+  return typeof node === 'object' && node !== null && name in node
+    ? node[name as keyof typeof node]
+    : undefined
 }
 
 /** `principal`, or `principal is T`. */
