@@ -1,7 +1,7 @@
 import type { EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 
-import { API_ACTIONS, PlatformError, type Principal, type ResourceRef } from '../model/index.ts'
-import { authorize } from './cedar.ts'
+import { API_ACTIONS, type Principal, type ResourceRef } from '../model/index.ts'
+import { authorizeOr } from './cedar.ts'
 import type { PolicySet, Request } from './policy-set.ts'
 import { shippedRoleFor } from './shipped-roles.ts'
 
@@ -33,13 +33,9 @@ export function mayDo(set: PolicySet | undefined, facts: AccessFacts): AccessAns
   // The service itself asks nobody, and nobody can come as it.
   if (facts.principal.kind === 'system' || !API_ACTIONS.has(facts.action)) return NO
   if (set === undefined) return byTable(facts)
-  try {
-    const { decision, determining } = authorize(set, toAccessRequest(facts))
-    return { allowed: decision === 'allow', determining }
-  } catch (error) {
-    if (error instanceof PlatformError && error.code === 'INVALID_PARAMETER') return NO
-    throw error
-  }
+  const answer = authorizeOr(set, toAccessRequest(facts), () => undefined)
+  if (answer === undefined) return NO
+  return { allowed: answer.decision === 'allow', determining: answer.determining }
 }
 
 function byTable({ principal, action, resource }: AccessFacts): AccessAnswer {
@@ -77,7 +73,7 @@ function principalEntity({ id, kind, name, roles, claims }: Principal): EntityJs
 }
 
 function resourceEntities(
-  { kind, name, alias }: ResourceRef,
+  { kind, name, alias = '' }: ResourceRef,
   tags: Tags,
 ): { readonly id: Request['resource']; readonly entities: readonly EntityJson[] } {
   const entity = (type: string, id: string, attrs: EntityJson['attrs']): EntityJson => ({
@@ -87,8 +83,8 @@ function resourceEntities(
   })
   if (kind === 'Alias') {
     const owner = { ...entity('Function', name, { name }), tags }
-    const id = entityId('Alias', `${name}:${alias ?? ''}`)
-    const attrs = { name: alias ?? '', functionName: name }
+    const id = entityId('Alias', `${name}:${alias}`)
+    const attrs = { name: alias, functionName: name }
     return { id, entities: [{ uid: id, attrs, parents: [owner.uid], tags }, owner] }
   }
   const nameless = kind === 'Object' || kind === 'CodeSigningConfig'

@@ -1,7 +1,7 @@
 import type { CedarValueJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 import { PlatformError, type Json } from '../model/index.ts'
-import { authorize } from './cedar.ts'
+import { authorize, authorizeOr } from './cedar.ts'
 import type { Evaluation, PolicySet, Request } from './policy-set.ts'
 import { toResource } from './admission.ts'
 import { attestedOfCase, GOOD_ATTESTED } from './attested-case.ts'
@@ -151,16 +151,16 @@ function arnOf(value: Json | undefined, what: string): string {
 /** Runs every case, and each that is denied once more without each optional fact it has. */
 export function runCases(set: PolicySet, cases: readonly PolicyCase[]): CaseReport {
   const exercised = new Set<string>()
-  const absences: { case: string; attribute: string }[] = []
+  const better: { case: string; attribute: string }[] = []
   const results = cases.map((one) => {
     const evaluation = authorize(set, one.request)
     for (const id of evaluation.determining) exercised.add(id)
     if (evaluation.decision === 'deny')
-      for (const attribute of absentAllows(set, one)) absences.push({ case: one.name, attribute })
+      for (const attribute of absentAllows(set, one)) better.push({ case: one.name, attribute })
     return compare(one, evaluation)
   })
   const unexercised = [...set.policies.keys()].filter((id) => !exercised.has(id))
-  return { results, unexercised, absences }
+  return { results, unexercised, absences: better }
 }
 
 function compare(one: PolicyCase, { decision, determining, errors }: Evaluation): CaseResult {
@@ -176,39 +176,32 @@ function compare(one: PolicyCase, { decision, determining, errors }: Evaluation)
 /** Required facts cannot be absent: the schema refuses such a request, which denies. */
 function absentAllows(set: PolicySet, { request }: PolicyCase): string[] {
   const looked = readsOf(set)
-  const allows = (path: Path): boolean => {
-    if (!looked(path.join('.'))) return false
-    try {
-      const context = toRecord(without(request.context, path)) ?? {}
-      return authorize(set, { ...request, context }).decision === 'allow'
-    } catch (error) {
-      if (error instanceof PlatformError) return false
-      throw error
-    }
-  }
-  return attributePaths(request.context)
-    .filter(allows)
-    .map((path) => path.join('.'))
+  return absences(request.context)
+    .filter(({ path, context }) => {
+      if (!looked(path)) return false
+      const answer = authorizeOr(set, { ...request, context }, () => undefined)
+      return answer?.decision === 'allow'
+    })
+    .map(({ path }) => path)
 }
 
-/** Where a fact stands: names of attributes, one inside the other. */
-type Path = readonly string[]
+/** A context without one fact that stands at `path`: names of attributes, one inside the other, `a.b`. */
+interface Absence {
+  readonly path: string
+  readonly context: Request['context']
+}
 
-/** Every attribute, however deep: whether it is optional says the schema, by refusing a request without it. */
-function attributePaths(value: unknown, above: Path = []): Path[] {
-  return Object.entries(toRecord(value) ?? {}).flatMap(([name, inner]) => {
-    const path = [...above, name]
-    return [path, ...attributePaths(inner, path)]
+/** Of every attribute, however deep: whether it is optional says the schema, by refusing a request without it. */
+function absences(context: Request['context']): Absence[] {
+  return Object.entries(context).flatMap(([name, value]) => {
+    const { [name]: _, ...others } = context
+    const inner = absences(toRecord(value) ?? {})
+    const deeper = inner.map(({ path, context: left }) => ({
+      path: `${name}.${path}`,
+      context: { ...others, [name]: left },
+    }))
+    return [{ path: name, context: others }, ...deeper]
   })
-}
-
-function without(value: CedarValueJson, [first, ...deeper]: Path): CedarValueJson {
-  const record = toRecord(value)
-  if (record === undefined || first === undefined) return value
-  const { [first]: inner, ...rest } = record
-  return deeper.length === 0 || inner === undefined
-    ? rest
-    : { ...rest, [first]: without(inner, deeper) }
 }
 
 /** Whether any policy reads this member, one of its own or one around it: what nobody reads changes no answer. */

@@ -9,7 +9,11 @@ import { PlatformError } from '../model/index.ts'
  * Node 20's V8 (11.3) puts calls to WebAssembly into the code that makes them, and ends the process ("unreachable code", in
  * its deoptimizer) when that code is thrown away during such a call. Some thousand decisions are enough.
  */
-if (process.versions.v8.startsWith('11.')) setFlagsFromString('--no-turbo-inline-js-wasm-calls')
+export function flagsFor(v8: string): readonly string[] {
+  return v8.startsWith('11.') ? ['--no-turbo-inline-js-wasm-calls'] : []
+}
+
+for (const flag of flagsFor(process.versions.v8)) setFlagsFromString(flag)
 
 /** Cedar as it is compiled to WebAssembly, with what it was handed so far. */
 export type Cedar = typeof CedarModule

@@ -80,7 +80,7 @@ function isNamed(value: unknown, name: string, types: Types): boolean {
       Object.hasOwn(commonTypes, name) || Object.hasOwn(entityTypes, name),
   )
   if (isTaken) return false
-  const builtIn = ['String', 'Long', 'Bool', 'Boolean'].includes(name)
+  const builtIn = ['String', 'Long', 'Bool'].includes(name)
   return builtIn ? isOfType(value, { type: name }, types) : isExtension(value, name)
 }
 

@@ -3,8 +3,9 @@ import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { PlatformError, sha256 } from '../model/index.ts'
 import type { Evaluation, Policy, PolicySet, Request } from './policy-set.ts'
 import { withCedar, type Cedar } from './cedar-engine.ts'
+import { AskedOften } from './asked-often.ts'
 import { HeldByName } from './held-by-name.ts'
-import { mergeGroup } from './merged-forbids.ts'
+import { mergeGroup, type Group } from './merged-forbids.ts'
 import { sliceFor, type PolicySlice } from './policy-slice.ts'
 import type { SchemaForm } from './schema-slice.ts'
 
@@ -16,12 +17,7 @@ const POLICY_BYTES = 500
 const HELD_SCHEMAS_LIMIT = 200
 /** Groups of merged policies that are asked one by one for one request: with more the whole set is. */
 const GROUPS_ASKED_LIMIT = 4
-/**
- * To prepare policies costs about as much as this many of them cost in an answer, so something is prepared for a kind of
- * question when that was asked often enough to win it back; until then the whole set is asked.
- */
-const ASKED_PER_POLICY = 0.1
-/** Kinds of questions that are counted at a time. */
+/** Kinds of questions that are counted at a time: until one was asked often the whole set is. */
 const COUNTED_LIMIT = 10_000
 
 /** Why the engine could not be asked, in its own words. */
@@ -31,8 +27,7 @@ interface Engine {
   readonly cedar: Cedar
   readonly policies: HeldByName
   readonly schemas: HeldByName
-  /** How often what is not held was asked for. */
-  readonly asked: Map<string, number>
+  readonly asked: AskedOften
 }
 
 const engines = new WeakMap<Cedar, Engine>()
@@ -48,7 +43,7 @@ function engineOf(cedar: Cedar): Engine {
     schemas: new HeldByName(HELD_SCHEMAS_LIMIT, (name) => {
       cedar.preparseSchema(name, {})
     }),
-    asked: new Map(),
+    asked: new AskedOften(COUNTED_LIMIT),
   }
   engines.set(cedar, engine)
   return engine
@@ -92,7 +87,7 @@ function askSlice(engine: Engine, set: PolicySet, whole: Request): Evaluation | 
   const merged = ask(engine, request, names)
   if (!isAnswer(merged)) return undefined
   const told = new Set([...merged.determining, ...merged.errors.map(({ policy }) => policy)])
-  const open = slice.groups.filter(([first, second]) => second && first && told.has(first.id))
+  const open = slice.groups.filter(([{ id }, second]) => second && told.has(id))
   if (open.length === 0) return merged
   if (open.length > GROUPS_ASKED_LIMIT) return undefined
   const singly = open.map((group) => askGroup(engine, { slice, group, names }, request))
@@ -103,15 +98,15 @@ function askGroup(
   engine: Engine,
   of: {
     readonly slice: PolicySlice
-    readonly group: readonly Policy[]
+    readonly group: Group
     readonly names: Names
   },
   request: Request,
 ): Evaluation | Refused | undefined {
-  const [first] = of.group
-  const key = `${of.slice.key} ${first?.id ?? ''}`
+  const [{ id: first }] = of.group
+  const key = `${of.slice.key} ${first}`
   const isHeld = engine.policies.has(key)
-  if (!isHeld && !isWorthPreparing(engine, key, of.group.length)) return undefined
+  if (!isHeld && !engine.asked.isWorthPreparing(key, of.group.length)) return undefined
   const policies = holdPolicies(engine, key, of.group, (list) =>
     list.map(({ id, json }) => [id, json]),
   )
@@ -121,10 +116,10 @@ function askGroup(
 /** What the merged groups of `open` say is replaced by what their policies say one by one. */
 function combine(
   merged: Evaluation,
-  open: readonly (readonly Policy[])[],
+  open: readonly Group[],
   singly: readonly Evaluation[],
 ): Evaluation | undefined {
-  const replaced = new Set(open.map(([first]) => first?.id))
+  const replaced = new Set(open.map(([{ id }]) => id))
   const forbidding = singly.flatMap(({ determining }) => determining)
   const others = merged.determining.filter((id) => !replaced.has(id))
   // A group that forbids has a policy that does.
@@ -147,22 +142,13 @@ function holdSlice(engine: Engine, set: PolicySet, slice: PolicySlice): Names | 
   if (set.schema !== undefined && slice.schema === undefined) return undefined
   const { key, policies: list, groups, schema: own } = slice
   const isHeld = engine.policies.has(key) && (own === undefined || engine.schemas.has(own.key))
-  if (!isHeld && !isWorthPreparing(engine, `${key} ${own?.key ?? ''}`, list.length))
-    return undefined
+  const asked = `${key} ${own?.key ?? ''}`
+  if (!isHeld && !engine.asked.isWorthPreparing(asked, list.length)) return undefined
   const policies = holdPolicies(engine, key, list, () => groups.map(mergeGroup))
   if (policies === undefined) return undefined
   if (own === undefined) return { policies, schema: undefined }
   const schema = holdSchema(engine, own.key, own.schema)
   return schema === undefined ? undefined : { policies, schema }
-}
-
-function isWorthPreparing({ asked }: Engine, key: string, size: number): boolean {
-  const times = (asked.get(key) ?? 0) + 1
-  asked.delete(key)
-  if (times > size * ASKED_PER_POLICY) return true
-  if (asked.size >= COUNTED_LIMIT) asked.clear()
-  asked.set(key, times)
-  return false
 }
 
 function holdPolicies(

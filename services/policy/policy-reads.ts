@@ -23,20 +23,18 @@ export function readsOf(policy: {
     context: new Set<string>(),
   }
   const whole = new Set<string>()
-  const isVariable = (name: string): name is keyof PolicyReads => Object.hasOwn(found, name)
+  const isVariable = (name: unknown): name is keyof PolicyReads =>
+    typeof name === 'string' && Object.hasOwn(found, name)
   const visit = (node: unknown): void => {
     if (typeof node !== 'object' || node === null) return
     const { Var: variable, '.': access, has, is } = node as Readonly<Record<string, unknown>>
-    if (typeof variable === 'string') {
-      if (isVariable(variable)) whole.add(variable)
-      return
-    }
+    if (isVariable(variable)) whole.add(variable)
     const taken = takenFrom(access) ?? takenFrom(has)
     if (taken !== undefined && isVariable(taken.variable)) {
       found[taken.variable].add(taken.attribute)
       return
     }
-    if (variableOf(is) !== undefined && !inHierarchy(is)) return
+    if (variableOf(is) !== undefined && memberOf(is, 'in') === undefined) return
     for (const child of Object.values(node)) visit(child)
   }
   for (const condition of policy.conditions) visit(condition)
@@ -51,26 +49,20 @@ export function readsOf(policy: {
   }
 }
 
-function takenFrom(access: unknown): { variable: string; attribute: string } | undefined {
-  if (typeof access !== 'object' || access === null || !('attr' in access)) return undefined
-  const variable = variableOf(access)
+function takenFrom(access: unknown): { variable: unknown; attribute: string } | undefined {
   // `has a.b.c` names a path.
-  const attribute: unknown = Array.isArray(access.attr) ? access.attr[0] : access.attr
-  return variable === undefined || typeof attribute !== 'string'
-    ? undefined
-    : { variable, attribute }
+  const [attribute] = [memberOf(access, 'attr')].flat() as unknown[]
+  return typeof attribute === 'string' ? { variable: variableOf(access), attribute } : undefined
 }
 
-function variableOf(operation: unknown): string | undefined {
-  if (typeof operation !== 'object' || operation === null || !('left' in operation))
-    return undefined
-  const { left } = operation
-  if (typeof left !== 'object' || left === null || !('Var' in left)) return undefined
-  return typeof left.Var === 'string' ? left.Var : undefined
+function variableOf(operation: unknown): unknown {
+  return memberOf(memberOf(operation, 'left'), 'Var')
 }
 
-function inHierarchy(operation: unknown): boolean {
-  return typeof operation === 'object' && operation !== null && 'in' in operation
+function memberOf(node: unknown, name: string): unknown {
+  return typeof node === 'object' && node !== null && name in node
+    ? node[name as keyof typeof node]
+    : undefined
 }
 
 /** `principal`, or `principal is T`. */

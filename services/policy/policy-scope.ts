@@ -19,23 +19,27 @@ export interface PolicyScope {
   readonly tags: 'all' | readonly string[]
 }
 
+/** `All`, `==`, `in` or `is`, and what it is held against. */
+interface Head {
+  readonly op: string
+}
+
 /** Members of Cedar's JSON form of a policy that are looked at. */
 interface PolicyJson {
-  readonly principal: object
-  readonly action: object
-  readonly resource: object
+  readonly principal: Head
+  readonly action: Head
+  readonly resource: Head
   readonly conditions: readonly { readonly kind: string; readonly body: object }[]
 }
 
 export function toScope({ principal, action, resource, conditions }: PolicyJson): PolicyScope {
   const inRole = entitiesOf('Lacre::Role', principal)
-  const head = opOf(principal)
   return {
-    principal: head === 'All' ? 'all' : inRole.length > 0 ? 'role' : 'other',
+    principal: principal.op === 'All' ? 'all' : inRole.length > 0 ? 'role' : 'other',
     roles: [...new Set([...inRole, ...entitiesOf('Lacre::Role', conditions)])],
-    actions: opOf(action) === 'All' ? 'all' : entitiesOf('Lacre::Action', action),
-    resource: opOf(resource) === 'All' ? 'all' : 'some',
-    conditional: conditions.length > 0 || head === 'is',
+    actions: action.op === 'All' ? 'all' : entitiesOf('Lacre::Action', action),
+    resource: resource.op === 'All' ? 'all' : 'some',
+    conditional: conditions.length > 0 || principal.op === 'is',
     only: onlyOf(principal),
     asksWho: namesPrincipal(conditions),
     tags: tagsRead(conditions),
@@ -63,10 +67,10 @@ function tagRead({ left, right }: TagRead): PolicyScope['tags'] {
   return 'Value' in right && typeof right.Value === 'string' ? [right.Value] : 'all'
 }
 
-function onlyOf(head: object): PolicyScope['only'] {
+function onlyOf(head: Head): PolicyScope['only'] {
   if ('entity_type' in head && typeof head.entity_type === 'string')
     return { type: head.entity_type, id: undefined }
-  if (opOf(head) !== '==' || !('entity' in head)) return undefined
+  if (head.op !== '==' || !('entity' in head)) return undefined
   const { type, id } = head.entity as { readonly type: string; readonly id: string }
   return { type, id }
 }
@@ -82,10 +86,6 @@ function rolesThatDo(body: object): string[] {
   if (!('in' in body)) return []
   const { left, right } = body.in as { readonly left: object; readonly right: object }
   return 'Var' in left && left.Var === 'principal' ? entitiesOf('Lacre::Role', right) : []
-}
-
-function opOf(node: object): unknown {
-  return 'op' in node ? node.op : undefined
 }
 
 /** Ids of the entities of a type, wherever they stand. */

@@ -3,7 +3,7 @@ import type { PolicyJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { sha256 } from '../model/index.ts'
 import type { Policy, PolicySet, Request } from './policy-set.ts'
 import { withCedar } from './cedar-engine.ts'
-import { groupForbids } from './merged-forbids.ts'
+import { groupForbids, type Group } from './merged-forbids.ts'
 import {
   ancestorsOf,
   nameOf,
@@ -18,7 +18,7 @@ export interface PolicySlice {
   readonly key: string
   readonly policies: readonly Policy[]
   /** The same ones, those that can be asked as one together. */
-  readonly groups: readonly (readonly Policy[])[]
+  readonly groups: readonly Group[]
   /** `undefined` where the whole schema is needed, or there is none. */
   readonly schema: SchemaSlice | undefined
 }

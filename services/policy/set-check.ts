@@ -1,6 +1,6 @@
 import { PlatformError, type Json, type PolicyKind } from '../model/index.ts'
 import { parseAccessCases } from './authorization-cases.ts'
-import { parseCases, runCases, type CaseReport, type PolicyCase } from './cases.ts'
+import { parseCases, runCases, type CaseReport, type CaseResult, type PolicyCase } from './cases.ts'
 import { compilePolicySet } from './cedar.ts'
 import type { PolicyFault } from './policy-set.ts'
 import type { PolicySetSource } from './set-files.ts'
@@ -33,20 +33,18 @@ export function parseCasesOf(kind: PolicyKind, cases: Json): readonly PolicyCase
 export function checkPolicySet(source: PolicySetSource, { kind, schema }: AskedBy): CheckedSet {
   const set = compilePolicySet(source.files, schema)
   const report = runCases(set, source.cases === null ? [] : parseCasesOf(kind, source.cases))
-  const failed = report.results.filter(({ passed }) => !passed)
-  if (failed.length > 0) throw refuse(failed)
+  const [first, ...others] = report.results.filter(({ passed }) => !passed)
+  if (first !== undefined) throw refuse(first, others)
   const { digest, policies, warnings } = set
   return { digest, policies: [...policies.keys()], warnings, report }
 }
 
-function refuse(failed: CaseReport['results']): PlatformError {
-  const told = failed.map(
-    ({ name, expected, got }) => `\`${name}\`: expected ${expected}, got ${got}`,
-  )
-  const more = told.length > 1 ? `, and ${told.length - 1} more` : ''
+function refuse(first: CaseResult, others: readonly CaseResult[]): PlatformError {
+  const { name, expected, got } = first
+  const more = others.length > 0 ? `, and ${others.length} more` : ''
   return new PlatformError(
     'INVALID_PARAMETER',
-    `a case of the policy set fails: ${told[0] ?? ''}${more}`,
-    { detail: { failedCases: failed } },
+    `a case of the policy set fails: \`${name}\`: expected ${expected}, got ${got}${more}`,
+    { detail: { failedCases: [first, ...others] } },
   )
 }

@@ -1,5 +1,5 @@
-import { PlatformError, canonicalJson, type Json, type PolicyKind } from '../model/index.ts'
-import { authorize, compilePolicySet } from './cedar.ts'
+import { canonicalJson, type Json, type PolicyKind } from '../model/index.ts'
+import { authorizeOr, compilePolicySet } from './cedar.ts'
 import type { PolicySet } from './policy-set.ts'
 import type { PolicyCase } from './cases.ts'
 import { parseCasesOf, type AskedBy } from './set-check.ts'
@@ -33,8 +33,8 @@ export function diffPolicySets(
   after: PolicySetSource,
   { kind, schema }: AskedBy,
 ): PolicySetDiff {
-  const [old, young] = [before, after].map(({ files }) => compilePolicySet(files, schema))
-  if (old === undefined || young === undefined) throw new TypeError('two sets are compared')
+  const old = compilePolicySet(before.files, schema)
+  const young = compilePolicySet(after.files, schema)
   const texts = (set: PolicySet, without: PolicySet) =>
     [...set.policies.values()].flatMap(({ id, text }) =>
       without.policies.has(id) ? [] : [{ id, text }],
@@ -67,13 +67,10 @@ function casesOfBoth(kind: PolicyKind, sources: readonly PolicySetSource[]): Pol
 
 function outcomes({ name, request }: PolicyCase, old: PolicySet, young: PolicySet): CaseOutcomes {
   const under = (set: PolicySet): string => {
-    try {
-      const { decision, determining } = authorize(set, request)
-      return `${decision} by ${determining.join(', ') || 'no policy'}`
-    } catch (error) {
-      if (error instanceof PlatformError) return error.publicMessage
-      throw error
-    }
+    const answer = authorizeOr(set, request, ({ publicMessage }) => publicMessage)
+    return typeof answer === 'string'
+      ? answer
+      : `${answer.decision} by ${answer.determining.join(', ') || 'no policy'}`
   }
   const [before, after] = [under(old), under(young)]
   return { name, before, after, moved: before !== after }

@@ -28,8 +28,8 @@ export function parseYaml({ name, text }: PolicyFile): Json {
   try {
     return parse(text, { maxAliasCount: 0, uniqueKeys: true }) as Json
   } catch (cause) {
-    const [line] = (cause as Error).message.split('\n')
-    throw new PlatformError('INVALID_PARAMETER', `\`${name}\`: ${line ?? ''}`, { cause })
+    const line = (cause as Error).message.replace(/\n[^]*/, '')
+    throw new PlatformError('INVALID_PARAMETER', `\`${name}\`: ${line}`, { cause })
   }
 }
 

@@ -46,3 +46,27 @@ test('what was asked for last stays', () => {
 
   expect(put).toEqual(['a', 'b', 'c', 'b'])
 })
+
+test('names are given again, the oldest that make room first, and only as many as must', () => {
+  const emptied: string[] = []
+  const held = new HeldByName(4, (name) => emptied.push(name))
+  const put = (key: string, weight: number) => held.nameOf(key, weight, () => true)
+
+  expect([put('a', 2), put('b', 1), put('c', 1)]).toEqual(['held-1', 'held-2', 'held-3'])
+  expect(emptied).toEqual([])
+  expect(put('d', 1)).toBe('held-1')
+  expect(emptied).toEqual(['held-1'])
+  expect(['a', 'b', 'c', 'd'].map((key) => held.has(key))).toEqual([false, true, true, true])
+  // Three of four are taken: one more fits.
+  expect(put('e', 1)).toBe('held-4')
+  expect(emptied).toEqual(['held-1'])
+})
+
+test('what could not be put is not held, weighs nothing and leaves its name', () => {
+  const held = new HeldByName(1, () => {})
+
+  expect(held.nameOf('a', 1, () => false)).toBeUndefined()
+  expect(held.has('a')).toBe(false)
+  expect(held.nameOf('b', 1, () => true)).toBe('held-1')
+  expect(held.has('b')).toBe(true)
+})

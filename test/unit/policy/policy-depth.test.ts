@@ -81,3 +81,62 @@ test('an engine that was cut off in its midst is not asked again', () => {
     expect(authorize(set, request({ a: 2 })).decision).toBe('deny')
   }
 })
+
+describe('what counts', () => {
+  const LIMIT = POLICY_DEPTH_LIMIT
+  test.each([
+    ['brackets', (n: number) => '('.repeat(n)],
+    ['brackets that close', (n: number) => `${'('.repeat(n)}${')'.repeat(n)}`],
+    ['brackets that close nothing', (n: number) => ')'.repeat(n)],
+    ['lists', (n: number) => `${'['.repeat(n)}${']'.repeat(n)}`],
+    ['records', (n: number) => `${'{'.repeat(n)}${'}'.repeat(n)}`],
+    ['&&', (n: number) => 'a && '.repeat(n)],
+    ['||', (n: number) => 'a || '.repeat(n)],
+    ['==', (n: number) => 'a == '.repeat(n)],
+    ['<=', (n: number) => 'a <= '.repeat(n)],
+    ['>', (n: number) => 'a > '.repeat(n)],
+    ['sums', (n: number) => 'a + '.repeat(n)],
+    ['products', (n: number) => 'a * '.repeat(n)],
+    ['differences', (n: number) => 'a - '.repeat(n)],
+    ['not', (n: number) => '!'.repeat(n)],
+    ['members', (n: number) => '.a'.repeat(n)],
+    ...['if', 'when', 'unless', 'in', 'has', 'like', 'is'].map(
+      (word): [string, (n: number) => string] => [word, (n) => `a ${word} `.repeat(n)],
+    ),
+    ['brackets beside operators', (n: number) => `${'a + '.repeat(n - 10)}${'('.repeat(10)}${')'.repeat(10)}`],
+    ['operators in brackets', (n: number) => `${'('.repeat(n - 10)}${'a + '.repeat(10)}`],
+    ['operators behind brackets', (n: number) => `${'('.repeat(n - 10)}${')'.repeat(n - 10)}${'+ a '.repeat(10)}`],
+    ['operators before a list of the deepest', (n: number) => `${'a + '.repeat(10)}(${'('.repeat(n - 11)}${')'.repeat(n - 11)}, 1, (2))`],
+    ['what is deepest in the midst of a list', (n: number) => `a + (1, ${'a + '.repeat(n - 2)} b, 2)`],
+  ] as [string, (n: number) => string][])('%s', (_what, text) => {
+    expect(findTooDeep(text(LIMIT))).toBeUndefined()
+    expect(findTooDeep(text(LIMIT + 1))).toBe(1)
+  }) // prettier-ignore
+
+  test.each([
+    ['words that hold one of the words', 'inner island hash likely iffy whenever '.repeat(60)],
+    ['separators', ',;'.repeat(100)],
+    ['things beside each other', `(${', (1 + 2)'.repeat(100)})`],
+    ['policies one after the other', 'a + b + c;'.repeat(60)],
+    ['brackets in a text', `"${'('.repeat(60)}"`],
+    ['operators in a text with quotes', `"\\"${'+'.repeat(60)}"`],
+    ['a text that ends in a backslash', `"\\\\" + ${'"+"'.repeat(60)}`],
+    ['a comment', `// ${'('.repeat(60)}\n`],
+  ])('but not %s', (_what, text) => {
+    expect(findTooDeep(text)).toBeUndefined()
+  })
+
+  test('what stands before a bracket that closes nothing counts no more, and what follows does', () => {
+    expect(findTooDeep(`${')'.repeat(3)}${'('.repeat(LIMIT + 1)}`)).toBe(1)
+    expect(() => compile('permit (principal, action, resource));')).toThrow('a.cedar')
+  })
+
+  test.each([
+    ['lines', '\n\n\n', 4],
+    ['lines in a text', '"a\nb\n"', 3],
+    ['a comment and its line', '// one\n', 2],
+    ['no line', '', 1],
+  ])('and tells the line behind %s', (_what, before, line) => {
+    expect(findTooDeep(`${before}${'('.repeat(LIMIT + 1)}\n`)).toBe(line)
+  })
+})
