@@ -149,13 +149,14 @@ export function countersOf({ verdict }: SubjectFacts): ReadonlyMap<string, strin
   return highestCounters(verdict.seals.filter(({ outcome }) => outcome === 'trusted'))
 }
 
-export interface FloorJudgement {
-  readonly outcome: 'above' | 'excepted' | 'below'
+export type FloorJudgement = {
   /** The floor that it is held to: the one it is below, where there is one. */
   readonly floor: FloorFact
   readonly counter: string
-  readonly exception: FloorExceptionFact | undefined
-}
+} & (
+  | { readonly outcome: 'above' | 'below' }
+  | { readonly outcome: 'excepted'; readonly exception: FloorExceptionFact }
+)
 
 /**
  * A release against the floors of one alias, each compared within its publisher; code that a publisher with a floor has not
@@ -171,8 +172,9 @@ export function judgeFloor(
   const counterFor = ({ publisher }: FloorFact): string => about.counters.get(publisher) ?? '0'
   const below = floors.find((floor) => isLower(counterFor(floor), floor.counter))
   const floor = below ?? first
-  const counter = counterFor(floor)
-  if (below === undefined) return { outcome: 'above', floor, counter, exception: undefined }
+  const held = { floor, counter: counterFor(floor) }
+  if (below === undefined) return { outcome: 'above', ...held }
   const exception = exceptions.find(({ release }) => release === about.release)
-  return { outcome: exception === undefined ? 'below' : 'excepted', floor, counter, exception }
+  if (exception === undefined) return { outcome: 'below', ...held }
+  return { outcome: 'excepted', exception, ...held }
 }

@@ -1,4 +1,4 @@
-import { API_ACTIONS, GOVERN_GROUPS, type Principal } from '../model/index.ts'
+import { API_ACTIONS, GOVERN_GROUPS, type ApiAction, type Principal } from '../model/index.ts'
 import type { Policy, PolicySet } from './policy-set.ts'
 import { SHIPPED_ROLES } from './shipped-roles.ts'
 
@@ -24,12 +24,12 @@ export function knownRoles(set: PolicySet | undefined): readonly string[] {
 export function actionsOfRole(set: PolicySet | undefined, role: string): readonly string[] {
   if (set === undefined) {
     const groups = SHIPPED_ROLES.get(role)
-    return allActions((name) => groups?.has(API_ACTIONS.get(name)?.group ?? 'rules') === true)
+    return allActions(({ group }) => groups?.has(group) === true)
   }
   const permits = [...set.policies.values()].filter(
     ({ effect, scope }) => effect === 'permit' && scope.roles.includes(role),
   )
-  return allActions((name) => permits.some((policy) => speaksOf(policy, name)))
+  return allActions((action) => permits.some((policy) => speaksOf(policy, action)))
 }
 
 /**
@@ -51,9 +51,9 @@ export function exceeding(
   const policies = [...set.policies.values()]
   // A forbid that names the role may be lifted by it, and so gives something too.
   const given = policies.filter(({ scope }) => scope.roles.includes(role))
-  return allActions((name) => {
-    if (!given.some((policy) => speaksOf(policy, name))) return false
-    const about = policies.filter((policy) => speaksOf(policy, name))
+  return allActions((action) => {
+    if (!given.some((policy) => speaksOf(policy, action))) return false
+    const about = policies.filter((policy) => speaksOf(policy, action))
     const free = about.some((policy) => policy.effect === 'permit' && isFreeFor(policy, granter))
     const stopped = about.some((policy) => mayStop(policy, granter) && !isFor(policy, role))
     return (!holds && !free) || stopped
@@ -67,11 +67,11 @@ export function exceeding(
 export function lacking(set: PolicySet | undefined, who: Holder): readonly string[] {
   if (set === undefined) {
     const has = new Set(who.roles.flatMap((role) => [...actionsOfRole(set, role)]))
-    return allActions((name) => !has.has(name))
+    return allActions(({ name }) => !has.has(name))
   }
   const policies = [...set.policies.values()]
-  return allActions((name) => {
-    const about = policies.filter((policy) => speaksOf(policy, name))
+  return allActions((action) => {
+    const about = policies.filter((policy) => speaksOf(policy, action))
     const free = about.some((policy) => policy.effect === 'permit' && isFreeForAny(policy, who))
     return !free || about.some((policy) => mayStop(policy, who) && !isForEverybody(policy))
   })
@@ -89,7 +89,7 @@ export function mightDo(set: PolicySet | undefined, who: Holder, action: string)
     return who.roles.some((role) => SHIPPED_ROLES.get(role)?.has(known.group) === true)
   }
   return [...set.policies.values()].some(
-    (policy) => policy.effect === 'permit' && speaksOf(policy, action) && mayMean(policy, who),
+    (policy) => policy.effect === 'permit' && speaksOf(policy, known) && mayMean(policy, who),
   )
 }
 
@@ -100,19 +100,15 @@ export function readsTag(set: PolicySet | undefined, key: string): boolean {
   )
 }
 
-function allActions(wanted: (name: string) => boolean): string[] {
-  return [...API_ACTIONS.keys()].filter(wanted).toSorted()
+function allActions(wanted: (action: ApiAction) => boolean): string[] {
+  const found = [...API_ACTIONS.values()].filter(wanted)
+  return found.map(({ name }) => name).toSorted()
 }
 
-function speaksOf({ scope }: Policy, name: string): boolean {
+function speaksOf({ scope }: Policy, { name, group }: ApiAction): boolean {
   if (scope.actions === 'all') return true
-  const group = API_ACTIONS.get(name)?.group
-  const names = [name, group, group === undefined ? undefined : parentOf(group)]
+  const names = [name, group, ...(GOVERN_GROUPS.includes(group) ? ['govern'] : [])]
   return scope.actions.some((one) => names.includes(one))
-}
-
-function parentOf(group: string): string | undefined {
-  return GOVERN_GROUPS.some((one) => one === group) ? 'govern' : undefined
 }
 
 /** A permit of anybody's or of a role of his, that wants nothing else. */

@@ -146,9 +146,9 @@ function isTampered(failed: readonly DecisionCheck[]): boolean {
 }
 
 function exceptionEnd(facts: Facts, checks: readonly DecisionCheck[]): number | null {
-  const ids = new Set(checks.flatMap(({ exceptions }) => exceptions ?? []))
+  const named = (id: string): boolean => checks.some(({ exceptions }) => exceptions?.includes(id))
   const ends = (facts.exceptions ?? []).flatMap(({ id, untilMs }) =>
-    ids.has(id) && untilMs !== null ? [untilMs] : [],
+    untilMs !== null && named(id) ? [untilMs] : [],
   )
   return ends.length === 0 ? null : Math.min(...ends)
 }

@@ -71,13 +71,13 @@ function* floorChecks(facts: Facts, stage: StageFacts): Generator<DecisionCheck>
   for (const rising of stage.rising) {
     const judged = floorOf(facts, stage, rising)
     if (judged === undefined) continue
-    const { floor, counter, outcome, exception } = judged
+    const { floor, counter, outcome } = judged
     yield {
       rule: 'stage.floor',
       subject: rising.subject,
       status: outcome === 'below' ? 'failed' : outcome === 'above' ? 'passed' : 'skipped',
       expected: `release counter ${floor.counter} or above of \`${floor.publisher}\` in \`${floor.place}\` (${floor.why})`,
-      got: outcome === 'excepted' ? excepted(counter, exception) : counter,
+      got: outcome === 'excepted' ? excepted(counter, judged.exception) : counter,
       ...(outcome === 'below' && {
         fix: `a true rollback wants an exception: \`lacre stage except ${floor.place}\``,
       }),
@@ -85,9 +85,8 @@ function* floorChecks(facts: Facts, stage: StageFacts): Generator<DecisionCheck>
   }
 }
 
-function excepted(counter: string, exception: FloorExceptionFact | undefined): string {
-  if (exception === undefined) return counter
-  return `${counter}, let through by ${exception.id} until ${toIsoTime(exception.expiresAtMs)}`
+function excepted(counter: string, { id, expiresAtMs }: FloorExceptionFact): string {
+  return `${counter}, let through by ${id} until ${toIsoTime(expiresAtMs)}`
 }
 
 function floorOf(facts: Facts, stage: StageFacts, rising: RisingShare): FloorJudgement | undefined {
@@ -110,9 +109,10 @@ export function floorState(facts: Facts): {
   readonly counter: string
 } {
   const { stage } = facts
-  const judged = (stage?.rising ?? []).flatMap((rising) =>
-    stage === undefined ? [] : [floorOf(facts, stage, rising) ?? []].flat(),
-  )
+  const judged =
+    stage?.rising
+      .map((rising) => floorOf(facts, stage, rising))
+      .filter((one) => one !== undefined) ?? []
   const counters = judged.map(({ floor }) => BigInt(floor.counter))
   const highest = counters.reduce((one, other) => (one > other ? one : other), 0n)
   return {

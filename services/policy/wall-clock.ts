@@ -12,6 +12,9 @@ export interface WallTime {
   readonly minuteOfDay: number
 }
 
+/** The parts that every format shows. */
+type Shown = 'year' | 'month' | 'day' | 'hour' | 'minute'
+
 /** One per zone, since making one takes longer than using it. */
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -41,27 +44,23 @@ export function isTimeZone(timeZone: string): boolean {
   try {
     formatOf(timeZone)
     return true
-  } catch (error) {
-    if (error instanceof RangeError) return false
-    throw error
+  } catch {
+    return false
   }
 }
 
 /** What the clocks of a zone show. @throws RangeError for what is no time zone */
 export function wallTime(timeZone: string, atMs: number): WallTime {
-  const parts = new Map(
-    formatOf(timeZone)
-      .formatToParts(atMs)
-      .map(({ type, value }) => [type as string, value]),
-  )
-  const part = (type: string): string => parts.get(type) ?? ''
-  const date = `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`
-  const minuteOfDay = Number(part('hour')) * 60 + Number(part('minute'))
+  const parts = formatOf(timeZone).formatToParts(atMs)
+  const { year, month, day, hour, minute } = Object.fromEntries(
+    parts.map(({ type, value }) => [type, value]),
+  ) as Record<Shown, string>
+  const date = `${year.padStart(4, '0')}-${month}-${day}`
   return {
-    text: `${date}T${part('hour')}:${part('minute')}`,
+    text: `${date}T${hour}:${minute}`,
     date,
     weekday: weekdayOf(dayNumber(date)),
-    minuteOfDay,
+    minuteOfDay: Number(hour) * 60 + Number(minute),
   }
 }
 
