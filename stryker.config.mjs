@@ -9,13 +9,16 @@ export default {
   warmRunner: {
     // Processor time for a mutant, likely killers first; what is alive then has survived. A few survivors alone need more.
     budgetMs: 3_000,
-    include: ['test/unit/artifact', 'test/unit/trust'],
+    include: ['artifact', 'ledger', 'trust'].map((name) => `test/unit/${name}`),
     // Other programs, chance, and half a million steps: half the time of all.
     exclude: ['foreign-tools', 'properties', 'symlink-steps'].map(
       (name) => `test/unit/artifact/${name}.test.ts`,
     ),
   },
-  mutate: ['services/trust/**/*.ts', 'services/artifact/**/*.ts', '!services/*/index.ts'],
+  mutate: [
+    ...['artifact', 'ledger', 'trust'].map((name) => `services/${name}/**/*.ts`),
+    '!services/*/index.ts',
+  ],
   // What the tests need beside the sources; the compiled files are not mutated.
   ignorePatterns: ['coverage', 'test/clients', 'reports'],
   coverageAnalysis: 'perTest',

@@ -1,10 +1,10 @@
-// npm run mutation [-- --changed [BASE]] [-- --mutate FILE,…]: Stryker over trust and artifact, or over the lines of them
+// npm run mutation [-- --changed [BASE]] [-- --mutate FILE,…]: Stryker over the folders below, or over the lines of them
 // that differ from BASE: where this branch left main, or LACRE_MUTATION_BASE, or else the last commits. Without such lines
 // there is nothing to do. Says the score of each folder at the end.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 
-const FOLDERS = ['services/trust', 'services/artifact']
+const FOLDERS = ['services/trust', 'services/artifact', 'services/ledger']
 const REPORT = 'reports/mutation/mutation.json'
 const BREAK_PERCENT = 90
 /** Of so few changed lines that one mutant is more than a tenth, this many may live. */
