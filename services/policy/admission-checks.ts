@@ -49,13 +49,7 @@ function* checksOf(facts: Facts, set: PolicyInForce['set'], ask: Ask): Generator
   const request = toAdmissionRequest(facts)
   const evaluation = evaluateClosed(set, request, ask)
   if (evaluation instanceof PlatformError) {
-    yield check(facts, 'policy.request', {
-      status,
-      expected: 'facts that the schema of the policies knows',
-      got: evaluation.publicMessage,
-      unevaluated: true,
-    })
-    return
+    return yield unknownFacts(facts, evaluation, status)
   }
   for (const { policy, message } of evaluation.errors) {
     yield check(facts, `policy.${policy}`, {
@@ -88,6 +82,19 @@ function unusable(
   })
 }
 
+function unknownFacts(
+  facts: Facts,
+  { publicMessage }: PlatformError,
+  status: 'failed' | 'skipped',
+): DecisionCheck {
+  return check(facts, 'policy.request', {
+    status,
+    expected: 'facts that the schema of the policies knows',
+    got: publicMessage,
+    unevaluated: true,
+  })
+}
+
 function evaluateClosed(set: PolicySet, request: Request, ask: Ask): Evaluation | PlatformError {
   try {
     return ask(set, request)
@@ -113,7 +120,7 @@ function* refusalsOfLeaving(
 ): Generator<DecisionCheck> {
   const waived = { ...request, context: waivedContext(request.context) }
   const again = evaluateClosed(set, waived, ask)
-  if (again instanceof PlatformError) return
+  if (again instanceof PlatformError) return yield unknownFacts(facts, again, 'skipped')
   const still = new Set(again.determining)
   for (const policy of forbidding(evaluation, set)) {
     const holds = again.decision === 'deny' && still.has(policy.id)
@@ -197,15 +204,13 @@ function isExtension(value: unknown): value is { readonly __extn: { readonly arg
 }
 
 function valueAt(context: Request['context'], path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>(
-      (value, name) =>
-        typeof value === 'object' && value !== null
-          ? Object.entries(value).find(([key]) => key === name)?.[1]
-          : undefined,
-      context,
-    )
+  let value: unknown = context
+  for (const name of path.split('.')) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is no record has no member of that name either
+    const members = { ...(value as object) }
+    value = new Map<string, unknown>(Object.entries(members)).get(name)
+  }
+  return value
 }
 
 function check(

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 
 import {
   authorize,
@@ -19,6 +19,14 @@ action "moving" in ["all"];
 action "open" in ["moving"] appliesTo { principal: [User, Robot], resource: [Box, Crate], context: { a?: Long, b?: Bool, unread?: Set<Long> } };
 action "look" in ["all"] appliesTo { principal: [User, Robot], resource: [Box, Crate], context: { a?: Long } };
 `
+// One that holds nothing of what other tests asked: the next call is made on a new one.
+beforeAll(() => {
+  const cutOff = (): never => {
+    throw new Error('cut off')
+  }
+  expect(() => withCedar(cutOff)).toThrow('nested too deep')
+})
+
 let sets = 0
 /** A set that no engine has seen before. It is not validated, so that policies may err. */
 function setOf(texts: readonly string[], schema: string | null = SCHEMA): PolicySet {
