@@ -29,9 +29,9 @@ function entityId(type: string, id: string): EntityId {
 
 function toPrincipal({ principal }: Facts): { uid: EntityId; entities: EntityJson[] } {
   const uid = entityId(principal.kind === 'workload' ? 'Workload' : 'User', principal.id)
+  // Roles have neither attributes nor parents: a parent's name is all that a policy can ask for.
   const parents = principal.roles.map((role) => entityId('Role', role))
-  const roles = parents.map((role) => ({ uid: role, attrs: {}, parents: [] }))
-  return { uid, entities: [{ uid, attrs: { name: principal.name }, parents }, ...roles] }
+  return { uid, entities: [{ uid, attrs: { name: principal.name }, parents }] }
 }
 
 interface Resource {

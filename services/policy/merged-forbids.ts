@@ -3,7 +3,7 @@ import type { Expr, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Policy } from './policy-set.ts'
 
 /** Policies merged at most: where one of a group forbids, or errs, all of the group are asked one by one. */
-const GROUP_LIMIT = 32
+const GROUP_LIMIT = 16
 
 /** Policies that can be asked as one together. */
 export type Group = readonly [Policy, ...Policy[]]

@@ -40,6 +40,10 @@ const DECISION_POLICIES = 300
 const WARM_UP = 500
 const DECISIONS_TIMED = 2_000
 const PLANS_TIMED = 3
+/** More than the caches of a processor hold for one of its cores. */
+const WALK_BYTES = 16_777_216
+const WALK_STEPS = 100_000
+const WALKS_TIMED = 200
 
 const place = { account: '000000000000', region: 'us-east-1' }
 const digest = sha256('bench')
@@ -84,12 +88,26 @@ function timeDecisions(): Figure[] {
     if (outcome !== 'deny' || policySet.determining.length !== 1) throw new Error('not refused')
   })
   const bare = timed(bareCall(set, facts))
+  const walks = timed(memoryWalk(), WALKS_TIMED)
   const over = `over ${DECISION_POLICIES} policies`
   return [
     ...spread(`a decision ${over}`, ours),
     ...spread(`a decision ${over} of which one forbids`, refusals),
     ...spread(`the bare Cedar call ${over}, without our checks and the schema`, bare),
+    ...spread(`a walk of ${WALK_STEPS} steps over 16 MiB, for how fast memory is meanwhile`, walks),
   ]
+}
+
+/** The same work each time, and none but waiting for memory: a machine that shares its caches takes twice as long at times. */
+function memoryWalk(): () => void {
+  const cells = new Int32Array(WALK_BYTES / Int32Array.BYTES_PER_ELEMENT)
+  return () => {
+    let at = 1
+    for (let step = 0; step < WALK_STEPS; step += 1) {
+      at = (at * 1_103_515_245 + 12_345 + step) & (cells.length - 1)
+      cells[at] = step
+    }
+  }
 }
 
 /** The engine alone, over a request made beforehand. */

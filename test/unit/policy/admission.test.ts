@@ -121,7 +121,6 @@ describe('who asks', () => {
     })
     expect(request.entities).toEqual([
       { uid, attrs: { name: 'dora' }, parents },
-      ...parents.map((role) => ({ uid: role, attrs: {}, parents: [] })),
       ...toResource(facts().resource).entities,
     ])
   })

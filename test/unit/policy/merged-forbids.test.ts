@@ -11,7 +11,7 @@ const policiesOf = (...texts: readonly string[]): readonly Policy[] => {
 }
 const sizes = (policies: readonly Policy[]) => groupForbids(policies).map((group) => group.length)
 
-test('what forbids under one head is one group, up to 32; what permits is alone', () => {
+test('what forbids under one head is one group, up to 16; what permits is alone', () => {
   const other = '(principal, action == Action::"open", resource)'
   const mixed = policiesOf(`forbid ${HEAD}`, `permit ${HEAD}`, `forbid ${other}`, `permit ${HEAD}`, `forbid ${HEAD} when { context.a }`) // prettier-ignore
 
@@ -21,7 +21,7 @@ test('what forbids under one head is one group, up to 32; what permits is alone'
     ['p2'],
     ['p3'],
   ])
-  expect(sizes(policiesOf(...Array<string>(65).fill(`forbid ${HEAD}`)))).toEqual([32, 32, 1])
+  expect(sizes(policiesOf(...Array<string>(33).fill(`forbid ${HEAD}`)))).toEqual([16, 16, 1])
   expect(groupForbids([])).toEqual([])
 })
 
@@ -76,13 +76,13 @@ test('one alone is asked as it is', () => {
   expect(mergeGroup([policy])).toEqual(['p0', policy.json])
 })
 
-test('many are a tree no deeper than it must be: five levels for 32', () => {
-  const group = groupForbids(policiesOf(...Array<string>(32).fill(`forbid ${HEAD} when { true }`)))[0] // prettier-ignore
+test('many are a tree no deeper than it must be: four levels for 16', () => {
+  const group = groupForbids(policiesOf(...Array<string>(16).fill(`forbid ${HEAD} when { true }`)))[0] // prettier-ignore
   const depth = (node: unknown): number =>
     typeof node === 'object' && node !== null && '||' in node
       ? 1 + Math.max(...Object.values(node['||'] as object).map(depth))
       : 0
   const [condition] = group === undefined ? [] : mergeGroup(group)[1].conditions
 
-  expect(depth(condition?.body)).toBe(5)
+  expect(depth(condition?.body)).toBe(4)
 })
