@@ -21,6 +21,8 @@ export interface LiveVerdict extends VerdictFinding {
 /** What was found, and since when it is so. */
 export interface NewVerdict extends VerdictFinding {
   readonly liveId: number
+  /** Since when that interval is live. */
+  readonly bornMs: number
   readonly policySet: string
   readonly world: number
   /** `undefined`: since it is recorded. */
@@ -101,7 +103,7 @@ export async function recordVerdicts(
   found: readonly NewVerdict[],
   atMs: number,
 ): Promise<readonly RowRef[]> {
-  const since = await sinceWhen(tx, found, atMs)
+  const since = new Map(found.map((one) => [one.liveId, sinceWhen(one, atMs)]))
   const known = await tx
     .selectFrom('live_verdict')
     .selectAll()
@@ -145,27 +147,8 @@ export async function recordVerdicts(
 const OPEN = { effective_to: null, recorded_to: null } as const
 
 /** Not before it was live, and not after it is recorded. */
-async function sinceWhen(
-  tx: Writer,
-  found: readonly NewVerdict[],
-  atMs: number,
-): Promise<ReadonlyMap<number, number>> {
-  const born = await tx
-    .selectFrom('live_interval')
-    .select(['id', 'from_ms'])
-    .where(
-      'id',
-      'in',
-      found.map(({ liveId }) => liveId),
-    )
-    .execute()
-  const bornMs = new Map(born.map((row) => [row.id, row.from_ms]))
-  return new Map(
-    found.map(({ liveId, sinceMs }) => [
-      liveId,
-      Math.min(atMs, Math.max(bornMs.get(liveId) ?? atMs, sinceMs ?? atMs)),
-    ]),
-  )
+function sinceWhen({ bornMs, sinceMs }: NewVerdict, atMs: number): number {
+  return Math.min(atMs, Math.max(bornMs, sinceMs ?? atMs))
 }
 
 /**
@@ -221,7 +204,7 @@ async function endOf(tx: Writer, exceptions: readonly string[]): Promise<number 
 type Columns = Omit<LiveVerdictTable, 'id'>
 
 function columnsOf(
-  found: Omit<NewVerdict, 'sinceMs'>,
+  found: Omit<NewVerdict, 'sinceMs' | 'bornMs'>,
 ): Omit<Columns, 'effective_from' | 'effective_to' | 'recorded_from' | 'recorded_to'> {
   return {
     live_id: found.liveId,

@@ -23,6 +23,7 @@ import {
   type PolicyInForce,
 } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
+import type { Subject } from './change.ts'
 import type { ArtifactJudge } from './examine.ts'
 import { judgeSubjects, readWorld, toFacts, type JudgedSubject, type JudgingDeps } from './facts.ts'
 import { readLiveGround, type GroundConfig, type LiveGround } from './live-ground.ts'
@@ -77,7 +78,7 @@ interface Evaluated {
   readonly sinceMs: number | undefined
 }
 
-/** The seals of one version, judged once for all names that it stands behind. */
+/** The seals of certain code, judged once for all that it stands behind. */
 type JudgedGroup =
   | {
       readonly kind: 'judged'
@@ -282,13 +283,29 @@ export class LiveJudge {
     return evaluated
   }
 
-  /** What stands behind several names is judged once in a look. */
+  /** The same code under the same names is judged once in a look, whichever versions and aliases it stands behind. */
   async #group(row: LiveRowKnown, config: GroundConfig, look: Look): Promise<JudgedGroup> {
-    const key = `${row.functionName} ${row.version} ${row.release}`
+    const { functionName, subjects } = row
+    const key = JSON.stringify([
+      functionName,
+      subjects.map(({ kind, name, codeSha256 }) => [kind, name, codeSha256]),
+    ])
     const known = look.groups.get(key) ?? judgeGroup(row, config, look)
     look.groups.set(key, known)
-    return await known
+    const group = await known
+    return group.kind === 'failed' ? group : { ...group, judged: underNames(group.judged, subjects) }
   }
+}
+
+/** What was judged of code, said of the version whose code it is: a verdict names none. */
+function underNames(
+  judged: readonly JudgedSubject[],
+  subjects: readonly Subject[],
+): readonly JudgedSubject[] {
+  return judged.map((one, at) => {
+    const subject = subjects[at] ?? one.subject
+    return { ...one, subject, facts: { ...one.facts, arn: subject.arn } }
+  })
 }
 
 function namesOf(rows: readonly LiveRowKnown[]): readonly string[] {
@@ -358,6 +375,7 @@ function toChange(
   return {
     ...finding,
     liveId,
+    bornMs: row.fromMs,
     functionName,
     alias,
     slot,

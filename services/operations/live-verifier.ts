@@ -15,7 +15,7 @@ import type { OpenAsked } from './live-judge-worker.ts'
 import { Offload } from './offload.ts'
 import { REACTOR, react, reactionSettings } from './reactions.ts'
 import type { VerdictChange } from './verdict-changes.ts'
-import { VERDICTS_A_TRANSACTION, VERIFY, recordChanges, recordWorld } from './verdict-entries.ts'
+import { VERDICTS_TOGETHER, VERIFY, recordChanges, recordWorld } from './verdict-entries.ts'
 
 /** All that is live is judged this often though nobody said anything: the backstop, not the path. */
 const TIMER_MS = 60_000
@@ -185,13 +185,13 @@ export class LiveVerifier implements LiveWatch, AsyncDisposable {
   /** Writes what changed while the rest is judged, a little at a time; how much it was. */
   async #keep(deps: Deps): Promise<number> {
     let settings: ReadonlyMap<string, Reaction> | undefined
-    for (let from = 0; ; from += VERDICTS_A_TRANSACTION) {
-      const asked = { from, count: VERDICTS_A_TRANSACTION }
+    for (let from = 0; ; from += VERDICTS_TOGETHER) {
+      const asked = { from, count: VERDICTS_TOGETHER }
       const changes = (await this.#ask('changes', asked)) as readonly VerdictChange[]
       if (changes.length === 0) return from
       settings ??= await deps.store.snapshot(reactionsByScope)
       await recordChanges(deps, changes, settings)
-      if (changes.length < VERDICTS_A_TRANSACTION) return from + changes.length
+      if (changes.length < VERDICTS_TOGETHER) return from + changes.length
       await setImmediate()
     }
   }

@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
-
 import { reactionOf } from '../catalog/index.ts'
 import { recordVerdicts, recordVerification } from '../live/index.ts'
 import type { Json, Reaction } from '../model/index.ts'
@@ -8,8 +6,10 @@ import type { Deps } from './context.ts'
 import type { WholeFound } from './live-judge.ts'
 import type { VerdictChange } from './verdict-changes.ts'
 
-/** Verdicts to a transaction: it holds the event loop for its time, and an entry has room for no more. */
-export const VERDICTS_A_TRANSACTION = 50
+/** An entry has room for no more. */
+const VERDICTS_AN_ENTRY = 50
+/** So many share a commit where they are found by then; it holds the event loop for its time. */
+export const VERDICTS_TOGETHER = 2 * VERDICTS_AN_ENTRY
 /** Rules that an entry names of one verdict; its row has all that are kept. */
 const RULES_TOLD = 3
 /** Names that a line of the log has. */
@@ -35,15 +35,29 @@ export async function recordChanges(
     const type = typeOf(change, reactionOf(settings, change))
     byType.set(type, [...(byType.get(type) ?? []), change])
   }
-  for (const [type, some] of byType) {
-    const note = { verdicts: some.map(told) }
-    await record(deps, { type, action: VERIFY, resource: LIVE_SET, note }, async (tx) => {
-      const { atMs } = await deps.audit.nextPosition(tx, deps.clock.nowMs())
-      return { result: undefined, touched: await recordVerdicts(tx, some, atMs) }
-    })
-    alert(deps, type, some)
-    await setImmediate()
-  }
+  const entries = [...byType].flatMap(([type, all]) =>
+    inParts(all, VERDICTS_AN_ENTRY).map((some) => recordEntry(deps, type, some)),
+  )
+  await Promise.all(entries)
+}
+
+/** Those that are asked for at once are written one after the other, and share a commit. */
+async function recordEntry(
+  deps: Deps,
+  type: EntryType,
+  changes: readonly VerdictChange[],
+): Promise<void> {
+  const note = { verdicts: changes.map(told) }
+  await record(deps, { type, action: VERIFY, resource: LIVE_SET, note }, async (tx) => {
+    const { atMs } = await deps.audit.nextPosition(tx, deps.clock.nowMs())
+    return { result: undefined, touched: await recordVerdicts(tx, changes, atMs) }
+  })
+  alert(deps, type, changes)
+}
+
+function inParts<T>(all: readonly T[], size: number): T[][] {
+  const count = Math.ceil(all.length / size)
+  return Array.from({ length: count }, (_, at) => all.slice(at * size, (at + 1) * size))
 }
 
 function typeOf({ state, before }: VerdictChange, reaction: Reaction): EntryType {

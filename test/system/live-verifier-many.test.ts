@@ -4,7 +4,7 @@ import { CreateAliasCommand, LambdaServiceException } from '@aws-sdk/client-lamb
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { sha256 } from '../../services/model/index.ts'
+import { sha256, type VerdictReason } from '../../services/model/index.ts'
 import { revoke } from '../../services/operations/index.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { createActive } from '../support/functions.ts'
@@ -142,3 +142,29 @@ test('counts the seals that lie beside the bytes, when all that is live is judge
   await revokePublisher(app, 'beside')
   expect(await states()).toEqual(['violating'])
 }, 120_000)
+
+test('code that is judged once is told of under the version that has it, whichever serve it', async () => {
+  const { revokeBad } = await makeViolating(app, 'shared')
+  await revokeBad()
+
+  const rows = await app.deps.store.reader
+    .selectFrom('live_interval as live')
+    .innerJoin('live_verdict as verdict', 'verdict.live_id', 'live.id')
+    .select(['live.version', 'verdict.state', 'verdict.reasons'])
+    .where('live.function_name', '=', 'shared')
+    .where('live.to_ms', 'is', null)
+    .where('verdict.recorded_to', 'is', null)
+    .where('verdict.effective_to', 'is', null)
+    .execute()
+  const told = rows.map(({ version, state, reasons }) => {
+    const subjects = (JSON.parse(reasons) as VerdictReason[]).map(({ subject }) => subject)
+    return `${version} ${state} ${[...new Set(subjects)].map((arn) => arn.split(':').at(-1)).join()}`
+  })
+
+  // Version 2 and $LATEST have the same bytes; version 1 has others, by somebody else.
+  expect([...new Set(told)].toSorted()).toEqual([
+    '$LATEST violating $LATEST',
+    '1 compliant ',
+    '2 violating 2',
+  ])
+}, 60_000)
