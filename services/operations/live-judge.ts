@@ -23,11 +23,10 @@ import {
   type PolicyInForce,
 } from '../policy/index.ts'
 import type { Reader } from '../store/index.ts'
-import type { Subject } from './change.ts'
 import type { ArtifactJudge } from './examine.ts'
-import { judgeSubjects, readWorld, toFacts, type JudgedSubject, type JudgingDeps } from './facts.ts'
+import { readWorld, toFacts, type JudgingDeps } from './facts.ts'
 import { readLiveGround, type GroundConfig, type LiveGround } from './live-ground.ts'
-import { groupEnd, groupKey } from './live-group.ts'
+import { judgeGroup, underNames, type JudgedGroup } from './live-group.ts'
 import { isAliasName, learnRows, openLiveIds, type LiveRowKnown } from './live-known.ts'
 import { inputOf, moveOf, standing } from './live-standing.ts'
 import type { Policies } from './policies-in-force.ts'
@@ -77,17 +76,6 @@ interface Evaluated {
   readonly finding: VerdictFinding
   readonly sinceMs: number | undefined
 }
-
-/** The seals of certain code, judged once for all that it stands behind. */
-type JudgedGroup =
-  | {
-      readonly kind: 'judged'
-      readonly judged: readonly JudgedSubject[]
-      /** The same where all that is read of it is the same. */
-      readonly key: string
-      readonly validUntilMs: number
-    }
-  | { readonly kind: 'failed'; readonly why: string }
 
 /** All that one look is made with. */
 interface Look {
@@ -290,52 +278,17 @@ export class LiveJudge {
       functionName,
       subjects.map(({ kind, name, codeSha256 }) => [kind, name, codeSha256]),
     ])
-    const known = look.groups.get(key) ?? judgeGroup(row, config, look)
+    const known = look.groups.get(key) ?? judgeGroup(subjects, config, look)
     look.groups.set(key, known)
     const group = await known
-    return group.kind === 'failed' ? group : { ...group, judged: underNames(group.judged, subjects) }
+    return group.kind === 'failed'
+      ? group
+      : { ...group, judged: underNames(group.judged, subjects) }
   }
-}
-
-/** What was judged of code, said of the version whose code it is: a verdict names none. */
-function underNames(
-  judged: readonly JudgedSubject[],
-  subjects: readonly Subject[],
-): readonly JudgedSubject[] {
-  return judged.map((one, at) => {
-    const subject = subjects[at] ?? one.subject
-    return { ...one, subject, facts: { ...one.facts, arn: subject.arn } }
-  })
 }
 
 function namesOf(rows: readonly LiveRowKnown[]): readonly string[] {
   return [...new Set(rows.map(({ functionName }) => functionName))]
-}
-
-async function judgeGroup(
-  { subjects }: LiveRowKnown,
-  config: GroundConfig,
-  { ground, judging }: Look,
-): Promise<JudgedGroup> {
-  if (config.kind === 'missing')
-    return { kind: 'failed', why: `the code signing config \`${config.id}\` is not there` }
-  const signingConfig = config.kind === 'config' ? config.config : null
-  const allowed = signingConfig && new Set(signingConfig.allowedPublishers)
-  const publishers = ground.publishers.map((one) => ({
-    ...one,
-    allowed: allowed === null || allowed.has(one.arn),
-  }))
-  try {
-    const judged = await judgeSubjects(judging, {
-      ...ground,
-      publishers,
-      signingConfig,
-      input: { subjects },
-    })
-    return { kind: 'judged', judged, key: groupKey(judged), validUntilMs: groupEnd(judged) }
-  } catch (error) {
-    return { kind: 'failed', why: error instanceof Error ? error.message : 'unknown' }
-  }
 }
 
 interface Found {

@@ -168,7 +168,11 @@ test('is lifted only when every name that it stands behind was found good', asyn
     const reasons = state === 'compliant' ? [] : [FLOOR]
     const verdict = { state, reasons, causes: [], untilMs: null, policySet: '', world: 1 }
     await app.deps.store.transaction((tx) =>
-      recordVerdicts(tx, [{ ...verdict, liveId, bornMs: 0, sinceMs: undefined }], app.deps.clock.nowMs()),
+      recordVerdicts(
+        tx,
+        [{ ...verdict, liveId, bornMs: 0, sinceMs: undefined }],
+        app.deps.clock.nowMs(),
+      ),
     )
   }
   const lift = () => liftRefusal(app.deps, caller, { functionName: 'lifted', version: '2' })

@@ -5,7 +5,7 @@ import { VerdictChanges, type VerdictChange } from '../../../services/operations
 function change(liveId: number): VerdictChange {
   return {
     liveId,
-  bornMs: 0,
+    bornMs: 0,
     functionName: 'one',
     alias: `a${liveId}`,
     slot: 'primary',
