@@ -169,7 +169,9 @@ describe('a refusal of the admission policies', () => {
     reach: 'aliases', exposes: 0, freezes: [], rising: [], floors: [], floorExceptions: [],
     promotions: [], leaving,
   }) // prettier-ignore
-  const leaving = facts({ stage: stage({ violating: [ALIAS], to: [ALIAS] }) })
+  const leaving = facts({
+    stage: stage({ violating: [], to: [{ version: '2', release, decisionId: 'dec-0' }] }),
+  })
   const all = '@id("all") permit (principal, action, resource);'
   const twice = `${all} @id("two") @reason("two owners") @fix("ask them")
     forbid (principal, action, resource) unless { context.approvals.count >= 2 && !context.freeze.active
