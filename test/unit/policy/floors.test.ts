@@ -73,6 +73,16 @@ describe('a floor', () => {
     expect(told(floorsAt(ground(intervals, more)))).toEqual(expected)
   }) // prettier-ignore
 
+  test.each([
+    [9, []],
+    [10, []],
+    [11, ['ci 5']],
+  ])('that rises after 10 ms knows a revocation recorded after %i: %j', (recordedAtMs, expected) => {
+    const revocation = { targetKind: 'seal', target: 'ci-5', effectiveAtMs: 1, recordedAtMs, reason: '' } as const
+
+    expect(told(floorsAt(ground([held('5', 0, null)], { revocations: [revocation] })))).toEqual(expected)
+  }) // prettier-ignore
+
   test('rises next by what is wholly live now, whatever soaked before', () => {
     expect(nextFloorRise(ground([held('4', 0, 95), held('5', 95, null)]))).toBe(105)
   })

@@ -41,6 +41,17 @@ describe('a weekly window', () => {
     expect(frozen).toEqual([1, 1, 0, 0])
   })
 
+  test('that begins on a Sunday ends on the Monday after', () => {
+    const night = windowOf({ ranges: [{ kind: 'weekly', days: [7], from: '22:00', to: '06:00' }] })
+
+    // Monday 2026-11-23, 05:59 and 06:00 in Berlin.
+    expect(freezeAt([night], at('2026-11-23T04:59:00Z'))).toEqual({
+      active: ['w'],
+      nextEdgeMs: at('2026-11-23T05:00:00Z'),
+    })
+    expect(freezeAt([night], at('2026-11-23T05:00:00Z')).active).toEqual([])
+  })
+
   test('that ends as it begins goes on for a day', () => {
     const day = windowOf({ ranges: [{ kind: 'weekly', days: [1], from: '08:00', to: '08:00' }] })
 
