@@ -12,7 +12,6 @@ import {
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
-const MINUTES_OF_DAY = 1_440
 /** Weekly edges recur within this, also where one falls into an hour that a change of the clocks leaves out. */
 const HORIZON_DAYS = 15
 
@@ -112,13 +111,9 @@ function touches({ days }: WeeklyRange, day: number): boolean {
   return days.includes(weekdayOf(day)) || days.includes(weekdayOf(day - 1))
 }
 
+/** `24:00` is the first minute of the day after. */
 function edgesOn(timeZone: string, date: string, text: string): number[] {
-  const minutes = minutesOf(text.slice(-5))
-  const whole = minutes >= MINUTES_OF_DAY
-  return instantsOf(timeZone, {
-    date: whole ? dateOf(dayNumber(date) + 1) : date,
-    minuteOfDay: whole ? 0 : minutes,
-  })
+  return instantsOf(timeZone, { date, minuteOfDay: minutesOf(text.slice(-5)) })
 }
 
 /** Instants within the horizon at which the zone's clocks jump. */

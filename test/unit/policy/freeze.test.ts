@@ -40,6 +40,28 @@ describe('a weekly window', () => {
       .map((text) => freezeAt([night], at(text)).active.length) // prettier-ignore
     expect(frozen).toEqual([1, 1, 0, 0])
   })
+
+  test('that begins on a Sunday ends on the Monday after', () => {
+    const night = windowOf({ ranges: [{ kind: 'weekly', days: [7], from: '22:00', to: '06:00' }] })
+
+    // Monday 2026-11-23, 05:59 and 06:00 in Berlin.
+    expect(freezeAt([night], at('2026-11-23T04:59:00Z'))).toEqual({
+      active: ['w'],
+      nextEdgeMs: at('2026-11-23T05:00:00Z'),
+    })
+    expect(freezeAt([night], at('2026-11-23T05:00:00Z')).active).toEqual([])
+  })
+
+  test('that ends as it begins goes on for a day', () => {
+    const day = windowOf({ ranges: [{ kind: 'weekly', days: [1], from: '08:00', to: '08:00' }] })
+
+    // Monday 08:00 to Tuesday 08:00 in Berlin.
+    expect(freezeAt([day], at('2026-11-23T06:59:00Z')).active).toEqual([])
+    expect(freezeAt([day], at('2026-11-23T07:00:00Z'))).toEqual({
+      active: ['w'],
+      nextEdgeMs: at('2026-11-24T07:00:00Z'),
+    })
+  })
 })
 
 describe('a change of the clocks', () => {
@@ -50,6 +72,25 @@ describe('a change of the clocks', () => {
     expect(freezeAt([gap], at('2026-03-29T00:59:00Z'))).toEqual({
       active: [],
       nextEdgeMs: at('2026-04-05T00:00:00Z'),
+    })
+  })
+
+  test('forward: the answer holds over the week whose hour is left out', () => {
+    const gap = windowOf({ ranges: [{ kind: 'weekly', days: [7], from: '02:00', to: '03:00' }] })
+
+    // Sunday 2026-03-22, 03:00 in Berlin: a week later the clocks leave the hour out.
+    expect(freezeAt([gap], at('2026-03-22T02:00:00Z'))).toEqual({
+      active: [],
+      nextEdgeMs: at('2026-04-05T00:00:00Z'),
+    })
+  })
+
+  test('forward: what begins inside that hour is seen from a fortnight before', () => {
+    const range = { kind: 'dated', from: '2026-03-29T02:30', to: '2026-04-10T08:00' } as const
+
+    expect(freezeAt([windowOf({ ranges: [range] })], at('2026-03-14T12:00:00Z'))).toEqual({
+      active: [],
+      nextEdgeMs: at('2026-03-29T01:00:00Z'),
     })
   })
 

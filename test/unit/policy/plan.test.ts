@@ -1,7 +1,14 @@
+import { createHash } from 'node:crypto'
+
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { sha256, type Decision, type DecisionCheck } from '../../../services/model/index.ts'
+import {
+  canonicalJson,
+  sha256,
+  type Decision,
+  type DecisionCheck,
+} from '../../../services/model/index.ts'
 import { compareSides, planHash, worstOf, type JudgedSide } from '../../../services/policy/index.ts'
 
 const check: DecisionCheck = {
@@ -58,6 +65,34 @@ describe('the hash of a plan', () => {
   ])('is another one where %s is', (_what, other) => {
     expect(planHash(other)).not.toBe(planHash(parts))
   })
+
+  it('tells one refusal from another', () => {
+    const hashes = (['POLICY_DENIED', 'INVALID_CODE_SIGNATURE'] as const).map((refusal) =>
+      planHash(withDecision({ outcome: 'deny', refusal })),
+    )
+
+    expect(new Set(hashes).size).toBe(2)
+  })
+
+  it('is one of its canonical form, under a tag that no other digest has', () => {
+    const { change, release, revisions } = parts
+    const text = canonicalJson({
+      change,
+      release,
+      revisions,
+      decisions: [
+        {
+          outcome: 'allow',
+          refusal: null,
+          policySet: 'default@1',
+          checks: [['policy.a', 'f', 'failed']],
+        },
+      ],
+    })
+    const expected = createHash('sha256').update(`lacre plan v1\0${text}`).digest('hex')
+
+    expect(planHash(parts)).toBe(expected)
+  })
 })
 
 const side = (over: Partial<JudgedSide> = {}): JudgedSide => ({
@@ -83,6 +118,17 @@ describe('an effect', () => {
   it('is none where outcome and verdict stay, and one where the verdict alone changes', () => {
     expect(compareSides(side(), side({ checks: [check] }))).toBeUndefined()
     expect(compareSides(side(), side({ verdict: 'untrusted' }))?.kind).toBe('changed')
+  })
+
+  it('tells both sides without what made them so', () => {
+    const before = side({ outcome: 'warn', verdict: 'unsigned', evaluated: false, checks: [check] })
+
+    expect(compareSides(before, side())).toEqual({
+      kind: 'changed',
+      now: { outcome: 'warn', verdict: 'unsigned', evaluated: false },
+      after: { outcome: 'allow', verdict: 'trusted', evaluated: true },
+      why: [],
+    })
   })
 
   it('says why: what refuses then, or what refused until now', () => {

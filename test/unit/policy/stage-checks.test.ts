@@ -324,8 +324,11 @@ describe('what policies read of stages', () => {
   test.each([
     ['function', 'all'],
     ['layer', 'none'],
-  ])('of a %s of which nobody looked: it reaches %s', (kind, reach) => {
-    expect(context(undefined, { subjects: [code({}, { kind })] })).toMatchObject({ reach })
+    ['layer, function', 'all'],
+  ])('of a %s of which nobody looked: it reaches %s', (kinds, reach) => {
+    const subjects = kinds.split(', ').map((kind) => code({}, { kind }))
+
+    expect(context(undefined, { subjects })).toMatchObject({ reach })
   })
 
   test('names every freeze once, in order', () => {
