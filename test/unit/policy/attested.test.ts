@@ -26,17 +26,25 @@ const everything: AttestedFacts = {
     refs: ['refs/heads/main'],
     attesters: ['ci'],
   },
-  sbom: { components: 3, licences: ['MIT'], unlicensed: 1, complete: true, attesters: ['ci'] },
+  sbom: sbomOf(),
   scan: { ...clean, high: 1, atMs: AT_MS - HOUR_MS, attesters: ['scanner', 'ci'] },
   tests: { passed: true, warned: false, attesters: ['ci'] },
-  summary: {
+  summary: summaryOf(),
+}
+
+function sbomOf() {
+  return { components: 3, licences: ['MIT'], unlicensed: 1, complete: true, attesters: ['ci'] }
+}
+
+function summaryOf() {
+  return {
     passed: true,
     verifiers: ['v:1'],
     levels: ['L1', 'L2'],
     policies: ['p:1'],
     atMs: AT_MS,
     attesters: ['verifier'],
-  },
+  }
 }
 
 function subject(kind: 'function' | 'layer', facts?: AttestedFacts): SubjectFacts {
@@ -152,6 +160,48 @@ describe('what holds of function and layers together', () => {
       own: { sbom: { components: 3 } },
     })
   })
+
+  test('`own` is the function wherever it stands among what would run', () => {
+    const layer = { types: ['https://cyclonedx.org/bom'] }
+    const subjects = [subject('layer', layer), subject('function', everything)]
+
+    for (const all of [subjects, subjects.toReversed()])
+      expect(attestedContext(all)).toMatchObject({ own: { types: everything.types } })
+    expect(attestedContext([subject('layer', layer), subject('function')])).toMatchObject({
+      own: { types: [] },
+    })
+  })
+
+  test('of one alone it is what its attestations say, in their order', () => {
+    const order = ['b:2', 'b:1', 'b:2']
+    const provenance = { ...everything.provenance, builders: order, attesters: order }
+    const context = attestedContext([subject('function', { ...everything, provenance } as AttestedFacts)]) // prettier-ignore
+
+    expect(context).toMatchObject({ provenance: { builders: order, attesters: order } })
+  })
+
+  /** Of three: what two of them have or pass is not yet of all. */
+  test.each<[string, Partial<AttestedFacts>, object]>([
+    ['all of it holds where it holds of each', {}, {
+      types: everything.types, sbom: { complete: true, attesters: ['ci'] }, tests: { passed: true, warned: false },
+      summary: { passed: true, levels: ['L1', 'L2'], attesters: ['verifier'] },
+    }],
+    ['types are those that each has', { types: ['https://slsa.dev/provenance/v1'] }, { types: ['https://slsa.dev/provenance/v1'] }],
+    ['one inventory that is not complete makes all incomplete', { sbom: { ...sbomOf(), complete: false } }, { sbom: { complete: false } }],
+    ['who says it of two has not said it of all', { sbom: { ...sbomOf(), attesters: ['x'] } }, { sbom: { attesters: [] } }],
+    ['one that fails its tests makes all fail', { tests: { passed: false, warned: false, attesters: [] } }, { tests: { passed: false, warned: false, attesters: [] } }],
+    ['one that was warned of makes all warned of', { tests: { passed: true, warned: true, attesters: [] } }, { tests: { passed: true, warned: true } }],
+    ['one summary that did not pass makes all not pass', { summary: { ...summaryOf(), passed: false } }, { summary: { passed: false } }],
+    ['a level that one lacks is none of all', { summary: { ...summaryOf(), levels: ['L2'] } }, { summary: { levels: ['L2'] } }],
+  ])('of a function and two layers %s', (_what, more, expected) => {
+    const all = [everything, everything, { ...everything, ...more }]
+    for (const turn of [0, 1, 2]) {
+      const [own, ...layers] = [...all.slice(turn), ...all.slice(0, turn)]
+      const subjects = [subject('function', own), ...layers.map((one) => subject('layer', one))]
+
+      expect(attestedContext(subjects)).toMatchObject(expected)
+    }
+  }) // prettier-ignore
 
   test('where nothing would run nothing is attested', () => {
     expect(attestedContext([])).toEqual({ types: [], own: { types: [] } })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 
 import type { Json } from '../../../services/model/index.ts'
 import { mayDo, parseAccessCases, runCases } from '../../../services/policy/index.ts'
+import { toAccessRequest } from '../../../services/policy/authorization.ts'
 import { shippedRoleFor } from '../../../services/policy/shipped-roles.ts'
 import { authorizationSet } from '../../support/authorization.ts'
 
@@ -73,6 +74,20 @@ test('takes a workload with its roles and claims, the tags of the thing, and who
       tags: { team: 'payments' },
     },
   ])
+})
+
+test('a person may be called one, and a workload that shows no claims has neither issuer nor subject', () => {
+  const [person, workload] = (['user', 'workload'] as const).map(
+    (kind) => parsed({ principal: { kind, id: 'x' } })?.request.entities[0],
+  )
+
+  expect(person).toMatchObject({ uid: { type: 'Lacre::User', id: 'x' }, attrs: { name: 'x' } })
+  expect(workload).toEqual({
+    uid: { type: 'Lacre::Workload', id: 'x' },
+    attrs: { name: 'x', issuer: '', subject: '' },
+    parents: [],
+    tags: {},
+  })
 })
 
 const list = '`cases` is not a list of 1 to 5000 cases'
@@ -193,7 +208,14 @@ test('an alias of no name is no alias of another, and of its function', () => {
        unless { resource == Lacre::Alias::"checkout:prod" };`,
   )
 
-  expect(mayDo(set, { ...facts, resource: { kind: 'Alias', name: 'checkout' } }).allowed).toBe(true)
+  const nameless = { ...facts, resource: { kind: 'Alias', name: 'checkout' } } as const
+
+  expect(toAccessRequest(nameless).resource).toEqual({ type: 'Lacre::Alias', id: 'checkout:' })
+  expect(toAccessRequest(nameless).entities[1]?.attrs).toEqual({
+    name: '',
+    functionName: 'checkout',
+  })
+  expect(mayDo(set, nameless).allowed).toBe(true)
   expect(mayDo(set, { ...facts, resource: { kind: 'Alias', name: 'refund' } }).allowed).toBe(false)
 })
 

@@ -331,3 +331,33 @@ test.each([
   expect(runCases(set, [one]).absences.map(({ attribute }) => attribute)).toEqual(found)
   expect(runCases(set, [{ ...one, request: { ...request, context: { must: 1 } } }]).absences).toEqual([])
 }) // prettier-ignore
+
+test.each([
+  ['the context as a whole', 'context == {note: "bad", deep: {a: 1}}', ['note', 'deep', 'deep.a']],
+  ['a member as a whole', 'context has deep && context.deep == {a: 1}', ['deep', 'deep.a']],
+  ['nothing of it', 'principal is User', []],
+] as [string, string, string[]][])('takes away what is in it where a policy compares %s', (_what, condition, found) => {
+  const text = `@id("all") permit (principal, action, resource);
+    @id("no") forbid (principal, action, resource) when { ${condition} };`
+  const request = {
+    principal: { type: 'User', id: 'alice' },
+    action: { type: 'Action', id: 'open' },
+    resource: { type: 'Box', id: 'b' },
+    entities: [],
+    context: { note: 'bad', deep: { a: 1 } },
+  }
+  const cases = [{ name: 'bad', expect: 'deny', determining: ['no'], request }] as const
+  const { absences, results } = runCases(compilePolicySet([{ name: 'x.cedar', text }]), cases)
+
+  expect(results).toMatchObject([{ passed: true }])
+  expect(absences.map(({ attribute }) => attribute)).toEqual(found)
+}) // prettier-ignore
+
+test('what is allowed with a fact and without it is no better for its absence', () => {
+  const set = compile(`@id("all") permit (principal, action, resource);
+    @id("canary") forbid (principal, action, resource)
+      when { context.change has weight && context.change.weight.greaterThan(decimal("0.1")) };`)
+  const cases = parseCases(one({ context: { change: { weight: 0.05 } } }))
+
+  expect(runCases(set, cases)).toMatchObject({ results: [{ passed: true }], absences: [] })
+})

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 
 import {
   authorize,
@@ -20,7 +20,7 @@ action "open" in ["moving"] appliesTo { principal: [User, Robot], resource: [Box
 action "look" in ["all"] appliesTo { principal: [User, Robot], resource: [Box, Crate], context: { a?: Long } };
 `
 // One that holds nothing of what other tests asked: the next call is made on a new one.
-beforeAll(() => {
+beforeEach(() => {
   const cutOff = (): never => {
     throw new Error('cut off')
   }

@@ -164,4 +164,28 @@ describe('by a set', () => {
 
     expect(mightDo(set, person(), 'lambda:GetAlias')).toBe(false)
   })
+
+  test('a role gives what any permit of it gives, and somebody might do what any permit lets him', () => {
+    const set = authorizationSet(
+      ['lambda:GetAlias', 'lambda:GetFunction']
+        .map((action, at) => permit(`${at}`, `${role('one')}, ${on(action)}, resource`))
+        .join('\n'),
+    )
+
+    expect(exceeding(set, person(), 'one')).toEqual(['lambda:GetAlias', 'lambda:GetFunction'])
+    for (const action of exceeding(set, person(), 'one'))
+      expect(mightDo(set, person('one'), action)).toBe(true)
+  })
+
+  test('where nothing but a forbid speaks of an action nobody has it', () => {
+    const set = authorizationSet(forbid('no', `principal, ${on('lambda:GetAlias')}, resource`))
+
+    expect(lacking(set, person('one'))).toEqual(ALL)
+  })
+
+  test('a permit that lets a role do it unless another is held might let who holds the one alone', () => {
+    const text = permit('p', `${role('one')}, action, resource`, `unless { ${role('two')} }`)
+
+    expect(mightDo(authorizationSet(text), person('one'), 'lambda:GetAlias')).toBe(true)
+  })
 })

@@ -122,6 +122,7 @@ describe('what counts', () => {
     ['operators in a text with quotes', `"\\"${'+'.repeat(60)}"`],
     ['a text that ends in a backslash', `"\\\\" + ${'"+"'.repeat(60)}`],
     ['a comment', `// ${'('.repeat(60)}\n`],
+    ['comments, however many', '// one\n'.repeat(60)],
   ])('but not %s', (_what, text) => {
     expect(findTooDeep(text)).toBeUndefined()
   })

@@ -57,12 +57,21 @@ test('the groups of an action are found however they meet, also in other namespa
   ])
 })
 
+test('a namespace may be called as if it were of actions', () => {
+  const named = { ...SCHEMA, Actions: { entityTypes: {}, actions: { go: {} } } }
+
+  expect([...(ancestorsOf(named, action('go', 'Actions::Action')) ?? [])]).toEqual([
+    'Actions::Action::"go"',
+  ])
+})
+
 test.each([
   ['an action that there is not', action('shut')],
   ['an action that every object has', action('toString')],
   ['an action of a namespace that there is not', action('open', 'Nowhere::Action')],
   ['an action of a namespace that every object has', action('open', 'toString::Action')],
   ['what is no action', action('open', 'User')],
+  ['what is called as a namespace of actions', action('far', 'Other')],
   ['an action in a group that there is not', action('lost')],
 ])('of %s no groups are known, and all of a set is asked', (_what, of) => {
   expect(ancestorsOf(SCHEMA, of)).toBeUndefined()

@@ -32,6 +32,24 @@ describe('a time zone', () => {
   ])('is not %j', (name) => {
     expect(isTimeZone(name)).toBe(false)
   }) // prettier-ignore
+
+  /** Names that nobody asked for before, so that nothing is remembered of them. */
+  test('is one, or none, however its letters are written', () => {
+    const written = (name: string) => fc.mixedCase(fc.constant(name))
+    const zones = fc.tuple(
+      written('America/North_Dakota/New_Salem'),
+      written('America/Argentina/Buenos_Airas'),
+    )
+    fc.assert(
+      fc.property(zones, ([zone, none]) => {
+        expect(wallTime(zone, at('2026-06-01T04:59:59Z')).text).toBe('2026-05-31T23:59')
+        expect(wallTime(zone, at('2026-06-01T05:00:00Z')).text).toBe('2026-06-01T00:00')
+        expect(isTimeZone(zone)).toBe(true)
+        expect(isTimeZone(none)).toBe(false)
+      }),
+      { numRuns: 5 },
+    )
+  })
 })
 
 describe('the wall clock', () => {
@@ -86,6 +104,10 @@ test('days are counted as the calendar has them, and dates are read back from th
       expect(weekdayOf(day)).toBe(date.getUTCDay() === 0 ? 7 : date.getUTCDay())
     }),
   )
+})
+
+test('a year is shown by four digits', () => {
+  expect(dateOf(dayNumber('0999-06-15'))).toMatch(/^0999-06-\d\d$/)
 })
 
 /** Where a plan is told until when it has to wait. */
