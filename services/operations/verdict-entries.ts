@@ -38,6 +38,8 @@ export async function recordChanges(
   const entries = [...byType].flatMap(([type, all]) =>
     inParts(all, VERDICTS_AN_ENTRY).map((some) => recordEntry(deps, type, some)),
   )
+  // Whichever fails, none is still being written when this ends.
+  await Promise.allSettled(entries)
   await Promise.all(entries)
 }
 
