@@ -6,7 +6,6 @@ import {
   type Facts,
   type Revocation,
   type SealReport,
-  type Sha256,
 } from '../../../services/model/index.ts'
 import {
   compilePolicySet,
@@ -22,32 +21,9 @@ import { approvalCounts } from '../../../services/policy/approvals.ts'
 import { exceptionsInForce } from '../../../services/policy/break-glass.ts'
 import { isHit } from '../../../services/policy/floor.ts'
 import { floorState } from '../../../services/policy/stage-checks.ts'
+import { ALIAS, FUNCTION, bareFacts as facts, release } from '../../support/bare-facts.ts'
 
 /** What decisions, approvals, exceptions and floors say where a fact is missing, doubled or of a rare kind. */
-
-const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:shop'
-const ALIAS = `${FUNCTION}:prod`
-const release = 'ab'.repeat(32) as Sha256
-
-function facts(more: Partial<Facts> = {}): Facts {
-  return {
-    v: 1,
-    at: '2026-06-01T12:00:00.000Z',
-    world: 1,
-    validUntil: null,
-    principal: { id: 'dora', kind: 'user', name: 'dora', roles: [], claims: {} },
-    action: 'lambda:UpdateAlias',
-    resource: ALIAS,
-    release,
-    change: { from: '1', to: '2' },
-    subjects: [],
-    signingConfig: null,
-    isolation: 'full',
-    loaderVariables: [],
-    noteworthyPaths: [],
-    ...more,
-  }
-}
 
 const under = (text: string) => ({
   name: 'own',

@@ -9,36 +9,13 @@ import {
   type Json,
   type SealFinding,
   type SealRule,
-  type Sha256,
 } from '../../../services/model/index.ts'
 import { compilePolicySet, decide, factsDigest } from '../../../services/policy/index.ts'
+import { ALIAS, FUNCTION, bareFacts as facts, release } from '../../support/bare-facts.ts'
 
 /** What an operator reads of a decision: each check by itself, whole. */
 
-const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:shop'
-const ALIAS = `${FUNCTION}:prod`
-const release = 'ab'.repeat(32) as Sha256
 const RULES: readonly SealRule[] = ['integrity', 'mismatch', 'expiry', 'revocation']
-
-function facts(more: Partial<Facts> = {}): Facts {
-  return {
-    v: 1,
-    at: '2026-06-01T12:00:00.000Z',
-    world: 1,
-    validUntil: null,
-    principal: { id: 'dora', kind: 'user', name: 'dora', roles: [], claims: {} },
-    action: 'lambda:UpdateAlias',
-    resource: ALIAS,
-    release,
-    change: { from: '1', to: '2' },
-    subjects: [],
-    signingConfig: null,
-    isolation: 'full',
-    loaderVariables: [],
-    noteworthyPaths: [],
-    ...more,
-  }
-}
 
 function subject(...findings: readonly SealFinding[]): Facts['subjects'][number] {
   const verdict = { kind: 'trusted', seals: [], findings, validUntilMs: undefined } as const
